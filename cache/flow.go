@@ -1,0 +1,119 @@
+package cache
+
+import (
+	"context"
+	"time"
+)
+
+// State of a flow.
+type State string
+
+// A flow goes from PENDING (begun) by way of READY (somebody signed in or
+// approved) to DONE (redeemed), or to ERROR (refused).
+const (
+	Pending State = "PENDING"
+	Ready   State = "READY"
+	Done    State = "DONE"
+	Error   State = "ERROR"
+)
+
+// MaxValue is the most a flow's value may hold, in bytes.
+const MaxValue = 16 << 10
+
+// NewFlow is a flow to be started. All of it is one key of the cache.
+type NewFlow struct {
+	// Key is the kind and the flow's id, such as "code:0197…". At most 200
+	// bytes of printable ASCII.
+	Key string
+	// State to start in: Pending, or Ready for one that needs no sign-in.
+	State State
+	// Value is sealed by the caller.
+	Value []byte
+	// Proof is what a redemption must present: a digest of the secret and of
+	// everything that is compared. May be empty while the flow is PENDING.
+	Proof []byte
+	// Validity is how long the flow can be finished; 1 ms to 24 h.
+	Validity time.Duration
+	// Interval is how far apart polls must be; 0 when the flow is not polled.
+	Interval time.Duration
+	// Owner is who pays for the flow under the caps: a client's address. ""
+	// is nobody.
+	Owner string
+}
+
+// Flow is a flow as it stands.
+type Flow struct {
+	Key       string
+	State     State
+	Value     []byte // empty once DONE or ERROR without a value
+	CreatedAt time.Time
+	ExpiresAt time.Time // end of validity
+	Now       time.Time // the cache's clock when it answered
+	// Interval that polls must keep now.
+	Interval time.Duration
+	// SlowDown: this poll came too early, and Interval has grown by five
+	// seconds for all later ones (RFC 8628, section 3.5).
+	SlowDown bool
+}
+
+// Transition moves a flow from one state to the next.
+type Transition struct {
+	Key      string
+	From, To State
+	// Value and Proof replace the flow's; nil keeps them.
+	Value, Proof []byte
+	// Validity, when positive, starts anew from now; 0 keeps the flow's end.
+	Validity time.Duration
+	// Owner, when the transition finishes the flow, has its cap released.
+	Owner string
+}
+
+// Retention is how long a finished or expired flow can still be told from an
+// unknown one.
+const Retention = time.Hour
+
+// Flows holds the state machines. Each method is one atomic step on one key
+// and one round trip.
+type Flows interface {
+	// StartFlow stores a new flow. ErrFull when the owner has OwnerCap live
+	// flows, or all together GlobalCap, see [Caps]; the owner's cap is judged
+	// first. ErrExists.
+	StartFlow(ctx context.Context, f NewFlow) error
+	// Flow returns a flow that is PENDING or READY. ErrNotFound, ErrExpired;
+	// for a finished one ErrUsed (DONE) or ErrState (ERROR), together with
+	// the flow.
+	Flow(ctx context.Context, key string) (Flow, error)
+	// AdvanceFlow moves a flow whose state is From to To, exactly once under
+	// any concurrency. ErrNotFound, ErrExpired; ErrUsed if it is DONE,
+	// ErrState if it is in another state than From.
+	AdvanceFlow(ctx context.Context, t Transition) (Flow, error)
+	// RedeemFlow moves a READY flow to DONE and returns it with its value,
+	// exactly once under any concurrency. What is judged first: ErrNotFound;
+	// the proof: ErrMismatch, nothing changes; DONE already: ErrUsed; expired:
+	// ErrExpired; PENDING or ERROR: ErrState. The value is then forgotten, a tombstone
+	// stays for [Retention]. Owner as in [Transition].
+	RedeemFlow(ctx context.Context, key string, proof []byte, owner string) (Flow, error)
+	// PollFlow is RedeemFlow for a flow that may still be PENDING: that is
+	// no error here, the flow is returned as it stands, with SlowDown judged.
+	// A poll that is too early is answered so whatever the state, but ERROR
+	// and expiry. ERROR is returned as a flow in that state, without error.
+	PollFlow(ctx context.Context, key string, proof []byte, owner string) (Flow, error)
+	// DeleteFlow forgets a flow, tombstone included. No error if it is gone.
+	DeleteFlow(ctx context.Context, key, owner string) error
+
+	// SetAlias lets alias name target until validity has passed, if nothing
+	// does: how a user code finds its flow. ErrExists while another alias of
+	// that name is live.
+	SetAlias(ctx context.Context, alias, target string, validity time.Duration) error
+	// Alias returns the target, or ErrNotFound.
+	Alias(ctx context.Context, alias string) (string, error)
+}
+
+// Caps bound how many live (PENDING or READY) flows there may be. Every
+// implementation takes them at construction. A negative cap is none.
+type Caps struct {
+	// Owner is per NewFlow.Owner. Default (0): 200.
+	Owner int
+	// Global is for all. Default (0): 1,000,000 on Redis, 100,000 in memory.
+	Global int
+}

@@ -1,0 +1,12 @@
+// Package tokenstore is Gatehouse's durable state: subjects and their
+// identities, sessions (which are also the families of their refresh tokens),
+// provider tokens, signing keys and the outbox of what must still be told to
+// others.
+//
+// [Store] is the contract. Its implementations are in tokenstore/postgres and
+// tokenstore/sqlite; tokenstore/storetest is the suite that every
+// implementation passes, third parties' included.
+//
+// A store never sees a secret: secrets arrive as SHA-256 sums, MACs or sealed
+// bytes, whose keys are the caller's.
+package tokenstore

@@ -1,0 +1,166 @@
+package tokenstore
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ProviderToken is the token that an outside provider issued for a subject,
+// from which fresh ones are obtained. There is one row per (Subject, Provider).
+type ProviderToken struct {
+	Subject  string
+	Provider string // the provider's issuer or, for one without, its name
+	ClientID string // ours, at the provider
+
+	AccessToken  []byte // sealed by the caller
+	RefreshToken []byte // sealed by the caller; never empty in the store
+	AccessHash   []byte // HMAC of the access token, for removal by value
+	RefreshHash  []byte // HMAC of the refresh token, for removal by value
+	KeyID        string // of the key that sealed the two
+
+	TokenType string
+	Scope     string
+	IssuedAt  time.Time
+	ExpiresAt time.Time // of the access token; zero: unknown
+	// RefreshExpiresAt of the refresh token. Required: the caller takes it
+	// from the provider, from the token's exp, or from its default.
+	RefreshExpiresAt time.Time
+	AccessRevokedAt  time.Time // zero: not revoked
+	RefreshRevokedAt time.Time // zero: not revoked
+
+	// NeedsReauth: the provider refused the refresh token for good; the user
+	// must sign in there again.
+	NeedsReauth bool
+	// Version grows with every write; writes compare it.
+	Version int64
+	// LeaseOwner may refresh the token until LeaseUntil.
+	LeaseOwner string
+	LeaseUntil time.Time
+}
+
+// IsExpired tells whether the access token has expired at now. A token without
+// an expiry has not.
+func (t ProviderToken) IsExpired(now time.Time) bool {
+	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt)
+}
+
+// IsRevoked tells whether either token was revoked.
+func (t ProviderToken) IsRevoked() bool {
+	return !t.AccessRevokedAt.IsZero() || !t.RefreshRevokedAt.IsZero()
+}
+
+// GetScope returns the scopes.
+func (t ProviderToken) GetScope() []string { return strings.Fields(t.Scope) }
+
+// GetExpiresIn returns the access token's lifetime as issued, not what is left
+// of it; 0 when the provider gave none.
+func (t ProviderToken) GetExpiresIn() time.Duration {
+	if t.ExpiresAt.IsZero() {
+		return 0
+	}
+	return t.ExpiresAt.Sub(t.IssuedAt)
+}
+
+// CheckClient tells whether the token was issued to a client.
+func (t ProviderToken) CheckClient(clientID string) bool { return t.ClientID == clientID }
+
+// ProviderTokenQuery selects provider tokens. Zero fields do not limit.
+type ProviderTokenQuery struct {
+	Subject     string
+	Provider    string
+	ClientID    string
+	AccessHash  []byte
+	RefreshHash []byte
+	// ExpiredBefore selects rows whose refresh token had expired at that
+	// time.
+	ExpiredBefore time.Time
+	// Revoked, when not nil, selects by [ProviderToken.IsRevoked].
+	Revoked *bool
+	// KeyIDNot selects rows that another key sealed, for resealing.
+	KeyIDNot string
+	// All must be set for a query without any other condition.
+	All bool
+	// AfterSubject and AfterProvider continue a listing, which is ordered by
+	// (Subject, Provider).
+	AfterSubject, AfterProvider string
+	// Limit: 1 to 1,000; 0 is 100.
+	Limit int
+}
+
+// StoreOptions say how a displaced provider token is treated.
+type StoreOptions struct {
+	// RevokeDisplaced queues the displaced token for revocation at the
+	// provider, in the same transaction, if its refresh token differs from
+	// the kept one. Off by default: at many providers revoking one token ends
+	// the whole grant.
+	RevokeDisplaced bool
+}
+
+// StoreResult is what became of a token that was stored.
+type StoreResult struct {
+	// Kept is the row that now stands.
+	Kept ProviderToken
+	// Displaced is the token that lost: the former one, or, when the stored
+	// one is live and its scope strictly contains the new one's, the new one.
+	// Nil when there was none.
+	Displaced *ProviderToken
+}
+
+// OutboxKind says what an outbox entry asks for.
+type OutboxKind string
+
+// The kinds of outbox entries.
+const (
+	OutboxProviderRevocation OutboxKind = "provider_revocation"
+	OutboxBackchannelLogout  OutboxKind = "backchannel_logout"
+)
+
+// OutboxEntry is something that must still be told to somebody else.
+type OutboxEntry struct {
+	ID       uuid.UUID // UUIDv7
+	Kind     OutboxKind
+	Target   string // the provider or the client
+	Payload  []byte // sealed by the caller
+	Attempts int
+	NotBy    time.Time // given up after this
+}
+
+// ProviderTokens are the tokens of outside providers. Times are given by the
+// caller where a provider said them; "expired" is judged on the store's clock.
+type ProviderTokens interface {
+	// StoreProviderToken stores a token, judging in this order: one without a
+	// refresh token, or whose refresh token has expired, is refused
+	// (ErrInvalid, ErrExpired) and changes nothing. Otherwise it replaces
+	// what is stored, unless that is live (refresh token neither expired nor
+	// revoked, not NeedsReauth) and its scope strictly contains the new one's. Two
+	// concurrent first stores leave one row; the loser is reported displaced.
+	StoreProviderToken(ctx context.Context, t ProviderToken, o StoreOptions) (StoreResult, error)
+	// ProviderToken returns a subject's token for a provider, or ErrNotFound.
+	ProviderToken(ctx context.Context, subject, provider string) (ProviderToken, error)
+	// ListProviderTokens lists tokens. A query without a condition and
+	// without All is ErrInvalid.
+	ListProviderTokens(ctx context.Context, q ProviderTokenQuery) ([]ProviderToken, error)
+	// DeleteProviderTokens deletes what the query selects (a page of it, by
+	// Limit) and returns what went. Unless quiet, each is queued for
+	// revocation at the provider, in the same transaction.
+	DeleteProviderTokens(ctx context.Context, q ProviderTokenQuery, quiet bool) ([]ProviderToken, error)
+
+	// LeaseProviderToken takes the right to refresh a token, for at most d:
+	// ErrConflict if the version moved on or another's lease still runs.
+	LeaseProviderToken(ctx context.Context, subject, provider string, version int64, owner string, d time.Duration) (ProviderToken, error)
+	// UpdateProviderToken writes a token back whose Version is still the
+	// row's, ends the lease and returns the new row; else ErrConflict.
+	UpdateProviderToken(ctx context.Context, t ProviderToken) (ProviderToken, error)
+
+	// Enqueue adds an entry to the outbox.
+	Enqueue(ctx context.Context, e OutboxEntry) error
+	// TakeOutbox hands out up to limit due entries, each to one caller at a
+	// time: an entry not finished within lease is handed out again.
+	TakeOutbox(ctx context.Context, limit int, lease time.Duration) ([]OutboxEntry, error)
+	// FinishOutbox removes an entry, or with again > 0 has it handed out
+	// again after that time.
+	FinishOutbox(ctx context.Context, id uuid.UUID, again time.Duration) error
+}

@@ -1,0 +1,79 @@
+package tokenstore
+
+import (
+	"context"
+	"time"
+)
+
+// Subject is a person or program as Gatehouse knows it. Its ID is ours: opaque
+// and stable, whatever a provider block is called.
+type Subject struct {
+	ID          string
+	CreatedAt   time.Time
+	SuspendedAt time.Time // zero: not suspended
+}
+
+// Suspended tells whether the subject may not sign in or refresh.
+func (s Subject) Suspended() bool { return !s.SuspendedAt.IsZero() }
+
+// Identity is who somebody is at a provider: the provider's issuer and its
+// subject there. It belongs to exactly one [Subject]. An issuer has at most
+// 2,048 bytes, a subject 255.
+type Identity struct {
+	Issuer  string
+	Subject string
+}
+
+// SignIn is one completed sign-in: the identity that a provider vouched for,
+// and the session that it starts.
+type SignIn struct {
+	Identity Identity
+	// NewSubject is the subject to create when the identity is unknown.
+	NewSubject string
+	// Session to create in the same step; its Subject is filled in by the
+	// store. A zero ID creates none.
+	Session NewSession
+}
+
+// Consent is what a subject allowed a client.
+type Consent struct {
+	Subject  string
+	ClientID string
+	Scope    []string
+	At       time.Time
+}
+
+// Subjects are people, their identities at providers, and what they consented
+// to.
+type Subjects interface {
+	// SignIn finds or creates the subject of an identity and creates the
+	// session, atomically and in one round trip. Two first sign-ins of one
+	// identity at once get the same subject. ErrSuspended: nothing was
+	// created. ErrExists: the session id is taken, the sign-in is a replay.
+	// The session returned is the zero Session when none was asked for; its
+	// Subject is set all the same.
+	SignIn(ctx context.Context, s SignIn) (Session, error)
+
+	// Subject returns one subject, or ErrNotFound.
+	Subject(ctx context.Context, id string) (Subject, error)
+	// FindSubject returns the subject of an identity, or ErrNotFound.
+	FindSubject(ctx context.Context, id Identity) (Subject, error)
+	// Identities lists the identities of a subject, oldest first.
+	Identities(ctx context.Context, subject string) ([]Identity, error)
+	// Link adds an identity to a subject. ErrExists when it belongs to
+	// another subject; linking it twice to the same one is no error.
+	Link(ctx context.Context, subject string, id Identity) error
+	// Unlink removes an identity, or ErrNotFound.
+	Unlink(ctx context.Context, subject string, id Identity) error
+	// Suspend suspends a subject, or lifts it. ErrNotFound. Sessions stay as
+	// they are and are refused while it lasts.
+	Suspend(ctx context.Context, subject string, suspended bool) error
+
+	// SetConsent records what a subject allowed a client; a later consent
+	// replaces the earlier one.
+	SetConsent(ctx context.Context, c Consent) error
+	// Consents lists a subject's consents, by client.
+	Consents(ctx context.Context, subject string) ([]Consent, error)
+	// DeleteConsent withdraws one, or ErrNotFound.
+	DeleteConsent(ctx context.Context, subject, clientID string) error
+}
