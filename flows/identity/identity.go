@@ -1,0 +1,92 @@
+// Package identity holds who somebody is: what a provider vouched for, and the
+// verified identity of a request that grows from it.
+package identity
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Claims is what a provider vouched for at a sign-in. It is sealed into the
+// session's row.
+type Claims struct {
+	// Provider is the name of the provider block.
+	Provider string `json:"provider"`
+	// Issuer and ID are the provider's issuer and its subject there. Together
+	// they are the identity; they never change with the block's name.
+	Issuer string `json:"iss"`
+	ID     string `json:"sub"`
+	// User is what policies, Remote-User and the access log call them: for
+	// local users the user name, else the provider's user_claim, by default
+	// the verified e-mail address, else PROVIDER:ID.
+	User          string   `json:"user"`
+	Email         string   `json:"email,omitempty"`
+	EmailVerified bool     `json:"email_verified,omitempty"`
+	Name          string   `json:"name,omitempty"`
+	Groups        []string `json:"groups,omitempty"`
+
+	AuthTime time.Time `json:"auth_time"`
+	ACR      string    `json:"acr,omitempty"`
+	AMR      []string  `json:"amr,omitempty"`
+
+	// Extra are further claims of the provider that an option asked for.
+	Extra map[string]any `json:"extra,omitempty"`
+}
+
+// InGroup tells whether the claims name a group.
+func (c *Claims) InGroup(group string) bool { return slices.Contains(c.Groups, group) }
+
+// VerifiedDomain is the lower-case domain of a verified e-mail address that
+// has exactly one "@" and no character that an address cannot have; else "".
+// Two "@" passed a peer's domain check once (CVE-2026-40574).
+func (c *Claims) VerifiedDomain() string {
+	email := c.VerifiedEmail()
+	if email == "" {
+		return ""
+	}
+	return email[strings.IndexByte(email, '@')+1:]
+}
+
+// VerifiedEmail is the lower-case verified e-mail address, or "" if there is
+// none or it is malformed.
+func (c *Claims) VerifiedEmail() string {
+	if !c.EmailVerified {
+		return ""
+	}
+	local, domain, ok := strings.Cut(c.Email, "@")
+	if !ok || local == "" || domain == "" || strings.HasSuffix(domain, ".") || strings.HasPrefix(domain, ".") {
+		return ""
+	}
+	for _, r := range c.Email {
+		if r <= ' ' || r == 0x7f || strings.ContainsRune(`,;"<>()[]\`, r) {
+			return ""
+		}
+	}
+	if strings.ContainsRune(domain, '@') {
+		return ""
+	}
+	return strings.ToLower(c.Email)
+}
+
+// Identity is the verified identity of one request. It is shared by many
+// requests and must not be changed.
+type Identity struct {
+	Claims
+	// Subject is ours: opaque and stable.
+	Subject string
+	// SessionID is the session that vouches for it; zero for a token without
+	// one.
+	SessionID uuid.UUID
+	// Portal is the portal sign-in that the session came from, or zero.
+	Portal uuid.UUID
+	// ClientID that the session or token was issued to; for a guarded site
+	// its host name.
+	ClientID string
+	// Scope granted, for a bearer token.
+	Scope []string
+	// TokenID is the jti of a bearer token.
+	TokenID string
+}

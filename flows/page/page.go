@@ -1,0 +1,78 @@
+// Package page renders what people see: sign-in, choice of provider, sign-out,
+// consent, device verification and errors. The pages work without JavaScript,
+// on a phone, in the dark and with a screen reader; each carries its own
+// Content-Security-Policy and Cache-Control: no-store.
+package page
+
+// Field is a hidden form field.
+type Field struct{ Name, Value string }
+
+// SignIn is the sign-in page: a form for user name and password when there is
+// a password provider, and a button for each provider to be redirected to.
+type SignIn struct {
+	// Site is what the person is about to enter, a host name.
+	Site string
+	// Action is where the password form is posted to; "" shows no form.
+	Action string
+	// Fields are the form's hidden fields.
+	Fields []Field
+	// Username as entered before, to be shown again.
+	Username string
+	// Message is what went wrong, in plain words; "" if nothing.
+	Message string
+	// Providers that the browser can be sent to.
+	Providers []ProviderLink
+}
+
+// ProviderLink is a button to one provider.
+type ProviderLink struct {
+	Name  string // of the block
+	Title string // for people
+	URL   string
+}
+
+// Fault is a page that says what went wrong and what to do next.
+type Fault struct {
+	Title string
+	// Message is what happened and why, in plain words. It never holds what
+	// the request or a provider said, unless escaped and bounded.
+	Message string
+	// Detail is a technical word for an administrator, such as an error code.
+	Detail string
+	// RetryURL and RetryLabel are the way on; "" shows none.
+	RetryURL, RetryLabel string
+	// User who is signed in, if that matters ("you are signed in as …").
+	User string
+	// SignOutURL to change the account; "" shows none.
+	SignOutURL string
+	// SupportID finds the case in the log.
+	SupportID string
+}
+
+// SignOut asks whether to sign out; only the form's POST acts.
+type SignOut struct {
+	Site   string
+	User   string
+	Action string
+	Fields []Field
+	// Everywhere tells that it ends the sign-in at every site, not only here.
+	Everywhere bool
+}
+
+// SignedOut says that the session has ended and offers to sign in again.
+type SignedOut struct {
+	Site      string
+	SignInURL string
+}
+
+// Consent asks whether a client may have what it asks for.
+type Consent struct {
+	Client string
+	// ClientHost is where the answer goes.
+	ClientHost string
+	User       string
+	// Scopes in plain words.
+	Scopes []string
+	Action string
+	Fields []Field
+}

@@ -1,0 +1,129 @@
+// Package provider says what Gatehouse needs of an identity provider. The
+// implementations are in its sub-packages; others can be added as Caddy
+// modules of the namespace gatehouse.providers.
+package provider
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+// What a provider answers. Compare with [errors.Is].
+var (
+	// ErrCredentials: the user name or the password is wrong. Which of the
+	// two is never said, and takes the same time.
+	ErrCredentials = errors.New("wrong user name or password")
+	// ErrBusy: too many passwords are being checked; try again in a moment.
+	ErrBusy = errors.New("too many sign-ins at once")
+	// ErrUnavailable: the provider cannot be reached or answers nonsense.
+	ErrUnavailable = errors.New("provider is unavailable")
+	// ErrResponse: the provider's answer failed a check (signature, issuer,
+	// audience, nonce, expiry, algorithm …). The sign-in is refused.
+	ErrResponse = errors.New("provider's answer is not acceptable")
+	// ErrGrant: the provider refused the code or refresh token for good
+	// (invalid_grant).
+	ErrGrant = errors.New("provider refused the grant")
+	// ErrGone: the user is no longer known or no longer allowed.
+	ErrGone = errors.New("user is gone")
+)
+
+// Provider is a source of identities. Implementations are safe for concurrent
+// use and keep no state of a single sign-in: two users in their callbacks at
+// once were swapped where a peer did (CVE-2026-33544).
+type Provider interface {
+	// Name is the provider block's name: lower case, unique, used in URLs.
+	Name() string
+	// Title is the name shown to people.
+	Title() string
+	// Issuer is the first half of every identity that it vouches for: an OpenID
+	// issuer, else a URL of the provider's own; "local" for local users.
+	Issuer() string
+}
+
+// Password is a provider that checks a user name and a password itself.
+type Password interface {
+	Provider
+	// Authenticate checks a password. Errors: ErrCredentials, ErrBusy,
+	// ErrUnavailable.
+	Authenticate(ctx context.Context, username, password string) (identity.Claims, error)
+}
+
+// Redirect is a provider that the browser is sent to (OAuth 2.0, OpenID
+// Connect).
+type Redirect interface {
+	Provider
+	// AuthURL is where to send the browser. ErrUnavailable when the
+	// provider's metadata cannot be had.
+	AuthURL(ctx context.Context, r AuthRequest) (string, error)
+	// Exchange turns the callback into claims. The caller has compared state
+	// and browser before. Errors: ErrResponse, ErrGrant, ErrUnavailable.
+	Exchange(ctx context.Context, c Callback) (Result, error)
+}
+
+// AuthRequest is one sign-in at a provider.
+type AuthRequest struct {
+	State       string
+	Nonce       string
+	Verifier    string // PKCE code verifier; the challenge is S256
+	RedirectURI string
+	// Prompt, LoginHint, ACRValues and MaxAge are passed on when set
+	// (OpenID Connect Core, section 3.1.2.1). MaxAge < 0 is unset.
+	Prompt    string
+	LoginHint string
+	ACRValues string
+	MaxAge    time.Duration
+	// Scopes to ask for beside the configured ones.
+	Scopes []string
+}
+
+// Callback is what came back by way of the browser.
+type Callback struct {
+	Code        string
+	Issuer      string // parameter iss (RFC 9207), "" if absent
+	Nonce       string // of the AuthRequest
+	Verifier    string
+	RedirectURI string
+	MaxAge      time.Duration // of the AuthRequest; < 0 unset
+}
+
+// Result is a completed sign-in at a provider.
+type Result struct {
+	Claims identity.Claims
+	// Token of the provider, for the vault; nil if it gave none.
+	Token *Token
+	// IDToken as received, for RP-initiated logout at the provider; "" if
+	// none. It is a secret.
+	IDToken string
+}
+
+// Token is a provider token as the provider issued it. All of it is secret.
+type Token struct {
+	AccessToken      string
+	RefreshToken     string
+	TokenType        string
+	Scope            string
+	ExpiresAt        time.Time // zero: unknown
+	RefreshExpiresAt time.Time // zero: unknown
+}
+
+// Current is a provider that can tell without I/O whether a user whom it once
+// vouched for still is one, and as what: local users live in the
+// configuration. It is asked at every load and revalidation of a session.
+type Current interface {
+	Provider
+	// Current returns the claims as they are now, or ErrGone.
+	Current(c identity.Claims) (identity.Claims, error)
+}
+
+// Refresher is a provider whose tokens can be refreshed and revoked.
+type Refresher interface {
+	Provider
+	// Refresh obtains a fresh token. A provider that gives no new refresh
+	// token has the old one kept by the caller. ErrGrant is final.
+	Refresh(ctx context.Context, refreshToken string, scopes []string) (Token, error)
+	// Revoke tells the provider that a token is no longer wanted (RFC 7009).
+	Revoke(ctx context.Context, token, hint string) error
+}
