@@ -34,7 +34,10 @@ type ProviderToken struct {
 	// NeedsReauth: the provider refused the refresh token for good; the user
 	// must sign in there again.
 	NeedsReauth bool
-	// Version grows with every write; writes compare it.
+	// Version grows with every write of the token and is never used again,
+	// not even after the row was deleted and stored anew; writes compare it. A
+	// lease does not change it, so that a holder whose lease ran out can still
+	// save the token that the provider rotated.
 	Version int64
 	// LeaseOwner may refresh the token until LeaseUntil.
 	LeaseOwner string
@@ -123,8 +126,8 @@ type OutboxEntry struct {
 	ID       uuid.UUID // UUIDv7
 	Kind     OutboxKind
 	Target   string // the provider or the client
-	Payload  []byte // sealed by the caller
-	Attempts int
+	Payload  []byte // sealed by the caller; see also [NewRevocation]
+	Attempts int       // how often it was handed out
 	NotBy    time.Time // given up after this
 }
 
