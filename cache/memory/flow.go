@@ -1,0 +1,249 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+)
+
+// slowDown is what a poll that came too early adds to the interval (RFC 8628,
+// section 3.5).
+const slowDown = 5 * time.Second
+
+type flow struct {
+	state      cache.State
+	value      []byte
+	proof      []byte
+	owner      string
+	createdAt  time.Time
+	expiresAt  time.Time
+	interval   time.Duration
+	lastPollAt time.Time // zero before the first poll
+	live       bool      // PENDING or READY, and not expired: it counts under the caps
+}
+
+func (f *flow) expired(now time.Time) bool { return !now.Before(f.expiresAt) }
+
+// matches is false for a flow without a proof: nothing redeems it.
+func (f *flow) matches(proof []byte) bool {
+	return len(f.proof) > 0 && subtle.ConstantTimeCompare(f.proof, proof) == 1
+}
+
+// answer is the flow as it stands. The caller gets a copy of the value, which
+// must not change under the store.
+func (f *flow) answer(key string, now time.Time) cache.Flow {
+	return cache.Flow{
+		Key: key, State: f.state, Value: bytes.Clone(f.value),
+		CreatedAt: f.createdAt, ExpiresAt: f.expiresAt, Now: now, Interval: f.interval,
+	}
+}
+
+// StartFlow implements [cache.Flows].
+func (s *Store) StartFlow(ctx context.Context, f cache.NewFlow) error {
+	if err := f.Check(); err != nil {
+		return err
+	}
+	now, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if _, ok := s.flows.get(f.Key); ok {
+		return cache.ErrExists
+	}
+	if f.Owner != "" && s.caps.Owner >= 0 && s.owners[f.Owner] >= s.caps.Owner {
+		return &cache.FullError{Cap: "owner", Limit: s.caps.Owner}
+	}
+	if err := s.room(s.live); err != nil {
+		return err
+	}
+	s.flows.put(f.Key, now.Add(f.Validity), flow{
+		state: f.State, value: bytes.Clone(f.Value), proof: bytes.Clone(f.Proof), owner: f.Owner,
+		createdAt: now, expiresAt: now.Add(f.Validity), interval: f.Interval, live: true,
+	})
+	s.live++
+	if f.Owner != "" {
+		s.owners[f.Owner]++
+	}
+	return nil
+}
+
+// Flow implements [cache.Flows].
+func (s *Store) Flow(ctx context.Context, key string) (cache.Flow, error) {
+	if err := cache.CheckKey(key); err != nil {
+		return cache.Flow{}, err
+	}
+	now, err := s.enter(ctx)
+	if err != nil {
+		return cache.Flow{}, err
+	}
+	defer s.mu.Unlock()
+	it, ok := s.flows.get(key)
+	if !ok {
+		return cache.Flow{}, cache.ErrNotFound
+	}
+	f := &it.value
+	switch {
+	case f.state == cache.Done:
+		return f.answer(key, now), cache.ErrUsed
+	case f.state == cache.Error:
+		return f.answer(key, now), cache.ErrState
+	case f.expired(now):
+		return cache.Flow{}, cache.ErrExpired
+	}
+	return f.answer(key, now), nil
+}
+
+// AdvanceFlow implements [cache.Flows].
+func (s *Store) AdvanceFlow(ctx context.Context, t cache.Transition) (cache.Flow, error) {
+	if err := t.Check(); err != nil {
+		return cache.Flow{}, err
+	}
+	now, err := s.enter(ctx)
+	if err != nil {
+		return cache.Flow{}, err
+	}
+	defer s.mu.Unlock()
+	it, ok := s.flows.get(t.Key)
+	if !ok {
+		return cache.Flow{}, cache.ErrNotFound
+	}
+	f := &it.value
+	switch {
+	case f.state == cache.Done:
+		return cache.Flow{}, cache.ErrUsed
+	case f.state == cache.Error:
+		return cache.Flow{}, cache.ErrState
+	case f.expired(now):
+		return cache.Flow{}, cache.ErrExpired
+	case f.state != t.From:
+		return cache.Flow{}, cache.ErrState
+	}
+	if t.Validity > 0 {
+		f.expiresAt = now.Add(t.Validity)
+		s.flows.delay(it, f.expiresAt)
+	}
+	if t.Proof != nil {
+		f.proof = bytes.Clone(t.Proof)
+	}
+	f.state = t.To
+	if t.Value != nil || t.To == cache.Error {
+		f.value = bytes.Clone(t.Value)
+	}
+	answer := f.answer(t.Key, now)
+	if t.To == cache.Done || t.To == cache.Error {
+		s.finish(it, now)
+	}
+	return answer, nil
+}
+
+// RedeemFlow implements [cache.Flows].
+func (s *Store) RedeemFlow(ctx context.Context, key string, proof []byte, owner string) (cache.Flow, error) {
+	return s.redeem(ctx, key, proof, owner, false)
+}
+
+// PollFlow implements [cache.Flows].
+func (s *Store) PollFlow(ctx context.Context, key string, proof []byte, owner string) (cache.Flow, error) {
+	return s.redeem(ctx, key, proof, owner, true)
+}
+
+// redeem needs no owner: the flow has its own, and that is the one released.
+func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner string, poll bool) (cache.Flow, error) {
+	if err := cache.CheckKey(key); err != nil {
+		return cache.Flow{}, err
+	}
+	if err := cache.CheckProof(proof, owner); err != nil {
+		return cache.Flow{}, err
+	}
+	now, err := s.enter(ctx)
+	if err != nil {
+		return cache.Flow{}, err
+	}
+	defer s.mu.Unlock()
+	it, ok := s.flows.get(key)
+	if !ok {
+		return cache.Flow{}, cache.ErrNotFound
+	}
+	f := &it.value
+	switch {
+	case !f.matches(proof):
+		return cache.Flow{}, cache.ErrMismatch
+	case f.expired(now) && f.state == cache.Done:
+		return f.answer(key, now), cache.ErrUsed
+	case f.expired(now):
+		return cache.Flow{}, cache.ErrExpired
+	case poll && f.state == cache.Error:
+		return f.answer(key, now), nil
+	case poll && f.early(now):
+		answer := f.answer(key, now)
+		answer.Value, answer.SlowDown = nil, true
+		return answer, nil
+	case f.state == cache.Done:
+		return f.answer(key, now), cache.ErrUsed
+	case poll && f.state == cache.Pending:
+		return f.answer(key, now), nil
+	case f.state != cache.Ready:
+		return cache.Flow{}, cache.ErrState
+	}
+	f.state = cache.Done
+	answer := f.answer(key, now)
+	s.finish(it, now)
+	return answer, nil
+}
+
+// early judges a poll, remembers it, and lets the interval grow when the poll
+// came before the interval had passed.
+func (f *flow) early(now time.Time) bool {
+	early := f.interval > 0 && !f.lastPollAt.IsZero() && now.Before(f.lastPollAt.Add(f.interval))
+	f.lastPollAt = now
+	if early {
+		f.interval += slowDown
+	}
+	return early
+}
+
+// finish turns a flow into the tombstone of a finished one.
+func (s *Store) finish(it *item[flow], now time.Time) {
+	s.release(&it.value)
+	if it.value.state == cache.Done {
+		it.value.value = nil
+	}
+	s.flows.delay(it, now.Add(cache.Retention))
+}
+
+// release gives a flow's places under the caps back, once.
+func (s *Store) release(f *flow) {
+	if !f.live {
+		return
+	}
+	f.live = false
+	s.live--
+	if f.owner == "" {
+		return
+	}
+	if s.owners[f.owner]--; s.owners[f.owner] == 0 {
+		delete(s.owners, f.owner)
+	}
+}
+
+// DeleteFlow implements [cache.Flows].
+func (s *Store) DeleteFlow(ctx context.Context, key, owner string) error {
+	if err := cache.CheckKey(key); err != nil {
+		return err
+	}
+	if err := cache.CheckProof(nil, owner); err != nil {
+		return err
+	}
+	if _, err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if it, ok := s.flows.get(key); ok {
+		s.release(&it.value)
+		s.flows.remove(it)
+	}
+	return nil
+}
