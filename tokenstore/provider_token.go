@@ -125,8 +125,8 @@ const (
 type OutboxEntry struct {
 	ID       uuid.UUID // UUIDv7
 	Kind     OutboxKind
-	Target   string // the provider or the client
-	Payload  []byte // sealed by the caller; see also [NewRevocation]
+	Target   string    // the provider or the client
+	Payload  []byte    // sealed by the caller; see also [NewRevocation]
 	Attempts int       // how often it was handed out
 	NotBy    time.Time // given up after this
 }
