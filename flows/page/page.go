@@ -4,7 +4,19 @@
 // Content-Security-Policy and Cache-Control: no-store.
 package page
 
-// Field is a hidden form field.
+// Names of the form fields that people fill in, and the values of FieldDecision.
+const (
+	FieldUsername = "username"
+	FieldPassword = "password"
+	FieldUserCode = "user_code" // any case, with or without a dash
+	FieldSession  = "session"   // the ID of the session to end
+	FieldDecision = "decision"
+
+	Approve = "approve"
+	Refuse  = "refuse"
+)
+
+// Field is a hidden form field. One of more than 8 KiB is left out.
 type Field struct{ Name, Value string }
 
 // SignIn is the sign-in page: a form for user name and password when there is
@@ -22,6 +34,11 @@ type SignIn struct {
 	Message string
 	// Providers that the browser can be sent to.
 	Providers []ProviderLink
+	// Targets are URLs whose origins the answer to the form's POST may redirect
+	// to, besides the page's own: Chromium holds every redirect that follows a
+	// form's POST to the page's form-action. Only the origins are used. Where the
+	// chain of redirects is not known to its end, answer with Onward instead.
+	Targets []string
 }
 
 // ProviderLink is a button to one provider.
@@ -29,6 +46,8 @@ type ProviderLink struct {
 	Name  string // of the block
 	Title string // for people
 	URL   string
+	// Icon is "google", "github", or anything else for a key; by default Name.
+	Icon string
 }
 
 // Fault is a page that says what went wrong and what to do next.
@@ -57,6 +76,8 @@ type SignOut struct {
 	Fields []Field
 	// Everywhere tells that it ends the sign-in at every site, not only here.
 	Everywhere bool
+	// Targets as in SignIn.
+	Targets []string
 }
 
 // SignedOut says that the session has ended and offers to sign in again.
@@ -73,6 +94,9 @@ type Consent struct {
 	User       string
 	// Scopes in plain words.
 	Scopes []string
+	// Action is where the form is posted to; FieldDecision is Approve or Refuse.
 	Action string
 	Fields []Field
+	// Targets as in SignIn. Onward is the better answer, see there.
+	Targets []string
 }

@@ -1,0 +1,84 @@
+package page
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// header sets what every page carries.
+//
+// The referrer policy is same-origin and not no-referrer: with the latter,
+// browsers send "Origin: null" with a form's POST (Fetch, "append a request
+// Origin header"), and our own forms would fail our own Origin check. To other
+// origins both send nothing.
+func (r *Renderer) header(h http.Header, contentType string, targets []string) {
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Content-Security-Policy", r.policy(targets))
+}
+
+func (r *Renderer) policy(targets []string) string {
+	var b strings.Builder
+	b.WriteString("default-src 'none'; style-src ")
+	b.WriteString(r.styleHash)
+	b.WriteString("; img-src data:; form-action 'self'")
+	for _, t := range targets {
+		if s := formTarget(t); s != "" {
+			b.WriteByte(' ')
+			b.WriteString(s)
+		}
+	}
+	b.WriteString("; frame-ancestors 'none'; base-uri 'none'")
+	return b.String()
+}
+
+// formTarget turns a URL into a source expression of form-action: its origin,
+// and nothing else. What is not an http or https URL with a plain host gives "",
+// since a stray ";" would end the directive.
+func formTarget(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return ""
+	}
+	for _, c := range u.Host {
+		if !hostByte(c) {
+			return ""
+		}
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host)
+}
+
+// hostByte: a source expression knows no wildcard here and no user names.
+func hostByte(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-._:[]", c)
+}
+
+// stylesheet joins the built-in style and the operator's. Line ends are made
+// what an HTML parser makes of them, or the hash would not match in a browser.
+func stylesheet(custom string) (string, error) {
+	if strings.Contains(strings.ToLower(custom), "</style") || strings.Contains(custom, "<!--") {
+		return "", fmt.Errorf("custom CSS holds HTML: %w", ErrTemplate)
+	}
+	if strings.ContainsRune(custom, 0) {
+		return "", fmt.Errorf("custom CSS holds a NUL: %w", ErrTemplate)
+	}
+	base, err := builtin.ReadFile("templates/style.css")
+	if err != nil {
+		return "", fmt.Errorf("reading built-in style: %w", err)
+	}
+	css := string(base) + strings.ToValidUTF8(custom, "\uFFFD")
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(css), nil
+}
+
+// hashSource is a style's source expression (CSP Level 3, section 2.3.1).
+func hashSource(css string) string {
+	sum := sha256.Sum256([]byte(css))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}

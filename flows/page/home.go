@@ -1,0 +1,70 @@
+package page
+
+import "time"
+
+// Home shows a person who they are here and where they are signed in.
+type Home struct {
+	// User who is signed in.
+	User string
+	// Sessions of theirs, the newest first. At most 40 are shown.
+	Sessions []Session
+	// Action is where the revoke buttons post to: FieldSession is the ID.
+	Action string
+	Fields []Field
+	// Targets as in SignIn.
+	Targets []string
+	// SignOutURL leads to the question whether to sign out; "" shows none.
+	SignOutURL string
+	// MoreURL leads to older sessions; "" shows none.
+	MoreURL string
+	// Message is what just happened ("Signed out of app.example.com.").
+	Message string
+}
+
+// Session is one place where a person is signed in.
+type Session struct {
+	ID string
+	// Site or client, in plain words.
+	Site string
+	// UserAgent as sent by the browser; shown in plain words.
+	UserAgent string
+	Since     time.Time
+	LastSeen  time.Time
+	// Current is the one that asks; it has no revoke button, signing out ends it.
+	Current bool
+}
+
+type homeView struct {
+	Home
+	Sessions []sessionView
+}
+
+type sessionView struct {
+	ID, Site, Browser string
+	Since, LastSeen   moment
+	Current           bool
+}
+
+func (p Home) bounded(now func() time.Time) homeView {
+	p.User = line(p.User, maxName)
+	p.Action = address(p.Action)
+	p.Fields = whole(p.Fields)
+	p.SignOutURL = address(p.SignOutURL)
+	p.MoreURL = address(p.MoreURL)
+	p.Message = line(p.Message, maxText)
+	if len(p.Sessions) > maxItems {
+		p.Sessions = p.Sessions[:maxItems]
+	}
+	v := homeView{Home: p}
+	for _, s := range p.Sessions {
+		id := s.ID
+		if len(id) > maxLine {
+			id = "" // a button with half an ID could name another session
+		}
+		v.Sessions = append(v.Sessions, sessionView{
+			ID: entered(id, maxLine), Site: line(s.Site, maxHost), Browser: Browser(s.UserAgent),
+			Since: momentOf(s.Since, now), LastSeen: momentOf(s.LastSeen, now), Current: s.Current,
+		})
+	}
+	return v
+}

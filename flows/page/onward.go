@@ -1,0 +1,53 @@
+package page
+
+import (
+	"html/template"
+	"net/url"
+	"strings"
+)
+
+// Onward sends the browser on after a form was posted, to an address of
+// another origin.
+//
+// Chromium holds a form's answer to the form-action of the page that the form
+// was on, through every redirect that follows. The client's redirect URI could
+// be allowed there (Targets), but not where the client redirects to from
+// there, which nobody here can know. So the POST is answered with this page:
+// it has a policy of its own, and goes on by itself (Refresh) or by its link.
+type Onward struct {
+	// Site where the browser goes, a host name.
+	Site string
+	// URL with any scheme but those that run or show what they hold
+	// (javascript, data, …): native apps have their own (RFC 8252, section 7.1).
+	URL string
+}
+
+type onwardView struct {
+	Site string
+	URL  template.URL
+}
+
+// view reports false, and leaves the URL empty, when it leads nowhere.
+func (p Onward) view() (onwardView, bool) {
+	v := onwardView{Site: line(p.Site, maxHost)}
+	if len(p.URL) > maxURL {
+		return v, false
+	}
+	u, err := url.Parse(p.URL)
+	if err != nil || !leadsAway(u) {
+		return v, false
+	}
+	// Checked above; html/template would refuse the schemes of native apps.
+	v.URL = template.URL(u.String()) //nolint:gosec // scheme checked
+	return v, true
+}
+
+func leadsAway(u *url.URL) bool {
+	switch strings.ToLower(u.Scheme) {
+	case "http", "https":
+		return u.Host != ""
+	case "", "javascript", "vbscript", "data", "blob", "file", "filesystem", "about", "view-source", "ws", "wss":
+		return false
+	}
+	return true
+}

@@ -1,0 +1,96 @@
+package page
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Longest texts shown, in runes. They bound what a request can make a page
+// hold; what is cut ends in an ellipsis.
+const (
+	maxName  = 80   // of a person, client, provider or browser
+	maxHost  = 120  // a host name
+	maxLine  = 200  // a title, a scope in words, an error code
+	maxText  = 600  // a message
+	maxURL   = 4096 // bytes; a longer one is left out
+	maxField = 8192 // bytes; a longer hidden field is left out
+	maxItems = 40   // of a list
+)
+
+// line makes text fit for one line of a page: valid UTF-8, no control
+// characters, nothing that turns the direction of what follows (such text could
+// make one host name look like another), at most limit runes.
+func line(s string, limit int) string {
+	s, cut := clip(s, limit)
+	s = strings.Map(func(c rune) rune {
+		switch {
+		case unicode.IsSpace(c):
+			return ' '
+		case unicode.Is(unicode.C, c) || c == utf8.RuneError:
+			return -1
+		}
+		return c
+	}, s)
+	s = strings.TrimSpace(s)
+	if cut {
+		return s + "…"
+	}
+	return s
+}
+
+// entered is what somebody typed and will edit: cut, but with no ellipsis.
+func entered(s string, limit int) string {
+	s, _ = clip(s, limit)
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "")
+}
+
+// clip cuts s after limit runes, without reading the rest of it.
+func clip(s string, limit int) (string, bool) {
+	n := 0
+	for i := range s {
+		if n == limit {
+			return s[:i], true
+		}
+		n++
+	}
+	return s, false
+}
+
+func lines(list []string, limit int) []string {
+	if len(list) > maxItems {
+		list = list[:maxItems]
+	}
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		if s = line(s, limit); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// address is a URL for a link or a form. A URL that is too long is dropped and
+// not cut: half an address leads elsewhere. Schemes are html/template's care.
+func address(s string) string {
+	if len(s) > maxURL || !utf8.ValidString(s) {
+		return ""
+	}
+	return s
+}
+
+// whole keeps hidden fields as they are, or not at all: a form that lacks a
+// field is refused by its handler, one with half a value might be believed.
+func whole(fields []Field) []Field {
+	out := make([]Field, 0, len(fields))
+	for _, f := range fields {
+		if len(out) == maxItems {
+			break
+		}
+		if len(f.Name) > maxLine || len(f.Value) > maxField || !utf8.ValidString(f.Name+f.Value) {
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
