@@ -4,7 +4,6 @@ package identity
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,38 +37,6 @@ type Claims struct {
 
 // InGroup tells whether the claims name a group.
 func (c *Claims) InGroup(group string) bool { return slices.Contains(c.Groups, group) }
-
-// VerifiedDomain is the lower-case domain of a verified e-mail address that
-// has exactly one "@" and no character that an address cannot have; else "".
-// Two "@" passed a peer's domain check once (CVE-2026-40574).
-func (c *Claims) VerifiedDomain() string {
-	email := c.VerifiedEmail()
-	if email == "" {
-		return ""
-	}
-	return email[strings.IndexByte(email, '@')+1:]
-}
-
-// VerifiedEmail is the lower-case verified e-mail address, or "" if there is
-// none or it is malformed.
-func (c *Claims) VerifiedEmail() string {
-	if !c.EmailVerified {
-		return ""
-	}
-	local, domain, ok := strings.Cut(c.Email, "@")
-	if !ok || local == "" || domain == "" || strings.HasSuffix(domain, ".") || strings.HasPrefix(domain, ".") {
-		return ""
-	}
-	for _, r := range c.Email {
-		if r <= ' ' || r == 0x7f || strings.ContainsRune(`,;"<>()[]\`, r) {
-			return ""
-		}
-	}
-	if strings.ContainsRune(domain, '@') {
-		return ""
-	}
-	return strings.ToLower(c.Email)
-}
 
 // Identity is the verified identity of one request. It is shared by many
 // requests and must not be changed.
