@@ -1,0 +1,99 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+const selectIdentity = `
+	SELECT s.id, s.created_at, s.suspended_at
+	FROM identity i JOIN subject s ON s.id = i.subject
+	WHERE i.issuer = ? AND i.external = ?`
+
+const insertIdentity = `INSERT INTO identity (issuer, external, subject) VALUES (?, ?, ?)`
+
+// FindSubject returns the subject of an identity, or
+// [tokenstore.ErrNotFound].
+func (s *Store) FindSubject(ctx context.Context, id tokenstore.Identity) (tokenstore.Subject, error) {
+	sub, err := s.findSubject(ctx, id)
+	return sub, wrap("finding subject", err)
+}
+
+func (s *Store) findSubject(ctx context.Context, id tokenstore.Identity) (tokenstore.Subject, error) {
+	var c checker
+	c.identity(id)
+	if c.err != nil {
+		return tokenstore.Subject{}, c.err
+	}
+	q, err := s.read(ctx)
+	if err != nil {
+		return tokenstore.Subject{}, err
+	}
+	return one(ctx, q, scanSubject, selectIdentity, id.Issuer, id.Subject)
+}
+
+// Identities lists the identities of a subject, oldest first.
+func (s *Store) Identities(ctx context.Context, subject string) ([]tokenstore.Identity, error) {
+	list, err := s.identities(ctx, subject)
+	return list, wrap("listing identities", err)
+}
+
+func (s *Store) identities(ctx context.Context, subject string) ([]tokenstore.Identity, error) {
+	var c checker
+	c.text("subject", subject, 0)
+	if c.err != nil {
+		return nil, c.err
+	}
+	q, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return all(ctx, q, func(row scanner) (id tokenstore.Identity, err error) {
+		err = row.Scan(&id.Issuer, &id.Subject)
+		return id, err
+	}, `SELECT issuer, external FROM identity WHERE subject = ? ORDER BY seq`, subject)
+}
+
+// Link adds an identity to a subject. [tokenstore.ErrExists] when it belongs
+// to another subject, [tokenstore.ErrNotFound] when there is no such subject.
+func (s *Store) Link(ctx context.Context, subject string, id tokenstore.Identity) error {
+	var c checker
+	c.subject(subject)
+	c.identity(id)
+	if c.err != nil {
+		return wrap("linking identity", c.err)
+	}
+	return wrap("linking identity", s.write(ctx, func(t *tx) error {
+		if _, err := one(ctx, t, scanSubject, selectSubject, subject); err != nil {
+			return err
+		}
+		owner, err := one(ctx, t, scanSubject, selectIdentity, id.Issuer, id.Subject)
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound):
+			_, err = t.exec(ctx, insertIdentity, id.Issuer, id.Subject, subject)
+			return err
+		case err != nil:
+			return err
+		case owner.ID != subject:
+			return tokenstore.ErrExists
+		}
+		return nil
+	}))
+}
+
+// Unlink removes an identity of a subject, or answers
+// [tokenstore.ErrNotFound].
+func (s *Store) Unlink(ctx context.Context, subject string, id tokenstore.Identity) error {
+	var c checker
+	c.text("subject", subject, 0)
+	c.identity(id)
+	if c.err != nil {
+		return wrap("unlinking identity", c.err)
+	}
+	return wrap("unlinking identity", s.write(ctx, func(t *tx) error {
+		return found(t.exec(ctx, `DELETE FROM identity WHERE issuer = ? AND external = ? AND subject = ?`,
+			id.Issuer, id.Subject, subject))
+	}))
+}

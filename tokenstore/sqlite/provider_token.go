@@ -1,0 +1,150 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// providerTokenColumns are a provider token's columns in the order of
+// [scanProviderToken].
+const providerTokenColumns = `subject, provider, client_id, access_token, refresh_token, access_hash, refresh_hash, key_id,
+	token_type, scope, issued_at, expires_at, refresh_expires_at, access_revoked_at, refresh_revoked_at,
+	needs_reauth, version, lease_owner, lease_until`
+
+const selectProviderToken = `
+	SELECT ` + providerTokenColumns + ` FROM provider_token WHERE subject = ? AND provider = ?`
+
+func scanProviderToken(row scanner) (tokenstore.ProviderToken, error) {
+	var t tokenstore.ProviderToken
+	var issued, expires, refreshExpires, accessRevoked, refreshRevoked, lease sql.NullInt64
+	err := row.Scan(&t.Subject, &t.Provider, &t.ClientID, &t.AccessToken, &t.RefreshToken, &t.AccessHash, &t.RefreshHash, &t.KeyID,
+		&t.TokenType, &t.Scope, &issued, &expires, &refreshExpires, &accessRevoked, &refreshRevoked,
+		&t.NeedsReauth, &t.Version, &t.LeaseOwner, &lease)
+	t.IssuedAt, t.ExpiresAt, t.RefreshExpiresAt = instant(issued), instant(expires), instant(refreshExpires)
+	t.AccessRevokedAt, t.RefreshRevokedAt, t.LeaseUntil = instant(accessRevoked), instant(refreshRevoked), instant(lease)
+	return t, err
+}
+
+// ProviderToken returns a subject's token for a provider, or
+// [tokenstore.ErrNotFound].
+func (s *Store) ProviderToken(ctx context.Context, subject, provider string) (tokenstore.ProviderToken, error) {
+	token, err := s.providerToken(ctx, subject, provider)
+	return token, wrap("reading provider token", err)
+}
+
+func (s *Store) providerToken(ctx context.Context, subject, provider string) (tokenstore.ProviderToken, error) {
+	var c checker
+	c.text("subject", subject, 0)
+	c.text("provider", provider, 0)
+	if c.err != nil {
+		return tokenstore.ProviderToken{}, c.err
+	}
+	q, err := s.read(ctx)
+	if err != nil {
+		return tokenstore.ProviderToken{}, err
+	}
+	return one(ctx, q, scanProviderToken, selectProviderToken, subject, provider)
+}
+
+// StoreProviderToken stores a token, unless the one stored already is live and
+// can do more.
+func (s *Store) StoreProviderToken(ctx context.Context, token tokenstore.ProviderToken, o tokenstore.StoreOptions) (tokenstore.StoreResult, error) {
+	var c checker
+	c.providerToken(token)
+	if c.err != nil {
+		return tokenstore.StoreResult{}, wrap("storing provider token", c.err)
+	}
+	var result tokenstore.StoreResult
+	err := s.write(ctx, func(t *tx) error {
+		var err error
+		result, err = t.storeProviderToken(ctx, token)
+		if err != nil || result.Displaced == nil || !o.RevokeDisplaced {
+			return err
+		}
+		if bytes.Equal(result.Displaced.RefreshHash, result.Kept.RefreshHash) {
+			return nil // revoking it would end the kept one
+		}
+		return t.queueRevocation(ctx, *result.Displaced)
+	})
+	if err != nil {
+		return tokenstore.StoreResult{}, wrap("storing provider token", err)
+	}
+	return result, nil
+}
+
+func (t *tx) storeProviderToken(ctx context.Context, token tokenstore.ProviderToken) (tokenstore.StoreResult, error) {
+	if !t.now.Before(token.RefreshExpiresAt) {
+		return tokenstore.StoreResult{}, tokenstore.ErrExpired
+	}
+	// A lease is of the row, and a version is the store's to give: the clock,
+	// so that a row stored anew does not repeat a version of the one deleted.
+	token.LeaseOwner, token.LeaseUntil = "", time.Time{}
+	token.Version = t.now.UnixMicro()
+	var result tokenstore.StoreResult
+	former, err := one(ctx, t, scanProviderToken, selectProviderToken, token.Subject, token.Provider)
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+	case err != nil:
+		return tokenstore.StoreResult{}, err
+	case isLive(former, t.now) && strictlyContains(former.GetScope(), token.GetScope()):
+		token.Version = 0
+		return tokenstore.StoreResult{Kept: former, Displaced: &token}, nil
+	default:
+		token.Version = max(token.Version, former.Version+1)
+		result.Displaced = &former
+	}
+	result.Kept, err = t.writeProviderToken(ctx, token)
+	return result, err
+}
+
+// isLive tells whether a token can still be used to obtain new ones.
+func isLive(t tokenstore.ProviderToken, now time.Time) bool {
+	return now.Before(t.RefreshExpiresAt) && t.RefreshRevokedAt.IsZero() && !t.NeedsReauth
+}
+
+// strictlyContains tells whether a has all scopes of b and at least one more.
+func strictlyContains(a, b []string) bool {
+	contains := func(list, part []string) bool {
+		return !slices.ContainsFunc(part, func(s string) bool { return !slices.Contains(list, s) })
+	}
+	return contains(a, b) && !contains(b, a)
+}
+
+// writeProviderToken inserts or replaces a row.
+func (t *tx) writeProviderToken(ctx context.Context, p tokenstore.ProviderToken) (tokenstore.ProviderToken, error) {
+	return one(ctx, t, scanProviderToken, `
+		INSERT OR REPLACE INTO provider_token (`+providerTokenColumns+`)
+		VALUES (`+strings.TrimSuffix(strings.Repeat("?, ", 19), ", ")+`)
+		RETURNING `+providerTokenColumns,
+		p.Subject, p.Provider, p.ClientID, p.AccessToken, p.RefreshToken, p.AccessHash, p.RefreshHash, p.KeyID,
+		p.TokenType, p.Scope, micros(p.IssuedAt), micros(p.ExpiresAt), micros(p.RefreshExpiresAt),
+		micros(p.AccessRevokedAt), micros(p.RefreshRevokedAt), p.NeedsReauth, p.Version, p.LeaseOwner, micros(p.LeaseUntil))
+}
+
+// providerToken refuses a token that no store may accept.
+func (c *checker) providerToken(t tokenstore.ProviderToken) {
+	c.subject(t.Subject)
+	c.required("provider", t.Provider, maxIssuer)
+	c.text("client id", t.ClientID, 0)
+	c.text("key id", t.KeyID, 0)
+	c.text("token type", t.TokenType, 0)
+	c.text("scope", t.Scope, 0)
+	c.moment("time of issue", t.IssuedAt)
+	c.moment("expiry", t.ExpiresAt)
+	c.moment("refresh token's expiry", t.RefreshExpiresAt)
+	c.moment("access token's revocation", t.AccessRevokedAt)
+	c.moment("refresh token's revocation", t.RefreshRevokedAt)
+	if len(t.RefreshToken) == 0 {
+		c.fault("refresh token", "is missing")
+	}
+	if t.RefreshExpiresAt.IsZero() {
+		c.fault("refresh token's expiry", "is missing")
+	}
+}

@@ -1,0 +1,66 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// LeaseProviderToken takes the right to refresh a token, for at most d. Who
+// holds the lease already gets it anew.
+func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string, version int64, owner string, d time.Duration) (tokenstore.ProviderToken, error) {
+	var c checker
+	c.text("subject", subject, 0)
+	c.text("provider", provider, 0)
+	c.required("lease's owner", owner, 0)
+	if c.err != nil {
+		return tokenstore.ProviderToken{}, wrap("leasing provider token", c.err)
+	}
+	var leased tokenstore.ProviderToken
+	err := s.write(ctx, func(t *tx) error {
+		token, err := one(ctx, t, scanProviderToken, selectProviderToken, subject, provider)
+		switch {
+		case err != nil:
+			return err
+		case token.Version != version:
+			return tokenstore.ErrConflict
+		case token.LeaseOwner != owner && t.now.Before(token.LeaseUntil):
+			return tokenstore.ErrConflict
+		}
+		leased, err = one(ctx, t, scanProviderToken, `
+			UPDATE provider_token SET lease_owner = ?, lease_until = ?
+			WHERE subject = ? AND provider = ? RETURNING `+providerTokenColumns,
+			owner, micros(t.now.Add(d)), subject, provider)
+		return err
+	})
+	return leased, wrap("leasing provider token", err)
+}
+
+// UpdateProviderToken writes a token back whose Version is still the row's,
+// ends the lease and returns the new row; else [tokenstore.ErrConflict].
+func (s *Store) UpdateProviderToken(ctx context.Context, token tokenstore.ProviderToken) (tokenstore.ProviderToken, error) {
+	var c checker
+	c.providerToken(token)
+	if c.err != nil {
+		return tokenstore.ProviderToken{}, wrap("updating provider token", c.err)
+	}
+	var updated tokenstore.ProviderToken
+	err := s.write(ctx, func(t *tx) error {
+		former, err := one(ctx, t, scanProviderToken, selectProviderToken, token.Subject, token.Provider)
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound):
+			return tokenstore.ErrConflict
+		case err != nil:
+			return err
+		case former.Version != token.Version:
+			return tokenstore.ErrConflict
+		}
+		token.Version = max(t.now.UnixMicro(), former.Version+1)
+		token.LeaseOwner, token.LeaseUntil = "", time.Time{}
+		updated, err = t.writeProviderToken(ctx, token)
+		return err
+	})
+	return updated, wrap("updating provider token", err)
+}
