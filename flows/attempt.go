@@ -1,0 +1,117 @@
+package flows
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/google/uuid"
+)
+
+// maxAttempts is how many sign-ins one browser may have begun at once; beyond
+// it the oldest attempt's cookie goes.
+const maxAttempts = 60
+
+// attempt is one sign-in that was begun in one browser. Its id travels as part
+// of the state parameter, its secret in a cookie of that browser. Whoever has
+// only one of the two has nothing, so a callback that somebody else began is
+// refused before its code is looked at (RFC 9700, section 4.7).
+type attempt struct {
+	id     uuid.UUID
+	secret []byte // 16 bytes
+}
+
+func (g *Gateway) newAttempt() attempt {
+	return attempt{id: handle.NewID(g.Now(), g.Random), secret: g.Keyring.Random(16)}
+}
+
+// cookie is the name of the attempt's cookie: it holds the time, so that the
+// oldest can be told, and what the ids of one millisecond differ in.
+func (a attempt) cookie() string {
+	return tryCookie + base64.RawURLEncoding.EncodeToString(append(slices.Clone(a.id[:6]), a.id[10:]...))
+}
+
+// state is the attempt's id and a MAC that ties it to the cookie and to the
+// purpose (the provider's name, or the hand-over).
+func (g *Gateway) state(a attempt, purpose string) string {
+	mac := g.Keyring.MAC("state", a.id[:], a.secret, []byte(purpose))[:16]
+	return base64.RawURLEncoding.EncodeToString(append(slices.Clone(a.id[:]), mac...))
+}
+
+// resume finds the attempt of a state in this browser. missing tells that the
+// browser sent no cookie for it.
+func (g *Gateway) resume(r *http.Request, at place, state, purpose string) (a attempt, missing, ok bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(state)
+	if err != nil || len(raw) != 32 {
+		return attempt{}, false, false
+	}
+	copy(a.id[:], raw)
+	value := pathCookie(r, at, a.cookie())
+	if value == "" {
+		return attempt{}, true, false
+	}
+	a.secret, err = base64.RawURLEncoding.Strict().DecodeString(value)
+	if err != nil || len(a.secret) != 16 {
+		return attempt{}, false, false
+	}
+	if !g.Keyring.VerifyMAC("state", raw[16:], a.id[:], a.secret, []byte(purpose)) {
+		return attempt{}, false, false
+	}
+	return a, false, true
+}
+
+// derive makes what an attempt needs (PKCE verifier, nonce) from its secret, so
+// that nothing of it has to be stored.
+func (g *Gateway) derive(a attempt, label string) string {
+	return base64.RawURLEncoding.EncodeToString(g.Keyring.MAC(label, a.id[:], a.secret))
+}
+
+// challengeS256 is the PKCE challenge of a verifier (RFC 7636, section 4.2).
+func challengeS256(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// setAttempt gives the browser the attempt's cookie and takes back the oldest
+// ones beyond maxAttempts.
+func setAttempt(w http.ResponseWriter, r *http.Request, at place, a attempt) {
+	trimAttempts(w, r, at, maxAttempts-1)
+	setPathCookie(w, at, a.cookie(), base64.RawURLEncoding.EncodeToString(a.secret), flowValidity)
+}
+
+func trimAttempts(w http.ResponseWriter, r *http.Request, at place, keep int) {
+	prefix := pathCookieName(tryCookie, at.secure())
+	type begun struct {
+		name string
+		at   uint64
+	}
+	var attempts []begun
+	for _, c := range r.Cookies() {
+		suffix, ok := strings.CutPrefix(c.Name, prefix)
+		if !ok {
+			continue
+		}
+		raw, err := base64.RawURLEncoding.DecodeString(suffix)
+		if err != nil || len(raw) != 12 {
+			raw = make([]byte, 12) // not ours: as old as can be
+		}
+		attempts = append(attempts, begun{c.Name, binary.BigEndian.Uint64(append([]byte{0, 0}, raw[:6]...))})
+	}
+	slices.SortFunc(attempts, func(a, b begun) int { return int(int64(a.at) - int64(b.at)) })
+	for len(attempts) > keep {
+		name := strings.TrimPrefix(attempts[0].name, securePrefix)
+		clearPathCookie(w, at, name)
+		attempts = attempts[1:]
+	}
+}
+
+// age of an attempt on our own clock.
+func (g *Gateway) age(a attempt) time.Duration {
+	sec, nsec := a.id.Time().UnixTime()
+	return g.Now().Sub(time.Unix(sec, nsec))
+}

@@ -1,0 +1,58 @@
+package flows
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// authRequest is what a sign-in is for. It travels sealed, through the pages in
+// a form field or link and through a provider in the flow, so that a page that
+// nobody answers has cost no storage.
+type authRequest struct {
+	// Client that asks; for a guarded site its host name.
+	Client string `json:"c"`
+	// ReturnTo within the site, when the site is its own issuer.
+	ReturnTo string `json:"r,omitempty"`
+	// RedirectURI, State and Challenge of an authorization request; empty
+	// when ReturnTo is set.
+	RedirectURI string `json:"u,omitempty"`
+	State       string `json:"s,omitempty"`
+	Challenge   string `json:"h,omitempty"`
+	// Prompt and LoginHint are passed on to the provider.
+	Prompt    string `json:"p,omitempty"`
+	LoginHint string `json:"l,omitempty"`
+	// Begun at, in seconds since 1970.
+	Begun int64 `json:"t"`
+}
+
+// forSite tells whether the sign-in is for the very site that it happens at.
+func (a *authRequest) forSite() bool { return a.RedirectURI == "" }
+
+var errRequest = errors.New("sign-in request is malformed or too old")
+
+func (g *Gateway) sealRequest(at place, a authRequest) string {
+	plain, err := json.Marshal(a)
+	if err != nil {
+		panic("flows: sealing a struct of strings: " + err.Error())
+	}
+	return g.Keyring.SealString("auth request", []byte(at.issuer()), plain)
+}
+
+// openRequest opens what sealRequest made at the same place within the last
+// hour: a sign-in page may stay open over a coffee.
+func (g *Gateway) openRequest(at place, sealed string) (authRequest, error) {
+	var a authRequest
+	plain, err := g.Keyring.OpenString("auth request", []byte(at.issuer()), sealed)
+	if err != nil {
+		return a, errRequest
+	}
+	if err := json.Unmarshal(plain, &a); err != nil {
+		return a, errRequest
+	}
+	age := g.Now().Sub(time.Unix(a.Begun, 0))
+	if age < -5*time.Minute || age > time.Hour {
+		return a, errRequest
+	}
+	return a, nil
+}

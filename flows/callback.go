@@ -1,0 +1,211 @@
+package flows
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+)
+
+// callbackParameters must not be there twice.
+var callbackParameters = []string{"code", "state", "error", "error_description", "iss"}
+
+// serveCallback ends a sign-in at a provider. The order is the point: first
+// the state and this browser's cookie, which need no I/O; then the flow; only
+// then is the code sent to the provider.
+func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, name string) {
+	ctx := r.Context()
+	p, ok := g.providers[name].(provider.Redirect)
+	if !ok {
+		g.notFound(w, r, at)
+		return
+	}
+	query := r.query()
+	if repeated(query, callbackParameters...) != "" || (query.Has("code") && query.Has("error")) {
+		g.badCallback(w, r, at, "The provider's answer is ambiguous.")
+		return
+	}
+	try, missing, ok := g.resume(r.Request, at, query.Get("state"), name)
+	switch {
+	case missing:
+		g.noCookies(w, r, at)
+		return
+	case !ok:
+		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser.")
+		return
+	}
+	// Whatever happens now, this attempt is over for the browser.
+	clearPathCookie(w, at, try.cookie())
+
+	stored, err := g.Cache.Flow(ctx, flowKey(try))
+	switch {
+	case errors.Is(err, cache.ErrUsed), errors.Is(err, cache.ErrState):
+		g.badCallback(w, r, at, "This sign-in was finished already.")
+		return
+	case errors.Is(err, cache.ErrExpired), errors.Is(err, cache.ErrNotFound):
+		g.badCallback(w, r, at, "This sign-in took longer than ten minutes and has expired.")
+		return
+	case err != nil:
+		g.unavailable(w, r, err)
+		return
+	}
+	flow, err := g.openFlow(stored)
+	if err != nil || flow.Provider != name {
+		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser.")
+		return
+	}
+	if code := query.Get("error"); code != "" || query.Get("code") == "" {
+		g.providerRefused(w, r, at, flow, stored.Key, code)
+		return
+	}
+	result, err := p.Exchange(ctx, provider.Callback{
+		Code: query.Get("code"), Issuer: query.Get("iss"), Nonce: g.derive(try, "nonce"),
+		Verifier: g.derive(try, "pkce verifier"), RedirectURI: flow.Callback, MaxAge: -1,
+	})
+	if err != nil {
+		g.exchangeFailed(w, r, at, flow, stored.Key, p, err)
+		return
+	}
+	if !g.Admit(result.Claims) {
+		_ = g.Cache.DeleteFlow(ctx, stored.Key, addressKey(r.Client))
+		g.refuse(w, r, at, flow.Request, result.Claims)
+		return
+	}
+	g.complete(w, r, at, try, flow, result)
+}
+
+// complete moves the flow on, exactly once, and then signs in.
+func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try attempt, flow providerFlow, result provider.Result) {
+	start := session.Start{Claims: result.Claims}
+	if flow.Request.forSite() {
+		// The flow's id becomes the session's, so that not even a cache that
+		// fell back to an older state signs in twice.
+		start.ID = try.id
+		_, err := g.Cache.AdvanceFlow(r.Context(), cache.Transition{
+			Key: flowKey(try), From: cache.Pending, To: cache.Done, Owner: addressKey(r.Client),
+		})
+		if err != nil {
+			g.advanceFailed(w, r, at, err)
+			return
+		}
+		g.finish(w, r, at, flow.Request, start)
+		return
+	}
+	portal, ok := g.signInPortal(w, r, at, flow.Request, start)
+	if !ok {
+		return
+	}
+	g.sendCode(w, r, at, flow.Request, portal.Identity, try.id, true)
+}
+
+func (g *Gateway) advanceFailed(w http.ResponseWriter, r *Request, at place, err error) {
+	switch {
+	case errors.Is(err, cache.ErrUnavailable):
+		g.unavailable(w, r, err)
+	case errors.Is(err, cache.ErrFull):
+		g.tooMany(w, r, err)
+	default:
+		g.badCallback(w, r, at, "This sign-in was finished already.")
+	}
+}
+
+// badCallback refuses an answer, whoever sent it. If somebody is signed in
+// already (an old tab, a reloaded page), the way on is the site itself.
+func (g *Gateway) badCallback(w http.ResponseWriter, r *Request, at place, message string) {
+	g.Logger.InfoContext(r.Context(), "callback refused", "reason", message, "client_ip", r.Client)
+	f := page.Fault{
+		Title: "Please sign in again", Message: message, Detail: "invalid_request",
+		RetryURL: g.beginning(at), RetryLabel: "Start again",
+	}
+	if id := g.signedIn(r, at); id != nil {
+		f.Title, f.RetryLabel, f.User = "You are signed in already", "Go on", id.User
+	}
+	g.Pages.Fault(w, r.Request, http.StatusBadRequest, f)
+}
+
+// signedIn is who is signed in at a place, or nil.
+func (g *Gateway) signedIn(r *Request, at place) *identity.Identity {
+	name, client := siteCookie, at.host
+	if at.portal {
+		name, client = portalCookie, portalClient
+	}
+	id, err := g.fromCookies(r.Context(), r.Header, sessionCookieName(name, r.secure()), client)
+	if err != nil {
+		return nil
+	}
+	return id
+}
+
+// providerRefused ends a sign-in that the provider, or the person there, did
+// not allow. What the provider says is shown only if it is one of the words
+// that the standards define.
+func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, flow providerFlow, key, code string) {
+	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
+	title := g.providers[flow.Provider].Title()
+	message := title + " did not sign you in."
+	switch code {
+	case "access_denied":
+		message = "The sign-in at " + title + " was cancelled or refused."
+	case "temporarily_unavailable", "server_error":
+		message = title + " has a problem at the moment. Please try again in a little while."
+	case "login_required", "interaction_required", "consent_required", "account_selection_required":
+		message = title + " needs you to sign in there first."
+	case "invalid_request", "invalid_scope", "unauthorized_client", "unsupported_response_type":
+		message = title + " did not accept our request; whoever runs this site must look into its settings."
+	default:
+		code = "error"
+	}
+	g.Logger.WarnContext(r.Context(), "provider refused the sign-in", "provider", flow.Provider, "code", code)
+	g.Events(r.Context(), "login_failed", slog.String("provider", flow.Provider), slog.String("reason", code))
+	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+		Title: "You are not signed in", Message: message, Detail: code,
+		RetryURL: g.retryURL(at, flow.Request), RetryLabel: "Try again",
+	})
+}
+
+func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *Request, at place, flow providerFlow, key string, p provider.Provider, err error) {
+	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
+	if errors.Is(err, provider.ErrUnavailable) {
+		g.providerDown(w, r, at, flow.Request, p, err)
+		return
+	}
+	g.Logger.WarnContext(r.Context(), "provider's answer was refused", "provider", p.Name(), "error", err)
+	g.Events(r.Context(), "login_failed", slog.String("provider", p.Name()), slog.String("reason", "invalid_response"))
+	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+		Title:   "You are not signed in",
+		Message: "The answer of " + p.Title() + " could not be accepted. Trying once more often helps; if it does not, tell whoever runs this site.",
+		Detail:  "invalid_response", RetryURL: g.retryURL(at, flow.Request), RetryLabel: "Try again",
+	})
+}
+
+// refuse answers somebody whom a provider vouched for and whom the provider's
+// own rules here do not let in.
+func (g *Gateway) refuse(w http.ResponseWriter, r *Request, at place, a authRequest, claims identity.Claims) {
+	g.Logger.WarnContext(r.Context(), "sign-in not allowed", "provider", claims.Provider, "user", claims.User)
+	g.Events(r.Context(), "login_failed", slog.String("provider", claims.Provider), slog.String("user", claims.User), slog.String("reason", "not_allowed"))
+	a.Prompt = "select_account"
+	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+		Title:   "This account may not enter",
+		Message: "You signed in, but this account is not among those that are let in here. Perhaps you have another one?",
+		Detail:  "access_denied", User: claims.User,
+		RetryURL: g.retryURLAs(at, a), RetryLabel: "Use another account",
+	})
+}
+
+// retryURLAs is retryURL that asks the provider for another account.
+func (g *Gateway) retryURLAs(at place, a authRequest) string {
+	retry := g.retryURL(at, a)
+	if !a.forSite() {
+		return retry // the prompt is sealed in
+	}
+	if strings.Contains(retry, "?") {
+		return retry + "&prompt=" + a.Prompt
+	}
+	return retry + "?prompt=" + a.Prompt
+}

@@ -1,0 +1,128 @@
+package client
+
+import (
+	"crypto"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
+)
+
+// The grants that a client can be given (RFC 6749, RFC 8628).
+const (
+	GrantCode              = "authorization_code"
+	GrantRefresh           = "refresh_token"
+	GrantClientCredentials = "client_credentials"
+	GrantDevice            = "urn:ietf:params:oauth:grant-type:device_code"
+)
+
+// The ways in which a client proves who it is (RFC 6749, section 2.3; OpenID
+// Connect Core, section 9).
+const (
+	MethodNone          = "none"
+	MethodBasic         = "client_secret_basic"
+	MethodPost          = "client_secret_post"
+	MethodPrivateKeyJWT = "private_key_jwt"
+)
+
+// Client is one registered client. It is not changed after it is in use.
+type Client struct {
+	ID string
+	// Title for people. Default: ID.
+	Title string
+	// Public clients have no secret; PKCE is all that protects their codes.
+	Public bool
+	// Secrets, any of which is good, so that one can be changed without a gap.
+	Secrets []Secret
+	// Keys of private_key_jwt, by kid.
+	Keys map[string]crypto.PublicKey
+	// FirstParty clients need no consent.
+	FirstParty bool
+	// Policy decides which subjects the client may act for. Nil: everybody
+	// who may sign in.
+	Policy policy.Decider
+
+	RedirectURIs           []string
+	PostLogoutRedirectURIs []string
+	BackchannelLogoutURI   string
+	// Grants default to authorization_code and refresh_token.
+	Grants []string
+	// Scopes that may be asked for. Default: openid profile email.
+	Scopes []string
+	// Audience of access tokens when no resource is asked for. Default: the
+	// issuer.
+	Audience string
+	// Resources that may be asked for (RFC 8707). Default: any guarded site's.
+	Resources []string
+	// AccessTokenLifetime. Default: 20 minutes.
+	AccessTokenLifetime time.Duration
+	// IDTokenAlgorithm: ES256 (default), EdDSA or RS256.
+	IDTokenAlgorithm string
+	// RequirePAR and RequireDPoP refuse requests without (RFC 9126, RFC 9449).
+	RequirePAR, RequireDPoP bool
+}
+
+// DefaultAccessTokenLifetime is how long an access token is good.
+const DefaultAccessTokenLifetime = 20 * time.Minute
+
+// Validate fills in defaults and names the first fault.
+func (c *Client) Validate() error {
+	if c.ID == "" || len(c.ID) > 255 {
+		return fmt.Errorf("client %q: the id must have 1 to 255 bytes", c.ID)
+	}
+	for i := 0; i < len(c.ID); i++ {
+		// RFC 6749, appendix A.1; a colon would end it in Basic.
+		if b := c.ID[i]; b <= ' ' || b >= 0x7f || b == ':' {
+			return fmt.Errorf("client %q: the id must be printable ASCII without spaces and colons", c.ID)
+		}
+	}
+	if c.Title == "" {
+		c.Title = c.ID
+	}
+	if c.Grants == nil {
+		c.Grants = []string{GrantCode, GrantRefresh}
+	}
+	if c.Scopes == nil {
+		c.Scopes = []string{"openid", "profile", "email"}
+	}
+	if c.AccessTokenLifetime == 0 {
+		c.AccessTokenLifetime = DefaultAccessTokenLifetime
+	}
+	if c.IDTokenAlgorithm == "" {
+		c.IDTokenAlgorithm = "ES256"
+	}
+	return c.validateGrants()
+}
+
+func (c *Client) validateGrants() error {
+	known := []string{GrantCode, GrantRefresh, GrantClientCredentials, GrantDevice}
+	for _, g := range c.Grants {
+		if !slices.Contains(known, g) {
+			return fmt.Errorf("client %q: unknown grant %q", c.ID, g)
+		}
+	}
+	hasProof := len(c.Secrets) > 0 || len(c.Keys) > 0
+	switch {
+	case c.Public && hasProof:
+		return fmt.Errorf("client %q is public and has a secret or key: choose one", c.ID)
+	case !c.Public && !hasProof:
+		return fmt.Errorf("client %q has neither a secret nor a key: write `public` if it can keep none", c.ID)
+	case c.Public && c.Allows(GrantClientCredentials):
+		return fmt.Errorf("client %q is public: client_credentials needs a secret or key (RFC 6749, section 4.4)", c.ID)
+	case c.Allows(GrantCode) && len(c.RedirectURIs) == 0:
+		return fmt.Errorf("client %q has no redirect_uri for the grant authorization_code", c.ID)
+	}
+	if !slices.Contains([]string{"ES256", "EdDSA", "RS256"}, c.IDTokenAlgorithm) {
+		return fmt.Errorf("client %q: ID-token algorithm %q is not ES256, EdDSA or RS256", c.ID, c.IDTokenAlgorithm)
+	}
+	for _, uri := range c.RedirectURIs {
+		if err := validateRedirectURI(uri, c.Public); err != nil {
+			return fmt.Errorf("client %q: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
+// Allows tells whether the client may use a grant.
+func (c *Client) Allows(grant string) bool { return slices.Contains(c.Grants, grant) }

@@ -1,0 +1,157 @@
+package flows
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Cookie names. Over https the session cookies carry __Host-, so that no other
+// host can set or shadow them (RFC 6265bis, section 4.1.3.2); over plain http
+// browsers differ on Secure cookies, so there the name is bare, and such a
+// cookie is never accepted over https.
+const (
+	siteCookie   = "gatehouse"
+	portalCookie = "gatehouse-portal"
+	formCookie   = "gatehouse-form"
+	knownCookie  = "gatehouse-known"
+	leftCookie   = "gatehouse-left"
+	tryCookie    = "gatehouse-try-" // and what finds the attempt
+
+	hostPrefix   = "__Host-"
+	securePrefix = "__Secure-"
+)
+
+// sessionCookieName of a site or the portal.
+func sessionCookieName(name string, secure bool) string {
+	if !secure {
+		return name
+	}
+	if name == siteCookie {
+		return hostPrefix + siteCookie // the hot path does not concatenate
+	}
+	return hostPrefix + name
+}
+
+// pathCookieName is the name of a cookie that lives below our own endpoints.
+func pathCookieName(name string, secure bool) string {
+	if secure {
+		return securePrefix + name
+	}
+	return name
+}
+
+// setSession gives the browser its session. Every sign-in issues a new handle,
+// so nobody can fix one beforehand.
+func setSession(w http.ResponseWriter, name, handle string, secure bool, lifetime time.Duration) {
+	http.SetCookie(w, &http.Cookie{
+		Name: sessionCookieName(name, secure), Value: handle, Path: "/",
+		MaxAge: max(1, int(lifetime/time.Second)), Secure: secure, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	})
+}
+
+func clearSession(w http.ResponseWriter, name string, secure bool) {
+	http.SetCookie(w, &http.Cookie{
+		Name: sessionCookieName(name, secure), Path: "/", MaxAge: -1,
+		Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// setPathCookie sets a cookie that only our own endpoints see.
+func setPathCookie(w http.ResponseWriter, at place, name, value string, lifetime time.Duration) {
+	http.SetCookie(w, &http.Cookie{
+		Name: pathCookieName(name, at.secure()), Value: value, Path: at.path,
+		MaxAge: max(1, int(lifetime/time.Second)), Secure: at.secure(), HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	})
+}
+
+func clearPathCookie(w http.ResponseWriter, at place, name string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: pathCookieName(name, at.secure()), Path: at.path, MaxAge: -1,
+		Secure: at.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// pathCookie reads a cookie of setPathCookie, or "".
+func pathCookie(r *http.Request, at place, name string) string {
+	c, err := r.Cookie(pathCookieName(name, at.secure()))
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// eachCookie calls use with every value of the named cookie until it returns
+// true. There may be several: another host of the domain can add its own in
+// front of ours, which must not mask it. It does not allocate.
+func eachCookie(h http.Header, name string, use func(value string) bool) bool {
+	for _, line := range h["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			key, value, ok := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
+			if ok && key == name && use(strings.TrimRight(value, " \t")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ours tells whether a cookie is one that Gatehouse sets.
+func ours(name string) bool {
+	name = strings.TrimPrefix(strings.TrimPrefix(name, hostPrefix), securePrefix)
+	rest, ok := strings.CutPrefix(name, siteCookie)
+	return ok && (rest == "" || rest[0] == '-')
+}
+
+// stripCookies removes our cookies from a request on its way upstream and
+// leaves all others as they are, byte for byte.
+func stripCookies(h http.Header) {
+	lines := h["Cookie"]
+	if len(lines) == 0 {
+		return
+	}
+	found := false
+	for _, line := range lines {
+		found = found || strings.Contains(line, siteCookie)
+	}
+	if !found {
+		return
+	}
+	kept := make([]string, 0, len(lines))
+	for _, line := range lines {
+		if line = withoutOurs(line); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Cookie")
+		return
+	}
+	h["Cookie"] = kept
+}
+
+func withoutOurs(line string) string {
+	if !strings.Contains(line, siteCookie) {
+		return line
+	}
+	var b strings.Builder
+	for line != "" {
+		var pair string
+		pair, line, _ = strings.Cut(line, ";")
+		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if ours(strings.TrimRight(name, " \t")) {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(';')
+		} else {
+			pair = strings.TrimLeft(pair, " ")
+		}
+		b.WriteString(pair)
+	}
+	return strings.TrimSpace(b.String())
+}

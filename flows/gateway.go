@@ -1,0 +1,168 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/keyring"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+)
+
+// Prefix of the paths that are reserved on a guarded site.
+const Prefix = "/.gatehouse/"
+
+// flowValidity is how long a person has to finish a sign-in that was begun.
+const flowValidity = 10 * time.Minute
+
+// codeValidity is how long an authorization code can be redeemed. RFC 6749,
+// section 4.1.2, allows ten minutes; a redirect takes a second.
+const codeValidity = 60 * time.Second
+
+// Config is what a Gateway is made of. All but Issuer, Sites, Admit and Events
+// is required.
+type Config struct {
+	// Issuer is the portal's URL. Default: "", then each guarded site is its
+	// own issuer, https://HOST/.gatehouse.
+	Issuer string
+	// Sites are the origins that the portal hands sign-ins over to, such as
+	// https://app.example.com or https://*.example.com.
+	Sites []string
+	// Providers in the order in which they are offered.
+	Providers []provider.Provider
+	// Admit tells whether somebody whom a provider vouched for may sign in at
+	// all. Default: everybody.
+	Admit func(identity.Claims) bool
+
+	Sessions *session.Manager
+	Cache    cache.Store
+	Keyring  *keyring.Keyring
+	Pages    *page.Renderer
+	Logger   *slog.Logger
+	Now      func() time.Time
+	Random   io.Reader
+
+	// Lifetime of a session at most. Default: 30 days.
+	Lifetime time.Duration
+	// Events is told of sign-ins, refusals and sign-outs. The attributes hold
+	// no secret. Default: nobody is told.
+	Events func(ctx context.Context, name string, attrs ...slog.Attr)
+}
+
+// Gateway serves guarded sites and the portal. It is safe for concurrent use
+// and holds no state of its own.
+type Gateway struct {
+	Config
+	portal    place // zero without an issuer
+	sites     []originPattern
+	providers map[string]provider.Provider
+}
+
+// New checks a configuration. It does no I/O.
+func New(c Config) (*Gateway, error) {
+	switch {
+	case len(c.Providers) == 0:
+		return nil, errors.New("no provider to sign in with")
+	case c.Sessions == nil || c.Cache == nil || c.Keyring == nil || c.Pages == nil:
+		return nil, errors.New("sessions, cache, keyring and pages are required")
+	case c.Logger == nil || c.Now == nil || c.Random == nil:
+		return nil, errors.New("logger, clock and random source are required")
+	}
+	if c.Lifetime == 0 {
+		c.Lifetime = 30 * 24 * time.Hour
+	}
+	if c.Admit == nil {
+		c.Admit = func(identity.Claims) bool { return true }
+	}
+	if c.Events == nil {
+		c.Events = func(context.Context, string, ...slog.Attr) {}
+	}
+	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers))}
+	for _, p := range c.Providers {
+		if g.providers[p.Name()] != nil {
+			return nil, fmt.Errorf("provider %q is configured twice", p.Name())
+		}
+		g.providers[p.Name()] = p
+	}
+	if c.Issuer != "" {
+		portal, err := parseIssuer(c.Issuer)
+		if err != nil {
+			return nil, err
+		}
+		g.portal = portal
+	}
+	for _, s := range c.Sites {
+		pattern, err := parseOriginPattern(s)
+		if err != nil {
+			return nil, err
+		}
+		g.sites = append(g.sites, pattern)
+	}
+	return g, nil
+}
+
+// HasPortal tells whether an issuer is configured.
+func (g *Gateway) HasPortal() bool { return g.portal.origin != "" }
+
+// RedirectURIs are the addresses to register at the providers, for the portal
+// or, without one, for the site of that origin.
+func (g *Gateway) RedirectURIs(siteOrigin string) []string {
+	at := g.portal
+	if !g.HasPortal() {
+		at = sitePlace(siteOrigin, "")
+	}
+	var uris []string
+	for _, p := range g.Providers {
+		if _, ok := p.(provider.Redirect); ok {
+			uris = append(uris, at.url("callback/"+p.Name()))
+		}
+	}
+	return uris
+}
+
+// place is where people sign in: an origin and the path below which our
+// endpoints lie, with slashes at both ends.
+type place struct {
+	origin string
+	path   string
+	host   string // name without port
+	portal bool
+}
+
+func (p place) url(endpoint string) string { return p.origin + p.path + endpoint }
+
+// issuer is the identifier (RFC 8414): without a slash at its end.
+func (p place) issuer() string { return p.origin + strings.TrimSuffix(p.path, "/") }
+
+func (p place) secure() bool { return strings.HasPrefix(p.origin, "https:") }
+
+// sitePlace is a guarded site that is its own issuer.
+func sitePlace(origin, host string) place {
+	return place{origin: origin, path: Prefix, host: host}
+}
+
+func parseIssuer(issuer string) (place, error) {
+	u, err := url.Parse(issuer)
+	switch {
+	case err != nil:
+		return place{}, fmt.Errorf("issuer %q is not a URL", issuer)
+	case u.Scheme != "https" && u.Scheme != "http":
+		return place{}, fmt.Errorf("issuer %q must begin with https://", issuer)
+	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return place{}, fmt.Errorf("issuer %q must be an origin and a path, without user, query or fragment (RFC 8414, section 2)", issuer)
+	}
+	path := strings.TrimSuffix(u.EscapedPath(), "/") + "/"
+	return place{
+		origin: strings.ToLower(u.Scheme + "://" + u.Host),
+		path:   path, host: strings.ToLower(u.Hostname()), portal: true,
+	}, nil
+}

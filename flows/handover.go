@@ -1,0 +1,235 @@
+package flows
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+	"github.com/google/uuid"
+)
+
+// handover is what an authorization code of the portal stands for.
+type handover struct {
+	Subject string          `json:"s"`
+	Portal  uuid.UUID       `json:"i"`
+	Client  string          `json:"c"`
+	Claims  identity.Claims `json:"a"`
+}
+
+func codeKey(id uuid.UUID) string { return "flow:" + id.String() }
+
+// codeProof is what a redemption must present, all in one digest: the code's
+// secret, the client, the redirect URI and the PKCE challenge. The cache
+// compares it in the step that consumes the code, so a wrong attempt consumes
+// nothing.
+func codeProof(secret []byte, client, redirectURI, challenge string) []byte {
+	h := sha256.New()
+	for _, part := range [][]byte{secret, []byte(client), []byte(redirectURI), []byte(challenge)} {
+		var n [4]byte
+		binary.BigEndian.PutUint32(n[:], uint32(len(part))) //nolint:gosec // parts are bounded far below 4 GiB
+		h.Write(n[:])
+		h.Write(part)
+	}
+	return h.Sum(nil)
+}
+
+// sitePlace is the place of a guarded site's own endpoints, where its
+// attempt cookies live.
+func (g *Gateway) sitePlace(r *Request) place { return sitePlace(r.origin(), clientOf(r.Host)) }
+
+// toPortal sends the browser from a site to the portal. Nothing is stored: the
+// return address travels sealed in the state, bound to this browser's cookie.
+func (g *Gateway) toPortal(w http.ResponseWriter, r *Request, a authRequest) {
+	at := g.sitePlace(r)
+	try := g.newAttempt()
+	state := encode(try.id[:]) + "." + g.Keyring.SealString("hand-over state", handoverAAD(at, try), []byte(a.ReturnTo))
+	setAttempt(w, r.Request, at, try)
+	query := url.Values{
+		"response_type": {"code"}, "client_id": {a.Client}, "redirect_uri": {at.url("callback")},
+		"state": {state}, "code_challenge": {challengeS256(g.derive(try, "pkce verifier"))}, "code_challenge_method": {"S256"},
+	}
+	if a.Prompt != "" {
+		query.Set("prompt", a.Prompt)
+	}
+	noStore(w)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Location", g.portal.url("authorize")+"?"+query.Encode())
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+func handoverAAD(at place, try attempt) []byte {
+	return append(append([]byte(at.issuer()), 0), try.secret...)
+}
+
+// sendCode gives the client its authorization code. The flow began with the
+// sign-in (pending, of that id) or begins now, READY, with an id of its own.
+func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRequest, who *identity.Identity, id uuid.UUID, pending bool) {
+	if id == uuid.Nil {
+		id = handle.NewID(g.Now(), g.Random)
+	}
+	secret := g.Keyring.Random(32)
+	key := codeKey(id)
+	plain, err := json.Marshal(handover{Subject: who.Subject, Portal: who.SessionID, Client: a.Client, Claims: who.Claims})
+	if err != nil {
+		g.unavailable(w, r, err)
+		return
+	}
+	value := g.Keyring.Seal("flow", []byte(key), plain)
+	proof := codeProof(secret, a.Client, a.RedirectURI, a.Challenge)
+	if pending {
+		_, err = g.Cache.AdvanceFlow(r.Context(), cache.Transition{
+			Key: key, From: cache.Pending, To: cache.Ready, Value: value, Proof: proof, Validity: codeValidity,
+		})
+	} else {
+		err = g.Cache.StartFlow(r.Context(), cache.NewFlow{
+			Key: key, State: cache.Ready, Value: value, Proof: proof, Validity: codeValidity, Owner: addressKey(r.Client),
+		})
+	}
+	if err != nil {
+		g.advanceFailed(w, r, at, err)
+		return
+	}
+	query := url.Values{"code": {handle.MintCode(id, secret)}, "iss": {at.issuer()}}
+	if a.State != "" {
+		query.Set("state", a.State)
+	}
+	g.toClient(w, r, a, query)
+}
+
+// toClient sends the browser back to the client with an answer.
+func (g *Gateway) toClient(w http.ResponseWriter, r *Request, a authRequest, answer url.Values) {
+	location := a.RedirectURI
+	switch {
+	case !strings.Contains(location, "?"):
+		location += "?" + answer.Encode()
+	case strings.HasSuffix(location, "?"), strings.HasSuffix(location, "&"):
+		location += answer.Encode()
+	default:
+		location += "&" + answer.Encode()
+	}
+	noStore(w)
+	// Browsers hold a form's POST to form-action through every redirect that
+	// follows; a page of its own is free of that.
+	if r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+		g.Pages.Onward(w, r.Request, http.StatusOK, page.Onward{Site: a.Client, URL: location})
+		return
+	}
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// serveHandover is the site's end of the hand-over: …/callback?code=…&state=….
+func (g *Gateway) serveHandover(w http.ResponseWriter, r *Request) {
+	at := g.sitePlace(r)
+	query := r.query()
+	if repeated(query, callbackParameters...) != "" || (query.Has("code") && query.Has("error")) {
+		g.badCallback(w, r, at, "The portal's answer is ambiguous.")
+		return
+	}
+	try, returnTo, fault := g.resumeHandover(r, at, query.Get("state"))
+	switch {
+	case fault == formNoCookie:
+		g.noCookies(w, r, at)
+		return
+	case fault != formFine, g.age(try) > flowValidity:
+		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser within the last ten minutes.")
+		return
+	case query.Get("iss") != g.portal.issuer():
+		g.badCallback(w, r, at, "This answer does not come from our portal.")
+		return
+	}
+	clearPathCookie(w, at, try.cookie())
+	if query.Has("error") {
+		g.badCallback(w, r, at, "The portal did not sign you in.")
+		return
+	}
+	g.redeemHandover(w, r, at, try, query.Get("code"), returnTo)
+}
+
+// resumeHandover finds the attempt of a hand-over's state in this browser.
+func (g *Gateway) resumeHandover(r *Request, at place, state string) (attempt, string, formFault) {
+	var try attempt
+	head, sealed, ok := strings.Cut(state, ".")
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(head)
+	if !ok || err != nil || len(raw) != len(try.id) {
+		return try, "", formForeign
+	}
+	copy(try.id[:], raw)
+	value := pathCookie(r.Request, at, try.cookie())
+	if value == "" {
+		return try, "", formNoCookie
+	}
+	try.secret, err = base64.RawURLEncoding.Strict().DecodeString(value)
+	if err != nil || len(try.secret) != 16 {
+		return try, "", formForeign
+	}
+	returnTo, err := g.Keyring.OpenString("hand-over state", handoverAAD(at, try), sealed)
+	if err != nil {
+		return try, "", formForeign
+	}
+	return try, safeReturnTo(string(returnTo)), formFine
+}
+
+// redeemHandover turns the code into a session: one round trip to the cache,
+// one to the store.
+func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, try attempt, code, returnTo string) {
+	ctx := r.Context()
+	id, secret, err := handle.ParseCode(code)
+	if err != nil {
+		g.badCallback(w, r, at, "The portal's code is malformed.")
+		return
+	}
+	client := clientOf(r.Host)
+	key := codeKey(id)
+	proof := codeProof(secret, client, at.url("callback"), challengeS256(g.derive(try, "pkce verifier")))
+	flow, err := g.Cache.RedeemFlow(ctx, key, proof, addressKey(r.Client))
+	switch {
+	case errors.Is(err, cache.ErrUnavailable):
+		g.unavailable(w, r, err)
+		return
+	case errors.Is(err, cache.ErrUsed):
+		// Presented twice with everything right: one of the two is a thief,
+		// and what was issued ends (RFC 6749, section 4.1.2).
+		if err := g.Sessions.End(ctx, id); err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+			g.unavailable(w, r, err)
+			return
+		}
+		g.badCallback(w, r, at, "This sign-in was finished already.")
+		return
+	case err != nil:
+		g.badCallback(w, r, at, "This sign-in has expired.")
+		return
+	}
+	var h handover
+	plain, err := g.Keyring.Open("flow", []byte(key), flow.Value)
+	if err == nil {
+		err = json.Unmarshal(plain, &h)
+	}
+	if err != nil || h.Client != client {
+		g.badCallback(w, r, at, "This sign-in cannot be read any more.")
+		return
+	}
+	started, err := g.Sessions.Handover(ctx, session.Start{
+		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: client, Claims: h.Claims, UserAgent: r.UserAgent(),
+	})
+	if err != nil {
+		g.signInFailed(w, r, at, err)
+		return
+	}
+	g.signedInEvent(r, started)
+	setSession(w, siteCookie, started.Handle, at.secure(), started.ExpiresAt.Sub(g.Now()))
+	clearPathCookie(w, at, leftCookie)
+	seeOther(w, r, returnTo)
+}

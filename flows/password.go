@@ -1,0 +1,181 @@
+package flows
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+)
+
+// Failures that are allowed within failureWindow.
+const (
+	failuresPerAccount = 10
+	failuresPerAddress = 30
+	failureWindow      = 10 * time.Minute
+	knownFor           = 365 * 24 * time.Hour
+)
+
+// servePassword checks a user name and a password.
+func (g *Gateway) servePassword(w http.ResponseWriter, r *Request, at place) {
+	if err := parseForm(w, r); err != nil {
+		g.startOver(w, r, at)
+		return
+	}
+	a, err := g.openRequest(at, r.PostForm.Get("request"))
+	if err != nil {
+		g.startOver(w, r, at)
+		return
+	}
+	switch g.checkForm(r, at) {
+	case formNoCookie:
+		g.noCookies(w, r, at)
+		return
+	case formForeign:
+		g.signInPage(w, r, at, a, http.StatusForbidden, "", "This form was not sent from this page. Please try again.")
+		return
+	}
+	g.checkPassword(w, r, at, a, r.PostForm.Get("username"), r.PostForm.Get("password"))
+}
+
+func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a authRequest, username, password string) {
+	ctx := r.Context()
+	local := g.passwordProvider()
+	if local == nil {
+		g.startOver(w, r, at)
+		return
+	}
+	counts := g.failureCounts(r, at, username)
+	throttles, err := g.Cache.Peek(ctx, counts...)
+	if err != nil {
+		g.unavailable(w, r, err)
+		return
+	}
+	if wait := longest(throttles); wait > 0 {
+		g.throttled(w, r, at, a, username, wait)
+		return
+	}
+	claims, err := local.Authenticate(ctx, username, password)
+	switch {
+	case err == nil:
+	case errors.Is(err, provider.ErrCredentials):
+		throttles, err := g.Cache.Add(ctx, counts...)
+		if err != nil {
+			g.unavailable(w, r, err)
+			return
+		}
+		g.Logger.WarnContext(ctx, "sign-in failed", "provider", local.Name(), "client_ip", r.Client)
+		g.Events(ctx, "login_failed", slog.String("provider", local.Name()), slog.String("client_ip", r.Client))
+		if wait := longest(throttles); wait > 0 && overLimit(throttles, counts) {
+			g.throttled(w, r, at, a, username, wait)
+			return
+		}
+		g.signInPage(w, r, at, a, http.StatusUnauthorized, username, "The user name or the password is wrong.")
+		return
+	case errors.Is(err, provider.ErrBusy):
+		w.Header().Set("Retry-After", "2")
+		g.signInPage(w, r, at, a, http.StatusServiceUnavailable, username, "Many people are signing in right now. Please try again in a moment.")
+		return
+	default:
+		g.unavailable(w, r, err)
+		return
+	}
+	if !g.Admit(claims) {
+		g.refuse(w, r, at, a, claims)
+		return
+	}
+	g.remember(w, at, username)
+	g.finish(w, r, at, a, session.Start{Claims: claims})
+}
+
+func (g *Gateway) passwordProvider() provider.Password {
+	for _, p := range g.Providers {
+		if local, ok := p.(provider.Password); ok {
+			return local
+		}
+	}
+	return nil
+}
+
+// failureCounts are the counters of one attempt. A browser that this user has
+// signed in with before has a counter of its own, so that others' failures lock
+// out nobody.
+func (g *Gateway) failureCounts(r *Request, at place, username string) []cache.Count {
+	if device := g.known(r, at, username); device != "" {
+		return []cache.Count{{
+			Key: g.counterKey("known", username, device), Limit: failuresPerAccount, Window: failureWindow,
+		}}
+	}
+	return []cache.Count{
+		{Key: g.counterKey("account", username), Limit: failuresPerAccount, Window: failureWindow},
+		{Key: g.counterKey("address", addressKey(r.Client)), Limit: failuresPerAddress, Window: failureWindow},
+	}
+}
+
+func longest(throttles []cache.Throttle) time.Duration {
+	var wait time.Duration
+	for _, t := range throttles {
+		wait = max(wait, t.RetryAfter)
+	}
+	return wait
+}
+
+// overLimit tells whether a counter went beyond its limit: the tenth failure is
+// still answered as what it is, the eleventh is not checked any more.
+func overLimit(throttles []cache.Throttle, counts []cache.Count) bool {
+	for i, t := range throttles {
+		if t.Count > counts[i].Limit {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Gateway) throttled(w http.ResponseWriter, r *Request, at place, a authRequest, username string, wait time.Duration) {
+	seconds := int(wait/time.Second) + 1
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	minutes := (seconds + 59) / 60
+	message := "Too many attempts. Please try again in " + strconv.Itoa(minutes) + " minutes."
+	if minutes == 1 {
+		message = "Too many attempts. Please try again in a minute."
+	}
+	g.signInPage(w, r, at, a, http.StatusTooManyRequests, username, message)
+}
+
+// knownBrowser is what a browser keeps of a user who signed in with it.
+type knownBrowser struct {
+	User   string `json:"u"`
+	Device string `json:"d"`
+	Since  int64  `json:"t"`
+}
+
+// remember marks the browser as one that the user has signed in with.
+func (g *Gateway) remember(w http.ResponseWriter, at place, username string) {
+	plain, err := json.Marshal(knownBrowser{User: username, Device: encode(g.Keyring.Random(12)), Since: g.Now().Unix()})
+	if err != nil {
+		return
+	}
+	setPathCookie(w, at, knownCookie, g.Keyring.SealString("known browser", []byte(at.issuer()), plain), knownFor)
+}
+
+// known returns the browser's mark if it is this user's, else "".
+func (g *Gateway) known(r *Request, at place, username string) string {
+	sealed := pathCookie(r.Request, at, knownCookie)
+	if sealed == "" {
+		return ""
+	}
+	plain, err := g.Keyring.OpenString("known browser", []byte(at.issuer()), sealed)
+	if err != nil {
+		return ""
+	}
+	var b knownBrowser
+	if json.Unmarshal(plain, &b) != nil || b.User != username || g.Now().Sub(time.Unix(b.Since, 0)) > knownFor {
+		return ""
+	}
+	return b.Device
+}

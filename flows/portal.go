@@ -1,0 +1,45 @@
+package flows
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+)
+
+// ServePortal answers everything below the issuer. The caller has made sure
+// that the host is the issuer's.
+func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
+	noStore(w)
+	endpoint, ok := strings.CutPrefix(r.path(), g.portal.path)
+	if !ok || r.origin() != g.portal.origin {
+		g.notFound(w, r, g.portal)
+		return
+	}
+	switch endpoint {
+	case "":
+		if allowed(w, r, http.MethodGet, http.MethodHead) {
+			g.serveHome(w, r)
+		}
+	case "authorize":
+		if allowed(w, r, http.MethodGet) {
+			g.serveAuthorize(w, r)
+		}
+	case "logout":
+		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+			g.serveLogout(w, r, g.portal, portalCookie, portalClient)
+		}
+	default:
+		g.serveSignInEndpoint(w, r, g.portal, endpoint)
+	}
+}
+
+// serveHome shows who is signed in at the portal.
+func (g *Gateway) serveHome(w http.ResponseWriter, r *Request) {
+	id := g.signedIn(r, g.portal)
+	if id == nil {
+		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: g.portal.host})
+		return
+	}
+	g.Pages.Home(w, r.Request, http.StatusOK, page.Home{User: id.User, SignOutURL: g.portal.path + "logout"})
+}

@@ -1,0 +1,103 @@
+package flows
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+// providerFlow is what is stored while somebody signs in at a provider.
+type providerFlow struct {
+	Request  authRequest `json:"r"`
+	Provider string      `json:"p"`
+	Callback string      `json:"u"`
+}
+
+func flowKey(a attempt) string { return "flow:" + a.id.String() }
+
+// toProvider sends the browser to a provider: the one step of a sign-in that
+// writes a flow.
+func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a authRequest, p provider.Redirect) {
+	ctx := r.Context()
+	try := g.newAttempt()
+	flow := providerFlow{Request: a, Provider: p.Name(), Callback: at.url("callback/" + p.Name())}
+	location, err := p.AuthURL(ctx, provider.AuthRequest{
+		State: g.state(try, p.Name()), Nonce: g.derive(try, "nonce"), Verifier: g.derive(try, "pkce verifier"),
+		RedirectURI: flow.Callback, Prompt: a.Prompt, LoginHint: a.LoginHint, MaxAge: -1,
+	})
+	if err != nil {
+		g.providerDown(w, r, at, a, p, err)
+		return
+	}
+	value, err := json.Marshal(flow)
+	if err != nil {
+		g.unavailable(w, r, err)
+		return
+	}
+	key := flowKey(try)
+	err = g.Cache.StartFlow(ctx, cache.NewFlow{
+		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), value),
+		Validity: flowValidity, Owner: addressKey(r.Client),
+	})
+	switch {
+	case errors.Is(err, cache.ErrFull):
+		g.tooMany(w, r, err)
+		return
+	case err != nil:
+		g.unavailable(w, r, err)
+		return
+	}
+	setAttempt(w, r.Request, at, try)
+	noStore(w)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// openFlow reads a stored sign-in.
+func (g *Gateway) openFlow(f cache.Flow) (providerFlow, error) {
+	var flow providerFlow
+	plain, err := g.Keyring.Open("flow", []byte(f.Key), f.Value)
+	if err != nil {
+		return flow, err
+	}
+	return flow, json.Unmarshal(plain, &flow)
+}
+
+func (g *Gateway) providerDown(w http.ResponseWriter, r *Request, at place, a authRequest, p provider.Provider, err error) {
+	g.Logger.WarnContext(r.Context(), "provider is unavailable", "provider", p.Name(), "error", err)
+	w.Header().Set("Retry-After", "10")
+	g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
+		Title:   p.Title() + " does not answer",
+		Message: "The service that you sign in with cannot be reached at the moment. Please try again in a little while.",
+		Detail:  "temporarily_unavailable", RetryURL: g.retryURL(at, a), RetryLabel: "Try again",
+	})
+}
+
+// tooMany answers when a cap on unfinished sign-ins was reached.
+func (g *Gateway) tooMany(w http.ResponseWriter, r *Request, err error) {
+	message := "Very many people are signing in right now. Please try again in a few minutes."
+	status := http.StatusServiceUnavailable
+	var full *cache.FullError
+	if errors.As(err, &full) && full.Cap == "owner" {
+		message = "Too many sign-ins were begun from your network and not finished. Please try again in a few minutes."
+		status = http.StatusTooManyRequests
+	}
+	g.Logger.WarnContext(r.Context(), "sign-in refused", "error", err, "client_ip", r.Client)
+	w.Header().Set("Retry-After", "60")
+	g.Pages.Fault(w, r.Request, status, page.Fault{
+		Title: "Too many sign-ins", Message: message, Detail: "temporarily_unavailable",
+	})
+}
+
+// retryURL begins the same sign-in anew.
+func (g *Gateway) retryURL(at place, a authRequest) string {
+	if a.forSite() {
+		return loginPath(a.ReturnTo)
+	}
+	return at.path + "signin?request=" + g.sealRequest(at, a)
+}

@@ -1,0 +1,89 @@
+package flows
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+)
+
+// OwnPath tells whether a request URI, as the client sent it, is one of ours on
+// a guarded site.
+func (g *Gateway) OwnPath(uri string) bool {
+	path, _, _ := strings.Cut(uri, "?")
+	return isOwnPath(path)
+}
+
+// ServeSite answers the paths of [Gateway.OwnPath] on a guarded site. The
+// caller has made sure that the host is one of the site's.
+func (g *Gateway) ServeSite(w http.ResponseWriter, r *Request) {
+	noStore(w)
+	path := r.path()
+	if strings.HasPrefix(path, resourceMetadataPath) {
+		g.serveResourceMetadata(w, r)
+		return
+	}
+	endpoint := strings.TrimPrefix(path, Prefix)
+	switch {
+	case endpoint == "logout":
+		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+			g.serveLogout(w, r, g.sitePlace(r), siteCookie, clientOf(r.Host))
+		}
+	case endpoint == "login" && r.Method != http.MethodPost:
+		if allowed(w, r, http.MethodGet, http.MethodHead) {
+			g.serveLogin(w, r)
+		}
+	case endpoint == "callback" && g.HasPortal():
+		if allowed(w, r, http.MethodGet) {
+			g.serveHandover(w, r)
+		}
+	case g.HasPortal():
+		g.notFound(w, r, g.sitePlace(r))
+	default:
+		g.serveSignInEndpoint(w, r, g.sitePlace(r), endpoint)
+	}
+}
+
+// serveSignInEndpoint answers the endpoints by which people sign in at an
+// issuer.
+func (g *Gateway) serveSignInEndpoint(w http.ResponseWriter, r *Request, at place, endpoint string) {
+	switch {
+	case endpoint == "login":
+		if allowed(w, r, http.MethodPost) {
+			g.servePassword(w, r, at)
+		}
+	case endpoint == "signin":
+		if allowed(w, r, http.MethodGet, http.MethodHead) {
+			g.serveSignIn(w, r, at)
+		}
+	case strings.HasPrefix(endpoint, "callback/"):
+		if allowed(w, r, http.MethodGet) {
+			g.serveCallback(w, r, at, strings.TrimPrefix(endpoint, "callback/"))
+		}
+	default:
+		g.notFound(w, r, at)
+	}
+}
+
+// allowed answers 405 unless the method is one of those.
+func allowed(w http.ResponseWriter, r *Request, methods ...string) bool {
+	for _, m := range methods {
+		if r.Method == m {
+			return true
+		}
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	problem(w, http.StatusMethodNotAllowed, "This address takes "+strings.Join(methods, ", ")+".", nil)
+	return false
+}
+
+func (g *Gateway) notFound(w http.ResponseWriter, r *Request, at place) {
+	if callerOf(r.Request) != callerNavigation {
+		problem(w, http.StatusNotFound, "There is nothing at this address.", nil)
+		return
+	}
+	g.Pages.Fault(w, r.Request, http.StatusNotFound, page.Fault{
+		Title: "There is nothing here", Message: "The address is not one of ours. Perhaps it was shortened on the way.",
+		Detail: "not_found", RetryURL: g.beginning(at), RetryLabel: "Go to the start",
+	})
+}

@@ -1,0 +1,260 @@
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-auth/gatehouse/flows/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// ErrNoKey: there is no key to sign with yet, since the token store could not
+// be reached.
+var ErrNoKey = errors.New("no signing key is available")
+
+// Config of the signing keys.
+type Config struct {
+	Store   tokenstore.SigningKeys
+	Keyring *keyring.Keyring
+	Logger  *slog.Logger
+	Now     func() time.Time
+	Random  io.Reader
+
+	// Algorithms to keep a key of. Default: ES256, EdDSA, RS256.
+	Algorithms []string
+	// Rotate is how old an active key gets. Default: 30 days.
+	Rotate time.Duration
+	// Publish is how long a key is published before it signs: the JWKS's
+	// max-age, so that every verifier has it by then. Default: one hour.
+	Publish time.Duration
+	// Retain is how long a retired key is still published: the longest life
+	// of a token. Default: 25 hours.
+	Retain time.Duration
+}
+
+// Keys are the signing keys of all nodes, as this node knows them. Signing and
+// verifying need no I/O.
+type Keys struct {
+	Config
+	current atomic.Pointer[keySet]
+	refresh sync.Mutex
+}
+
+// keySet is an immutable snapshot.
+type keySet struct {
+	active map[string]*key // by algorithm
+	byID   map[string]*key
+	jwks   []byte
+}
+
+// NewKeys returns keys that are not loaded yet; see [Keys.Refresh] and [Keys.Run].
+func NewKeys(c Config) *Keys {
+	if c.Algorithms == nil {
+		c.Algorithms = []string{ES256, EdDSA, RS256}
+	}
+	if c.Rotate == 0 {
+		c.Rotate = 30 * 24 * time.Hour
+	}
+	if c.Publish == 0 {
+		c.Publish = time.Hour
+	}
+	if c.Retain == 0 {
+		c.Retain = 25 * time.Hour
+	}
+	return &Keys{Config: c}
+}
+
+// Run loads the keys and keeps them fresh, every 30 seconds, until ctx ends.
+func (k *Keys) Run(ctx context.Context) {
+	wait := time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = 30 * time.Second
+		if err := k.Refresh(ctx); err != nil && ctx.Err() == nil {
+			k.Logger.WarnContext(ctx, "refreshing signing keys failed", "error", err)
+			if k.current.Load() == nil {
+				wait = time.Second
+			}
+		}
+	}
+}
+
+// Refresh loads the keys of the store, makes what is missing and moves each on
+// in its life: pending, active, retired, gone.
+func (k *Keys) Refresh(ctx context.Context) error {
+	k.refresh.Lock()
+	defer k.refresh.Unlock()
+	rows, now, err := k.Store.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	changed := false
+	for _, alg := range k.Algorithms {
+		moved, err := k.advance(ctx, alg, rows, now, k.Rotate)
+		if err != nil {
+			return fmt.Errorf("rotating %s keys: %w", alg, err)
+		}
+		changed = changed || moved
+	}
+	if changed {
+		if rows, _, err = k.Store.SigningKeys(ctx); err != nil {
+			return err
+		}
+	}
+	return k.load(rows)
+}
+
+// RotateNow begins the rotation of all keys now: new ones are published, and sign
+// after the Publish time.
+func (k *Keys) RotateNow(ctx context.Context) error {
+	k.refresh.Lock()
+	defer k.refresh.Unlock()
+	rows, now, err := k.Store.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, alg := range k.Algorithms {
+		if _, err := k.advance(ctx, alg, rows, now, 0); err != nil {
+			return fmt.Errorf("rotating %s keys: %w", alg, err)
+		}
+	}
+	if rows, _, err = k.Store.SigningKeys(ctx); err != nil {
+		return err
+	}
+	return k.load(rows)
+}
+
+// advance does what is due for one algorithm. Other nodes do the same; the
+// store lets one of them win, which is no error for the others.
+func (k *Keys) advance(ctx context.Context, alg string, rows []tokenstore.SigningKey, now time.Time, rotate time.Duration) (changed bool, err error) {
+	var active, pending *tokenstore.SigningKey
+	for i := range rows {
+		row := &rows[i]
+		if row.Algorithm != alg {
+			continue
+		}
+		switch row.State {
+		case tokenstore.KeyActive:
+			active = row
+		case tokenstore.KeyPending:
+			pending = row
+		case tokenstore.KeyRetired:
+			if now.Sub(row.ChangedAt) >= k.Retain {
+				if err := k.Store.RemoveSigningKey(ctx, row.ID); err != nil && !errors.Is(err, tokenstore.ErrConflict) {
+					return changed, err
+				}
+				changed = true
+			}
+		case tokenstore.KeyGone:
+		}
+	}
+	switch {
+	case active == nil, pending == nil && now.Sub(active.ChangedAt) >= rotate-k.Publish:
+		return true, k.add(ctx, alg)
+	case pending != nil && now.Sub(pending.CreatedAt) >= k.Publish:
+		err := k.Store.PromoteSigningKey(ctx, active.ID, pending.ID)
+		if errors.Is(err, tokenstore.ErrConflict) {
+			err = nil
+		}
+		return true, err
+	}
+	return changed, nil
+}
+
+func (k *Keys) add(ctx context.Context, alg string) error {
+	private, err := generate(alg, k.Random)
+	if err != nil {
+		return err
+	}
+	id, jwk, err := describe(alg, private.Public())
+	if err != nil {
+		return err
+	}
+	public, err := json.Marshal(jwk)
+	if err != nil {
+		return err
+	}
+	sealed, err := k.sealKey(id, private)
+	if err != nil {
+		return err
+	}
+	_, err = k.Store.AddSigningKey(ctx, tokenstore.SigningKey{
+		ID: id, Algorithm: alg, State: tokenstore.KeyPending, Private: sealed, Public: public,
+	})
+	if errors.Is(err, tokenstore.ErrConflict) {
+		return nil // another node was first
+	}
+	return err
+}
+
+// load makes a snapshot of the rows.
+func (k *Keys) load(rows []tokenstore.SigningKey) error {
+	set := &keySet{active: map[string]*key{}, byID: map[string]*key{}}
+	before := k.current.Load()
+	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	for _, row := range rows {
+		if row.State == tokenstore.KeyGone {
+			continue
+		}
+		loaded := reuse(before, row)
+		if loaded == nil {
+			var err error
+			if loaded, err = k.openKey(row); err != nil {
+				k.Logger.Error("signing key is not usable", "kid", row.ID, "error", err)
+				continue
+			}
+		}
+		set.byID[row.ID] = loaded
+		public.Keys = append(public.Keys, loaded.jwk)
+		if row.State == tokenstore.KeyActive && loaded.private != nil {
+			set.active[row.Algorithm] = loaded
+		}
+	}
+	slices.SortFunc(public.Keys, func(a, b jose.JSONWebKey) int {
+		return slices.Index(k.Algorithms, a.Algorithm) - slices.Index(k.Algorithms, b.Algorithm)
+	})
+	var err error
+	if set.jwks, err = json.Marshal(public); err != nil {
+		return err
+	}
+	k.current.Store(set)
+	return nil
+}
+
+// reuse returns the key of a former snapshot, so that opening is paid once.
+func reuse(before *keySet, row tokenstore.SigningKey) *key {
+	if before == nil {
+		return nil
+	}
+	old := before.byID[row.ID]
+	if old == nil || old.private == nil {
+		return nil
+	}
+	same := *old
+	same.state, same.changed = row.State, row.ChangedAt
+	return &same
+}
+
+// JWKS is the published key set (RFC 7517), serialised once for each change.
+// It is nil before the first load.
+func (k *Keys) JWKS() []byte {
+	set := k.current.Load()
+	if set == nil {
+		return nil
+	}
+	return set.jwks
+}

@@ -1,0 +1,94 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// The types of token that Gatehouse signs, each with a typ of its own, so that
+// none passes for another (RFC 8725, section 3.11).
+const (
+	TypeAccess    = "at+jwt"        // RFC 9068
+	TypeID        = "JWT"           // OpenID Connect Core
+	TypeLogout    = "logout+jwt"    // OpenID Connect Back-Channel Logout
+	TypeAssertion = "assertion+jwt" // for upstreams
+)
+
+// Sign signs claims with the active key of an algorithm. ErrNoKey.
+func (k *Keys) Sign(typ, alg string, claims jwt.Claims) (string, error) {
+	set := k.current.Load()
+	if set == nil || set.active[alg] == nil {
+		return "", ErrNoKey
+	}
+	active := set.active[alg]
+	t := jwt.NewWithClaims(active.method, claims)
+	t.Header["typ"] = typ
+	t.Header["kid"] = active.id
+	return t.SignedString(active.private)
+}
+
+// Algorithms that there is an active key of.
+func (k *Keys) CanSign(alg string) bool {
+	set := k.current.Load()
+	return set != nil && set.active[alg] != nil
+}
+
+// ErrToken: a token is not one that we issued, or not any more.
+var ErrToken = errors.New("token is not valid")
+
+// Verify checks a token of a type that we issued, as of now, and reads its
+// claims: signature by a published key, the key's own algorithm, typ, issuer
+// and expiry. Audience and everything else is the caller's to judge.
+func (k *Keys) Verify(raw, typ, issuer string, claims jwt.Claims) error {
+	return k.verify(raw, typ, issuer, claims, false)
+}
+
+// VerifyExpired is Verify for a token that may have expired: an id_token_hint
+// names who is meant, and is no licence (OpenID Connect RP-Initiated Logout,
+// section 2).
+func (k *Keys) VerifyExpired(raw, typ, issuer string, claims jwt.Claims) error {
+	return k.verify(raw, typ, issuer, claims, true)
+}
+
+func (k *Keys) verify(raw, typ, issuer string, claims jwt.Claims, mayBeExpired bool) error {
+	set := k.current.Load()
+	if set == nil {
+		return ErrNoKey
+	}
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(k.Config.Algorithms), jwt.WithStrictDecoding(), jwt.WithLeeway(5 * time.Second), jwt.WithTimeFunc(k.Now),
+	}
+	if mayBeExpired {
+		options = append(options, jwt.WithoutClaimsValidation())
+	} else {
+		options = append(options, jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithIssuer(issuer))
+	}
+	_, err := jwt.NewParser(options...).ParseWithClaims(raw, claims, func(t *jwt.Token) (any, error) {
+		if t.Header["typ"] != typ {
+			return nil, fmt.Errorf("typ is not %s", typ)
+		}
+		for _, name := range []string{"crit", "jku", "x5u", "x5c", "jwk"} {
+			if _, there := t.Header[name]; there {
+				return nil, fmt.Errorf("header %s is not accepted", name)
+			}
+		}
+		kid, _ := t.Header["kid"].(string)
+		signer := set.byID[kid]
+		if signer == nil || t.Method.Alg() != signer.alg {
+			return nil, errors.New("no key of that kid and algorithm")
+		}
+		return signer.public, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	if mayBeExpired {
+		if got, err := claims.GetIssuer(); err != nil || got != issuer {
+			return fmt.Errorf("%w: issuer", ErrToken)
+		}
+	}
+	return nil
+}
