@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -88,10 +89,8 @@ func (p *Page) Text() string {
 func (b *Browser) Find(p *Page, field string) Form {
 	b.t.Helper()
 	for _, form := range p.Forms() {
-		for _, name := range form.Fields {
-			if name == field {
-				return form
-			}
+		if slices.Contains(form.Fields, field) {
+			return form
 		}
 	}
 	b.t.Fatalf("no form with a field %q:\n%s%s", field, p.Path(), p.Text())

@@ -42,12 +42,12 @@ func (s *Secrets) Check(t testing.TB, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for value, what := range s.values {
-		at := strings.Index(text, value)
-		if at < 0 {
+		before, after, found := strings.Cut(text, value)
+		if !found {
 			continue
 		}
-		start := strings.LastIndexByte(text[:at], '\n') + 1
-		line, _, _ := strings.Cut(text[start:], "\n")
-		t.Errorf("the log holds a secret (%s): %s", what, strings.ReplaceAll(line, value, "█████"))
+		start := before[strings.LastIndexByte(before, '\n')+1:]
+		end, _, _ := strings.Cut(after, "\n")
+		t.Errorf("the log holds a secret (%s): %s", what, strings.ReplaceAll(start+"█████"+end, value, "█████"))
 	}
 }

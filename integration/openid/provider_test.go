@@ -1,7 +1,6 @@
 package openid_test
 
 import (
-	"net/http"
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -17,5 +16,4 @@ func TestProviderIsDiscoverable(t *testing.T) {
 	if n := p.Requests("/.well-known/openid-configuration"); n != 1 {
 		t.Errorf("discovery was asked for %d times, want once", n)
 	}
-	http.DefaultClient.CloseIdleConnections()
 }

@@ -1,0 +1,72 @@
+# `make test` is all that a change has to pass; `make help` lists the rest.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The tags leave out the storage backends of Caddy's own certificate authority.
+TAGS := nobadger,nomysql,nopgx
+# Where tools are built, and what they are called with their version.
+BIN := $(CURDIR)/bin
+LINT_VERSION := v2.15.0
+LINT := $(BIN)/golangci-lint-$(LINT_VERSION)
+# How long each fuzz target runs, and in which packages they are looked for.
+# Fuzzing in caddymodule builds all of Caddy once more: FUZZPKGS=./caddymodule/...
+FUZZTIME ?= 5s
+FUZZPKGS ?= ./flows/... ./tokenstore/... ./cache/...
+# Narrows the tests down: make unit RUN=TestGuard PKGS=./caddymodule
+RUN ?=
+PKGS ?= ./...
+INTEGRATION ?= ./...
+
+STEP := .ci/step
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/gatehouse (the first build takes minutes and prints nothing)
+	go build -trimpath -tags $(TAGS) -o $(BIN)/gatehouse ./cmd/gatehouse
+
+.PHONY: test
+test: ## Everything: install what is missing, lint, unit tests, fuzzing, integration
+	@rm -f $(BIN)/steps.log
+	@$(MAKE) needs lint unit fuzz integration
+	@$(STEP) --summary
+
+.PHONY: needs
+needs: ## Install what the tests need and this machine lacks
+	@.ci/needs
+
+.PHONY: lint
+lint: $(LINT) ## Check style, likely mistakes and the import direction
+	@$(STEP) "lint" $(LINT) run
+	@cd integration && ../$(STEP) "lint integration" $(LINT) run --config ../.golangci.yml
+
+.PHONY: fmt
+fmt: $(LINT) ## Format everything
+	$(LINT) fmt
+	cd integration && $(LINT) fmt --config ../.golangci.yml
+
+$(LINT):
+	@$(STEP) "build golangci-lint $(LINT_VERSION), once" \
+		env GOBIN=$(BIN)/build go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(BIN)/build/golangci-lint $@
+
+.PHONY: unit
+unit: ## Unit tests and the stores' conformance suites, with the race detector
+	@$(STEP) "unit tests" go test -race -tags $(TAGS) -timeout 10m -run '$(RUN)' $(PKGS)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (5s)
+	@$(STEP) "fuzz targets, $(FUZZTIME) each" .ci/fuzz $(FUZZTIME) $(TAGS) $(FUZZPKGS)
+
+.PHONY: integration
+integration: ## The built gateway with real browsers, providers, Postgres and Redis
+	@cd integration && ../$(STEP) "integration tests" go test -timeout 15m -run '$(RUN)' $(INTEGRATION)
+
+.PHONY: bench
+bench: ## Measure a guarded request against a plain reverse_proxy (minutes; an idle machine)
+	@cd integration && go run ./bench
+	@go test -tags $(TAGS) -run '^$$' -bench . -benchmem ./flows/... ./caddymodule/...
