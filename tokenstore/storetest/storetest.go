@@ -1,0 +1,65 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// Harness is one store under test.
+type Harness struct {
+	// Store is newly opened, on an empty database, and not yet migrated. The
+	// function that opened it closes it, by t.Cleanup.
+	Store tokenstore.Store
+	// Advance shifts the clock by which the store judges what has expired, at
+	// once and for all its connections; a negative d sets it back. It must
+	// not wait. Nobody else's clock changes: the store's differs from the
+	// caller's afterwards, as it may in production.
+	Advance func(d time.Duration)
+}
+
+// Run runs the whole suite. It calls open for each test, from the test's
+// goroutine; no two stores that it returned are in use at a time.
+func Run(t *testing.T, open func(t testing.TB) Harness) {
+	groups := []struct {
+		name  string
+		tests []test
+	}{
+		{"Schema", schemaTests},
+		{"Subjects", subjectTests},
+		{"SignIn", signInTests},
+		{"Consents", consentTests},
+		{"Sessions", sessionTests},
+		{"Listing", listingTests},
+		{"Revalidate", revalidateTests},
+		{"Revoke", revokeTests},
+		{"Rotate", rotateTests},
+		{"Unrotate", unrotateTests},
+		{"ProviderTokens", providerTokenTests},
+		{"ProviderTokenQuery", providerTokenQueryTests},
+		{"Lease", leaseTests},
+		{"Outbox", outboxTests},
+		{"SigningKeys", signingKeyTests},
+		{"TokenIDs", tokenIDTests},
+		{"Maintain", maintainTests},
+		{"Input", inputTests},
+		{"Clock", clockTests},
+		{"Storm", stormTests},
+		{"Model", modelTests},
+	}
+	for _, g := range groups {
+		t.Run(g.name, func(t *testing.T) {
+			for _, tt := range g.tests {
+				t.Run(tt.name, func(t *testing.T) { tt.run(newEnv(t, open(t), !tt.bare)) })
+			}
+		})
+	}
+}
+
+// test is one test; a bare one gets the store before it is migrated.
+type test struct {
+	name string
+	run  func(*env)
+	bare bool
+}
