@@ -6,6 +6,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 )
 
+// minRuins is how many flows that expired unfinished are remembered however low
+// the global cap is.
+const minRuins = 1000
+
 // expireFlows turns flows whose validity has passed into tombstones and
 // forgets tombstones whose time has passed.
 func (s *Store) expireFlows(now time.Time) {
@@ -23,7 +27,7 @@ func (s *Store) expireFlows(now time.Time) {
 		if s.flows.items[oldest.key] != oldest {
 			return true
 		}
-		if s.caps.Global < 0 || len(s.ruins.items) <= s.caps.Global {
+		if s.caps.Global < 0 || len(s.ruins.items) <= max(s.caps.Global, minRuins) {
 			return false
 		}
 		s.flows.remove(oldest)

@@ -172,7 +172,7 @@ func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner stri
 	case !f.matches(proof):
 		return cache.Flow{}, cache.ErrMismatch
 	case f.expired(now) && f.state == cache.Done:
-		return f.answer(key, now), cache.ErrUsed
+		return cache.Flow{}, cache.ErrUsed
 	case f.expired(now):
 		return cache.Flow{}, cache.ErrExpired
 	case poll && f.state == cache.Error:
@@ -182,7 +182,7 @@ func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner stri
 		answer.Value, answer.SlowDown = nil, true
 		return answer, nil
 	case f.state == cache.Done:
-		return f.answer(key, now), cache.ErrUsed
+		return cache.Flow{}, cache.ErrUsed
 	case poll && f.state == cache.Pending:
 		return f.answer(key, now), nil
 	case f.state != cache.Ready:

@@ -1,0 +1,172 @@
+package redis
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+)
+
+// slowDown is what a poll that came too early adds to the interval (RFC 8628,
+// section 3.5).
+const slowDown = 5 * time.Second
+
+func (s *Store) onFlow(script *script, key string, args ...any) call {
+	return call{script, []string{"f:" + key}, args}
+}
+
+// StartFlow implements [cache.Flows].
+func (s *Store) StartFlow(ctx context.Context, f cache.NewFlow) error {
+	if err := f.Check(); err != nil {
+		return err
+	}
+	slots := s.slots(f.Owner)
+	calls := []call{s.onFlow(flowStart, f.Key, string(f.State), f.Value, f.Proof,
+		milliseconds(f.Validity), milliseconds(f.Interval), f.Owner, milliseconds(cache.Retention))}
+	for _, slot := range slots {
+		calls = append(calls, call{slotReserve, []string{slot.key},
+			[]any{f.Key, milliseconds(f.Validity), slot.cap, flag(f.State == cache.Ready)}})
+	}
+	replies, err := s.run(ctx, calls...)
+
+	var undo []call
+	stored := replies[0].Err() == nil && number(replies[0]) == 1
+	if err == nil && !stored {
+		err = cache.ErrExists
+	}
+	for i, slot := range slots {
+		reply := replies[1+i]
+		if reply.Err() == nil && number(reply) == 0 && err == nil {
+			err = &cache.FullError{Cap: slot.name, Limit: slot.cap}
+		}
+		if reply.Err() == nil && number(reply) == 1 {
+			undo = append(undo, slot.release(f.Key, false))
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	if stored {
+		undo = append(undo, s.onFlow(flowDelete, f.Key))
+	}
+	s.settle(ctx, undo...)
+	return err
+}
+
+// Flow implements [cache.Flows].
+func (s *Store) Flow(ctx context.Context, key string) (cache.Flow, error) {
+	if err := cache.CheckKey(key); err != nil {
+		return cache.Flow{}, err
+	}
+	replies, err := s.run(ctx, s.onFlow(flowRead, key))
+	if err != nil {
+		return cache.Flow{}, err
+	}
+	v, err := parseVerdict(key, replies[0])
+	if err != nil {
+		return cache.Flow{}, err
+	}
+	return v.tombstone()
+}
+
+// AdvanceFlow implements [cache.Flows].
+func (s *Store) AdvanceFlow(ctx context.Context, t cache.Transition) (cache.Flow, error) {
+	if err := t.Check(); err != nil {
+		return cache.Flow{}, err
+	}
+	calls := []call{s.onFlow(flowAdvance, t.Key, string(t.From), string(t.To),
+		flag(t.Value != nil), t.Value, flag(t.Proof != nil), t.Proof,
+		milliseconds(t.Validity), milliseconds(cache.Retention))}
+	finishes := t.To == cache.Done || t.To == cache.Error
+	renews := !finishes && (t.To != t.From || t.Validity > 0)
+	slots := s.slots(t.Owner)
+	for _, slot := range slots {
+		switch {
+		case finishes:
+			calls = append(calls, slot.release(t.Key, t.From == cache.Ready))
+		case renews:
+			calls = append(calls, slot.renew(t.Key, t.Validity, t.To == cache.Ready))
+		}
+	}
+	replies, err := s.run(ctx, calls...)
+	v, parseErr := parseVerdict(t.Key, replies[0])
+	if parseErr != nil {
+		return cache.Flow{}, first(err, parseErr)
+	}
+	switch {
+	case v.finished():
+		s.settleFinished(ctx, t.Key, t.Owner, v, replies[1:])
+	case v.err != nil && v.live() && anyChanged(replies[1:]):
+		s.giveBack(ctx, t.Key, v)
+	case v.err == nil && t.Validity > 0 && v.owner != t.Owner && v.owner != "":
+		s.settle(ctx, s.ownerSlot(v.owner).renew(t.Key, t.Validity, t.To == cache.Ready))
+	}
+	return v.result()
+}
+
+// RedeemFlow implements [cache.Flows].
+func (s *Store) RedeemFlow(ctx context.Context, key string, proof []byte, owner string) (cache.Flow, error) {
+	return s.redeem(ctx, key, proof, owner, false)
+}
+
+// PollFlow implements [cache.Flows].
+func (s *Store) PollFlow(ctx context.Context, key string, proof []byte, owner string) (cache.Flow, error) {
+	return s.redeem(ctx, key, proof, owner, true)
+}
+
+func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner string, poll bool) (cache.Flow, error) {
+	if err := cache.CheckKey(key); err != nil {
+		return cache.Flow{}, err
+	}
+	if err := cache.CheckProof(proof, owner); err != nil {
+		return cache.Flow{}, err
+	}
+	calls := []call{s.onFlow(flowRedeem, key, proof, flag(poll), milliseconds(slowDown), milliseconds(cache.Retention))}
+	for _, slot := range s.slots(owner) {
+		calls = append(calls, slot.release(key, true))
+	}
+	replies, err := s.run(ctx, calls...)
+	v, parseErr := parseVerdict(key, replies[0])
+	if parseErr != nil {
+		return cache.Flow{}, first(err, parseErr)
+	}
+	switch {
+	case v.finished() && v.flow.State == cache.Done:
+		s.settleFinished(ctx, key, owner, v, replies[1:])
+	case v.live() && anyChanged(replies[1:]):
+		s.giveBack(ctx, key, v)
+	}
+	return v.result()
+}
+
+// DeleteFlow implements [cache.Flows].
+func (s *Store) DeleteFlow(ctx context.Context, key, owner string) error {
+	if err := cache.CheckKey(key); err != nil {
+		return err
+	}
+	if err := cache.CheckProof(nil, owner); err != nil {
+		return err
+	}
+	calls := []call{s.onFlow(flowDelete, key)}
+	for _, slot := range s.slots(owner) {
+		calls = append(calls, slot.release(key, false))
+	}
+	replies, err := s.run(ctx, calls...)
+	if err != nil {
+		return err
+	}
+	if actual, _ := replies[0].Text(); actual != owner && actual != "" {
+		s.settle(ctx, s.ownerSlot(actual).release(key, false))
+	}
+	return nil
+}
+
+// first of the errors that is one: the network's, before what it led to.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

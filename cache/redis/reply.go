@@ -1,0 +1,94 @@
+package redis
+
+import (
+	"fmt"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+)
+
+// verdict is a flow script's answer: the flow, what became of it, and what the
+// caps are settled by.
+type verdict struct {
+	flow  cache.Flow
+	err   error  // nil or one of the cache's sentinels
+	owner string // whom the flow was started for
+}
+
+// codes are the errors by the numbers that flow.lua gives them.
+var codes = []error{nil, cache.ErrNotFound, cache.ErrExpired, cache.ErrUsed, cache.ErrState, cache.ErrMismatch}
+
+func parseVerdict(key string, reply *goredis.Cmd) (verdict, error) {
+	fields, err := reply.Slice()
+	if err != nil || len(fields) == 0 {
+		return verdict{}, fmt.Errorf("%w: answer of a script: %v", cache.ErrUnavailable, err)
+	}
+	code, ok := fields[0].(int64)
+	if !ok || code < 0 || int(code) >= len(codes) {
+		return verdict{}, fmt.Errorf("%w: answer %v of a script", cache.ErrUnavailable, fields[0])
+	}
+	v := verdict{err: codes[code]}
+	if len(fields) < 9 {
+		return v, nil
+	}
+	state, _ := fields[1].(string)
+	value, _ := fields[2].(string)
+	interval, _ := fields[6].(int64)
+	slow, _ := fields[7].(int64)
+	v.owner, _ = fields[8].(string)
+	v.flow = cache.Flow{
+		Key: key, State: cache.State(state),
+		CreatedAt: instant(fields[3]), ExpiresAt: instant(fields[4]), Now: instant(fields[5]),
+		Interval: time.Duration(interval) * time.Millisecond, SlowDown: slow == 1,
+	}
+	if value != "" {
+		v.flow.Value = []byte(value)
+	}
+	return v, nil
+}
+
+// live tells whether the flow, after what was done, counts under the caps.
+func (v verdict) live() bool {
+	return (v.flow.State == cache.Pending || v.flow.State == cache.Ready) && v.flow.Now.Before(v.flow.ExpiresAt)
+}
+
+// finished tells whether this very call finished the flow.
+func (v verdict) finished() bool {
+	return v.err == nil && !v.flow.SlowDown && (v.flow.State == cache.Done || v.flow.State == cache.Error)
+}
+
+// tombstone is what reading answers: the flow, an error, or both for a flow
+// that is finished.
+func (v verdict) tombstone() (cache.Flow, error) {
+	if v.err == cache.ErrUsed || v.err == cache.ErrState {
+		return v.flow, v.err
+	}
+	return v.result()
+}
+
+// result is the flow or an error.
+func (v verdict) result() (cache.Flow, error) {
+	if v.err != nil {
+		return cache.Flow{}, v.err
+	}
+	return v.flow, nil
+}
+
+func instant(field any) time.Time {
+	milliseconds, _ := field.(int64)
+	return time.UnixMilli(milliseconds)
+}
+
+// milliseconds of a duration, a part of one counting as a whole.
+func milliseconds(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,89 @@
+package redis
+
+import (
+	"context"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+)
+
+// slot is a place under a cap: of an owner, or in all.
+type slot struct {
+	key, name string
+	cap       int
+}
+
+// slots are the owner's, which is judged first, and the global one.
+func (s *Store) slots(owner string) []slot {
+	global := slot{"live", "global", s.caps.Global}
+	if owner == "" {
+		return []slot{global}
+	}
+	return []slot{s.ownerSlot(owner), global}
+}
+
+func (s *Store) ownerSlot(owner string) slot {
+	return slot{"o:" + owner, "owner", s.caps.Owner}
+}
+
+func (t slot) release(flow string, onlyReady bool) call {
+	return call{slotRelease, []string{t.key}, []any{flow, flag(onlyReady)}}
+}
+
+func (t slot) renew(flow string, validity time.Duration, ready bool) call {
+	return call{slotRenew, []string{t.key}, []any{flow, milliseconds(validity), flag(ready)}}
+}
+
+// settleFinished releases what the finishing pipeline has not: a slot that was
+// not marked READY, and the slot of an owner whom the caller did not name.
+func (s *Store) settleFinished(ctx context.Context, key, owner string, v verdict, released []*goredis.Cmd) {
+	var calls []call
+	for i, slot := range s.slots(owner) {
+		if released[i].Err() != nil || number(released[i]) == 0 {
+			calls = append(calls, slot.release(key, false))
+		}
+	}
+	if v.owner != owner && v.owner != "" {
+		calls = append(calls, s.ownerSlot(v.owner).release(key, false))
+	}
+	s.settle(ctx, calls...)
+}
+
+// giveBack restores the slots of a flow that goes on living. If it was finished
+// meanwhile by another, whose release came before, they are released again:
+// whoever finishes it later than our look releases after our restoring.
+func (s *Store) giveBack(ctx context.Context, key string, v verdict) {
+	var restore, release []call
+	for _, slot := range s.slots(v.owner) {
+		restore = append(restore, call{slotRestore, []string{slot.key},
+			[]any{key, v.flow.ExpiresAt.UnixMilli(), flag(v.flow.State == cache.Ready)}})
+		release = append(release, slot.release(key, false))
+	}
+	s.settle(ctx, restore...)
+	if now, err := s.Flow(ctx, key); err != nil || !(verdict{flow: now}).live() {
+		s.settle(ctx, release...)
+	}
+}
+
+// settle puts the caps right after the answer is known. It does so even when
+// the caller has gone; if the server has, slots end with their flows' validity.
+func (s *Store) settle(ctx context.Context, calls ...call) {
+	if len(calls) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ioTimeout)
+	defer cancel()
+	_, _ = s.run(ctx, calls...)
+}
+
+// anyChanged tells whether a slot was released or renewed.
+func anyChanged(replies []*goredis.Cmd) bool {
+	for _, reply := range replies {
+		if reply.Err() == nil && number(reply) == 1 {
+			return true
+		}
+	}
+	return false
+}
