@@ -1,0 +1,230 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App is Gatehouse: how people sign in, who may enter where, and where that is
+// remembered. Guards and the portal use it; without other options than a
+// provider it needs no other service.
+type App struct {
+	// The URL of the portal, where people sign in once for all guarded sites:
+	// an origin with or without a path, served by the `gatehouse_portal`
+	// handler here or in another Caddy. Default: each guarded site signs
+	// people in itself, below `/.gatehouse/`. Accepts global placeholders.
+	Issuer string `json:"issuer,omitempty"`
+
+	// Where sessions are kept. Default: `sqlite`, a file in Caddy's data
+	// directory.
+	TokenStoreRaw json.RawMessage `json:"token_store,omitempty" caddy:"namespace=gatehouse.token_stores inline_key=driver"`
+
+	// Where sign-ins on their way are kept, and by which nodes tell each other
+	// of sign-outs. Default: `memory`.
+	CacheRaw json.RawMessage `json:"cache,omitempty" caddy:"namespace=gatehouse.caches inline_key=driver"`
+
+	// Secrets of at least 16 bytes that all keys derive from; the first seals
+	// and signs, all open and verify, so that one can be replaced by another.
+	// Required when the token store or the cache is shared with other
+	// gateways. Default: one is made and kept in Caddy's storage. Accepts
+	// global placeholders.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// How long people stay signed in.
+	Session *SessionConfig `json:"session,omitempty"`
+
+	// How long a session that is known here goes on while the token store
+	// cannot be reached. Default: `10m`.
+	ServeStale caddy.Duration `json:"serve_stale,omitempty"`
+
+	// How people sign in, in the order in which it is offered. At least one is
+	// required.
+	Providers []*ProviderConfig `json:"providers,omitempty"`
+
+	// Rules about who may enter, by name, for guards to refer to.
+	Policies map[string]*policy.Policy `json:"policies,omitempty"`
+
+	// Further origins that the portal hands sign-ins over to, such as
+	// `https://app.example.com`: guarded sites of another Caddy. The guarded
+	// sites of this configuration need not be listed.
+	Sites []string `json:"sites,omitempty"`
+
+	// The names of the headers that tell upstreams who is signed in.
+	Headers *Headers `json:"headers,omitempty"`
+
+	ctx        caddy.Context
+	logger     *slog.Logger
+	issuer     string
+	secrets    []string
+	tokenStore TokenStoreModule
+	cache      CacheModule
+	providers  []provider.Provider
+	callers    map[string]*policy.Policy // by provider name: who may come from there
+	headers    *headerSet
+	events     *emitter
+
+	guardsMu sync.Mutex
+	guards   []*Guard
+
+	shared  *shared // since Start; released in Cleanup
+	gateway atomic.Pointer[flows.Gateway]
+	ready   chan struct{} // closed when gateway is set
+}
+
+// SessionConfig says how long people stay signed in.
+type SessionConfig struct {
+	// A session that is not used for so long ends. Default: `7d`.
+	Idle caddy.Duration `json:"idle,omitempty"`
+	// A session ends at the latest after so long. Default: `30d`.
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+	// How often a node asks the token store whether the sessions that it
+	// knows go on. Default: `60s`; at most that.
+	Revalidate caddy.Duration `json:"revalidate,omitempty"`
+}
+
+// ProviderConfig is one source of identities.
+type ProviderConfig struct {
+	// The provider's name: lower case, unique, part of the redirect URI.
+	Name string `json:"name"`
+	// What people see on the sign-in page. Default: the type's own.
+	Title string `json:"title,omitempty"`
+	// Who may come from this provider. Default: everybody whom it vouches for.
+	Allow []policy.Rule `json:"allow,omitempty"`
+	// Who may not, even if allowed.
+	Deny []policy.Rule `json:"deny,omitempty"`
+	// The type of provider, and its options.
+	ModuleRaw json.RawMessage `json:"module,omitempty" caddy:"namespace=gatehouse.providers inline_key=type"`
+
+	open bool // anybody can open an account there
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: appName, New: func() caddy.Module { return new(App) }}
+}
+
+// Provision loads the guest modules and expands secrets. It opens nothing, so
+// that `caddy validate` works anywhere.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	a.logger = ctx.Slogger()
+	a.ready = make(chan struct{})
+	var err error
+	if a.issuer, err = a.expandIssuer(); err != nil {
+		return err
+	}
+	for _, s := range a.Secrets {
+		secret, err := expand("secret", s)
+		if err != nil {
+			return err
+		}
+		a.secrets = append(a.secrets, secret)
+	}
+	if a.headers, err = a.Headers.compile(); err != nil {
+		return err
+	}
+	if err := a.loadStores(ctx); err != nil {
+		return err
+	}
+	if err := a.loadProviders(ctx); err != nil {
+		return err
+	}
+	if a.events, err = newEmitter(ctx); err != nil {
+		return err
+	}
+	return registerMetrics(ctx)
+}
+
+// Validate checks the rules.
+func (a *App) Validate() error {
+	if len(a.Providers) == 0 {
+		return fmt.Errorf("no provider: say how people sign in, for example: provider google { … } or provider local { user … }")
+	}
+	names := a.providerNames()
+	for name, p := range a.Policies {
+		named := policy.Policy{Name: name, Allow: p.Allow, Deny: p.Deny}
+		if len(p.Allow) == 0 {
+			return fmt.Errorf("policy %s lets nobody in; add an allow line", name)
+		}
+		if err := named.Validate(names); err != nil {
+			return err
+		}
+	}
+	return a.validateKeys()
+}
+
+// Stop ends what Start began of this configuration. What is shared with the
+// next configuration goes on.
+func (a *App) Stop() error {
+	unpublish(a)
+	return nil
+}
+
+// Cleanup releases what this configuration acquired. It also runs after a failed
+// Provision or Start.
+func (a *App) Cleanup() error {
+	unpublish(a)
+	if a.shared == nil {
+		return nil
+	}
+	shared := a.shared
+	a.shared = nil
+	return shared.release(a)
+}
+
+func (a *App) providerNames() []string {
+	var names []string
+	for _, p := range a.Providers {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// join makes a guard known to the app, and gives it its policies.
+func (a *App) join(g *Guard) {
+	a.guardsMu.Lock()
+	defer a.guardsMu.Unlock()
+	a.guards = append(a.guards, g)
+}
+
+// startWait is how long a request waits for a start that is going on: Caddy
+// starts its apps in any order.
+const startWait = 10 * time.Second
+
+// Gateway returns the running gateway, waiting for Start if need be, or nil.
+func (a *App) running(ctx context.Context) *flows.Gateway {
+	if g := a.gateway.Load(); g != nil {
+		return g
+	}
+	timeout := time.NewTimer(startWait)
+	defer timeout.Stop()
+	select {
+	case <-a.ready:
+	case <-ctx.Done():
+	case <-timeout.C:
+	}
+	return a.gateway.Load()
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,248 @@
+package caddymodule
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption(appName, parseGlobal)
+	httpcaddyfile.RegisterDirective("gatehouse", parseGuardDirective)
+	httpcaddyfile.RegisterDirectiveOrder("gatehouse", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("gatehouse_portal", parsePortalDirective)
+	httpcaddyfile.RegisterDirectiveOrder("gatehouse_portal", httpcaddyfile.Before, "respond")
+}
+
+// parseGlobal parses the global option and makes the app of it. A second block
+// is refused: parts of one gateway in two places would be read as two gateways.
+func parseGlobal(d *caddyfile.Dispenser, earlier any) (any, error) {
+	if earlier != nil {
+		d.Next()
+		return nil, d.Err("gatehouse is configured already; write everything in one gatehouse block (import works inside it)")
+	}
+	app := new(App)
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "site", "headers"}
+
+// UnmarshalCaddyfile parses the global option:
+//
+//	gatehouse {
+//		issuer      <url>
+//		token_store <driver> [<args…>] { … }
+//		cache       <driver> [<args…>] { … }
+//		secret      <secret>
+//		session {
+//			idle       <duration>
+//			lifetime   <duration>
+//			revalidate <duration>
+//		}
+//		serve_stale <duration>
+//		provider <name> [<type>] [<args…>] {
+//			title <text>
+//			allow anyone | <condition…>
+//			deny  <condition…>
+//			…
+//		}
+//		policy <name> {
+//			allow anyone | <condition…>
+//			deny  <condition…>
+//		}
+//		site <origin…>
+//		headers {
+//			user | email | name | groups <header name> | off
+//		}
+//	}
+//
+// A condition is one of user, email, domain, group or provider with one or more
+// values. Those in one line must all hold; the values of one condition, and the
+// lines, are alternatives. secret, provider, policy and site may be repeated.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	p := globalParser{app: a}
+	for d.Next() {
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		for d.NextBlock(0) {
+			if err := p.option(d); err != nil {
+				return err
+			}
+		}
+	}
+	return p.finish()
+}
+
+// globalParser holds what has to be checked once the whole block was read.
+type globalParser struct {
+	app  *App
+	seen []string
+	// later are checks that need the names of all providers.
+	later []func(providers []string) error
+}
+
+// once refuses an option that was given before.
+func (p *globalParser) once(d *caddyfile.Dispenser) error {
+	if slices.Contains(p.seen, d.Val()) {
+		return d.Errf("%s is given twice", d.Val())
+	}
+	p.seen = append(p.seen, d.Val())
+	return nil
+}
+
+func (p *globalParser) option(d *caddyfile.Dispenser) error {
+	switch d.Val() {
+	case "provider":
+		return p.provider(d)
+	case "policy":
+		return p.policy(d)
+	case "secret":
+		return p.secret(d)
+	case "site":
+		return p.site(d)
+	}
+	if !slices.Contains(globalOptions, d.Val()) {
+		return d.Errf("unrecognized option %q%s", d.Val(), didYouMean(d.Val(), globalOptions))
+	}
+	if err := p.once(d); err != nil {
+		return err
+	}
+	var err error
+	switch d.Val() {
+	case "issuer":
+		return oneArg(d, &p.app.Issuer)
+	case "token_store":
+		p.app.TokenStoreRaw, err = parseDriver(d, tokenStoreNamespace)
+		return err
+	case "cache":
+		p.app.CacheRaw, err = parseDriver(d, cacheNamespace)
+		return err
+	case "session":
+		return p.session(d)
+	case "serve_stale":
+		p.app.ServeStale, err = durationArg(d)
+		return err
+	default: // headers
+		p.app.Headers, err = parseHeaders(d)
+		return err
+	}
+}
+
+func (p *globalParser) secret(d *caddyfile.Dispenser) error {
+	var secret string
+	if err := oneArg(d, &secret); err != nil {
+		return err
+	}
+	warnLiteral(d, "secret", secret)
+	p.app.Secrets = append(p.app.Secrets, secret)
+	return nil
+}
+
+func (p *globalParser) site(d *caddyfile.Dispenser) error {
+	origins := d.RemainingArgs()
+	if len(origins) == 0 {
+		return d.ArgErr()
+	}
+	p.app.Sites = append(p.app.Sites, origins...)
+	return noBlock(d)
+}
+
+func (p *globalParser) session(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	s := new(SessionConfig)
+	options := map[string]*caddy.Duration{"idle": &s.Idle, "lifetime": &s.Lifetime, "revalidate": &s.Revalidate}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		target, ok := options[d.Val()]
+		if !ok {
+			return d.Errf("unrecognized session option %q%s", d.Val(), didYouMean(d.Val(), []string{"idle", "lifetime", "revalidate"}))
+		}
+		if *target != 0 {
+			return d.Errf("%s is given twice", d.Val())
+		}
+		value, err := durationArg(d)
+		if err != nil {
+			return err
+		}
+		*target = value
+	}
+	p.app.Session = s
+	return nil
+}
+
+// finish checks what the whole block must say.
+func (p *globalParser) finish() error {
+	names := p.app.providerNames()
+	for _, check := range p.later {
+		if err := check(names); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parseDriver parses `OPTION DRIVER … { … }` by the driver's own module.
+func parseDriver(d *caddyfile.Dispenser, namespace string) ([]byte, error) {
+	option := d.Val()
+	if !d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	name := d.Val()
+	known := moduleNames(namespace)
+	if !slices.Contains(known, name) {
+		return nil, d.Errf("%s: there is no driver %q%s", option, name, didYouMean(name, known))
+	}
+	module, err := caddyfile.UnmarshalModule(d, namespace+"."+name)
+	if err != nil {
+		return nil, err
+	}
+	return caddyconfig.JSONModuleObject(module, "driver", name, nil), nil
+}
+
+// moduleNames are the last parts of the module ids in a namespace.
+func moduleNames(namespace string) []string {
+	var names []string
+	for _, m := range caddy.GetModules(namespace) {
+		names = append(names, m.ID.Name())
+	}
+	return names
+}
+
+// oneArg takes exactly one argument and no block.
+func oneArg(d *caddyfile.Dispenser, target *string) error {
+	if !d.AllArgs(target) {
+		return d.ArgErr()
+	}
+	return noBlock(d)
+}
+
+func noBlock(d *caddyfile.Dispenser) error {
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		return d.Err("no block is expected here")
+	}
+	return nil
+}
+
+func durationArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	option := d.Val()
+	var text string
+	if err := oneArg(d, &text); err != nil {
+		return 0, err
+	}
+	duration, err := caddy.ParseDuration(text)
+	if err != nil || duration <= 0 {
+		return 0, d.Errf("%s: %q is not a duration such as 10m, 12h or 7d", option, text)
+	}
+	return caddy.Duration(duration), nil
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*App)(nil)

@@ -1,0 +1,177 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// parseGuardDirective parses the site directive:
+//
+//	gatehouse [<matcher>] [<policy…>] {
+//		allow anyone | <condition…>
+//		deny  <condition…>
+//		hosts <name…>
+//	}
+//
+// The matcher is kept inside the handler: it decides who must sign in, not what
+// the guard sees.
+func parseGuardDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	if !h.Next() {
+		return nil, h.ArgErr()
+	}
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	app, err := configuredApp(h)
+	if err != nil {
+		return nil, err
+	}
+	guard := new(Guard)
+	if matcher != nil {
+		guard.MatcherSetsRaw = caddyhttp.RawMatcherSets{matcher}
+	}
+	if err := guard.parse(h, app); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(nil, guard), nil
+}
+
+// configuredApp is what the global block says. A site directive without it
+// would be a guard without a door.
+func configuredApp(h httpcaddyfile.Helper) (*App, error) {
+	option, ok := h.Option(appName).(httpcaddyfile.App)
+	if !ok {
+		return nil, h.Err("there is no global gatehouse block; say at the top of the Caddyfile how people sign in: { gatehouse { provider … } }")
+	}
+	app := new(App)
+	if err := caddy.StrictUnmarshalJSON(option.Value, app); err != nil {
+		return nil, h.WrapErr(err)
+	}
+	return app, nil
+}
+
+func (g *Guard) parse(h httpcaddyfile.Helper, app *App) error {
+	for h.Next() { // the directive's name
+		for h.NextArg() {
+			if _, ok := app.Policies[h.Val()]; !ok {
+				return h.Errf("policy %q is not defined%s", h.Val(), didYouMeanPolicy(h.Val(), app))
+			}
+			if slices.Contains(g.Policies, h.Val()) {
+				return h.Errf("policy %q is there twice", h.Val())
+			}
+			g.Policies = append(g.Policies, h.Val())
+		}
+		for h.NextBlock(0) {
+			if err := g.parseOption(h, app); err != nil {
+				return err
+			}
+		}
+	}
+	if len(g.Deny) > 0 && len(g.Allow) == 0 {
+		return h.Err("deny lines alone let nobody in; add an allow line, such as allow anyone")
+	}
+	return g.parseCheckOpen(h, app)
+}
+
+func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
+	switch h.Val() {
+	case "hosts":
+		hosts := h.RemainingArgs()
+		if len(hosts) == 0 {
+			return h.ArgErr()
+		}
+		g.Hosts = append(g.Hosts, hosts...)
+		return noBlock(h.Dispenser)
+	case "allow", "deny":
+		line, err := parseRule(h.Dispenser, &g.Allow, &g.Deny)
+		if err != nil {
+			return err
+		}
+		return line.check(h.Dispenser, app.providerNames())
+	default:
+		return h.Errf("unrecognized option %q%s", h.Val(), didYouMean(h.Val(), []string{"allow", "deny", "hosts"}))
+	}
+}
+
+// parseCheckOpen refuses a guard without a rule when anybody can open an account
+// at a provider, as far as the Caddyfile alone can tell.
+func (g *Guard) parseCheckOpen(h httpcaddyfile.Helper, app *App) error {
+	if g.hasRules() {
+		return nil
+	}
+	for _, p := range app.Providers {
+		if len(p.Allow) > 0 {
+			continue
+		}
+		if open, err := p.peekOpen(); err == nil && open {
+			return h.WrapErr(openProviderError(p.Name))
+		}
+	}
+	return nil
+}
+
+func didYouMeanPolicy(name string, app *App) string {
+	var known []string
+	for k := range app.Policies {
+		known = append(known, k)
+	}
+	if len(known) == 0 {
+		return "; define it in the global block: gatehouse { policy " + name + " { allow … } }"
+	}
+	return didYouMean(name, known)
+}
+
+// peekOpen tells whether anybody can open an account, from the unprovisioned
+// module.
+func (p *ProviderConfig) peekOpen() (bool, error) {
+	var typ struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(p.ModuleRaw, &typ); err != nil {
+		return false, err
+	}
+	info, err := caddy.GetModule(providerNamespace + "." + typ.Type)
+	if err != nil {
+		return false, err
+	}
+	module := info.New()
+	if err := json.Unmarshal(p.ModuleRaw, module); err != nil {
+		return false, err
+	}
+	open, ok := module.(OpenProvider)
+	return ok && open.AnyoneCanJoin(), nil
+}
+
+// openProviderError names the three ways to say who may enter.
+func openProviderError(name string) error {
+	return fmt.Errorf("anybody can open an account at provider %q, and nobody is said to be allowed; say who may enter in one of three ways: "+
+		"a line \"allow domain example.com\" (or email, user, group) in the provider, a policy on the guard (gatehouse POLICY), or \"allow anyone\" in the provider", name)
+}
+
+// parsePortalDirective parses the site directive, which has no options:
+//
+//	gatehouse_portal [<matcher>]
+func parsePortalDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	app, err := configuredApp(h)
+	if err != nil {
+		return nil, err
+	}
+	for h.Next() {
+		if h.NextArg() {
+			return nil, h.ArgErr()
+		}
+		if err := noBlock(h.Dispenser); err != nil {
+			return nil, err
+		}
+	}
+	if app.Issuer == "" {
+		return nil, h.Err("gatehouse_portal needs an issuer; write in the global gatehouse block: issuer https://auth.example.com")
+	}
+	return new(Portal), nil
+}

@@ -1,0 +1,149 @@
+package caddymodule
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
+)
+
+var ruleConditions = []string{"user", "email", "domain", "group", "provider", "anyone"}
+
+// policy parses `policy NAME { allow …; deny … }`.
+func (p *globalParser) policy(d *caddyfile.Dispenser) error {
+	var name string
+	if !d.AllArgs(&name) {
+		return d.ArgErr()
+	}
+	if _, ok := p.app.Policies[name]; ok {
+		return d.Errf("policy %q is defined twice", name)
+	}
+	if !validName(name) {
+		return d.Errf("policy name %q: only lower-case letters, digits, - and _ are possible", name)
+	}
+	rules := &policy.Policy{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := p.rule(d, &rules.Allow, &rules.Deny); err != nil {
+			return err
+		}
+	}
+	if len(rules.Allow) == 0 {
+		return d.Errf("policy %q lets nobody in; add an allow line", name)
+	}
+	if p.app.Policies == nil {
+		p.app.Policies = make(map[string]*policy.Policy)
+	}
+	p.app.Policies[name] = rules
+	return nil
+}
+
+// rule parses an allow or deny line. What it means depends on the providers, so
+// it is checked when the whole block was read.
+func (p *globalParser) rule(d *caddyfile.Dispenser, allow, deny *[]policy.Rule) error {
+	line, err := parseRule(d, allow, deny)
+	if err != nil {
+		return err
+	}
+	here := *d // the error is about this line
+	p.later = append(p.later, func(providers []string) error {
+		return line.check(&here, providers)
+	})
+	return nil
+}
+
+// ruleLine is one allow or deny line.
+type ruleLine struct {
+	rule policy.Rule
+	deny bool
+}
+
+// check tells what is wrong with a line, and where it is.
+func (l ruleLine) check(d *caddyfile.Dispenser, providers []string) error {
+	p := policy.Policy{Allow: []policy.Rule{l.rule}}
+	if l.deny {
+		p = policy.Policy{Allow: []policy.Rule{{Anyone: true}}, Deny: []policy.Rule{l.rule}}
+	}
+	if err := p.Validate(providers); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// parseRule parses one line, its first word being the current token.
+func parseRule(d *caddyfile.Dispenser, allow, deny *[]policy.Rule) (ruleLine, error) {
+	line := ruleLine{deny: d.Val() == "deny"}
+	if !line.deny && d.Val() != "allow" {
+		return line, d.Errf("unrecognized word %q%s", d.Val(), didYouMean(d.Val(), []string{"allow", "deny"}))
+	}
+	var err error
+	if line.rule, err = parseConditions(d); err != nil {
+		return line, err
+	}
+	switch {
+	case line.deny && line.rule.Anyone:
+		return line, d.Err("deny anyone would let nobody in")
+	case line.deny:
+		*deny = append(*deny, line.rule)
+	default:
+		*allow = append(*allow, line.rule)
+	}
+	return line, nil
+}
+
+// parseConditions parses `group a b provider c`. A value that is spelt like a
+// condition is written in quotes.
+func parseConditions(d *caddyfile.Dispenser) (policy.Rule, error) {
+	var rule policy.Rule
+	lists := map[string]*[]string{
+		"user": &rule.User, "email": &rule.Email, "domain": &rule.Domain,
+		"group": &rule.Group, "provider": &rule.Provider,
+	}
+	word := d.Val()
+	if !d.NextArg() {
+		return rule, d.Errf("%s needs a condition: anyone, or user, email, domain, group or provider with values", word)
+	}
+	for more := true; more; {
+		condition := d.Val()
+		if condition == "anyone" {
+			if !ruleEmpty(rule) || d.NextArg() {
+				return rule, d.Err("anyone stands alone")
+			}
+			rule.Anyone = true
+			return rule, nil
+		}
+		list, ok := lists[condition]
+		if !ok {
+			return rule, d.Errf("unrecognized condition %q%s", condition, didYouMean(condition, ruleConditions))
+		}
+		if len(*list) > 0 {
+			return rule, d.Errf("%s is there twice in one line; write its values after one another: %s a b", condition, condition)
+		}
+		for more = d.NextArg(); more; more = d.NextArg() {
+			if !d.Token().Quoted() && slices.Contains(ruleConditions, d.Val()) {
+				break
+			}
+			*list = append(*list, d.Val())
+		}
+		if len(*list) == 0 {
+			return rule, d.Errf("%s needs at least one value", condition)
+		}
+	}
+	return rule, nil
+}
+
+func ruleEmpty(r policy.Rule) bool {
+	return len(r.User)+len(r.Email)+len(r.Domain)+len(r.Group)+len(r.Provider) == 0 && !r.Anyone
+}
+
+// validName tells whether a name can stand in URLs, cookies and logs.
+func validName(name string) bool {
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64
+}

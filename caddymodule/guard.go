@@ -1,0 +1,231 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
+)
+
+func init() {
+	caddy.RegisterModule(new(Guard))
+}
+
+// Guard lets a request pass only for somebody who is signed in and whom its
+// policies allow. Browsers are sent to sign in and come back to the very URL;
+// programs get 401.
+//
+// On every request it removes the identity headers that the client sent, in
+// every spelling, and serves Gatehouse's own endpoints below `/.gatehouse/`.
+// Several guards may meet one request: the first authenticates, each applies
+// its own policies, and all must allow.
+//
+// The placeholders `{http.auth.user.id}`, `email`, `name`, `groups`,
+// `provider`, `sub` and `session` are set for whom it lets pass, and
+// `{http.auth.candidate.*}` for whom it does not.
+type Guard struct {
+	// Who must sign in: requests that match one of these sets. Default: all.
+	// Do not put the matcher on the route instead: the guard has to see every
+	// request of the site.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// Names of the app's policies, all of which must allow. Default: none,
+	// then everybody who is signed in may enter.
+	Policies []string `json:"policies,omitempty"`
+
+	// Rules of this guard's own, like those of a policy.
+	Allow []policy.Rule `json:"allow,omitempty"`
+	Deny  []policy.Rule `json:"deny,omitempty"`
+
+	// The site's host names, where its address has none. The first label may
+	// be `*`. Default: those of the site. Accepts global placeholders.
+	Hosts []string `json:"hosts,omitempty"`
+
+	app      *App
+	matchers caddyhttp.MatcherSets
+	deciders []policy.Decider
+	headers  *headerSet
+	exact    map[string]struct{} // names of the site, lower case
+	patterns []string            // those with a wildcard
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Guard) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.gatehouse", New: func() caddy.Module { return new(Guard) }}
+}
+
+// Provision loads the matchers and finds the policies.
+func (g *Guard) Provision(ctx caddy.Context) error {
+	app, err := configured(ctx)
+	if err != nil {
+		return err
+	}
+	g.app, g.headers = app, app.headers
+	matchers, err := ctx.LoadModule(g, "MatcherSetsRaw")
+	if err != nil {
+		return fmt.Errorf("loading matchers: %w", err)
+	}
+	if err := g.matchers.FromInterface(matchers); err != nil {
+		return err
+	}
+	for _, name := range g.Policies {
+		p, ok := app.Policies[name]
+		if !ok {
+			return fmt.Errorf("policy %q is not defined%s", name, didYouMeanPolicy(name, app))
+		}
+		g.deciders = append(g.deciders, p)
+	}
+	if len(g.Allow)+len(g.Deny) > 0 {
+		own := &policy.Policy{Allow: g.Allow, Deny: g.Deny}
+		if err := own.Validate(app.providerNames()); err != nil {
+			return err
+		}
+		g.deciders = append(g.deciders, own)
+	}
+	for i, h := range g.Hosts {
+		if g.Hosts[i], err = expand("hosts", h); err != nil {
+			return err
+		}
+	}
+	app.join(g)
+	return nil
+}
+
+// configured is the app; a guard without it has no way to let anybody in.
+func configured(ctx caddy.Context) (*App, error) {
+	value, err := ctx.AppIfConfigured(appName)
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, errors.New("the gatehouse app is not configured; say how people sign in: { gatehouse { provider … } }")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return value.(*App), nil
+}
+
+func (g *Guard) hasRules() bool { return len(g.Policies)+len(g.Allow)+len(g.Deny) > 0 }
+
+// addNames tells the guard what its site is called. It happens in Start, before
+// the app is running.
+func (g *Guard) addNames(names []string) {
+	if g.exact == nil {
+		g.exact = make(map[string]struct{})
+	}
+	for _, n := range names {
+		if n = strings.ToLower(n); strings.Contains(n, "*") {
+			if !slices.Contains(g.patterns, n) {
+				g.patterns = append(g.patterns, n)
+			}
+			continue
+		}
+		g.exact[n] = struct{}{}
+	}
+}
+
+// knows tells whether a Host header names the site.
+func (g *Guard) knows(host string) bool {
+	name := hostName(host)
+	if _, ok := g.exact[name]; ok {
+		return true
+	}
+	name = strings.ToLower(name)
+	if _, ok := g.exact[name]; ok {
+		return true
+	}
+	for _, p := range g.patterns {
+		if name != "" && matchName(p, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// ServeHTTP implements [caddyhttp.MiddlewareHandler].
+func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	gateway := g.app.running(r.Context())
+	if gateway == nil {
+		return notStarted(w)
+	}
+	v := verdictOf(r)
+	if v == nil {
+		v = &verdict{}
+		caddyhttp.SetVar(r.Context(), verdictVar, v)
+		g.headers.strip(r)
+		if !g.knows(r.Host) {
+			return misdirected(w)
+		}
+		v.uri = originalURI(r)
+		v.scheme = schemeOf(r)
+		if gateway.OwnPath(v.uri) {
+			gateway.ServeSite(w, v.request(r))
+			return nil
+		}
+	}
+	if len(g.matchers) > 0 {
+		match, err := g.matchers.AnyMatchWithError(r)
+		if err != nil {
+			return err
+		}
+		if !match {
+			v.hide(gateway, r)
+			return next.ServeHTTP(w, r)
+		}
+	}
+	return g.serve(w, r, gateway, v, next)
+}
+
+// serve authenticates, unless a guard before it did, applies this guard's
+// policies, and lets pass whom all allow.
+func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict, next caddyhttp.Handler) error {
+	if v.id != nil {
+		if !g.allows(v) {
+			return g.forbid(w, r, gateway, v)
+		}
+		return next.ServeHTTP(w, r)
+	}
+	v.show(r)
+	id, err := gateway.Authenticate(r, r.Host, v.scheme == "https")
+	if err != nil {
+		gateway.Challenge(w, v.request(r), err)
+		return nil
+	}
+	v.id = id
+	v.placeholders(r)
+	if !g.allows(v) {
+		return g.forbid(w, r, gateway, v)
+	}
+	gateway.StripCredentials(r)
+	g.headers.set(r.Header, id)
+	if !mayStream(r) {
+		return next.ServeHTTP(w, r)
+	}
+	return g.serveStream(w, r, id.SessionID, next)
+}
+
+func (g *Guard) allows(v *verdict) bool {
+	for _, d := range g.deciders {
+		if !d.Allows(v.id) {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict) error {
+	v.forbidden = true
+	gateway.Forbid(w, v.request(r), v.id)
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Guard)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Guard)(nil)
+)

@@ -1,0 +1,111 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"golang.org/x/net/http/httpguts"
+)
+
+// Headers are the names of the headers that tell upstreams who is signed in.
+// "off" sends none of that kind; the default name is then still removed from
+// what clients send.
+type Headers struct {
+	// Who it is, as policies and the access log name them. Default:
+	// `Remote-User`.
+	User string `json:"user,omitempty"`
+	// The verified e-mail address. Default: `Remote-Email`.
+	Email string `json:"email,omitempty"`
+	// The name for people. Default: `Remote-Name`.
+	Name string `json:"name,omitempty"`
+	// The groups, separated by commas. Default: `Remote-Groups`.
+	Groups string `json:"groups,omitempty"`
+}
+
+// headerOff is the name that switches a header off.
+const headerOff = "off"
+
+var defaultHeaders = Headers{User: "Remote-User", Email: "Remote-Email", Name: "Remote-Name", Groups: "Remote-Groups"}
+
+func (h *Headers) fields() []*string {
+	return []*string{&h.User, &h.Email, &h.Name, &h.Groups}
+}
+
+// parseHeaders parses `headers { user NAME … }`.
+func parseHeaders(d *caddyfile.Dispenser) (*Headers, error) {
+	if d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	h := new(Headers)
+	kinds := []string{"user", "email", "name", "groups"}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		i := slices.Index(kinds, d.Val())
+		if i < 0 {
+			return nil, d.Errf("unrecognized header %q%s", d.Val(), didYouMean(d.Val(), kinds))
+		}
+		field := h.fields()[i]
+		if *field != "" {
+			return nil, d.Errf("%s is given twice", d.Val())
+		}
+		if err := oneArg(d, field); err != nil {
+			return nil, err
+		}
+		if err := checkHeaderName(*field); err != nil {
+			return nil, d.WrapErr(err)
+		}
+	}
+	return h, nil
+}
+
+// reservedHeaders cannot carry an identity: something else gives them meaning.
+var reservedHeaders = []string{
+	"Authorization", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Host", "Keep-Alive",
+	"Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+}
+
+func checkHeaderName(name string) error {
+	if name == headerOff {
+		return nil
+	}
+	if !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("%q is not a possible header name", name)
+	}
+	if slices.Contains(reservedHeaders, http.CanonicalHeaderKey(name)) {
+		return fmt.Errorf("the header %s has another meaning", name)
+	}
+	return nil
+}
+
+// compile checks the names and prepares removing and setting them.
+func (h *Headers) compile() (*headerSet, error) {
+	chosen := defaultHeaders
+	set := new(headerSet)
+	for _, name := range chosen.fields() {
+		set.remove(*name)
+	}
+	if h != nil {
+		for i, name := range h.fields() {
+			if *name == "" {
+				continue
+			}
+			if err := checkHeaderName(*name); err != nil {
+				return nil, fmt.Errorf("headers: %w", err)
+			}
+			*chosen.fields()[i] = *name
+		}
+	}
+	for i, name := range chosen.fields() {
+		if *name == headerOff {
+			continue
+		}
+		key := http.CanonicalHeaderKey(*name)
+		if slices.Contains(set.names[:], key) {
+			return nil, fmt.Errorf("headers: %s is used twice", *name)
+		}
+		set.names[i] = key
+		set.remove(key)
+	}
+	return set, nil
+}

@@ -1,0 +1,173 @@
+package caddymodule
+
+import (
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+// headerSet removes identity headers that a client sent, in every spelling, and
+// sets ours.
+//
+// Servers behind CGI-like interfaces (FastCGI, WSGI, Rack, PHP) cannot tell
+// Remote-User from Remote_User or remote.user: each becomes HTTP_REMOTE_USER
+// (GHSA-f59h-q822-g45g). So names are compared in a normal form in which
+// whatever is neither letter nor digit is a dash.
+type headerSet struct {
+	names [4]string // user, email, name, groups; canonical, "" for none
+	forms []string  // normal forms of all names to remove
+	// lengths has bit n set when a form has n bytes: most headers are told
+	// apart by their length alone.
+	lengths uint64
+}
+
+// remove adds a name to those that are removed.
+func (s *headerSet) remove(name string) {
+	form := normalForm(name)
+	for _, f := range s.forms {
+		if f == form {
+			return
+		}
+	}
+	s.forms = append(s.forms, form)
+	s.lengths |= 1 << min(len(form), 63)
+}
+
+func normalForm(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		b[i] = normalByte(c)
+	}
+	return string(b)
+}
+
+func normalByte(c byte) byte {
+	switch {
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
+	case 'A' <= c && c <= 'Z':
+		return c + ('a' - 'A')
+	default:
+		return '-'
+	}
+}
+
+// matches tells whether a name is one of the set in some spelling.
+func (s *headerSet) matches(name string) bool {
+	if s.lengths&(1<<min(len(name), 63)) == 0 {
+		return false
+	}
+	for _, form := range s.forms {
+		if len(form) == len(name) && sameForm(form, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func sameForm(form, name string) bool {
+	for i := 0; i < len(name); i++ {
+		if form[i] != normalByte(name[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// strip removes the identity headers of a request, the hop-by-hop declarations
+// that would have a proxy remove ours, and such trailers.
+func (s *headerSet) strip(r *http.Request) {
+	for name := range r.Header {
+		if s.matches(name) {
+			delete(r.Header, name)
+		}
+	}
+	if connection, ok := r.Header["Connection"]; ok {
+		s.stripTokens(r.Header, "Connection", connection)
+	}
+	if r.Trailer == nil {
+		return
+	}
+	if announced, ok := r.Header["Trailer"]; ok {
+		s.stripTokens(r.Header, "Trailer", announced)
+	}
+	s.stripTrailers(r.Trailer)
+	if r.Body != nil {
+		r.Body = &trailerFilter{ReadCloser: r.Body, set: s, trailer: r.Trailer}
+	}
+}
+
+// stripTokens removes names of the set from a header that lists header names. A
+// client that sends "Connection: Remote-User" has the next proxy drop the header
+// that we set (RFC 9110, section 7.6.1).
+func (s *headerSet) stripTokens(h http.Header, key string, lines []string) {
+	found := false
+	for _, line := range lines {
+		for token := range strings.SplitSeq(line, ",") {
+			found = found || s.matches(strings.TrimSpace(token))
+		}
+	}
+	if !found {
+		return
+	}
+	var kept []string
+	for _, line := range lines {
+		var tokens []string
+		for token := range strings.SplitSeq(line, ",") {
+			if token = strings.TrimSpace(token); token != "" && !s.matches(token) {
+				tokens = append(tokens, token)
+			}
+		}
+		if len(tokens) > 0 {
+			kept = append(kept, strings.Join(tokens, ", "))
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, key)
+		return
+	}
+	h[key] = kept
+}
+
+func (s *headerSet) stripTrailers(trailer http.Header) {
+	for name := range trailer {
+		if s.matches(name) {
+			delete(trailer, name)
+		}
+	}
+}
+
+// trailerFilter removes trailers as they arrive: net/http adds those that were
+// never announced when it meets the end of the body.
+type trailerFilter struct {
+	io.ReadCloser
+	set     *headerSet
+	trailer http.Header
+}
+
+func (f *trailerFilter) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
+	if err != nil {
+		f.set.stripTrailers(f.trailer)
+	}
+	return n, err
+}
+
+// set tells the upstream who is signed in. The values are fresh: another handler
+// may edit them in place.
+func (s *headerSet) set(h http.Header, id *identity.Identity) {
+	values := new([4]string)
+	values[0] = headerValue(id.User)
+	if id.EmailVerified {
+		values[1] = headerValue(id.Email)
+	}
+	values[2] = headerValue(id.Name)
+	values[3] = groupsValue(id.Groups)
+	for i, name := range s.names {
+		if name != "" && values[i] != "" {
+			h[name] = values[i : i+1 : i+1]
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/keyring"
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+func (a *App) expandIssuer() (string, error) {
+	if a.Issuer == "" {
+		return "", nil
+	}
+	issuer, err := expand("issuer", a.Issuer)
+	if err != nil {
+		return "", err
+	}
+	u, err := url.Parse(issuer)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return "", fmt.Errorf("issuer %q is not a URL such as https://auth.example.com", issuer)
+	}
+	return issuer, nil
+}
+
+// loadStores loads the modules of the token store and the cache, or their
+// defaults, which need no other service.
+func (a *App) loadStores(ctx caddy.Context) error {
+	store, err := loadGuest(ctx, a, "TokenStoreRaw", a.TokenStoreRaw, tokenStoreNamespace+".sqlite")
+	if err != nil {
+		return fmt.Errorf("loading token store: %w", err)
+	}
+	var ok bool
+	if a.tokenStore, ok = store.(TokenStoreModule); !ok {
+		return fmt.Errorf("loading token store: module %T is not a caddymodule.TokenStoreModule", store)
+	}
+	cache, err := loadGuest(ctx, a, "CacheRaw", a.CacheRaw, cacheNamespace+".memory")
+	if err != nil {
+		return fmt.Errorf("loading cache: %w", err)
+	}
+	if a.cache, ok = cache.(CacheModule); !ok {
+		return fmt.Errorf("loading cache: module %T is not a caddymodule.CacheModule", cache)
+	}
+	return nil
+}
+
+func loadGuest(ctx caddy.Context, a *App, field string, raw json.RawMessage, otherwise string) (any, error) {
+	if raw == nil {
+		return ctx.LoadModuleByID(otherwise, nil)
+	}
+	return ctx.LoadModule(a, field)
+}
+
+// validateKeys refuses a shared store without a configured secret: another node
+// could not read what this one wrote.
+func (a *App) validateKeys() error {
+	if len(a.secrets) == 0 {
+		for what, shared := range map[string]bool{"token_store": a.tokenStore.Shared(), "cache": a.cache.Shared()} {
+			if shared {
+				return fmt.Errorf("the %s is shared with other gateways, so all need the same secret: write secret {file./run/secrets/gatehouse} in the gatehouse block (make one: openssl rand -base64 32)", what)
+			}
+		}
+		return nil
+	}
+	_, err := keyring.New(nil, asBytes(a.secrets)...)
+	return err
+}
+
+func asBytes(secrets []string) [][]byte {
+	keys := make([][]byte, 0, len(secrets))
+	for _, s := range secrets {
+		keys = append(keys, []byte(s))
+	}
+	return keys
+}
+
+func (a *App) loadProviders(ctx caddy.Context) error {
+	a.callers = make(map[string]*policy.Policy)
+	for _, c := range a.Providers {
+		if err := a.loadProvider(ctx, c); err != nil {
+			return fmt.Errorf("provider %s: %w", c.Name, err)
+		}
+	}
+	a.warnSameNames()
+	return nil
+}
+
+func (a *App) loadProvider(ctx caddy.Context, c *ProviderConfig) error {
+	if !validName(c.Name) || c.Name == policy.AnyProvider {
+		return errors.New("the name is not possible: lower-case letters, digits, - and _")
+	}
+	if slices.ContainsFunc(a.providers, func(p provider.Provider) bool { return p.Name() == c.Name }) {
+		return errors.New("defined twice")
+	}
+	if c.ModuleRaw == nil {
+		return errors.New("module is missing: say its type")
+	}
+	guest, err := ctx.LoadModule(c, "ModuleRaw")
+	if err != nil {
+		return err
+	}
+	module, ok := guest.(ProviderModule)
+	if !ok {
+		return fmt.Errorf("module %T is not a caddymodule.ProviderModule", guest)
+	}
+	p, err := module.OpenProvider(ProviderBlock{Name: c.Name, Title: c.Title, Logger: a.logger})
+	if err != nil {
+		return err
+	}
+	if same := slices.IndexFunc(a.providers, func(other provider.Provider) bool { return other.Issuer() == p.Issuer() }); same >= 0 {
+		return fmt.Errorf("has the same issuer as provider %s: their users could not be told apart", a.providers[same].Name())
+	}
+	a.providers = append(a.providers, p)
+	if o, ok := guest.(OpenProvider); ok {
+		c.open = o.AnyoneCanJoin()
+	}
+	if len(c.Allow)+len(c.Deny) == 0 {
+		return nil
+	}
+	rules, err := policy.CallerRules(c.Name, c.Allow, c.Deny)
+	if err != nil {
+		return err
+	}
+	if err := rules.Validate([]string{c.Name}); err != nil {
+		return err
+	}
+	a.callers[c.Name] = rules
+	return nil
+}
+
+// warnSameNames warns when one user name can mean two people.
+func (a *App) warnSameNames() {
+	if len(a.providers) < 2 {
+		return
+	}
+	names := strings.Join(a.providerNames(), ", ")
+	a.logger.Warn("several providers can yield the same user name for different people; rules about a user should say provider NAME, "+
+		"and upstreams should know people by Remote-User only if you trust all providers alike", "providers", names)
+}
+
+// admit tells whether a provider's own rules let somebody in.
+func (a *App) admit(c identity.Claims) bool {
+	rules := a.callers[c.Provider]
+	return rules == nil || rules.Allows(&identity.Identity{Claims: c})
+}
+
+// current judges claims by this configuration, without I/O: the provider must
+// still be there (found by its issuer, so that a renamed block changes nobody),
+// its local users and its rules count as they are now.
+func (a *App) current(c identity.Claims) (identity.Claims, error) {
+	for _, p := range a.providers {
+		if p.Issuer() != c.Issuer {
+			continue
+		}
+		c.Provider = p.Name()
+		if asks, ok := p.(provider.Current); ok {
+			var err error
+			if c, err = asks.Current(c); err != nil {
+				return identity.Claims{}, err
+			}
+		}
+		if !a.admit(c) {
+			return identity.Claims{}, provider.ErrGone
+		}
+		return c, nil
+	}
+	return identity.Claims{}, provider.ErrGone
+}

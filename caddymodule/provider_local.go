@@ -1,0 +1,186 @@
+package caddymodule
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
+)
+
+func init() {
+	caddy.RegisterModule(new(Local))
+}
+
+// Local signs in users of the configuration itself, by name and password.
+type Local struct {
+	// The users. A user who is removed, or from a group, is out within a
+	// minute after a reload.
+	Users []LocalUser `json:"users,omitempty"`
+
+	comparers map[string]caddyauth.Comparer
+}
+
+// LocalUser is one user of the configuration.
+type LocalUser struct {
+	// What the user types, and what policies and upstreams call them.
+	Name string `json:"name"`
+	// The password as hashed by `caddy hash-password`, by bcrypt or argon2id.
+	Hash string `json:"hash"`
+	// An e-mail address; it counts as verified.
+	Email string `json:"email,omitempty"`
+	// The name for people.
+	Title string `json:"title,omitempty"`
+	// Groups that policies and upstreams know.
+	Groups []string `json:"groups,omitempty"`
+}
+
+// passwordQueue bounds how many passwords are checked at once in this process,
+// whatever configuration they are checked for.
+var passwordQueue = local.NewQueue(0, 0, 0)
+
+// CaddyModule returns the Caddy module information.
+func (*Local) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: providerNamespace + ".local", New: func() caddy.Module { return new(Local) }}
+}
+
+// hashModules are Caddy's modules by the prefix of the hashes that they check.
+var hashModules = []struct{ prefix, module string }{
+	{"$2a$", "bcrypt"}, {"$2b$", "bcrypt"}, {"$2y$", "bcrypt"}, {"$argon2id$", "argon2id"},
+}
+
+func hashModule(user, hash string) (string, error) {
+	for _, m := range hashModules {
+		if strings.HasPrefix(hash, m.prefix) {
+			return m.module, nil
+		}
+	}
+	return "", fmt.Errorf("user %s: what stands for the password is no hash that is known (bcrypt or argon2id); make one with: caddy hash-password", user)
+}
+
+// Provision loads the modules that check the hashes.
+func (l *Local) Provision(ctx caddy.Context) error {
+	l.comparers = make(map[string]caddyauth.Comparer)
+	for i, u := range l.Users {
+		var err error
+		if strings.Contains(u.Hash, "{") {
+			if l.Users[i].Hash, err = expand("the password hash of user "+u.Name, u.Hash); err != nil {
+				return err
+			}
+		}
+		name, err := hashModule(u.Name, l.Users[i].Hash)
+		if err != nil {
+			return err
+		}
+		if l.comparers[name] != nil {
+			continue
+		}
+		module, err := ctx.LoadModuleByID("http.authentication.hashes."+name, nil)
+		if err != nil {
+			return err
+		}
+		comparer, ok := module.(caddyauth.Comparer)
+		if !ok {
+			return fmt.Errorf("module %T is not a caddyauth.Comparer", module)
+		}
+		l.comparers[name] = comparer
+	}
+	return nil
+}
+
+// OpenProvider implements [ProviderModule].
+func (l *Local) OpenProvider(b ProviderBlock) (provider.Provider, error) {
+	users := make([]local.User, 0, len(l.Users))
+	for _, u := range l.Users {
+		name, err := hashModule(u.Name, u.Hash)
+		if err != nil {
+			return nil, err
+		}
+		users = append(users, local.User{
+			Name: u.Name, PasswordHash: u.Hash, Comparer: l.comparers[name],
+			Email: u.Email, Groups: u.Groups, Title: u.Title,
+		})
+	}
+	return local.New(local.Config{
+		Name: b.Name, Title: b.Title, Users: users, Queue: passwordQueue, Now: time.Now, Logger: b.Logger,
+	})
+}
+
+// UnmarshalCaddyfile parses:
+//
+//	provider <name> [local] {
+//		user <name> <hash> {
+//			email  <address>
+//			title  <name for people>
+//			groups <group…>
+//		}
+//	}
+func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the type
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for d.NextBlock(0) {
+		if d.Val() != "user" {
+			return d.Errf("unrecognized option %q%s", d.Val(), didYouMean(d.Val(), []string{"user", "title", "allow", "deny"}))
+		}
+		if err := l.parseUser(d); err != nil {
+			return err
+		}
+	}
+	if len(l.Users) == 0 {
+		return d.Err("provider local needs a user: user NAME HASH, where caddy hash-password makes the hash")
+	}
+	return nil
+}
+
+func (l *Local) parseUser(d *caddyfile.Dispenser) error {
+	var u LocalUser
+	if !d.AllArgs(&u.Name, &u.Hash) {
+		return d.Err("user needs a name and a hash, where caddy hash-password makes the hash")
+	}
+	for _, other := range l.Users {
+		if other.Name == u.Name {
+			return d.Errf("user %s is listed twice", u.Name)
+		}
+	}
+	if isLiteral(u.Hash) {
+		if _, err := hashModule(u.Name, u.Hash); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		switch d.Val() {
+		case "email":
+			if err := oneArg(d, &u.Email); err != nil {
+				return err
+			}
+		case "title":
+			if err := oneArg(d, &u.Title); err != nil {
+				return err
+			}
+		case "groups":
+			groups := d.RemainingArgs()
+			if len(groups) == 0 {
+				return d.ArgErr()
+			}
+			u.Groups = append(u.Groups, groups...)
+		default:
+			return d.Errf("unrecognized option %q of a user%s", d.Val(), didYouMean(d.Val(), []string{"email", "groups", "title"}))
+		}
+	}
+	l.Users = append(l.Users, u)
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*Local)(nil)
+	_ caddyfile.Unmarshaler = (*Local)(nil)
+	_ ProviderModule        = (*Local)(nil)
+)

@@ -1,0 +1,62 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// originalURI is the request URI as the client sent it: a rewrite before the
+// guard changes neither what is ours nor where a sign-in returns to.
+func originalURI(r *http.Request) string {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return original.RequestURI
+	}
+	return r.RequestURI
+}
+
+// schemeOf is how the client reached us: by TLS, or by a trusted proxy's word.
+func schemeOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+		proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+		if strings.EqualFold(strings.TrimSpace(proto), "https") {
+			return "https"
+		}
+	}
+	return "http"
+}
+
+// hostName is a Host header without its port and brackets.
+func hostName(host string) string {
+	if strings.HasPrefix(host, "[") {
+		if end := strings.IndexByte(host, ']'); end > 0 {
+			return host[1:end]
+		}
+		return host
+	}
+	if i := strings.IndexByte(host, ':'); i >= 0 {
+		return host[:i]
+	}
+	return host
+}
+
+// notStarted answers while the app has not started. Caddy starts its apps in any
+// order.
+func notStarted(w http.ResponseWriter) error {
+	w.Header().Set("Retry-After", "2")
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "Starting up; try again in a moment.", http.StatusServiceUnavailable)
+	return nil
+}
+
+// misdirected answers a request for a host that is not the site's (RFC 9110,
+// section 15.5.20). Nothing is built from such a name.
+func misdirected(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "This host name is not served here.", http.StatusMisdirectedRequest)
+	return nil
+}

@@ -1,0 +1,269 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/keyring"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// pool holds what outlives a configuration: the stores' connections, the
+// sessions known here and the background work on them. On a reload the new
+// configuration starts before the old one stops, so both use one entry.
+var pool = caddy.NewUsagePool()
+
+// shared is what configurations with the same stores and secrets share.
+type shared struct {
+	key      string
+	store    tokenstore.Store
+	cache    cache.Store
+	keys     *keyring.Keyring
+	sessions *session.Manager
+	log      *slog.Logger // to whichever logger is current
+	logger   *atomic.Pointer[slog.Logger]
+
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	ready    atomic.Bool  // the token store is migrated
+	lifetime atomic.Int64 // the longest session, for maintenance
+	ahead    atomic.Int64 // months of partitions ahead
+
+	mu   sync.Mutex
+	apps []*App // the configurations that use it, the newest last
+}
+
+// acquire returns the entry for an app's stores and secrets, made if need be.
+// Nothing is dialled: a store that cannot be reached answers ErrUnavailable
+// until it can.
+func acquire(ctx context.Context, a *App, secrets []string) (*shared, error) {
+	key := a.poolKey(secrets)
+	value, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return newShared(ctx, a, key, secrets)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*shared), nil
+}
+
+// poolKey is a hash: what it is made of holds secrets.
+func (a *App) poolKey(secrets []string) string {
+	h := sha256.New()
+	for _, part := range append([]string{
+		caddy.GetModuleID(a.tokenStore), a.tokenStore.Key(), caddy.GetModuleID(a.cache), a.cache.Key(),
+	}, secrets...) {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func newShared(ctx context.Context, a *App, key string, secrets []string) (*shared, error) {
+	current := new(atomic.Pointer[slog.Logger])
+	current.Store(a.logger)
+	log := slog.New(currentHandler{current: current})
+	keys, err := keyring.New(rand.Reader, asBytes(secrets)...)
+	if err != nil {
+		return nil, err
+	}
+	store, err := a.tokenStore.OpenTokenStore(ctx, log)
+	if err != nil {
+		return nil, fmt.Errorf("opening token store: %w", err)
+	}
+	cache, err := a.cache.OpenCache(ctx, log)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening cache: %w", err), store.Close())
+	}
+	sessions, err := session.New(session.Config{
+		Store: store, Cache: cache, Keyring: keys,
+		Now: time.Now, Random: rand.Reader, Logger: log,
+		Settings: a.settings(),
+	})
+	if err != nil {
+		return nil, errors.Join(err, store.Close(), cache.Close())
+	}
+	background, cancel := context.WithCancel(context.Background())
+	s := &shared{key: key, store: store, cache: cache, keys: keys, sessions: sessions, log: log, logger: current, cancel: cancel}
+	s.lifetime.Store(int64(a.lifetime()))
+	s.ahead.Store(-1)
+	migrated := make(chan struct{})
+	s.done.Go(func() {
+		if err := sessions.Run(background); err != nil && background.Err() == nil {
+			log.Error("keeping sessions current ended", "error", err)
+		}
+	})
+	s.done.Go(func() { s.maintain(background, migrated) })
+	s.awaitMigration(ctx, migrated)
+	return s, nil
+}
+
+// firstMigration is how long a start waits for the token store. After that the
+// server starts degraded: guarded routes answer 503 until the store is there,
+// and unguarded sites are not touched.
+const firstMigration = 3 * time.Second
+
+func (s *shared) awaitMigration(ctx context.Context, migrated <-chan struct{}) {
+	timeout := time.NewTimer(firstMigration)
+	defer timeout.Stop()
+	select {
+	case <-migrated:
+	case <-ctx.Done():
+	case <-timeout.C:
+		s.log.Warn("the token store is not ready; guarded sites answer 503 until it is")
+	}
+}
+
+// use makes an app the one whose settings count.
+func (s *shared) use(a *App) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apps = append(s.apps, a)
+	s.configure(a)
+}
+
+func (s *shared) configure(a *App) {
+	if lifetime := int64(a.lifetime()); lifetime > s.lifetime.Load() {
+		s.lifetime.Store(lifetime)
+	}
+	s.logger.Store(a.logger)
+	s.sessions.Configure(a.settings())
+}
+
+// release ends an app's use. When a reload failed, the configuration that goes
+// on running gets its settings back.
+func (s *shared) release(a *App) error {
+	s.mu.Lock()
+	if i := slices.Index(s.apps, a); i >= 0 {
+		newest := i == len(s.apps)-1
+		s.apps = slices.Delete(s.apps, i, i+1)
+		if newest && len(s.apps) > 0 {
+			s.configure(s.apps[len(s.apps)-1])
+		}
+	}
+	s.mu.Unlock()
+	_, err := pool.Delete(s.key)
+	return err
+}
+
+// hold keeps the entry for as long as a stream of an earlier configuration
+// lives, so that a revocation still reaches it.
+func (s *shared) hold() (release func()) {
+	pool.LoadOrStore(s.key, s)
+	return func() { _, _ = pool.Delete(s.key) }
+}
+
+// Destruct ends the background work and closes the stores.
+func (s *shared) Destruct() error {
+	s.cancel()
+	s.done.Wait()
+	return errors.Join(s.store.Close(), s.cache.Close())
+}
+
+const (
+	// How long to wait before the token store is tried again, at first and at
+	// most.
+	retryFirst = 250 * time.Millisecond
+	retryMost  = 5 * time.Second
+	// How often the token store is maintained.
+	maintenanceInterval = 5 * time.Minute
+	// How long one round of migration or maintenance may take.
+	maintenanceTimeout = 5 * time.Minute
+)
+
+// maintain migrates the token store, again and again until it is there, and then
+// maintains it now and then.
+func (s *shared) maintain(ctx context.Context, migrated chan<- struct{}) {
+	if !s.migrate(ctx) {
+		return
+	}
+	s.round(ctx)
+	close(migrated)
+	ticker := time.NewTicker(maintenanceInterval)
+	defer ticker.Stop()
+	for {
+		// A month that could not be made is tried again soon.
+		wait := ticker.C
+		if s.ahead.Load() < 1 {
+			wait = time.After(retryMost)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wait:
+			s.round(ctx)
+		}
+	}
+}
+
+func (s *shared) migrate(ctx context.Context) bool {
+	for wait, told := retryFirst, false; ; wait = min(2*wait, retryMost) {
+		attempt, cancel := context.WithTimeout(ctx, maintenanceTimeout)
+		err := s.store.Migrate(attempt)
+		cancel()
+		switch {
+		case err == nil:
+			s.ready.Store(true)
+			storeUp.Set(1)
+			if told {
+				s.log.Info("the token store is ready")
+			}
+			return true
+		case ctx.Err() != nil:
+			return false
+		case !told:
+			told = true
+			storeUp.Set(0)
+			s.log.Error("token store is not ready; trying again", "error", err)
+		default:
+			s.log.Debug("token store is not ready yet", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (s *shared) round(ctx context.Context) {
+	attempt, cancel := context.WithTimeout(ctx, maintenanceTimeout)
+	defer cancel()
+	report, err := s.store.Maintain(attempt, time.Duration(s.lifetime.Load()))
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		storeUp.Set(0)
+		s.log.Error("maintaining token store", "error", err)
+		return
+	}
+	storeUp.Set(1)
+	if report.Skipped {
+		return
+	}
+	s.ahead.Store(int64(report.MonthsAhead))
+	monthsAhead.Set(float64(report.MonthsAhead))
+	if report.MonthsAhead < 1 {
+		s.log.Error("no month of sessions is ready beyond the current one", "months_ahead", report.MonthsAhead)
+	}
+	if len(report.Created)+len(report.Dropped)+report.Purged > 0 {
+		s.log.Info("maintained token store", "created", report.Created, "dropped", report.Dropped, "purged", report.Purged)
+	}
+}
+
+// Interface guard
+var _ caddy.Destructor = (*shared)(nil)

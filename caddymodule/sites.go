@@ -1,0 +1,206 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// site is a place where a guard stands: a host name on a listener.
+type site struct {
+	scheme string
+	name   string // exact, or with a wildcard label
+	ports  []string
+}
+
+// origins are the sites' origins, with the ports that differ from the scheme's.
+func origins(sites []site) []string {
+	var all []string
+	for _, s := range sites {
+		for _, port := range s.ports {
+			origin := s.scheme + "://" + bracketed(s.name)
+			if port != "" {
+				origin += ":" + port
+			}
+			if !slices.Contains(all, origin) {
+				all = append(all, origin)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func bracketed(name string) string {
+	if strings.Contains(name, ":") {
+		return "[" + name + "]"
+	}
+	return name
+}
+
+// placeGuards finds every guard in the provisioned HTTP routes, tells it the
+// names of its site, and refuses places where it could not do its work.
+func (a *App) placeGuards() ([]site, error) {
+	var servers map[string]*caddyhttp.Server
+	var httpPort int
+	if app, err := a.ctx.AppIfConfigured("http"); err == nil {
+		servers = app.(*caddyhttp.App).Servers
+		httpPort = app.(*caddyhttp.App).HTTPPort
+	} else if !errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, err
+	}
+	if httpPort == 0 {
+		httpPort = caddyhttp.DefaultHTTPPort
+	}
+	var sites []site
+	placed := make(map[*Guard]bool)
+	for _, name := range sortedKeys(servers) {
+		server := servers[name]
+		w := routeWalk{server: server}
+		if err := w.routes(server.Routes, nil); err != nil {
+			return nil, err
+		}
+		if server.Errors != nil {
+			if err := w.routes(server.Errors.Routes, nil); err != nil {
+				return nil, err
+			}
+		}
+		listeners := listenersOf(server, httpPort)
+		for _, spot := range w.found {
+			names, err := spot.names()
+			if err != nil {
+				return nil, err
+			}
+			placed[spot.guard] = true
+			spot.guard.addNames(names)
+			for _, l := range listeners {
+				for _, n := range names {
+					sites = append(sites, site{scheme: l.scheme, name: n, ports: l.ports})
+				}
+			}
+		}
+		a.warnPlainHTTP(server, listeners, w.found)
+	}
+	for _, g := range a.guards {
+		if placed[g] {
+			continue
+		}
+		if len(g.Hosts) == 0 {
+			return nil, errors.New("a gatehouse guard stands where its site cannot be told; list the site's names in it: hosts app.example.com")
+		}
+		g.addNames(g.Hosts)
+	}
+	return sites, a.checkOpenProviders()
+}
+
+// checkOpenProviders refuses to start when anybody in the world could enter and
+// nobody has said that they may.
+func (a *App) checkOpenProviders() error {
+	ruled := len(a.guards) > 0
+	for _, g := range a.guards {
+		ruled = ruled && g.hasRules()
+	}
+	if ruled {
+		return nil
+	}
+	for _, p := range a.Providers {
+		if p.open && a.callers[p.Name] == nil {
+			return openProviderError(p.Name)
+		}
+	}
+	return nil
+}
+
+// listener is what a site is reached by.
+type listener struct {
+	scheme   string
+	ports    []string // "" is the scheme's own
+	loopback bool
+}
+
+func listenersOf(server *caddyhttp.Server, httpPort int) []listener {
+	var all []listener
+	for _, text := range server.Listen {
+		address, err := caddy.ParseNetworkAddress(text)
+		if err != nil || address.IsUnixNetwork() || address.IsFdNetwork() {
+			all = append(all, listener{scheme: "https", ports: []string{""}, loopback: true})
+			continue
+		}
+		for offset := range address.PortRangeSize() {
+			port := int(address.StartPort + offset) //nolint:gosec // a port
+			l := listener{scheme: "http", loopback: isLoopback(address.Host)}
+			if len(server.TLSConnPolicies) > 0 && port != httpPort {
+				l.scheme = "https"
+			}
+			l.ports = append(l.ports, portSuffix(l.scheme, port))
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func portSuffix(scheme string, port int) string {
+	if (scheme == "https" && port == 443) || (scheme == "http" && port == 80) {
+		return ""
+	}
+	return strconv.Itoa(port)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// warnPlainHTTP warns of sites whose cookies travel readable. Behind a trusted
+// proxy the way to the browser is the proxy's business, and names of this
+// machine never leave it.
+func (a *App) warnPlainHTTP(server *caddyhttp.Server, listeners []listener, found []spot) {
+	if trustsProxies(server) {
+		return
+	}
+	for _, l := range listeners {
+		if l.scheme != "http" || l.loopback {
+			continue
+		}
+		for _, s := range found {
+			names, _ := s.names()
+			for _, n := range names {
+				if !isLoopback(n) && !strings.HasSuffix(n, ".localhost") {
+					a.logger.Warn("guarded site is served over plain http: everybody on the way can read its cookies; "+
+						"serve it by https, bind it to loopback, or set trusted_proxies if a proxy in front does TLS", "site", n)
+				}
+			}
+		}
+	}
+}
+
+// trustsProxies tells whether a server trusts some proxy in front of it. Caddy
+// offers no way to ask a provisioned server, so the field is looked at.
+func trustsProxies(server *caddyhttp.Server) bool {
+	if server.TrustedProxiesUnix {
+		return true
+	}
+	source := reflect.ValueOf(server).Elem().FieldByName("trustedProxies")
+	return source.IsValid() && source.Kind() == reflect.Interface && !source.IsNil()
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// noHost is the error about a site without a name.
+func noHost(where string) error {
+	return fmt.Errorf("%s has no host name, so its own address cannot be told; give the site a name instead of a port alone, or list its names in the guard: hosts app.example.com", where)
+}

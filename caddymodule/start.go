@@ -1,0 +1,179 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+)
+
+const (
+	defaultIdle       = 7 * 24 * time.Hour
+	defaultLifetime   = 30 * 24 * time.Hour
+	defaultRevalidate = 60 * time.Second
+	defaultServeStale = 10 * time.Minute
+)
+
+func (a *App) lifetime() time.Duration {
+	if a.Session != nil && a.Session.Lifetime > 0 {
+		return time.Duration(a.Session.Lifetime)
+	}
+	return defaultLifetime
+}
+
+func (a *App) settings() session.Settings {
+	s := session.Settings{
+		Idle: defaultIdle, Lifetime: a.lifetime(), Interval: defaultRevalidate, ServeStale: defaultServeStale,
+		Current: a.current,
+	}
+	if a.Session != nil && a.Session.Idle > 0 {
+		s.Idle = time.Duration(a.Session.Idle)
+	}
+	if a.Session != nil && a.Session.Revalidate > 0 {
+		s.Interval = min(time.Duration(a.Session.Revalidate), defaultRevalidate)
+	}
+	if a.ServeStale > 0 {
+		s.ServeStale = time.Duration(a.ServeStale)
+	}
+	return s
+}
+
+// Start checks where guards stand, connects the stores and opens the doors. An
+// unreachable store is no error here: unrelated sites of this Caddy must come
+// up.
+func (a *App) Start() error {
+	sites, err := a.placeGuards()
+	if err != nil {
+		return err
+	}
+	secrets, err := a.secretsOrGenerated(a.ctx)
+	if err != nil {
+		return err
+	}
+	entry, err := acquire(a.ctx, a, secrets)
+	if err != nil {
+		return err
+	}
+	a.shared = entry
+	gateway, err := a.newGateway(entry, sites)
+	if err != nil {
+		return err
+	}
+	entry.use(a)
+	a.gateway.Store(gateway)
+	close(a.ready)
+	publish(a)
+	a.logRedirectURIs(gateway, sites)
+	return nil
+}
+
+func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
+	pages, err := page.New(page.Options{Now: time.Now, Logger: a.ctx.Logger()})
+	if err != nil {
+		return nil, err
+	}
+	return flows.New(flows.Config{
+		Issuer:    a.issuer,
+		Sites:     append(origins(sites), a.Sites...),
+		Providers: a.providers,
+		Admit:     a.admit,
+		Sessions:  entry.sessions,
+		Cache:     entry.cache,
+		Keyring:   entry.keys,
+		Pages:     pages,
+		Logger:    a.logger,
+		Now:       time.Now,
+		Random:    rand.Reader,
+		Lifetime:  a.lifetime(),
+		Events:    a.events.emit,
+	})
+}
+
+// logRedirectURIs says what has to be registered at the providers.
+func (a *App) logRedirectURIs(g *flows.Gateway, sites []site) {
+	var uris []string
+	if g.HasPortal() {
+		uris = g.RedirectURIs("")
+	} else {
+		for _, origin := range origins(sites) {
+			uris = append(uris, g.RedirectURIs(origin)...)
+		}
+	}
+	slices.Sort(uris)
+	for _, uri := range slices.Compact(uris) {
+		a.logger.Info("redirect URI to register at the provider", "uri", uri)
+	}
+}
+
+// secretKey is where a generated secret is kept in Caddy's storage.
+const secretKey = "gatehouse/secret"
+
+// secretsOrGenerated returns the configured secrets, or the one in Caddy's
+// storage, made at the first start. It is locked meanwhile: other instances may
+// share the storage.
+func (a *App) secretsOrGenerated(ctx context.Context) ([]string, error) {
+	if len(a.secrets) > 0 {
+		return a.secrets, nil
+	}
+	storage := a.ctx.Storage()
+	if stored, err := storage.Load(ctx, secretKey); err == nil {
+		return []string{string(stored)}, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("loading secret from Caddy's storage: %w", err)
+	}
+	if err := storage.Lock(ctx, secretKey); err != nil {
+		return nil, fmt.Errorf("locking secret in Caddy's storage: %w", err)
+	}
+	defer func() { _ = storage.Unlock(context.WithoutCancel(ctx), secretKey) }()
+	if stored, err := storage.Load(ctx, secretKey); err == nil {
+		return []string{string(stored)}, nil
+	}
+	raw := make([]byte, 32)
+	if _, err := rand.Read(raw); err != nil {
+		return nil, err
+	}
+	secret := base64.RawStdEncoding.EncodeToString(raw)
+	if err := storage.Store(ctx, secretKey, []byte(secret)); err != nil {
+		return nil, fmt.Errorf("storing secret in Caddy's storage: %w", err)
+	}
+	return []string{secret}, nil
+}
+
+// published are the running apps, the newest last. Admin routes and others that
+// outlive a configuration find the running one here: after a failed reload the
+// one before it runs on.
+var published struct {
+	sync.Mutex
+	apps []*App
+}
+
+func publish(a *App) {
+	published.Lock()
+	defer published.Unlock()
+	published.apps = append(published.apps, a)
+}
+
+func unpublish(a *App) {
+	published.Lock()
+	defer published.Unlock()
+	published.apps = slices.DeleteFunc(published.apps, func(other *App) bool { return other == a })
+}
+
+// runningApp is the app that runs now, or nil.
+func runningApp() *App {
+	published.Lock()
+	defer published.Unlock()
+	if n := len(published.apps); n > 0 {
+		return published.apps[n-1]
+	}
+	return nil
+}
