@@ -1,0 +1,36 @@
+package storetest
+
+import (
+	"slices"
+	"time"
+)
+
+var tokenIDTests = []test{
+	{name: "refused until they expire", run: testTokenIDs},
+}
+
+func testTokenIDs(e *env) {
+	now := e.now()
+	list := func(want ...string) {
+		e.Helper()
+		got, err := e.RevokedTokenIDs(e.ctx)
+		e.ok(err)
+		slices.Sort(got)
+		e.same("revoked token ids", got, want)
+	}
+	list()
+	e.ok(e.RevokeTokenID(e.ctx, "a", now.Add(time.Minute)))
+	e.ok(e.RevokeTokenID(e.ctx, "b", now.Add(time.Hour)))
+	e.ok(e.RevokeTokenID(e.ctx, "past", now.Add(-time.Minute)))
+	e.ok(e.RevokeTokenID(e.ctx, "c", now.Add(time.Hour)))
+	// Revoked twice, an id is refused until the later end.
+	e.ok(e.RevokeTokenID(e.ctx, "c", now.Add(time.Minute)))
+	e.ok(e.RevokeTokenID(e.ctx, "a", now.Add(time.Minute)))
+	list("a", "b", "c")
+	e.advance(2 * time.Minute)
+	list("b", "c")
+	report, err := e.Maintain(e.ctx, longest)
+	e.ok(err)
+	e.same("purged", report.Purged, 2)
+	list("b", "c")
+}
