@@ -29,27 +29,19 @@ func (s *Store) StartFlow(ctx context.Context, f cache.NewFlow) error {
 	}
 	replies, err := s.run(ctx, calls...)
 
-	var undo []call
 	stored := replies[0].Err() == nil && number(replies[0]) == 1
 	if err == nil && !stored {
-		err = cache.ErrExists
+		s.undoReserved(ctx, f, replies[1:])
+		return cache.ErrExists
 	}
 	for i, slot := range slots {
-		reply := replies[1+i]
-		if reply.Err() == nil && number(reply) == 0 && err == nil {
+		if err == nil && number(replies[1+i]) == 0 {
 			err = &cache.FullError{Cap: slot.name, Limit: slot.cap}
 		}
-		if reply.Err() == nil && number(reply) == 1 {
-			undo = append(undo, slot.release(f.Key, false))
-		}
 	}
-	if err == nil {
-		return nil
+	if err != nil {
+		s.undoStarted(ctx, f, stored, replies[1:])
 	}
-	if stored {
-		undo = append(undo, s.onFlow(flowDelete, f.Key))
-	}
-	s.settle(ctx, undo...)
 	return err
 }
 
