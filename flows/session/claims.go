@@ -1,0 +1,69 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+const claimsLabel = "session claims"
+
+// claimsAAD binds sealed claims to their row, so that a row's claims cannot be
+// moved to another.
+func claimsAAD(id uuid.UUID) []byte { return []byte("session|" + id.String() + "|claims") }
+
+// sealClaims seals claims for the row of a session.
+func (m *Manager) sealClaims(id uuid.UUID, c identity.Claims) ([]byte, error) {
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encoding claims: %w", err)
+	}
+	return m.keys.Seal(claimsLabel, claimsAAD(id), plain), nil
+}
+
+// openClaims opens what sealClaims sealed.
+func (m *Manager) openClaims(row tokenstore.Session) (identity.Claims, error) {
+	var c identity.Claims
+	plain, err := m.keys.Open(claimsLabel, claimsAAD(row.ID), row.Claims)
+	if err != nil {
+		return c, fmt.Errorf("opening claims: %w", err)
+	}
+	if err := json.Unmarshal(plain, &c); err != nil {
+		// The error of encoding/json may quote what it read.
+		return identity.Claims{}, errors.New("decoding claims: not the JSON that was sealed")
+	}
+	return c, nil
+}
+
+// Lookup returns a session's row, whatever its state, and the claims as they
+// were at the sign-in. It always asks the store. Errors: [ErrNoSession] when
+// there is no such row or its claims do not open, [ErrUnavailable].
+func (m *Manager) Lookup(ctx context.Context, id uuid.UUID) (tokenstore.Session, identity.Claims, error) {
+	row, err := m.store.Session(ctx, id)
+	if !gaveUp(ctx) {
+		m.heard(ctx, err)
+	}
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return tokenstore.Session{}, identity.Claims{}, errUnknown
+	case err != nil:
+		return tokenstore.Session{}, identity.Claims{}, unavailable(err)
+	}
+	claims, err := m.openClaims(row)
+	if err != nil {
+		m.log.Error("session's claims do not open", "session", id, "error", err)
+		return row, identity.Claims{}, errSealed
+	}
+	return row, claims, nil
+}
+
+func equalClaims(a, b *identity.Claims) bool {
+	return a == b || reflect.DeepEqual(a, b)
+}

@@ -1,0 +1,89 @@
+package session
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+type sessionID = uuid.UUID
+
+// useGrain is how exactly the last use is kept. A coarser grain keeps parallel
+// requests of one session from writing to one cache line.
+const useGrain = time.Second
+
+// entry is one session that this node knows. It holds hashes of the handle,
+// never the handle. Times are on [Manager.clock].
+type entry struct {
+	id     sessionID
+	secret [sha256.Size]byte                 // as the row holds it
+	digest atomic.Pointer[[sha256.Size]byte] // of the handle that was verified last
+	who    atomic.Pointer[identity.Identity] // shared with requests, never changed
+	signed *identity.Claims                  // as they were at the sign-in
+	idle   time.Duration
+
+	epoch   atomic.Uint64 // of the manager when the last check began
+	checked atomic.Int64  // when the last check began
+	ends    atomic.Int64  // idle or absolute end, as of that check
+	expires atomic.Int64  // absolute end
+	seen    atomic.Int64  // the use that the row knows of
+	used    atomic.Int64  // the last use here
+	state   atomic.Uint32
+	pinned  atomic.Bool // somebody watches it: not to be evicted
+}
+
+// States of an entry. It leaves the first at most once.
+const (
+	known   uint32 = iota
+	ended          // for good: the session has ended
+	dropped        // out of the table, the session may live
+)
+
+// provenBy tells, in constant time, whether the handle of this digest is the
+// one that was verified before.
+func (e *entry) provenBy(digest *[sha256.Size]byte) bool {
+	known := e.digest.Load()
+	return known != nil && subtle.ConstantTimeCompare(known[:], digest[:]) == 1
+}
+
+// hasSecret compares the hash of a presented secret with the row's, in
+// constant time.
+func (e *entry) hasSecret(hash []byte) bool {
+	return subtle.ConstantTimeCompare(e.secret[:], hash) == 1
+}
+
+// fresh tells whether the entry may be served without asking the store.
+func (e *entry) fresh(now, interval time.Duration, epoch uint64) bool {
+	return e.state.Load() == known && e.epoch.Load() == epoch &&
+		now-time.Duration(e.checked.Load()) < interval && int64(now) < e.ends.Load()
+}
+
+// due tells whether the background should check the entry: in good time before
+// a request would have to.
+func (e *entry) due(now, interval time.Duration, epoch uint64) bool {
+	return e.epoch.Load() != epoch || now-time.Duration(e.checked.Load()) >= interval/2 || int64(now) >= e.ends.Load()
+}
+
+// idleAway tells whether the session has been idle for too long, as far as is
+// known here. Use that the store could not be told of counts.
+func (e *entry) idleAway(now time.Duration) bool {
+	return int64(now) >= e.ends.Load() && int64(now) >= e.used.Load()+int64(e.idle)
+}
+
+// use records a use.
+func (e *entry) use(now time.Duration) {
+	if int64(now)-e.used.Load() >= int64(useGrain) {
+		e.used.Store(int64(now))
+	}
+}
+
+// touchDue tells whether the row should learn of the last use: when what it
+// knows is older by a tenth of the idle time, or an hour.
+func (e *entry) touchDue() bool {
+	return e.used.Load()-e.seen.Load() >= int64(min(e.idle/10, time.Hour))
+}

@@ -1,0 +1,76 @@
+package session
+
+import "github.com/google/uuid"
+
+// finish ends a session at this node: its entry goes, loads on their way are
+// void, its streams are stopped.
+func (m *Manager) finish(id uuid.UUID, why ending) {
+	m.mu.Lock()
+	stops := m.finishLocked(id, why)
+	m.mu.Unlock()
+	for _, stop := range stops {
+		stop()
+	}
+}
+
+func (m *Manager) finishLocked(id uuid.UUID, why ending) []func() {
+	m.endings.add(id, why, m.clock())
+	if e := m.table.get(&id); e != nil {
+		e.state.CompareAndSwap(known, ended)
+		m.table.remove(e)
+	}
+	return m.takeWatchers(id)
+}
+
+// drop takes an entry out of the table of which it is only known that it must
+// be looked at again.
+func (m *Manager) drop(e *entry) {
+	e.state.CompareAndSwap(known, dropped)
+	m.table.remove(e)
+}
+
+// refusal is why a session need not be looked for in the store, or nil.
+func (m *Manager) refusal(id uuid.UUID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if why := m.endings.of(id, m.clock()); why != 0 {
+		return why.err()
+	}
+	return nil
+}
+
+// adopt takes a loaded entry into the table, unless it ended while it was
+// loaded, or must be loaded again (errLookAgain).
+func (m *Manager) adopt(e *entry, before mark) (*entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.clock()
+	if why := m.endings.of(e.id, now); why != 0 {
+		return nil, why.err()
+	}
+	if m.endings.voids(e.who.Load().Subject, before.generation) {
+		return nil, errLookAgain
+	}
+	if there := m.table.get(&e.id); there != nil {
+		return there, nil
+	}
+	if w := m.watchers[e.id]; w != nil {
+		e.pinned.Store(true)
+	}
+	if out := m.table.put(e); out != nil {
+		m.evicted(out)
+	}
+	return e, nil
+}
+
+// evicted keeps the last use of an entry that had to go, if the row should
+// learn of it. A request that holds the entry may finish with it. Manager.mu is
+// held.
+func (m *Manager) evicted(e *entry) {
+	if e.touchDue() && len(m.touch) < maxTouch {
+		m.touch = append(m.touch, e.id)
+	}
+}
+
+// maxTouch bounds the uses to be recorded of evicted sessions.
+const maxTouch = 10_000

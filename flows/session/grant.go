@@ -1,0 +1,39 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// Revoke ends one session and what came from it, and tells all nodes; unlike
+// [Manager.End] it leaves the sign-in that the session came from. An unknown or
+// ended one is no error. ErrUnavailable: the revocation is not stored.
+func (m *Manager) Revoke(ctx context.Context, id uuid.UUID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	ids, err := m.revoke(ctx, id)
+	if err != nil {
+		return fmt.Errorf("revoking session: %w", unavailable(err))
+	}
+	m.spread(ctx, cache.Announcement{Sessions: append(ids, id)})
+	return nil
+}
+
+// Claims opens the claims of a row that the store returned, as the settings
+// judge them now: provider.ErrGone when the user is not let in any more.
+func (m *Manager) Claims(row tokenstore.Session) (identity.Claims, error) {
+	claims, err := m.openClaims(row)
+	if err != nil {
+		return claims, err
+	}
+	if current := m.settings.Load().Current; current != nil {
+		return current(claims)
+	}
+	return claims, nil
+}

@@ -1,0 +1,177 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// Start is a session to be started.
+type Start struct {
+	// ID is that of the flow that the sign-in went through, so that a code
+	// redeemed twice meets its own session. Zero: a fresh one.
+	ID uuid.UUID
+	// Parent is the portal sign-in that the session comes from, Subject its
+	// subject. For [Manager.SignIn] both are left out.
+	Parent   uuid.UUID
+	Subject  string
+	ClientID string
+	Scope    string
+	Resource []string
+	// Cnf is the thumbprint of the key that tokens are bound to, or "".
+	Cnf       string
+	Claims    identity.Claims
+	UserAgent string
+	// Lifetime and Idle, when not 0, replace those of the Settings.
+	Lifetime, Idle time.Duration
+}
+
+// Started is a session that was started.
+type Started struct {
+	// Handle is the string to hand out. It is a secret.
+	Handle string
+	// Secret is what the handle and the refresh tokens of the session share.
+	Secret   [16]byte
+	Identity *identity.Identity
+	// ExpiresAt is the absolute end, by the store's clock.
+	ExpiresAt time.Time
+	Session   tokenstore.Session
+}
+
+// SignIn starts a session for somebody whom a provider vouched for: it finds or
+// makes the subject and creates the session, in one step. Errors:
+// provider.ErrGone when Settings.Current refuses the claims, and those of
+// tokenstore: ErrExists (a replay), ErrSuspended, ErrInvalid and
+// ErrUnavailable, which is [ErrUnavailable] as well.
+func (m *Manager) SignIn(ctx context.Context, s Start) (Started, error) {
+	s.Parent, s.Subject = uuid.Nil, ""
+	return m.start(ctx, s, func(n tokenstore.NewSession) (tokenstore.Session, error) {
+		return m.store.SignIn(ctx, tokenstore.SignIn{
+			Identity:   tokenstore.Identity{Issuer: s.Claims.Issuer, Subject: s.Claims.ID},
+			NewSubject: m.newSubject(),
+			Session:    n,
+		})
+	})
+}
+
+// Handover starts a session that comes from a portal sign-in, for its subject.
+// Errors as for [Manager.SignIn], and tokenstore.ErrRevoked when the sign-in
+// has ended.
+func (m *Manager) Handover(ctx context.Context, s Start) (Started, error) {
+	return m.start(ctx, s, func(n tokenstore.NewSession) (tokenstore.Session, error) {
+		return m.store.CreateSession(ctx, n)
+	})
+}
+
+func (m *Manager) start(ctx context.Context, s Start, create func(tokenstore.NewSession) (tokenstore.Session, error)) (Started, error) {
+	if err := m.acceptable(s.Claims); err != nil {
+		return Started{}, fmt.Errorf("starting session: %w", err)
+	}
+	h := handle.Handle{ID: s.ID}
+	if h.ID == uuid.Nil {
+		h.ID = handle.NewID(m.now(), m.random)
+	}
+	copy(h.Secret[:], m.randomBytes(len(h.Secret)))
+	n, err := m.newSession(s, h)
+	if err != nil {
+		return Started{}, fmt.Errorf("starting session: %w", err)
+	}
+
+	before := m.mark()
+	row, err := create(n)
+	if !gaveUp(ctx) {
+		m.heard(ctx, err)
+	}
+	switch {
+	case !answered(err):
+		return Started{}, fmt.Errorf("starting session: %w", unavailable(err))
+	case err != nil:
+		return Started{}, fmt.Errorf("starting session: %w", err)
+	}
+	m.mu.Lock()
+	delete(m.endings.moments, row.ID)
+	m.mu.Unlock()
+	e, err := m.admit(row, before)
+	if errors.Is(err, errLookAgain) {
+		e, err = m.load(ctx, row.ID)
+	}
+	if err != nil {
+		return Started{}, fmt.Errorf("starting session: %w", err)
+	}
+	return Started{
+		Handle:    handle.MintSession(m.keys, h),
+		Secret:    h.Secret,
+		Identity:  e.who.Load(),
+		ExpiresAt: row.ExpiresAt,
+		Session:   row,
+	}, nil
+}
+
+// acceptable asks the settings before anything is stored.
+func (m *Manager) acceptable(c identity.Claims) error {
+	current := m.settings.Load().Current
+	if current == nil {
+		return nil
+	}
+	_, err := current(c)
+	return err
+}
+
+func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, error) {
+	sealed, err := m.sealClaims(h.ID, s.Claims)
+	if err != nil {
+		return tokenstore.NewSession{}, err
+	}
+	set := m.settings.Load()
+	n := tokenstore.NewSession{
+		ID:         h.ID,
+		Parent:     s.Parent,
+		Subject:    s.Subject,
+		ClientID:   s.ClientID,
+		Scope:      s.Scope,
+		Resource:   s.Resource,
+		Claims:     sealed,
+		SecretHash: h.SecretHash(),
+		Cnf:        s.Cnf,
+		AuthTime:   s.Claims.AuthTime,
+		ACR:        s.Claims.ACR,
+		AMR:        s.Claims.AMR,
+		Provider:   s.Claims.Provider,
+		UserAgent:  s.UserAgent,
+		Idle:       s.Idle,
+		Lifetime:   s.Lifetime,
+	}
+	if n.Idle == 0 {
+		n.Idle = set.Idle
+	}
+	if n.Lifetime == 0 {
+		n.Lifetime = set.Lifetime
+	}
+	return n, nil
+}
+
+// newSubject is an opaque id of 128 random bits.
+func (m *Manager) newSubject() string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(m.randomBytes(16)))
+}
+
+// randomBytes come from the injected source, or if that fails from the
+// operating system's, which does not.
+func (m *Manager) randomBytes(n int) []byte {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(m.random, b); err != nil {
+		_, _ = rand.Read(b)
+	}
+	return b
+}
