@@ -1,7 +1,6 @@
 package flows
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
@@ -69,12 +68,6 @@ func (g *Gateway) resume(r *http.Request, at place, state, purpose string) (a at
 // that nothing of it has to be stored.
 func (g *Gateway) derive(a attempt, label string) string {
 	return base64.RawURLEncoding.EncodeToString(g.Keyring.MAC(label, a.id[:], a.secret))
-}
-
-// challengeS256 is the PKCE challenge of a verifier (RFC 7636, section 4.2).
-func challengeS256(verifier string) string {
-	sum := sha256.Sum256([]byte(verifier))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // setAttempt gives the browser the attempt's cookie and takes back the oldest

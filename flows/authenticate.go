@@ -4,19 +4,82 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
 )
 
-// Authenticate returns the verified identity of a request to a guarded site.
-// host is as requested; secure tells whether the client came by https. A warm
-// session costs no I/O.
+// Authenticate returns the verified identity of a request to a guarded site, by
+// its session cookie or its access token. host is as requested; secure tells
+// whether the client came by https. A warm session costs no I/O.
 //
-// Errors: [session.ErrNoSession] when nobody is signed in,
-// [session.ErrUnavailable] when that cannot be told now.
+// Errors, all to be given to [Gateway.Challenge]: [session.ErrNoSession] when
+// nobody is signed in, [session.ErrUnavailable] when that cannot be told now,
+// [ErrBearer] for an access token of ours that does not open this site,
+// [ErrTwoCredentials].
 func (g *Gateway) Authenticate(r *http.Request, host string, secure bool) (*identity.Identity, error) {
-	return g.fromCookies(r.Context(), r.Header, sessionCookieName(siteCookie, secure), clientOf(host))
+	id, err := g.fromCookies(r.Context(), r.Header, sessionCookieName(siteCookie, secure), clientOf(host))
+	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
+		return id, err
+	}
+	raw, scheme, fault := g.bearerOf(r.Header, host)
+	switch {
+	case fault != nil:
+		return nil, fault
+	case raw == "":
+		return id, err
+	case id != nil:
+		return nil, ErrTwoCredentials
+	}
+	return g.fromBearer(r, host, secure, raw, scheme)
+}
+
+// ErrBearer: an access token of ours is not valid here. ErrTwoCredentials: a
+// request holds a session and a token of ours, or two tokens; which one counts
+// must not be left to chance.
+var (
+	ErrBearer         = errors.New("access token is not valid here")
+	ErrTwoCredentials = errors.New("two credentials")
+)
+
+// fromBearer verifies an access token: it is of the site's issuer, and its
+// audience holds the site's origin.
+func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, raw, scheme string) (*identity.Identity, error) {
+	at, origin := g.issuerAt(host, secure)
+	claims, id, err := g.verifyAccess(r.Context(), at, raw)
+	switch {
+	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
+		return nil, session.ErrUnavailable
+	case err != nil, !mayOpen(claims, origin):
+		return nil, ErrBearer
+	}
+	if claims.Cnf != nil || scheme == "dpop" {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		if err := g.checkBinding(&Request{Request: r}, origin+path, claims, scheme, raw); err != nil {
+			return nil, ErrBearer
+		}
+	}
+	if id.SessionID.ID() == 0 && id.TokenID != "" {
+		return id, nil
+	}
+	with := *id
+	with.Scope, with.TokenID = strings.Fields(claims.Scope), claims.ID
+	return &with, nil
+}
+
+// issuerAt is the issuer of a site, and the site's origin.
+func (g *Gateway) issuerAt(host string, secure bool) (place, string) {
+	scheme := "http"
+	if secure {
+		scheme = "https"
+	}
+	origin := scheme + "://" + canonicalHost(scheme, host)
+	if g.HasPortal() {
+		return g.portal, origin
+	}
+	return sitePlace(origin, clientOf(host)), origin
 }
 
 // fromCookies tries each cookie of the name: the valid one wins.
@@ -45,7 +108,15 @@ func (g *Gateway) fromCookies(ctx context.Context, h http.Header, name, client s
 	return nil, failure
 }
 
-// StripCredentials removes what is ours from a request on its way upstream.
+// StripCredentials removes what is ours from a request on its way upstream: our
+// cookies, and an access token that our issuer signed.
 func (g *Gateway) StripCredentials(r *http.Request) {
 	stripCookies(r.Header)
+	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
+		return
+	}
+	if raw, _, err := g.bearerOf(r.Header, r.Host); raw != "" || err != nil {
+		delete(r.Header, "Authorization")
+		delete(r.Header, "Dpop")
+	}
 }

@@ -1,60 +1,251 @@
 package flows
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
-	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
 )
 
-// serveAuthorize is the authorization endpoint (RFC 6749, section 3.1). Its
-// clients are the guarded sites of this configuration.
-func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request) {
+// Limits on the parameters of an authorization request, in bytes: a flow must
+// stay small.
+const (
+	maxState       = 4096
+	maxNonce       = 512
+	maxRedirectURI = 2048
+	maxHint        = 255
+)
+
+// authorizeParameters must not be there twice.
+var authorizeParameters = []string{ //nolint:gochecknoglobals // a constant list
+	"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
+	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint",
+}
+
+// authorizeFault is what is wrong with an authorization request. page tells
+// that the redirect URI is not trusted, so the browser must not be sent there.
+type authorizeFault struct {
+	code, description string
+	page              bool
+}
+
+// serveAuthorize is the authorization endpoint (RFC 6749, section 3.1).
+func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
 	query := r.query()
-	if name := repeated(query, "response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method", "prompt", "scope"); name != "" {
+	if r.Method == http.MethodPost {
+		if err := parseForm(w, r); err != nil {
+			g.badAuthorize(w, r, "The request cannot be read.")
+			return
+		}
+		query = r.PostForm
+	}
+	if name := repeated(query, authorizeParameters...); name != "" {
 		g.badAuthorize(w, r, "The parameter "+name+" is there twice.")
 		return
 	}
-	a := authRequest{
-		Client: query.Get("client_id"), RedirectURI: query.Get("redirect_uri"), State: query.Get("state"),
-		Challenge: query.Get("code_challenge"), Prompt: promptOf(query), Begun: g.Now().Unix(),
-	}
-	// Never redirect on a bad client or redirect URI (RFC 6749, 4.1.2.1).
-	if !g.isSite(a.Client, a.RedirectURI) {
-		g.badAuthorize(w, r, "The address to return to is not one of a site that this portal serves.")
+	c := g.clientOrSite(query.Get("client_id"))
+	if c == nil {
+		g.badAuthorize(w, r, "No client of that client_id is known here.")
 		return
 	}
-	if code := siteRequestFault(query, a); code != "" {
-		g.toClient(w, r, a, g.errorAnswer(a, code))
-		return
-	}
-	if a.Prompt == "" {
-		if id := g.signedIn(r, g.portal); id != nil {
-			g.sendCode(w, r, g.portal, a, id, uuid.Nil, false)
+	jkt := ""
+	if query.Has("request_uri") {
+		p, err := g.pulled(r, query)
+		if errors.Is(err, cache.ErrUnavailable) {
+			g.unavailable(w, r, err)
 			return
 		}
+		if err != nil || p.Client != c.ID {
+			g.badAuthorize(w, r, "The request_uri is unknown, has expired or was used already.")
+			return
+		}
+		query, jkt = p.Params, p.JKT
+	} else if mustPush(c) {
+		g.badAuthorize(w, r, "This client must push its authorization requests (RFC 9126).")
+		return
 	}
-	g.offer(w, r, g.portal, a, "")
-}
-
-// siteRequestFault judges what a site asks for.
-func siteRequestFault(query url.Values, a authRequest) string {
+	a, fault := g.parseAuthorize(at, c, query)
 	switch {
-	case query.Get("response_type") != "code":
-		return "unsupported_response_type"
-	case query.Get("code_challenge_method") != "S256", len(a.Challenge) != 43:
-		return "invalid_request" // RFC 7636, S256 only
-	case len(a.State) > 4096:
-		return "invalid_request"
+	case fault != nil && fault.page:
+		g.badAuthorize(w, r, fault.description)
+		return
+	case fault != nil:
+		g.toClient(w, r, a, g.errorAnswer(at, a, fault.code, fault.description))
+		return
 	}
-	return ""
+	if a.JKT == "" {
+		a.JKT = jkt
+	}
+	g.authorize(w, r, at, c, a)
 }
 
-func (g *Gateway) errorAnswer(a authRequest, code string) url.Values {
-	answer := url.Values{"error": {code}, "iss": {g.portal.issuer()}}
-	if a.State != "" && len(a.State) <= 4096 {
+// clientOrSite finds a configured client, or the built-in one of a guarded
+// site.
+func (g *Gateway) clientOrSite(id string) *client.Client {
+	if c := g.Clients[id]; c != nil {
+		return c
+	}
+	if id == "" || !g.HasPortal() {
+		return nil
+	}
+	return &client.Client{ID: id, Title: id, Public: true, FirstParty: true, Scopes: []string{"openid"}, Grants: []string{client.GrantCode}}
+}
+
+// parseAuthorize judges the parameters. The redirect URI comes first: only when
+// it is known to be the client's own may errors be sent there.
+func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (authRequest, *authorizeFault) {
+	a := authRequest{
+		Client: c.ID, RedirectURI: query.Get("redirect_uri"), State: query.Get("state"), Nonce: query.Get("nonce"),
+		Challenge: query.Get("code_challenge"), JKT: query.Get("dpop_jkt"), Begun: g.Now().Unix(),
+	}
+	site := g.Clients[c.ID] == nil
+	if a.RedirectURI == "" && len(c.RedirectURIs) == 1 {
+		a.RedirectURI, a.Implied = c.RedirectURIs[0], true
+	}
+	switch {
+	case len(a.RedirectURI) > maxRedirectURI,
+		site && !g.isSite(a.Client, a.RedirectURI),
+		!site && !c.AllowsRedirect(a.RedirectURI):
+		return a, &authorizeFault{page: true, description: "The address to return to (redirect_uri) is not one of the client's."}
+	case len(a.State) > maxState:
+		a.State = ""
+		return a, &authorizeFault{code: "invalid_request", description: "state is too long"}
+	}
+	if fault := g.parseRest(at, c, query, &a); fault != nil {
+		return a, fault
+	}
+	return a, nil
+}
+
+func (g *Gateway) parseRest(at place, c *client.Client, query url.Values, a *authRequest) *authorizeFault {
+	bad := func(code, description string) *authorizeFault {
+		return &authorizeFault{code: code, description: description}
+	}
+	switch {
+	case query.Has("request"):
+		return bad("request_not_supported", "request objects are not supported; push the request instead")
+	case query.Get("response_type") == "":
+		return bad("invalid_request", "response_type is missing")
+	case query.Get("response_type") != "code":
+		return bad("unsupported_response_type", "only the response type code is supported")
+	case query.Has("response_mode") && query.Get("response_mode") != "query":
+		return bad("invalid_request", "only the response mode query is supported")
+	case !c.Allows(client.GrantCode):
+		return bad("unauthorized_client", "the client may not use authorization codes")
+	case !query.Has("code_challenge") && (c.Public || query.Has("code_challenge_method")):
+		return bad("invalid_request", "PKCE is required: code_challenge is missing (RFC 7636)")
+	case query.Has("code_challenge") && query.Get("code_challenge_method") != "S256":
+		return bad("invalid_request", "code_challenge_method must be S256")
+	case query.Has("code_challenge") && !client.ValidChallenge(a.Challenge):
+		return bad("invalid_request", "code_challenge is not one of S256")
+	case len(a.Nonce) > maxNonce, len(query.Get("login_hint")) > maxHint, len(query.Get("acr_values")) > maxHint, len(a.JKT) > 64:
+		return bad("invalid_request", "a parameter is too long")
+	}
+	scope, err := c.AllowedScope(query.Get("scope"))
+	if err != nil {
+		return bad("invalid_scope", "the scope is malformed or exceeds what the client may ask for")
+	}
+	a.Scope = strings.Join(scope, " ")
+	if a.Resource, err = g.allowedResources(at, c, query["resource"]); err != nil {
+		return bad("invalid_target", "the resource is malformed or exceeds what the client may ask for")
+	}
+	a.LoginHint, a.ACRValues = query.Get("login_hint"), query.Get("acr_values")
+	return parsePrompt(query, a)
+}
+
+// parsePrompt reads prompt and max_age (OpenID Connect Core, section 3.1.2.1).
+func parsePrompt(query url.Values, a *authRequest) *authorizeFault {
+	prompts := strings.Fields(query.Get("prompt"))
+	for _, p := range prompts {
+		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, p) {
+			return &authorizeFault{code: "invalid_request", description: "prompt has an unknown value"}
+		}
+	}
+	if slices.Contains(prompts, "none") && len(prompts) > 1 {
+		return &authorizeFault{code: "invalid_request", description: "prompt none stands alone"}
+	}
+	a.Prompt = strings.Join(prompts, " ")
+	if query.Has("max_age") {
+		age, err := strconv.Atoi(query.Get("max_age"))
+		if err != nil || age < 0 {
+			return &authorizeFault{code: "invalid_request", description: "max_age must be a number of seconds"}
+		}
+		a.MaxAge = age + 1 // 0 is unset
+	}
+	return nil
+}
+
+// asks tells whether a prompt was asked for.
+func (a *authRequest) asks(prompt string) bool {
+	return slices.Contains(strings.Fields(a.Prompt), prompt)
+}
+
+// fresh tells whether a sign-in is recent enough for max_age, and was not asked
+// to be repeated.
+func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
+	if a.asks("login") || a.asks("select_account") {
+		return false
+	}
+	return a.MaxAge == 0 || g.Now().Sub(id.AuthTime) < time.Duration(a.MaxAge)*time.Second
+}
+
+// authorize goes on with a request that is in order.
+func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *client.Client, a authRequest) {
+	id := g.signedIn(r, at)
+	if id != nil && g.fresh(&a, id) {
+		g.authorized(w, r, at, c, a, id, uuid.Nil)
+		return
+	}
+	if a.asks("none") {
+		g.toClient(w, r, a, g.errorAnswer(at, a, "login_required", "nobody is signed in, or not recently enough"))
+		return
+	}
+	g.offer(w, r, at, a, "")
+}
+
+// authorized gives the client its code, if policy allows and consent is given.
+// pending is the flow that the sign-in went through, or uuid.Nil.
+func (g *Gateway) authorized(w http.ResponseWriter, r *Request, at place, c *client.Client, a authRequest, id *identity.Identity, pending uuid.UUID) {
+	if !g.mayUse(c, id) {
+		g.Logger.WarnContext(r.Context(), "policy refuses a client", "client_id", c.ID, "user", id.User)
+		g.toClient(w, r, a, g.errorAnswer(at, a, "access_denied", "this account may not use the application"))
+		return
+	}
+	needed, err := g.needsConsent(r, c, &a, id)
+	if err != nil {
+		g.unavailable(w, r, err)
+		return
+	}
+	if needed && a.asks("none") {
+		g.toClient(w, r, a, g.errorAnswer(at, a, "consent_required", "the person has to be asked"))
+		return
+	}
+	if needed {
+		if pending != uuid.Nil {
+			_ = g.Cache.DeleteFlow(r.Context(), codeKey(pending), addressKey(r.Client))
+		}
+		g.consentPage(w, r, at, c, a, id)
+		return
+	}
+	g.sendCode(w, r, at, a, id, pending)
+}
+
+func (g *Gateway) errorAnswer(at place, a authRequest, code, description string) url.Values {
+	answer := url.Values{"error": {code}, "iss": {at.issuer()}}
+	if description != "" {
+		answer.Set("error_description", description)
+	}
+	if a.State != "" {
 		answer.Set("state", a.State)
 	}
 	return answer
@@ -62,13 +253,13 @@ func (g *Gateway) errorAnswer(a authRequest, code string) url.Values {
 
 // isSite tells whether a client is a guarded site and a redirect URI its own:
 // ORIGIN/.gatehouse/callback, byte for byte.
-func (g *Gateway) isSite(client, redirectURI string) bool {
+func (g *Gateway) isSite(id, redirectURI string) bool {
 	origin, ok := strings.CutSuffix(redirectURI, Prefix+"callback")
 	if !ok {
 		return false
 	}
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin || clientOf(u.Host) != client {
+	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin || clientOf(u.Host) != id {
 		return false
 	}
 	for _, p := range g.sites {

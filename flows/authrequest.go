@@ -19,15 +19,30 @@ type authRequest struct {
 	RedirectURI string `json:"u,omitempty"`
 	State       string `json:"s,omitempty"`
 	Challenge   string `json:"h,omitempty"`
-	// Prompt and LoginHint are passed on to the provider.
+	// Implied tells that the request left the redirect URI out, and so must
+	// the redemption (RFC 6749, section 4.1.3).
+	Implied  bool     `json:"i,omitempty"`
+	Scope    string   `json:"o,omitempty"`
+	Resource []string `json:"x,omitempty"`
+	Nonce    string   `json:"n,omitempty"`
+	JKT      string   `json:"k,omitempty"`
+	// MaxAge in seconds, plus one; 0 is unset.
+	MaxAge int `json:"m,omitempty"`
+	// Prompt, LoginHint and ACRValues are passed on to the provider.
 	Prompt    string `json:"p,omitempty"`
 	LoginHint string `json:"l,omitempty"`
+	ACRValues string `json:"v,omitempty"`
+	// Device is the user code that is to be confirmed after the sign-in.
+	Device string `json:"d,omitempty"`
+	// Session that was asked for consent, and Consented, its answer.
+	Session   string `json:"e,omitempty"`
+	Consented bool   `json:"y,omitempty"`
 	// Begun at, in seconds since 1970.
 	Begun int64 `json:"t"`
 }
 
 // forSite tells whether the sign-in is for the very site that it happens at.
-func (a *authRequest) forSite() bool { return a.RedirectURI == "" }
+func (a *authRequest) forSite() bool { return a.RedirectURI == "" && a.Device == "" }
 
 var errRequest = errors.New("sign-in request is malformed or too old")
 

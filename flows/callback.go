@@ -97,11 +97,7 @@ func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try atte
 		g.finish(w, r, at, flow.Request, start)
 		return
 	}
-	portal, ok := g.signInPortal(w, r, at, flow.Request, start)
-	if !ok {
-		return
-	}
-	g.sendCode(w, r, at, flow.Request, portal.Identity, try.id, true)
+	g.finishAs(w, r, at, flow.Request, start, try.id)
 }
 
 func (g *Gateway) advanceFailed(w http.ResponseWriter, r *Request, at place, err error) {

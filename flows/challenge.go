@@ -22,6 +22,15 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *Request, err error) {
 		return
 	}
 	noStore(w)
+	switch {
+	case errors.Is(err, ErrTwoCredentials):
+		problem(w, http.StatusBadRequest, "The request holds two credentials; send one.", nil)
+		return
+	case errors.Is(err, ErrBearer):
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", error_description="the access token is not valid here", resource_metadata="`+r.origin()+resourceMetadataPath+`"`)
+		problem(w, http.StatusUnauthorized, "The access token is not valid here.", nil)
+		return
+	}
 	switch callerOf(r.Request) {
 	case callerNavigation:
 		http.Redirect(w, r.Request, loginPath(g.returnTo(r)), http.StatusSeeOther)

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
-	"github.com/google/uuid"
 )
 
 // portalClient is the client id of a sign-in at the portal. No host is called
@@ -16,41 +19,56 @@ import (
 const portalClient = ":portal"
 
 // finish ends a sign-in of somebody who is known now: at a site of its own with
-// a session and a redirect, at the portal with a session there and a code for
-// the client.
+// a session and a redirect, for a client with a code, for a device with the
+// question whether it is theirs.
 func (g *Gateway) finish(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start) {
-	if !a.forSite() {
-		portal, ok := g.signInPortal(w, r, at, a, start)
-		if ok {
-			g.sendCode(w, r, at, a, portal.Identity, uuid.Nil, false)
-		}
-		return
-	}
-	start.ClientID = clientOf(r.Host)
-	start.UserAgent = r.UserAgent()
-	started, err := g.Sessions.SignIn(r.Context(), start)
-	if err != nil {
-		g.signInFailed(w, r, at, err)
-		return
-	}
-	g.signedInEvent(r, started)
-	setSession(w, siteCookie, started.Handle, at.secure(), started.ExpiresAt.Sub(g.Now()))
-	clearPathCookie(w, at, leftCookie)
-	seeOther(w, r, a.ReturnTo)
+	g.finishAs(w, r, at, a, start, uuid.Nil)
 }
 
-// signInPortal creates the sign-in at the portal that the sites' sessions come
-// from.
-func (g *Gateway) signInPortal(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start) (session.Started, bool) {
-	start.ClientID = portalClient
+// finishAs is finish for a sign-in that went through a stored flow.
+func (g *Gateway) finishAs(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start, pending uuid.UUID) {
+	started, ok := g.signIn(w, r, at, start)
+	if !ok {
+		return
+	}
+	// Whoever signs in by hand has done what was asked for.
+	a.Prompt = strings.Join(slices.DeleteFunc(strings.Fields(a.Prompt), func(p string) bool { return p != "consent" }), " ")
+	switch {
+	case a.forSite():
+		clearPathCookie(w, at, leftCookie)
+		seeOther(w, r, a.ReturnTo)
+	case a.Device != "":
+		g.confirmPage(w, r, at, a.Device, started.Identity)
+	default:
+		c := g.clientOrSite(a.Client)
+		if c == nil {
+			g.badAuthorize(w, r, "The application is no longer known here.")
+			return
+		}
+		g.authorized(w, r, at, c, a, started.Identity, pending)
+	}
+}
+
+// signIn creates the session of a sign-in at an issuer, and gives the browser
+// its handle: at the portal the sign-in that the sites' sessions come from, at
+// a site of its own the site's.
+func (g *Gateway) signIn(w http.ResponseWriter, r *Request, at place, start session.Start) (session.Started, bool) {
+	cookie := siteCookie
+	start.ClientID = at.host
+	if at.portal {
+		cookie, start.ClientID = portalCookie, portalClient
+	}
 	start.UserAgent = r.UserAgent()
+	if start.Claims.AuthTime.IsZero() {
+		start.Claims.AuthTime = g.Now()
+	}
 	started, err := g.Sessions.SignIn(r.Context(), start)
 	if err != nil {
 		g.signInFailed(w, r, at, err)
 		return session.Started{}, false
 	}
 	g.signedInEvent(r, started)
-	setSession(w, portalCookie, started.Handle, at.secure(), started.ExpiresAt.Sub(g.Now()))
+	setSession(w, cookie, started.Handle, at.secure(), started.ExpiresAt.Sub(g.Now()))
 	return started, true
 }
 

@@ -8,14 +8,18 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // Prefix of the paths that are reserved on a guarded site.
@@ -43,7 +47,13 @@ type Config struct {
 	// all. Default: everybody.
 	Admit func(identity.Claims) bool
 
+	// Clients of the authorization server, by id.
+	Clients map[string]*client.Client
+	// Keys that tokens are signed with. Nil: no tokens are issued or taken.
+	Keys *token.Keys
+
 	Sessions *session.Manager
+	Store    tokenstore.Store
 	Cache    cache.Store
 	Keyring  *keyring.Keyring
 	Pages    *page.Renderer
@@ -59,12 +69,14 @@ type Config struct {
 }
 
 // Gateway serves guarded sites and the portal. It is safe for concurrent use
-// and holds no state of its own.
+// and holds no state of its own but what it has verified before.
 type Gateway struct {
 	Config
 	portal    place // zero without an issuer
 	sites     []originPattern
 	providers map[string]provider.Provider
+	bearers   *bearers
+	discovery sync.Map // issuer to metadata, serialised
 }
 
 // New checks a configuration. It does no I/O.
@@ -72,8 +84,8 @@ func New(c Config) (*Gateway, error) {
 	switch {
 	case len(c.Providers) == 0:
 		return nil, errors.New("no provider to sign in with")
-	case c.Sessions == nil || c.Cache == nil || c.Keyring == nil || c.Pages == nil:
-		return nil, errors.New("sessions, cache, keyring and pages are required")
+	case c.Sessions == nil || c.Store == nil || c.Cache == nil || c.Keyring == nil || c.Pages == nil:
+		return nil, errors.New("sessions, stores, keyring and pages are required")
 	case c.Logger == nil || c.Now == nil || c.Random == nil:
 		return nil, errors.New("logger, clock and random source are required")
 	}
@@ -86,7 +98,7 @@ func New(c Config) (*Gateway, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, string, ...slog.Attr) {}
 	}
-	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers))}
+	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers)), bearers: newBearers()}
 	for _, p := range c.Providers {
 		if g.providers[p.Name()] != nil {
 			return nil, fmt.Errorf("provider %q is configured twice", p.Name())

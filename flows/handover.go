@@ -4,38 +4,41 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
-	"github.com/gatehouse-auth/gatehouse/tokenstore"
 	"github.com/google/uuid"
 )
 
-// handover is what an authorization code of the portal stands for.
+// handover is what a code, or a device code, stands for once somebody has
+// signed in for it.
 type handover struct {
-	Subject string          `json:"s"`
-	Portal  uuid.UUID       `json:"i"`
-	Client  string          `json:"c"`
-	Claims  identity.Claims `json:"a"`
+	Subject  string          `json:"s"`
+	Portal   uuid.UUID       `json:"i"`
+	Client   string          `json:"c"`
+	Scope    []string        `json:"o,omitempty"`
+	Resource []string        `json:"x,omitempty"`
+	Nonce    string          `json:"n,omitempty"`
+	Claims   identity.Claims `json:"a"`
 }
 
 func codeKey(id uuid.UUID) string { return "flow:" + id.String() }
 
 // codeProof is what a redemption must present, all in one digest: the code's
-// secret, the client, the redirect URI and the PKCE challenge. The cache
-// compares it in the step that consumes the code, so a wrong attempt consumes
-// nothing.
-func codeProof(secret []byte, client, redirectURI, challenge string) []byte {
+// secret, the client, the redirect URI, the PKCE challenge and the DPoP key that
+// the code is bound to, if it is. The cache compares it in the step that
+// consumes the code, so a wrong attempt consumes nothing.
+func codeProof(secret []byte, client, redirectURI, challenge, jkt string) []byte {
 	h := sha256.New()
-	for _, part := range [][]byte{secret, []byte(client), []byte(redirectURI), []byte(challenge)} {
+	for _, part := range [][]byte{secret, []byte(client), []byte(redirectURI), []byte(challenge), []byte(jkt)} {
 		var n [4]byte
 		binary.BigEndian.PutUint32(n[:], uint32(len(part))) //nolint:gosec // parts are bounded far below 4 GiB
 		h.Write(n[:])
@@ -56,8 +59,8 @@ func (g *Gateway) toPortal(w http.ResponseWriter, r *Request, a authRequest) {
 	state := encode(try.id[:]) + "." + g.Keyring.SealString("hand-over state", handoverAAD(at, try), []byte(a.ReturnTo))
 	setAttempt(w, r.Request, at, try)
 	query := url.Values{
-		"response_type": {"code"}, "client_id": {a.Client}, "redirect_uri": {at.url("callback")},
-		"state": {state}, "code_challenge": {challengeS256(g.derive(try, "pkce verifier"))}, "code_challenge_method": {"S256"},
+		"response_type": {"code"}, "client_id": {a.Client}, "redirect_uri": {at.url("callback")}, "scope": {"openid"},
+		"state": {state}, "code_challenge": {client.ChallengeS256(g.derive(try, "pkce verifier"))}, "code_challenge_method": {"S256"},
 	}
 	if a.Prompt != "" {
 		query.Set("prompt", a.Prompt)
@@ -74,20 +77,24 @@ func handoverAAD(at place, try attempt) []byte {
 
 // sendCode gives the client its authorization code. The flow began with the
 // sign-in (pending, of that id) or begins now, READY, with an id of its own.
-func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRequest, who *identity.Identity, id uuid.UUID, pending bool) {
+func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRequest, who *identity.Identity, pending uuid.UUID) {
+	id := pending
 	if id == uuid.Nil {
 		id = handle.NewID(g.Now(), g.Random)
 	}
 	secret := g.Keyring.Random(32)
 	key := codeKey(id)
-	plain, err := json.Marshal(handover{Subject: who.Subject, Portal: who.SessionID, Client: a.Client, Claims: who.Claims})
-	if err != nil {
-		g.unavailable(w, r, err)
-		return
+	value := g.Keyring.Seal("flow", []byte(key), marshal(handover{
+		Subject: who.Subject, Portal: who.SessionID, Client: a.Client, Scope: strings.Fields(a.Scope),
+		Resource: a.Resource, Nonce: a.Nonce, Claims: who.Claims,
+	}))
+	redirectURI := a.RedirectURI
+	if a.Implied {
+		redirectURI = ""
 	}
-	value := g.Keyring.Seal("flow", []byte(key), plain)
-	proof := codeProof(secret, a.Client, a.RedirectURI, a.Challenge)
-	if pending {
+	proof := codeProof(secret, a.Client, redirectURI, a.Challenge, a.JKT)
+	var err error
+	if pending != uuid.Nil {
 		_, err = g.Cache.AdvanceFlow(r.Context(), cache.Transition{
 			Key: key, From: cache.Pending, To: cache.Ready, Value: value, Proof: proof, Validity: codeValidity,
 		})
@@ -191,9 +198,9 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 		g.badCallback(w, r, at, "The portal's code is malformed.")
 		return
 	}
-	client := clientOf(r.Host)
+	host := clientOf(r.Host)
 	key := codeKey(id)
-	proof := codeProof(secret, client, at.url("callback"), challengeS256(g.derive(try, "pkce verifier")))
+	proof := codeProof(secret, host, at.url("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), "")
 	flow, err := g.Cache.RedeemFlow(ctx, key, proof, addressKey(r.Client))
 	switch {
 	case errors.Is(err, cache.ErrUnavailable):
@@ -202,7 +209,7 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 	case errors.Is(err, cache.ErrUsed):
 		// Presented twice with everything right: one of the two is a thief,
 		// and what was issued ends (RFC 6749, section 4.1.2).
-		if err := g.Sessions.End(ctx, id); err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		if err := g.revoke(ctx, id); err != nil {
 			g.unavailable(w, r, err)
 			return
 		}
@@ -212,17 +219,13 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 		g.badCallback(w, r, at, "This sign-in has expired.")
 		return
 	}
-	var h handover
-	plain, err := g.Keyring.Open("flow", []byte(key), flow.Value)
-	if err == nil {
-		err = json.Unmarshal(plain, &h)
-	}
-	if err != nil || h.Client != client {
+	h, err := g.openHandover(flow)
+	if err != nil || h.Client != host {
 		g.badCallback(w, r, at, "This sign-in cannot be read any more.")
 		return
 	}
 	started, err := g.Sessions.Handover(ctx, session.Start{
-		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: client, Claims: h.Claims, UserAgent: r.UserAgent(),
+		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: host, Claims: h.Claims, UserAgent: r.UserAgent(),
 	})
 	if err != nil {
 		g.signInFailed(w, r, at, err)

@@ -11,6 +11,13 @@ import (
 // that the host is the issuer's.
 func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 	noStore(w)
+	path := strings.TrimSuffix(g.portal.path, "/")
+	if g.Keys != nil && r.origin() == g.portal.origin && (r.path() == serverMetadataPath+path || r.path() == openidMetadataPath+path) {
+		if allowed(w, r, http.MethodGet, http.MethodHead) {
+			g.serveDiscovery(w, r, g.portal)
+		}
+		return
+	}
 	endpoint, ok := strings.CutPrefix(r.path(), g.portal.path)
 	if !ok || r.origin() != g.portal.origin {
 		g.notFound(w, r, g.portal)
@@ -21,16 +28,12 @@ func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 		if allowed(w, r, http.MethodGet, http.MethodHead) {
 			g.serveHome(w, r)
 		}
-	case "authorize":
-		if allowed(w, r, http.MethodGet) {
-			g.serveAuthorize(w, r)
-		}
 	case "logout":
 		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
 			g.serveLogout(w, r, g.portal, portalCookie, portalClient)
 		}
 	default:
-		g.serveSignInEndpoint(w, r, g.portal, endpoint)
+		g.serveIssuer(w, r, g.portal, endpoint)
 	}
 }
 

@@ -48,6 +48,9 @@ func refererPath(referer, origin string) string {
 
 // isOwnPath tells whether a path is reserved on every guarded site.
 func isOwnPath(path string) bool {
+	if len(path) < 2 || path[1] != '.' {
+		return false // the hot path
+	}
 	return path == "/.gatehouse" || strings.HasPrefix(path, Prefix) ||
 		path == resourceMetadataPath || strings.HasPrefix(path, resourceMetadataPath+"/")
 }

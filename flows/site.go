@@ -11,7 +11,14 @@ import (
 // a guarded site.
 func (g *Gateway) OwnPath(uri string) bool {
 	path, _, _ := strings.Cut(uri, "?")
-	return isOwnPath(path)
+	return isOwnPath(path) || (!g.HasPortal() && isSiteMetadata(path))
+}
+
+// isSiteMetadata tells whether a path is where RFC 8414, section 3, puts the
+// metadata of an issuer with a path: between host and path.
+func isSiteMetadata(path string) bool {
+	const issuer = "/.gatehouse"
+	return path == serverMetadataPath+issuer || path == openidMetadataPath+issuer
 }
 
 // ServeSite answers the paths of [Gateway.OwnPath] on a guarded site. The
@@ -21,6 +28,12 @@ func (g *Gateway) ServeSite(w http.ResponseWriter, r *Request) {
 	path := r.path()
 	if strings.HasPrefix(path, resourceMetadataPath) {
 		g.serveResourceMetadata(w, r)
+		return
+	}
+	if isSiteMetadata(path) && g.Keys != nil && !g.HasPortal() {
+		if allowed(w, r, http.MethodGet, http.MethodHead) {
+			g.serveDiscovery(w, r, g.sitePlace(r))
+		}
 		return
 	}
 	endpoint := strings.TrimPrefix(path, Prefix)
@@ -40,28 +53,7 @@ func (g *Gateway) ServeSite(w http.ResponseWriter, r *Request) {
 	case g.HasPortal():
 		g.notFound(w, r, g.sitePlace(r))
 	default:
-		g.serveSignInEndpoint(w, r, g.sitePlace(r), endpoint)
-	}
-}
-
-// serveSignInEndpoint answers the endpoints by which people sign in at an
-// issuer.
-func (g *Gateway) serveSignInEndpoint(w http.ResponseWriter, r *Request, at place, endpoint string) {
-	switch {
-	case endpoint == "login":
-		if allowed(w, r, http.MethodPost) {
-			g.servePassword(w, r, at)
-		}
-	case endpoint == "signin":
-		if allowed(w, r, http.MethodGet, http.MethodHead) {
-			g.serveSignIn(w, r, at)
-		}
-	case strings.HasPrefix(endpoint, "callback/"):
-		if allowed(w, r, http.MethodGet) {
-			g.serveCallback(w, r, at, strings.TrimPrefix(endpoint, "callback/"))
-		}
-	default:
-		g.notFound(w, r, at)
+		g.serveIssuer(w, r, g.sitePlace(r), endpoint)
 	}
 }
 

@@ -1,0 +1,223 @@
+package flows
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// maxBearers that one node remembers as verified. Beyond it, some are verified
+// again.
+const maxBearers = 50_000
+
+// bearer is an access token whose signature was checked.
+type bearer struct {
+	claims *accessClaims
+	// who, for a token without a session; with one, the session is asked, so
+	// that a revocation counts at once.
+	who     *identity.Identity
+	session uuid.UUID
+	expires time.Time
+}
+
+// bearers remembers verified tokens by their SHA-256 sum, until they expire.
+type bearers struct {
+	mu    sync.RWMutex
+	known map[[sha256.Size]byte]*bearer
+
+	deniedMu sync.RWMutex
+	denied   map[string]time.Time // jti, until
+}
+
+func newBearers() *bearers {
+	return &bearers{known: make(map[[sha256.Size]byte]*bearer), denied: make(map[string]time.Time)}
+}
+
+func (b *bearers) get(sum [sha256.Size]byte, now time.Time) *bearer {
+	b.mu.RLock()
+	found := b.known[sum]
+	b.mu.RUnlock()
+	if found == nil || !now.Before(found.expires) {
+		return nil
+	}
+	return found
+}
+
+func (b *bearers) put(sum [sha256.Size]byte, v *bearer, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.known) >= maxBearers {
+		dropped := 0
+		for old, was := range b.known {
+			// Map order is random: expired ones go, and a few of the others.
+			if !now.Before(was.expires) || dropped < maxBearers/100 {
+				delete(b.known, old)
+				dropped++
+			}
+			if dropped > maxBearers/20 {
+				break
+			}
+		}
+	}
+	b.known[sum] = v
+}
+
+func (b *bearers) deny(jti string, until time.Time) {
+	b.deniedMu.Lock()
+	defer b.deniedMu.Unlock()
+	b.denied[jti] = until
+	for id, end := range b.denied {
+		if time.Until(end) < -time.Hour {
+			delete(b.denied, id)
+		}
+	}
+}
+
+func (b *bearers) isDenied(jti string) bool {
+	b.deniedMu.RLock()
+	defer b.deniedMu.RUnlock()
+	_, denied := b.denied[jti]
+	return denied
+}
+
+// verifyAccess checks an access token of an issuer of ours: signature (once),
+// expiry, and that its session lives. Errors: token.ErrToken, token.ErrNoKey,
+// session.ErrNoSession, session.ErrUnavailable.
+func (g *Gateway) verifyAccess(ctx context.Context, at place, raw string) (*accessClaims, *identity.Identity, error) {
+	if g.Keys == nil || len(raw) > 8192 {
+		return nil, nil, token.ErrToken
+	}
+	now := g.Now()
+	sum := sha256.Sum256([]byte(raw))
+	known := g.bearers.get(sum, now)
+	if known == nil {
+		var err error
+		if known, err = g.verifyNew(at, raw); err != nil {
+			return nil, nil, err
+		}
+		g.bearers.put(sum, known, now)
+	}
+	if known.claims.Issuer != at.issuer() {
+		return nil, nil, token.ErrToken
+	}
+	if known.who != nil {
+		if g.bearers.isDenied(known.claims.ID) {
+			return nil, nil, token.ErrToken
+		}
+		return known.claims, known.who, nil
+	}
+	who, err := g.Sessions.Live(ctx, known.session)
+	if err != nil {
+		return nil, nil, err
+	}
+	if who.ClientID != known.claims.ClientID || who.Subject != known.claims.Subject {
+		return nil, nil, token.ErrToken
+	}
+	return known.claims, who, nil
+}
+
+func (g *Gateway) verifyNew(at place, raw string) (*bearer, error) {
+	claims := &accessClaims{}
+	if err := g.Keys.Verify(raw, token.TypeAccess, at.issuer(), claims); err != nil {
+		return nil, err
+	}
+	if claims.Subject == "" || claims.ClientID == "" || claims.ID == "" || len(claims.Audience) == 0 || claims.IssuedAt == nil {
+		return nil, token.ErrToken
+	}
+	b := &bearer{claims: claims, expires: claims.ExpiresAt.Time}
+	if claims.SessionID == "" {
+		b.who = &identity.Identity{
+			Claims: clientClaims(at, claims.ClientID), Subject: claims.Subject, ClientID: claims.ClientID,
+			Scope: strings.Fields(claims.Scope), TokenID: claims.ID,
+		}
+		return b, nil
+	}
+	id, err := uuid.Parse(claims.SessionID)
+	if err != nil {
+		return nil, token.ErrToken
+	}
+	b.session = id
+	return b, nil
+}
+
+// revokeTokenID refuses an access token that has no session.
+func (g *Gateway) revokeTokenID(ctx context.Context, jti string, until time.Time) error {
+	if err := g.Store.RevokeTokenID(ctx, jti, until); err != nil {
+		return err
+	}
+	g.bearers.deny(jti, until)
+	return nil
+}
+
+// bearerOf returns the token of an Authorization header if our issuer claims to
+// have signed it. Others (Basic, another issuer's) are the upstream's business.
+func (g *Gateway) bearerOf(h http.Header, host string) (raw, scheme string, err error) {
+	values := h["Authorization"]
+	for _, v := range values {
+		name, rest, ok := strings.Cut(v, " ")
+		if !ok || (!strings.EqualFold(name, "Bearer") && !strings.EqualFold(name, "DPoP")) {
+			continue
+		}
+		rest = strings.TrimLeft(rest, " ")
+		if !g.claimsOurs(rest, host) {
+			continue
+		}
+		if len(values) > 1 {
+			return "", "", ErrTwoCredentials
+		}
+		raw, scheme = rest, strings.ToLower(name)
+	}
+	return raw, scheme, nil
+}
+
+// claimsOurs tells whether a token names our issuer; nothing of it is believed.
+func (g *Gateway) claimsOurs(raw, host string) bool {
+	if len(raw) > 8192 || strings.Count(raw, ".") != 2 {
+		return strings.HasPrefix(raw, "gts_") || strings.HasPrefix(raw, "gtr_")
+	}
+	if g.bearers.get(sha256.Sum256([]byte(raw)), g.Now()) != nil {
+		return true
+	}
+	var claims jwt.RegisteredClaims
+	if _, _, err := jwt.NewParser().ParseUnverified(raw, &claims); err != nil {
+		return false
+	}
+	for _, secure := range []bool{true, false} {
+		if at, _ := g.issuerAt(host, secure); claims.Issuer == at.issuer() {
+			return true
+		}
+	}
+	return false
+}
+
+// mayOpen tells whether a token opens a site: its audience holds the origin.
+func mayOpen(claims *accessClaims, origin string) bool {
+	return slices.Contains(claims.Audience, origin) || slices.Contains(claims.Audience, origin+"/")
+}
+
+func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+// tokenIDs loads what other nodes revoked.
+func (g *Gateway) loadTokenIDs(ctx context.Context) error {
+	ids, err := g.Store.RevokedTokenIDs(ctx)
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		return err
+	}
+	for _, id := range ids {
+		g.bearers.deny(id, g.Now().Add(24*time.Hour))
+	}
+	return nil
+}

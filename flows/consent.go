@@ -1,0 +1,119 @@
+package flows
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// needsConsent tells whether the person has to be asked first.
+func (g *Gateway) needsConsent(r *Request, c *client.Client, a *authRequest, id *identity.Identity) (bool, error) {
+	if a.Consented {
+		return false, nil
+	}
+	if a.asks("consent") {
+		return true, nil
+	}
+	if c.FirstParty {
+		return false, nil
+	}
+	given, err := g.Store.Consents(r.Context(), id.Subject)
+	if err != nil {
+		return false, err
+	}
+	for _, consent := range given {
+		if consent.ClientID == c.ID {
+			return !client.Subset(strings.Fields(a.Scope), consent.Scope), nil
+		}
+	}
+	return true, nil
+}
+
+// consentPage asks, in plain words.
+func (g *Gateway) consentPage(w http.ResponseWriter, r *Request, at place, c *client.Client, a authRequest, id *identity.Identity) {
+	a.Session = id.SessionID.String()
+	host := a.RedirectURI
+	if u, err := url.Parse(a.RedirectURI); err == nil && u.Hostname() != "" {
+		host = u.Hostname()
+	}
+	p := page.Consent{
+		Client: c.Title, ClientHost: host, User: id.User, Action: at.path + "consent",
+		Fields: []page.Field{{Name: "request", Value: g.sealRequest(at, a)}, g.formToken(w, r.Request, at)},
+	}
+	for _, s := range strings.Fields(a.Scope) {
+		p.Scopes = append(p.Scopes, plainScope(s))
+	}
+	g.Pages.Consent(w, r.Request, http.StatusOK, p)
+}
+
+// plainScope says what a scope means.
+func plainScope(scope string) string {
+	switch scope {
+	case "openid":
+		return "Know that it is you"
+	case "profile":
+		return "See your name and user name"
+	case "email":
+		return "See your e-mail address"
+	case "groups":
+		return "See the groups that you belong to"
+	case "offline_access":
+		return "Stay signed in, also while you are away"
+	}
+	return "Use “" + scope + "”"
+}
+
+// serveConsent takes the answer.
+func (g *Gateway) serveConsent(w http.ResponseWriter, r *Request, at place) {
+	if err := parseForm(w, r); err != nil {
+		g.startOver(w, r, at)
+		return
+	}
+	a, err := g.openRequest(at, r.PostForm.Get("request"))
+	id := g.signedIn(r, at)
+	c := g.Clients[a.Client]
+	// The person who answers must be the one who was asked.
+	if err != nil || c == nil || id == nil || a.Session != id.SessionID.String() || g.checkForm(r, at) != formFine {
+		g.startOver(w, r, at)
+		return
+	}
+	if r.PostForm.Get(page.FieldDecision) != page.Approve {
+		g.toClient(w, r, a, g.errorAnswer(at, a, "access_denied", "the person refused"))
+		return
+	}
+	err = g.Store.SetConsent(r.Context(), tokenstore.Consent{Subject: id.Subject, ClientID: c.ID, Scope: g.mergedConsent(r, id.Subject, c.ID, a.Scope)})
+	if err != nil {
+		g.unavailable(w, r, err)
+		return
+	}
+	a.Consented = true
+	g.authorized(w, r, at, c, a, id, uuid.Nil)
+}
+
+// mergedConsent adds to what was allowed before.
+func (g *Gateway) mergedConsent(r *Request, subject, clientID, scope string) []string {
+	merged := strings.Fields(scope)
+	given, err := g.Store.Consents(r.Context(), subject)
+	if err != nil {
+		return merged
+	}
+	for _, consent := range given {
+		if consent.ClientID != clientID {
+			continue
+		}
+		for _, s := range consent.Scope {
+			if !slices.Contains(merged, s) {
+				merged = append(merged, s)
+			}
+		}
+	}
+	return merged
+}

@@ -1,0 +1,167 @@
+package flows
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
+)
+
+// The device flow (RFC 8628).
+const (
+	deviceValidity = 10 * time.Minute
+	deviceInterval = 5 * time.Second
+	userCodeTries  = 5
+	userCodeLength = 8
+	// userCodeLetters has no vowels, so that no words appear, and nothing that
+	// is read as something else (section 6.1). 20 to the 8th is 34.6 bits.
+	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
+)
+
+func deviceKey(id uuid.UUID) string { return "device:" + id.String() }
+
+// deviceRequest is what a device asks for, while nobody has approved it.
+type deviceRequest struct {
+	Client    string   `json:"c"`
+	Scope     string   `json:"o,omitempty"`
+	Resource  []string `json:"x,omitempty"`
+	Address   string   `json:"a,omitempty"`
+	UserAgent string   `json:"u,omitempty"`
+	Begun     int64    `json:"t"`
+}
+
+// serveDevice starts a device flow (RFC 8628, section 3.1).
+func (g *Gateway) serveDevice(w http.ResponseWriter, r *Request, at place) {
+	req, err := g.clientRequest(w, r, at)
+	if err == nil {
+		err = g.startDevice(w, req)
+	}
+	if err != nil {
+		g.writeOAuthError(w, r.Request, err)
+	}
+}
+
+func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error {
+	ctx, form := req.Context(), req.PostForm
+	if !req.client.Allows(client.GrantDevice) {
+		return invalid("unauthorized_client", "the client may not use the device flow")
+	}
+	scope, err := req.client.AllowedScope(form.Get("scope"))
+	if err != nil {
+		return err
+	}
+	resource, err := g.allowedResources(req.at, req.client, form["resource"])
+	if err != nil {
+		return err
+	}
+	challenge := form.Get("code_challenge")
+	if challenge != "" && (form.Get("code_challenge_method") != "S256" || !client.ValidChallenge(challenge)) {
+		return invalid("invalid_request", "code_challenge must be one of S256")
+	}
+	id, secret := handle.NewID(g.Now(), g.Random), g.Keyring.Random(32)
+	key := deviceKey(id)
+	value := g.Keyring.Seal("flow", []byte(key), marshal(deviceRequest{
+		Client: req.client.ID, Scope: strings.Join(scope, " "), Resource: resource, Address: req.Client,
+		UserAgent: req.UserAgent(), Begun: g.Now().Unix(),
+	}))
+	err = g.Cache.StartFlow(ctx, cache.NewFlow{
+		Key: key, State: cache.Pending, Value: value, Proof: codeProof(secret, req.client.ID, "device", challenge, ""),
+		Validity: deviceValidity, Interval: deviceInterval, Owner: addressKey(req.Client),
+	})
+	if err != nil {
+		return err
+	}
+	userCode, err := g.newUserCode(req, key)
+	if err != nil {
+		_ = g.Cache.DeleteFlow(ctx, key, addressKey(req.Client))
+		return err
+	}
+	shown := userCode[:4] + "-" + userCode[4:]
+	verification := req.at.url("device")
+	writeJSON(w, http.StatusOK, map[string]any{
+		"device_code": handle.MintCode(id, secret), "user_code": shown,
+		"verification_uri":          verification,
+		"verification_uri_complete": verification + "?" + url.Values{"user_code": {shown}}.Encode(),
+		"expires_in":                seconds(deviceValidity), "interval": seconds(deviceInterval),
+	})
+	return nil
+}
+
+// newUserCode draws a code that no live flow has.
+func (g *Gateway) newUserCode(req *endpointRequest, key string) (string, error) {
+	for range userCodeTries {
+		code := g.drawUserCode()
+		err := g.Cache.SetAlias(req.Context(), g.userCodeAlias(code), key, deviceValidity)
+		if err == nil {
+			return code, nil
+		}
+		if !errors.Is(err, cache.ErrExists) {
+			return "", err
+		}
+	}
+	g.Logger.ErrorContext(req.Context(), "no free user code was found", "tries", userCodeTries)
+	return "", &oauthError{
+		Code: "temporarily_unavailable", Description: "too many devices are waiting for approval",
+		status: http.StatusServiceUnavailable, retryAfter: "60",
+	}
+}
+
+// drawUserCode draws each letter uniformly: bytes beyond the largest multiple
+// of 20 are thrown away.
+func (g *Gateway) drawUserCode() string {
+	code := make([]byte, 0, userCodeLength)
+	for len(code) < userCodeLength {
+		for _, b := range g.Keyring.Random(2 * userCodeLength) {
+			if b < 240 && len(code) < userCodeLength {
+				code = append(code, userCodeLetters[int(b)%len(userCodeLetters)])
+			}
+		}
+	}
+	return string(code)
+}
+
+// userCodeAlias is where a user code is found: the cache holds its MAC only.
+func (g *Gateway) userCodeAlias(code string) string {
+	return "user:" + encode(g.Keyring.MAC("user code", []byte(code))[:24])
+}
+
+// normalUserCode reads a code as people type it: any case, with spaces and
+// dashes. ok tells whether it can be a code at all.
+func normalUserCode(s string) (code string, ok bool) {
+	if len(s) > 64 {
+		return "", false
+	}
+	b := make([]byte, 0, userCodeLength)
+	for _, r := range strings.ToUpper(s) {
+		switch {
+		case r == ' ' || r == '-' || r == '\t' || r == '–' || r == '—' || r == '_' || r == '.':
+		case r < 0x80 && strings.ContainsRune(userCodeLetters, r) && len(b) < userCodeLength:
+			b = append(b, byte(r)) //nolint:gosec // ASCII was checked
+		default:
+			return "", false
+		}
+	}
+	return string(b), len(b) == userCodeLength
+}
+
+// findDevice returns the pending request of a user code.
+func (g *Gateway) findDevice(r *Request, code string) (string, deviceRequest, error) {
+	var d deviceRequest
+	key, err := g.Cache.Alias(r.Context(), g.userCodeAlias(code))
+	if err != nil {
+		return "", d, err
+	}
+	flow, err := g.Cache.Flow(r.Context(), key)
+	if err != nil {
+		return "", d, err
+	}
+	d, err = g.openDevice(flow)
+	return key, d, err
+}

@@ -1,0 +1,122 @@
+package flows
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+)
+
+// Where metadata is found, below the host (RFC 8414, section 3) or the issuer.
+const (
+	serverMetadataPath = "/.well-known/oauth-authorization-server"
+	openidMetadataPath = "/.well-known/openid-configuration"
+)
+
+// metadata is what both discovery documents hold (RFC 8414; OpenID Connect
+// Discovery, section 3): what is implemented and nothing else.
+type metadata struct {
+	Issuer                 string   `json:"issuer"`
+	Authorization          string   `json:"authorization_endpoint"`
+	Token                  string   `json:"token_endpoint"`
+	JWKS                   string   `json:"jwks_uri"`
+	Userinfo               string   `json:"userinfo_endpoint"`
+	Revocation             string   `json:"revocation_endpoint"`
+	Introspection          string   `json:"introspection_endpoint"`
+	PAR                    string   `json:"pushed_authorization_request_endpoint"`
+	Device                 string   `json:"device_authorization_endpoint"`
+	EndSession             string   `json:"end_session_endpoint"`
+	Scopes                 []string `json:"scopes_supported"`
+	ResponseTypes          []string `json:"response_types_supported"`
+	ResponseModes          []string `json:"response_modes_supported"`
+	Grants                 []string `json:"grant_types_supported"`
+	Subjects               []string `json:"subject_types_supported"`
+	IDTokenAlgorithms      []string `json:"id_token_signing_alg_values_supported"`
+	TokenAuth              []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms    []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	RevocationAuth         []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAuth      []string `json:"introspection_endpoint_auth_methods_supported"`
+	PKCE                   []string `json:"code_challenge_methods_supported"`
+	DPoPAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
+	Prompts                []string `json:"prompt_values_supported"`
+	Claims                 []string `json:"claims_supported"`
+	IssParameter           bool     `json:"authorization_response_iss_parameter_supported"`
+	BackchannelLogout      bool     `json:"backchannel_logout_supported"`
+	BackchannelSession     bool     `json:"backchannel_logout_session_supported"`
+	RequestParameter       bool     `json:"request_parameter_supported"`
+	RequestURIParameter    bool     `json:"request_uri_parameter_supported"`
+	ClaimsParameter        bool     `json:"claims_parameter_supported"`
+	RequirePAR             bool     `json:"require_pushed_authorization_requests"`
+	RequireRequestURIKnown bool     `json:"require_request_uri_registration"`
+}
+
+func (g *Gateway) metadataOf(at place) metadata {
+	proven := []string{client.MethodBasic, client.MethodPost, client.MethodPrivateKeyJWT}
+	scopes := []string{"openid", "profile", "email", "groups", "offline_access"}
+	for _, c := range g.Clients {
+		for _, s := range c.Scopes {
+			if !slices.Contains(scopes, s) {
+				scopes = append(scopes, s)
+			}
+		}
+	}
+	slices.Sort(scopes[5:])
+	return metadata{
+		Issuer: at.issuer(), Authorization: at.url("authorize"), Token: at.url("token"), JWKS: at.url("jwks.json"),
+		Userinfo: at.url("userinfo"), Revocation: at.url("revoke"), Introspection: at.url("introspect"), PAR: at.url("par"),
+		Device: at.url("device_authorization"), EndSession: at.url("logout"),
+		Scopes: scopes, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
+		Grants:   []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials, client.GrantDevice},
+		Subjects: []string{"public"}, IDTokenAlgorithms: []string{"ES256", "EdDSA", "RS256"},
+		TokenAuth: append([]string{client.MethodNone}, proven...), TokenAuthAlgorithms: proofAlgorithms,
+		RevocationAuth: append([]string{client.MethodNone}, proven...), IntrospectionAuth: proven,
+		PKCE: []string{"S256"}, DPoPAlgorithms: proofAlgorithms, Prompts: []string{"none", "login", "consent", "select_account"},
+		Claims: []string{
+			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
+			"name", "preferred_username", "email", "email_verified", "groups",
+		},
+		IssParameter: true, BackchannelLogout: true, BackchannelSession: true,
+	}
+}
+
+// serveDiscovery answers with the metadata, serialised once for each issuer.
+func (g *Gateway) serveDiscovery(w http.ResponseWriter, r *Request, at place) {
+	body, ok := g.discovery.Load(at.issuer())
+	if !ok {
+		body, _ = g.discovery.LoadOrStore(at.issuer(), marshal(g.metadataOf(at)))
+	}
+	serveStatic(w, r, body.([]byte)) //nolint:forcetypeassert // only bytes are stored
+}
+
+// serveJWKS answers with the published keys, from memory.
+func (g *Gateway) serveJWKS(w http.ResponseWriter, r *Request) {
+	keys := g.Keys.JWKS()
+	if keys == nil {
+		w.Header().Set("Retry-After", "5")
+		problem(w, http.StatusServiceUnavailable, "The keys cannot be read right now.", nil)
+		return
+	}
+	serveStatic(w, r, keys)
+}
+
+// serveStatic answers with JSON that everybody may keep for an hour, which is
+// how long a key is published before it signs.
+func serveStatic(w http.ResponseWriter, r *Request, body []byte) {
+	sum := sha256.Sum256(body)
+	tag := `"` + encode(sum[:12]) + `"`
+	h := w.Header()
+	h.Set("Cache-Control", "public, max-age=3600")
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("ETag", tag)
+	h.Set("X-Content-Type-Options", "nosniff")
+	if strings.Contains(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", "application/json")
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body)
+	}
+}

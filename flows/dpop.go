@@ -1,0 +1,137 @@
+package flows
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// errProof: a DPoP proof is missing or not valid (RFC 9449, section 5).
+var errProof = errors.New("invalid DPoP proof")
+
+// proofWindow is how far a proof's iat may be from now.
+const proofWindow = 60 * time.Second
+
+// proofAlgorithms are asymmetric, as section 4.2 demands.
+var proofAlgorithms = []string{"ES256", "ES384", "EdDSA", "RS256", "PS256"} //nolint:gochecknoglobals // a constant list
+
+// proof is a checked DPoP proof; the zero proof is none.
+type proof struct {
+	jkt string // thumbprint of its key
+}
+
+type proofClaims struct {
+	Method   string `json:"htm"`
+	URI      string `json:"htu"`
+	IssuedAt *int64 `json:"iat"`
+	ID       string `json:"jti"`
+	Access   string `json:"ath"`
+}
+
+// checkProof checks the DPoP proof of a request to uri. access is the access
+// token that it must be bound to, at a resource; "" at the token endpoint. It
+// costs one round trip to the cache when there is a proof.
+func (g *Gateway) checkProof(ctx context.Context, r *Request, uri, access string, required bool) (proof, error) {
+	headers := r.Header.Values("DPoP")
+	switch {
+	case len(headers) == 0 && !required:
+		return proof{}, nil
+	case len(headers) != 1 || len(headers[0]) > 8192:
+		return proof{}, errProof
+	}
+	claims, jkt, err := parseProof(headers[0])
+	if err != nil {
+		return proof{}, err
+	}
+	switch {
+	case claims.Method != r.Method, !sameTarget(claims.URI, uri), claims.ID == "", len(claims.ID) > 256, claims.IssuedAt == nil:
+		return proof{}, errProof
+	case access != "" && claims.Access != accessHash(access):
+		return proof{}, errProof
+	}
+	now, issued := g.Now().Unix(), *claims.IssuedAt
+	if issued < now-seconds(proofWindow) || issued > now+seconds(proofWindow) {
+		return proof{}, errProof
+	}
+	sum := sha256.Sum256([]byte(jkt + "\x00" + claims.ID + "\x00" + uri))
+	first, err := g.Cache.Once(ctx, "dpop:"+encode(sum[:]), 2*proofWindow+time.Second)
+	if err != nil {
+		return proof{}, err
+	}
+	if !first {
+		return proof{}, errProof
+	}
+	return proof{jkt: jkt}, nil
+}
+
+// parseProof checks a proof's form, type, algorithm and signature.
+func parseProof(raw string) (proofClaims, string, error) {
+	var claims proofClaims
+	var jkt string
+	parser := jwt.NewParser(jwt.WithValidMethods(proofAlgorithms), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	parsed, err := parser.Parse(raw, func(t *jwt.Token) (any, error) {
+		_, critical := t.Header["crit"]
+		header, ok := t.Header["jwk"].(map[string]any)
+		if t.Header["typ"] != "dpop+jwt" || critical || !ok {
+			return nil, errProof
+		}
+		encoded, err := json.Marshal(header)
+		if err != nil {
+			return nil, err
+		}
+		var key jose.JSONWebKey
+		if err := key.UnmarshalJSON(encoded); err != nil || !key.IsPublic() || !key.Valid() {
+			return nil, errProof // a private key, or a shared secret
+		}
+		sum, err := key.Thumbprint(crypto.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		jkt = base64.RawURLEncoding.EncodeToString(sum)
+		return key.Key, nil
+	})
+	if err != nil {
+		return claims, "", errProof
+	}
+	body, err := json.Marshal(parsed.Claims)
+	if err != nil || json.Unmarshal(body, &claims) != nil {
+		return claims, "", errProof
+	}
+	return claims, jkt, nil
+}
+
+// sameTarget compares htu with the request's URI, without query and fragment
+// (RFC 9449, section 4.3), scheme and host in any case.
+func sameTarget(htu, uri string) bool {
+	a, err := url.Parse(htu)
+	if err != nil || a.User != nil {
+		return false
+	}
+	b, err := url.Parse(uri)
+	if err != nil {
+		return false
+	}
+	scheme := strings.ToLower(a.Scheme)
+	pathOf := func(u *url.URL) string {
+		if p := u.EscapedPath(); p != "" {
+			return p
+		}
+		return "/"
+	}
+	return scheme == b.Scheme && canonicalHost(scheme, a.Host) == canonicalHost(b.Scheme, b.Host) && pathOf(a) == pathOf(b)
+}
+
+// accessHash is ath (RFC 9449, section 4.2).
+func accessHash(access string) string {
+	sum := sha256.Sum256([]byte(access))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,38 @@
+package flows
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+// clientProvider is the provider of programs that act for themselves. No
+// provider block can have the name.
+const clientProvider = ":client"
+
+// grantClientCredentials gives a client a token for itself (RFC 6749, section
+// 4.4). There is no session behind it and no refresh token.
+func (g *Gateway) grantClientCredentials(_ context.Context, req *endpointRequest) (*tokenResponse, error) {
+	scope, err := req.client.AllowedScope(req.PostForm.Get("scope"))
+	if err != nil {
+		return nil, err
+	}
+	// These speak of a person, and there is none.
+	scope = slices.DeleteFunc(scope, func(s string) bool {
+		return s == "openid" || s == "profile" || s == "email" || s == "offline_access"
+	})
+	resource, err := g.allowedResources(req.at, req.client, req.PostForm["resource"])
+	if err != nil {
+		return nil, err
+	}
+	claims := clientClaims(req.at, req.client.ID)
+	return g.tokens(req.at, grantee{
+		client: req.client, subject: req.client.ID, claims: claims, scope: scope, resource: resource, jkt: req.proof.jkt,
+	})
+}
+
+// clientClaims is who a client is when it acts for itself.
+func clientClaims(at place, id string) identity.Claims {
+	return identity.Claims{Provider: clientProvider, Issuer: at.issuer(), ID: id, User: "client:" + id}
+}

@@ -1,0 +1,168 @@
+package flows
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// grantCode redeems an authorization code (RFC 6749, section 4.1.3): one round
+// trip to the cache, one to the store. Everything is compared in the step that
+// consumes the code, so a wrong attempt consumes nothing.
+func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
+	form := req.PostForm
+	id, secret, err := handle.ParseCode(form.Get("code"))
+	if err != nil {
+		return nil, invalidGrant()
+	}
+	challenge := ""
+	if form.Has("code_verifier") {
+		if !client.ValidVerifier(form.Get("code_verifier")) {
+			return nil, invalidGrant()
+		}
+		challenge = client.ChallengeS256(form.Get("code_verifier"))
+	}
+	if form.Has("resource") {
+		// What was authorised is sealed in the flow: look before consuming.
+		if err := g.mayNarrow(ctx, req, id); err != nil {
+			return nil, err
+		}
+	}
+	proofs := [][]byte{codeProof(secret, req.client.ID, form.Get("redirect_uri"), challenge, "")}
+	if req.proof.jkt != "" {
+		proofs = append(proofs, codeProof(secret, req.client.ID, form.Get("redirect_uri"), challenge, req.proof.jkt))
+	}
+	flow, err := g.redeemAny(ctx, codeKey(id), proofs, addressKey(req.Client))
+	if errors.Is(err, cache.ErrUsed) {
+		// The right client with the right verifier, twice: what the first one
+		// was given ends (RFC 6749, section 4.1.2).
+		if err := g.revoke(ctx, id); err != nil {
+			return nil, err
+		}
+		g.Logger.WarnContext(ctx, "authorization code was used twice", "client_id", req.client.ID, "session", id.String())
+		g.Events(ctx, "code_reuse_detected")
+		return nil, invalidGrant()
+	}
+	if err != nil {
+		return nil, err
+	}
+	h, err := g.openHandover(flow)
+	if err != nil || h.Client != req.client.ID {
+		return nil, invalidGrant()
+	}
+	return g.startSession(ctx, req, id, h)
+}
+
+// redeemAny tries one proof after the other: the second is the one of a code
+// that was bound to a DPoP key beforehand.
+func (g *Gateway) redeemAny(ctx context.Context, key string, proofs [][]byte, owner string) (flow cache.Flow, err error) {
+	for _, p := range proofs {
+		flow, err = g.Cache.RedeemFlow(ctx, key, p, owner)
+		if !errors.Is(err, cache.ErrMismatch) {
+			return flow, err
+		}
+	}
+	return flow, err
+}
+
+func (g *Gateway) openHandover(flow cache.Flow) (handover, error) {
+	var h handover
+	plain, err := g.Keyring.Open("flow", []byte(flow.Key), flow.Value)
+	if err != nil {
+		return h, err
+	}
+	return h, json.Unmarshal(plain, &h)
+}
+
+// mayNarrow checks that the resources named at the token endpoint are among
+// those that were authorised.
+func (g *Gateway) mayNarrow(ctx context.Context, req *endpointRequest, id uuid.UUID) error {
+	flow, err := g.Cache.Flow(ctx, codeKey(id))
+	if errors.Is(err, cache.ErrUsed) {
+		return nil // the redemption will tell
+	}
+	if err != nil {
+		return err
+	}
+	h, err := g.openHandover(flow)
+	if err != nil {
+		return invalidGrant()
+	}
+	_, err = g.narrow(req, h.Resource)
+	return err
+}
+
+// narrow returns the resources that this answer's access token is for: those
+// asked for now, which must be among the granted, else all of them.
+func (g *Gateway) narrow(req *endpointRequest, granted []string) ([]string, error) {
+	asked, err := g.allowedResources(req.at, req.client, req.PostForm["resource"])
+	if err != nil || len(asked) == 0 {
+		return granted, err
+	}
+	if len(granted) > 0 && !client.Subset(asked, granted) {
+		return nil, invalid("invalid_target", "that resource was not authorised")
+	}
+	return asked, nil
+}
+
+// startSession creates the session that a redeemed code or device code stands
+// for, and its first tokens. The session has the flow's id: the store refuses
+// a second one, whatever the cache has forgotten.
+func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, id uuid.UUID, h handover) (*tokenResponse, error) {
+	resource, err := g.narrow(req, h.Resource)
+	if err != nil {
+		return nil, err
+	}
+	offline := slices.Contains(h.Scope, "offline_access") && req.client.Allows(client.GrantRefresh)
+	start := session.Start{
+		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Scope: strings.Join(h.Scope, " "),
+		Resource: h.Resource, Claims: h.Claims, UserAgent: req.UserAgent(), Cnf: req.proof.jkt,
+	}
+	if offline {
+		// Offline access outlives the browser's sign-in (OpenID Connect Core,
+		// section 11).
+		start.Parent = uuid.Nil
+	}
+	started, err := g.Sessions.Handover(ctx, start)
+	if errors.Is(err, tokenstore.ErrExists) {
+		if err := g.revoke(ctx, id); err != nil {
+			return nil, err
+		}
+		return nil, invalidGrant()
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.signedInEvent(req.Request, started)
+	of := grantee{
+		client: req.client, subject: h.Subject, session: id.String(), claims: h.Claims, scope: h.Scope,
+		resource: resource, nonce: h.Nonce, jkt: req.proof.jkt, ends: started.ExpiresAt,
+	}
+	answer, err := g.tokens(req.at, of)
+	if err != nil {
+		return nil, err
+	}
+	if offline {
+		answer.RefreshToken = handle.MintRefresh(g.Keyring, handle.Handle{ID: id, Secret: started.Secret, Generation: 0})
+	}
+	return answer, nil
+}
+
+// revoke ends one session and what came from it, and tells all nodes.
+func (g *Gateway) revoke(ctx context.Context, id uuid.UUID) error {
+	err := g.Sessions.Revoke(ctx, id)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
+)
+
+// grantDevice answers a poll of the device flow (RFC 8628, section 3.4): one
+// round trip to the cache, and one to the store when it delivers.
+func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
+	form := req.PostForm
+	id, secret, err := handle.ParseCode(form.Get("device_code"))
+	if err != nil {
+		return nil, invalidGrant()
+	}
+	challenge := ""
+	if form.Has("code_verifier") {
+		if !client.ValidVerifier(form.Get("code_verifier")) {
+			return nil, invalidGrant()
+		}
+		challenge = client.ChallengeS256(form.Get("code_verifier"))
+	}
+	proof := codeProof(secret, req.client.ID, "device", challenge, "")
+	flow, err := g.Cache.PollFlow(ctx, deviceKey(id), proof, "")
+	switch {
+	case errors.Is(err, cache.ErrExpired):
+		return nil, invalid("expired_token", "the device code has expired; start again")
+	case errors.Is(err, cache.ErrUsed):
+		return nil, invalid("invalid_grant", "the device code was used already")
+	case err != nil:
+		return nil, err
+	case flow.State == cache.Error:
+		return nil, invalid("access_denied", "the request was refused")
+	case flow.SlowDown:
+		return nil, invalid("slow_down", "polls must be at least "+flow.Interval.Round(time.Second).String()+" apart from now on")
+	case flow.State == cache.Pending:
+		return nil, invalid("authorization_pending", "nobody has approved the request yet")
+	}
+	h, err := g.openHandover(flow)
+	if err != nil || h.Client != req.client.ID {
+		return nil, invalidGrant()
+	}
+	return g.startSession(ctx, req, id, h)
+}

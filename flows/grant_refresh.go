@@ -1,0 +1,113 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// refreshGrace is how long the refresh token before the current one is still
+// answered with the current one: long enough for a lost answer to be asked for
+// again, too short to be worth stealing.
+const refreshGrace = 30 * time.Second
+
+// grantRefresh rotates a refresh token (RFC 6749, section 6; RFC 9700, section
+// 4.14): one round trip. A refused refresh consumes nothing.
+func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
+	form := req.PostForm
+	presented, err := handle.ParseRefresh(g.Keyring, form.Get("refresh_token"))
+	if err != nil {
+		return nil, invalidGrant()
+	}
+	scope, err := client.ParseScope(form.Get("scope"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := g.allowedResources(req.at, req.client, form["resource"]); err != nil {
+		return nil, err
+	}
+	rotated, err := g.Store.Rotate(ctx, tokenstore.Rotation{
+		ID: presented.ID, Generation: presented.Generation, SecretHash: presented.SecretHash(),
+		ClientID: req.client.ID, Cnf: req.proof.jkt, Grace: refreshGrace,
+	})
+	if errors.Is(err, tokenstore.ErrReused) {
+		return nil, g.reused(ctx, req, rotated)
+	}
+	if err != nil {
+		return nil, err
+	}
+	answer, err := g.refreshed(req, rotated.Session, scope)
+	if err != nil {
+		// Policy, scope or resource refuse on what the row says: give the
+		// generation back before the error is answered.
+		if !rotated.Retry {
+			if err := g.unrotate(ctx, rotated); err != nil {
+				return nil, err
+			}
+		}
+		return nil, err
+	}
+	answer.RefreshToken = handle.MintRefresh(g.Keyring, handle.Handle{
+		ID: presented.ID, Secret: presented.Secret, Generation: rotated.Session.Generation,
+	})
+	return answer, nil
+}
+
+// refreshed judges what the row says and mints the answer.
+func (g *Gateway) refreshed(req *endpointRequest, s tokenstore.Session, scope []string) (*tokenResponse, error) {
+	granted := strings.Fields(s.Scope)
+	if len(scope) == 0 {
+		scope = granted
+	} else if !client.Subset(scope, granted) {
+		return nil, invalid("invalid_scope", "the scope exceeds what was granted")
+	}
+	resource, err := g.narrow(req, s.Resource)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := g.Sessions.Claims(s)
+	if err != nil {
+		return nil, invalidGrant()
+	}
+	id := &identity.Identity{Claims: claims, Subject: s.Subject, SessionID: s.ID, ClientID: s.ClientID}
+	if !g.mayUse(req.client, id) {
+		return nil, invalidGrant()
+	}
+	return g.tokens(req.at, grantee{
+		client: req.client, subject: s.Subject, session: s.ID.String(), claims: claims, scope: scope,
+		resource: resource, jkt: req.proof.jkt, ends: s.ExpiresAt,
+	})
+}
+
+// mayUse tells whether somebody may use a client at all: the providers' own
+// rules and the client's policy, as they are now.
+func (g *Gateway) mayUse(c *client.Client, id *identity.Identity) bool {
+	return g.Admit(id.Claims) && (c.Policy == nil || c.Policy.Allows(id))
+}
+
+func (g *Gateway) unrotate(ctx context.Context, r tokenstore.RotationResult) error {
+	err := g.Store.UnrotateSession(ctx, r.Session.ID, r.Session.Generation, r.PreviousRotatedAt)
+	if errors.Is(err, tokenstore.ErrConflict) {
+		return nil // it moved on: somebody else's refresh stands
+	}
+	return err
+}
+
+// reused tells everybody of a family that was revoked because an old refresh
+// token came back. The revocation is committed already.
+func (g *Gateway) reused(ctx context.Context, req *endpointRequest, r tokenstore.RotationResult) error {
+	g.Logger.WarnContext(ctx, "refresh token was reused; its family is revoked",
+		"client_id", req.client.ID, "session", r.Session.ID.String(), "client_ip", req.Client)
+	g.Events(ctx, "refresh_reuse_detected")
+	if err := g.Cache.Announce(ctx, cache.Announcement{Sessions: r.Reused}); err != nil {
+		g.Logger.WarnContext(ctx, "announcing a revocation failed; other nodes learn of it within the revalidation interval", "error", err)
+	}
+	return invalidGrant()
+}

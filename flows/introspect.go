@@ -1,0 +1,164 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// introspection is the answer of RFC 7662, section 2.2.
+type introspection struct {
+	Active    bool     `json:"active"`
+	Scope     string   `json:"scope,omitempty"`
+	ClientID  string   `json:"client_id,omitempty"`
+	Username  string   `json:"username,omitempty"`
+	TokenType string   `json:"token_type,omitempty"`
+	Expires   int64    `json:"exp,omitempty"`
+	IssuedAt  int64    `json:"iat,omitempty"`
+	Subject   string   `json:"sub,omitempty"`
+	Audience  []string `json:"aud,omitempty"`
+	Issuer    string   `json:"iss,omitempty"`
+	ID        string   `json:"jti,omitempty"`
+	Cnf       *cnf     `json:"cnf,omitempty"`
+}
+
+// serveIntrospect tells an authenticated client about a token that is its
+// business. Revoked, expired, unknown and foreign all look the same.
+func (g *Gateway) serveIntrospect(w http.ResponseWriter, r *Request, at place) {
+	req, err := g.clientRequest(w, r, at)
+	if err != nil {
+		g.writeOAuthError(w, r.Request, err)
+		return
+	}
+	if req.client.Public {
+		// A public client has not proven who it is; RFC 7662, section 2.1,
+		// wants that, against scanning.
+		g.writeOAuthError(w, r.Request, &oauthError{Code: "invalid_client", Description: "client authentication is required", status: http.StatusUnauthorized})
+		return
+	}
+	raw := r.PostForm.Get("token")
+	if raw == "" {
+		g.writeOAuthError(w, r.Request, invalid("invalid_request", "token is missing"))
+		return
+	}
+	answer, err := g.introspect(r.Context(), req, raw)
+	if err != nil {
+		g.writeOAuthError(w, r.Request, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (g *Gateway) introspect(ctx context.Context, req *endpointRequest, raw string) (introspection, error) {
+	if strings.HasPrefix(raw, "gtr_") {
+		return g.introspectRefresh(ctx, req, raw)
+	}
+	claims, who, err := g.verifyAccess(ctx, req.at, raw)
+	switch {
+	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
+		return introspection{}, err
+	case err != nil:
+		return introspection{}, nil
+	}
+	mine := claims.ClientID == req.client.ID || slices.Contains(claims.Audience, req.client.ID) ||
+		(req.client.Audience != "" && slices.Contains(claims.Audience, req.client.Audience))
+	for _, resource := range req.client.Resources {
+		mine = mine || slices.Contains(claims.Audience, resource)
+	}
+	if !mine {
+		return introspection{}, nil
+	}
+	return introspection{
+		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, Username: who.User, TokenType: "Bearer",
+		Expires: claims.ExpiresAt.Unix(), IssuedAt: claims.IssuedAt.Unix(), Subject: claims.Subject,
+		Audience: claims.Audience, Issuer: claims.Issuer, ID: claims.ID, Cnf: claims.Cnf,
+	}, nil
+}
+
+// introspectRefresh tells a client about its own refresh token.
+func (g *Gateway) introspectRefresh(ctx context.Context, req *endpointRequest, raw string) (introspection, error) {
+	presented, s, err := g.refreshSession(ctx, raw)
+	if err != nil {
+		return introspection{}, err
+	}
+	if s == nil || s.Err() != nil || s.ClientID != req.client.ID ||
+		s.RefreshStatus(presented.Generation) != tokenstore.RefreshCreated {
+		return introspection{}, nil
+	}
+	answer := introspection{
+		Active: true, Scope: s.Scope, ClientID: s.ClientID, TokenType: "refresh_token", Subject: s.Subject,
+		Expires: s.EndsAt().Unix(), IssuedAt: s.RotatedAt.Unix(), Issuer: req.at.issuer(),
+	}
+	if s.Cnf != "" {
+		answer.Cnf = &cnf{JKT: s.Cnf}
+	}
+	return answer, nil
+}
+
+// refreshSession finds the session of a refresh token; nil when the token is
+// not one of ours.
+func (g *Gateway) refreshSession(ctx context.Context, raw string) (handle.Handle, *tokenstore.Session, error) {
+	presented, err := handle.ParseRefresh(g.Keyring, raw)
+	if err != nil {
+		return presented, nil, nil
+	}
+	s, err := g.Store.Session(ctx, presented.ID)
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound):
+		return presented, nil, nil
+	case err != nil:
+		return presented, nil, err
+	case !equal(s.SecretHash, presented.SecretHash()):
+		return presented, nil, nil
+	}
+	return presented, &s, nil
+}
+
+// serveRevoke ends a token (RFC 7009). An unknown or foreign token is answered
+// like one that was revoked, and nothing happens; a store that is down is 503,
+// since a revocation that was not stored did not happen (CVE-2020-15223).
+func (g *Gateway) serveRevoke(w http.ResponseWriter, r *Request, at place) {
+	req, err := g.clientRequest(w, r, at)
+	if err == nil && r.PostForm.Get("token") == "" {
+		err = invalid("invalid_request", "token is missing")
+	}
+	if err == nil {
+		err = g.revokeToken(r.Context(), req, r.PostForm.Get("token"))
+	}
+	if err != nil {
+		g.writeOAuthError(w, r.Request, err)
+		return
+	}
+	noStore(w)
+	w.WriteHeader(http.StatusOK)
+}
+
+func (g *Gateway) revokeToken(ctx context.Context, req *endpointRequest, raw string) error {
+	if strings.HasPrefix(raw, "gtr_") {
+		_, s, err := g.refreshSession(ctx, raw)
+		if err != nil || s == nil || s.ClientID != req.client.ID {
+			return err
+		}
+		return g.revoke(ctx, s.ID)
+	}
+	claims, _, err := g.verifyAccess(ctx, req.at, raw)
+	switch {
+	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
+		return err
+	case err != nil, claims.ClientID != req.client.ID:
+		return nil
+	}
+	if id, err := uuid.Parse(claims.SessionID); err == nil {
+		return g.revoke(ctx, id)
+	}
+	return g.revokeTokenID(ctx, claims.ID, claims.ExpiresAt.Time)
+}

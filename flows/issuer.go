@@ -1,0 +1,78 @@
+package flows
+
+import (
+	"net/http"
+	"strings"
+)
+
+// serveIssuer answers the endpoints of an issuer: those by which people sign
+// in, and those of the authorization server.
+func (g *Gateway) serveIssuer(w http.ResponseWriter, r *Request, at place, endpoint string) {
+	switch {
+	case endpoint == "login":
+		if allowed(w, r, http.MethodPost) {
+			g.servePassword(w, r, at)
+		}
+	case endpoint == "signin":
+		if allowed(w, r, http.MethodGet, http.MethodHead) {
+			g.serveSignIn(w, r, at)
+		}
+	case strings.HasPrefix(endpoint, "callback/"):
+		if allowed(w, r, http.MethodGet) {
+			g.serveCallback(w, r, at, strings.TrimPrefix(endpoint, "callback/"))
+		}
+	case endpoint == "authorize":
+		if allowed(w, r, http.MethodGet, http.MethodPost) {
+			g.serveAuthorize(w, r, at)
+		}
+	case endpoint == "consent":
+		if allowed(w, r, http.MethodPost) {
+			g.serveConsent(w, r, at)
+		}
+	case g.Keys != nil:
+		g.serveTokens(w, r, at, endpoint)
+	default:
+		g.notFound(w, r, at)
+	}
+}
+
+// serveTokens answers the endpoints that programs use.
+func (g *Gateway) serveTokens(w http.ResponseWriter, r *Request, at place, endpoint string) {
+	post := func(serve func(http.ResponseWriter, *Request, place)) {
+		if allowed(w, r, http.MethodPost) {
+			serve(w, r, at)
+		}
+	}
+	switch endpoint {
+	case "token":
+		post(g.serveToken)
+	case "par":
+		post(g.servePAR)
+	case "revoke":
+		post(g.serveRevoke)
+	case "introspect":
+		post(g.serveIntrospect)
+	case "device_authorization":
+		post(g.serveDevice)
+	case "device/decide":
+		post(g.serveDecision)
+	case "device":
+		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+			g.serveVerification(w, r, at)
+		}
+	case "userinfo":
+		if allowed(w, r, http.MethodGet, http.MethodPost) {
+			g.serveUserinfo(w, r, at)
+		}
+	case "jwks.json":
+		if allowed(w, r, http.MethodGet, http.MethodHead) {
+			g.serveJWKS(w, r)
+		}
+	case ".well-known/openid-configuration", ".well-known/oauth-authorization-server":
+		if allowed(w, r, http.MethodGet, http.MethodHead) {
+			g.serveDiscovery(w, r, at)
+		}
+	default:
+		g.notFound(w, r, at)
+	}
+}

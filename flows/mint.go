@@ -1,0 +1,170 @@
+package flows
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+)
+
+// accessAlgorithm signs access tokens.
+const accessAlgorithm = token.ES256
+
+// accessClaims of an access token (RFC 9068, section 2.2).
+type accessClaims struct {
+	jwt.RegisteredClaims
+	ClientID  string   `json:"client_id"`
+	SessionID string   `json:"sid,omitempty"`
+	Scope     string   `json:"scope,omitempty"`
+	AuthTime  int64    `json:"auth_time,omitempty"`
+	ACR       string   `json:"acr,omitempty"`
+	Groups    []string `json:"groups,omitempty"`
+	Cnf       *cnf     `json:"cnf,omitempty"`
+}
+
+// cnf binds a token to a key (RFC 7800; RFC 9449, section 6.1).
+type cnf struct {
+	JKT string `json:"jkt,omitempty"`
+}
+
+// grantee is whom and what tokens are issued for.
+type grantee struct {
+	client   *client.Client
+	subject  string
+	session  string // "" without a session
+	claims   identity.Claims
+	scope    []string
+	resource []string
+	nonce    string
+	jkt      string
+	ends     time.Time // the session's absolute end; zero: none
+}
+
+// accessToken mints an access token. It does not outlive the session.
+func (g *Gateway) accessToken(at place, of grantee) (string, time.Duration, error) {
+	now := g.Now()
+	life := of.client.AccessTokenLifetime
+	if !of.ends.IsZero() {
+		life = max(time.Second, min(life, of.ends.Sub(now)))
+	}
+	claims := accessClaims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: at.issuer(), Subject: of.subject, Audience: audience(at, of.client, of.resource),
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)), ID: encode(g.Keyring.Random(16)),
+		},
+		ClientID: of.client.ID, SessionID: of.session, Scope: strings.Join(of.scope, " "), ACR: of.claims.ACR,
+	}
+	if !of.claims.AuthTime.IsZero() {
+		claims.AuthTime = of.claims.AuthTime.Unix()
+	}
+	if slices.Contains(of.scope, "groups") {
+		claims.Groups = of.claims.Groups
+	}
+	if of.jkt != "" {
+		claims.Cnf = &cnf{JKT: of.jkt}
+	}
+	signed, err := g.Keys.Sign(token.TypeAccess, accessAlgorithm, claims)
+	return signed, life, err
+}
+
+// idToken mints an ID token (OpenID Connect Core, section 2) when openid was
+// asked for, else "".
+func (g *Gateway) idToken(at place, of grantee, access string) (string, error) {
+	if !slices.Contains(of.scope, "openid") {
+		return "", nil
+	}
+	now := g.Now()
+	claims := jwt.MapClaims{
+		"iss": at.issuer(), "sub": of.subject, "aud": of.client.ID, "iat": now.Unix(),
+		"exp": now.Add(of.client.AccessTokenLifetime).Unix(), "at_hash": halfHash(of.client.IDTokenAlgorithm, access),
+	}
+	if of.session != "" {
+		claims["sid"] = of.session
+	}
+	if of.nonce != "" {
+		claims["nonce"] = of.nonce
+	}
+	if !of.claims.AuthTime.IsZero() {
+		claims["auth_time"] = of.claims.AuthTime.Unix()
+	}
+	if of.claims.ACR != "" {
+		claims["acr"] = of.claims.ACR
+	}
+	if len(of.claims.AMR) > 0 {
+		claims["amr"] = of.claims.AMR
+	}
+	for name, value := range userClaims(&of.claims, of.scope) {
+		claims[name] = value
+	}
+	return g.Keys.Sign(token.TypeID, of.client.IDTokenAlgorithm, claims)
+}
+
+// halfHash is at_hash (OpenID Connect Core, section 3.1.3.6).
+func halfHash(alg, value string) string {
+	if alg == token.EdDSA {
+		sum := sha512.Sum512([]byte(value))
+		return base64.RawURLEncoding.EncodeToString(sum[:32])
+	}
+	sum := sha256.Sum256([]byte(value))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// userClaims are the claims that the scopes ask for (OpenID Connect Core,
+// section 5.4).
+func userClaims(c *identity.Claims, scope []string) map[string]any {
+	claims := map[string]any{}
+	for _, s := range scope {
+		switch s {
+		case "profile":
+			claims["preferred_username"] = c.User
+			if c.Name != "" {
+				claims["name"] = c.Name
+			}
+		case "email":
+			if c.Email != "" {
+				claims["email"] = c.Email
+				claims["email_verified"] = c.EmailVerified
+			}
+		case "groups":
+			claims["groups"] = append([]string{}, c.Groups...)
+		}
+	}
+	return claims
+}
+
+// tokens mints an answer of the token endpoint, without a refresh token.
+func (g *Gateway) tokens(at place, of grantee) (*tokenResponse, error) {
+	access, life, err := g.accessToken(at, of)
+	if err != nil {
+		return nil, err
+	}
+	id, err := g.idToken(at, of, access)
+	if err != nil {
+		return nil, err
+	}
+	answer := &tokenResponse{
+		AccessToken: access, TokenType: "Bearer", ExpiresIn: seconds(life), IDToken: id, Scope: strings.Join(of.scope, " "),
+	}
+	if of.jkt != "" {
+		answer.TokenType = "DPoP"
+	}
+	return answer, nil
+}
+
+// marshal encodes a value of ours, which cannot fail.
+func marshal(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("flows: encoding a value of our own: " + err.Error())
+	}
+	return b
+}

@@ -1,0 +1,85 @@
+package flows
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// oauthError is an error of the token endpoint and its kin (RFC 6749, section
+// 5.2).
+type oauthError struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+	status      int
+	retryAfter  string
+}
+
+func (e *oauthError) Error() string { return e.Code + ": " + e.Description }
+
+func invalid(code, description string) *oauthError {
+	return &oauthError{Code: code, Description: description, status: http.StatusBadRequest}
+}
+
+// The refusals that must not differ, whatever the cause: expired, revoked,
+// foreign, reused and unknown all look the same.
+func invalidGrant() *oauthError {
+	return invalid("invalid_grant", "the grant is not valid, has expired or was used already")
+}
+
+// oauthErrorOf turns what a store, the cache or a check answered into the
+// error of the RFC. Nothing that a client sends is a 500.
+func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
+	var known *oauthError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, client.ErrClient):
+		return &oauthError{Code: "invalid_client", Description: "client authentication failed", status: http.StatusUnauthorized}
+	case errors.Is(err, client.ErrRequest):
+		return invalid("invalid_request", "the client is named or authenticated in more than one way")
+	case errors.Is(err, client.ErrScope):
+		return invalid("invalid_scope", "the scope is malformed or exceeds what the client may ask for")
+	case errors.Is(err, errProof):
+		return invalid("invalid_dpop_proof", "the DPoP proof is missing or not valid")
+	case errors.Is(err, cache.ErrFull):
+		return &oauthError{Code: "temporarily_unavailable", Description: err.Error(), status: http.StatusTooManyRequests, retryAfter: "60"}
+	case errors.Is(err, cache.ErrUnavailable), errors.Is(err, tokenstore.ErrUnavailable),
+		errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
+		g.Logger.WarnContext(r.Context(), "token request cannot be served", "error", err)
+		return &oauthError{Code: "temporarily_unavailable", Description: "try again in a few seconds", status: http.StatusServiceUnavailable, retryAfter: "5"}
+	case errors.Is(err, tokenstore.ErrInvalid):
+		return invalid("invalid_request", "a parameter is too long or malformed")
+	}
+	return invalidGrant()
+}
+
+// writeOAuthError answers with an error in JSON.
+func (g *Gateway) writeOAuthError(w http.ResponseWriter, r *http.Request, err error) {
+	e := g.oauthErrorOf(r, err)
+	h := w.Header()
+	if e.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Basic realm="gatehouse"`)
+	}
+	if e.retryAfter != "" {
+		h.Set("Retry-After", e.retryAfter)
+	}
+	writeJSON(w, e.status, e)
+}
+
+// writeJSON answers with JSON that nobody may keep.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache") // RFC 6749, section 5.1
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}

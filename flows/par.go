@@ -1,0 +1,111 @@
+package flows
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+)
+
+// requestURIPrefix of RFC 9126, section 2.2.
+const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
+
+// requestValidity of a pushed request.
+const requestValidity = 90 * time.Second
+
+// pushed is a pushed authorization request.
+type pushed struct {
+	Client string     `json:"c"`
+	Params url.Values `json:"p"`
+	JKT    string     `json:"k,omitempty"`
+}
+
+// servePAR takes an authorization request from the client itself (RFC 9126).
+func (g *Gateway) servePAR(w http.ResponseWriter, r *Request, at place) {
+	req, err := g.clientRequest(w, r, at)
+	if err == nil {
+		err = g.push(w, req)
+	}
+	if err != nil {
+		g.writeOAuthError(w, r.Request, err)
+	}
+}
+
+func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
+	form := req.PostForm
+	if form.Has("request_uri") || form.Has("request") {
+		return invalid("invalid_request", "request and request_uri are not accepted here")
+	}
+	proof, err := g.checkProof(req.Context(), req.Request, req.at.url("par"), "", false)
+	if err != nil {
+		return err
+	}
+	params := url.Values{}
+	for name, values := range form {
+		switch name {
+		case "client_secret", "client_assertion", "client_assertion_type":
+		default:
+			params[name] = values
+		}
+	}
+	params.Set("client_id", req.client.ID)
+	a, fault := g.parseAuthorize(req.at, req.client, params)
+	switch {
+	case fault != nil && fault.page:
+		return invalid("invalid_request", fault.description)
+	case fault != nil:
+		return invalid(fault.code, fault.description)
+	}
+	if a.JKT != "" && proof.jkt != "" && a.JKT != proof.jkt {
+		return errProof
+	}
+	id := encode(g.Keyring.Random(32))
+	key := "par:" + encode(g.Keyring.MAC("request uri", []byte(id))[:24])
+	value := g.Keyring.Seal("pushed request", []byte(key), marshal(pushed{Client: req.client.ID, Params: params, JKT: proof.jkt}))
+	if len(value) > cache.MaxValue {
+		return invalid("invalid_request", "the request is too large")
+	}
+	err = g.Cache.StartFlow(req.Context(), cache.NewFlow{
+		Key: key, State: cache.Ready, Value: value, Proof: []byte(req.client.ID), Validity: requestValidity, Owner: addressKey(req.Client),
+	})
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusCreated, map[string]any{
+		"request_uri": requestURIPrefix + id, "expires_in": seconds(requestValidity),
+	})
+	return nil
+}
+
+// pulled returns the parameters of a pushed request, once.
+func (g *Gateway) pulled(r *Request, query url.Values) (*pushed, error) {
+	id, ok := strings.CutPrefix(query.Get("request_uri"), requestURIPrefix)
+	if !ok {
+		return nil, errRequest
+	}
+	key := "par:" + encode(g.Keyring.MAC("request uri", []byte(id))[:24])
+	flow, err := g.Cache.RedeemFlow(r.Context(), key, []byte(query.Get("client_id")), addressKey(r.Client))
+	if errors.Is(err, cache.ErrUnavailable) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, errRequest
+	}
+	plain, err := g.Keyring.Open("pushed request", []byte(key), flow.Value)
+	if err != nil {
+		return nil, errRequest
+	}
+	var p pushed
+	if err := json.Unmarshal(plain, &p); err != nil {
+		return nil, errRequest
+	}
+	return &p, nil
+}
+
+// mustPush tells whether a client has to push its requests.
+func mustPush(c *client.Client) bool { return c != nil && c.RequirePAR }

@@ -1,0 +1,68 @@
+package flows
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+)
+
+// maxResources that one request may name.
+const maxResources = 8
+
+// allowedResources checks the resource parameters of a request (RFC 8707): each
+// an absolute URI without fragment, and one that the client may have: of its
+// list, or without a list any guarded site.
+func (g *Gateway) allowedResources(at place, c *client.Client, values []string) ([]string, error) {
+	if len(values) > maxResources {
+		return nil, invalid("invalid_target", "too many resources")
+	}
+	var resources []string
+	for _, v := range values {
+		u, err := url.Parse(v)
+		if err != nil || u.Scheme == "" || len(v) > 512 || strings.Contains(v, "#") {
+			return nil, invalid("invalid_target", "a resource must be an absolute URI without a fragment")
+		}
+		if !g.mayTarget(at, c, v, u) {
+			return nil, invalid("invalid_target", "the client may not ask for that resource")
+		}
+		if !slices.Contains(resources, v) {
+			resources = append(resources, v)
+		}
+	}
+	return resources, nil
+}
+
+func (g *Gateway) mayTarget(at place, c *client.Client, v string, u *url.URL) bool {
+	if v == at.issuer() || v == c.Audience {
+		return true
+	}
+	if len(c.Resources) > 0 {
+		return slices.Contains(c.Resources, v)
+	}
+	if u.Host == "" || u.User != nil {
+		return false
+	}
+	if !g.HasPortal() {
+		return u.Scheme+"://"+canonicalHost(u.Scheme, u.Host) == at.origin
+	}
+	for _, p := range g.sites {
+		if p.matches(u.Scheme, u.Host) {
+			return true
+		}
+	}
+	return false
+}
+
+// audience of an access token: the resources asked for, else the client's own,
+// else the issuer.
+func audience(at place, c *client.Client, resources []string) []string {
+	switch {
+	case len(resources) > 0:
+		return resources
+	case c.Audience != "":
+		return []string{c.Audience}
+	}
+	return []string{at.issuer()}
+}

@@ -1,0 +1,121 @@
+package flows
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+)
+
+// singleParameters of the token endpoint and its kin; only resource may repeat
+// (RFC 8707, section 2).
+var singleParameters = []string{ //nolint:gochecknoglobals // a constant list
+	"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code",
+	"token", "token_type_hint", "client_id", "client_secret", "client_assertion", "client_assertion_type", "request_uri",
+}
+
+// endpointRequest is a POST of a client whose form has been read and who has
+// been authenticated.
+type endpointRequest struct {
+	*Request
+	at     place
+	client *client.Client
+	proof  proof // DPoP, if one was sent
+}
+
+// clientRequest reads a POST with a form and authenticates its client.
+func (g *Gateway) clientRequest(w http.ResponseWriter, r *Request, at place) (*endpointRequest, error) {
+	if err := readForm(w, r); err != nil {
+		return nil, err
+	}
+	auth := client.Authenticator{Find: g.findClient, Issuer: at.issuer(), Once: g.Cache.Once, Now: g.Now}
+	c, err := auth.Authenticate(r.Request)
+	if err != nil {
+		return nil, err
+	}
+	return &endpointRequest{Request: r, at: at, client: c}, nil
+}
+
+// readForm reads the form of a POST: from the body alone, since what is in the
+// URL ends in logs, and each parameter once.
+func readForm(w http.ResponseWriter, r *Request) error {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return invalid("invalid_request", "the body must be application/x-www-form-urlencoded")
+	}
+	if err := parseForm(w, r); err != nil {
+		return invalid("invalid_request", "the form cannot be read")
+	}
+	query := r.query()
+	for _, name := range singleParameters {
+		if query.Has(name) {
+			return invalid("invalid_request", "parameters belong in the body, not in the URL")
+		}
+	}
+	if name := repeated(r.PostForm, singleParameters...); name != "" {
+		return invalid("invalid_request", "the parameter "+name+" is there twice")
+	}
+	return nil
+}
+
+func (g *Gateway) findClient(id string) *client.Client { return g.Clients[id] }
+
+// serveToken is the token endpoint (RFC 6749, section 3.2).
+func (g *Gateway) serveToken(w http.ResponseWriter, r *Request, at place) {
+	req, err := g.clientRequest(w, r, at)
+	if err != nil {
+		g.writeOAuthError(w, r.Request, err)
+		return
+	}
+	answer, err := g.grant(r.Context(), req)
+	if err != nil {
+		g.writeOAuthError(w, r.Request, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// grant checks what all grants share and hands over to one of them, so that
+// none can forget a step.
+func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
+	grant := req.PostForm.Get("grant_type")
+	var serve func(context.Context, *endpointRequest) (*tokenResponse, error)
+	switch grant {
+	case client.GrantCode:
+		serve = g.grantCode
+	case client.GrantRefresh:
+		serve = g.grantRefresh
+	case client.GrantClientCredentials:
+		serve = g.grantClientCredentials
+	case client.GrantDevice:
+		serve = g.grantDevice
+	}
+	switch {
+	case grant == "":
+		return nil, invalid("invalid_request", "grant_type is missing")
+	case serve == nil:
+		return nil, invalid("unsupported_grant_type", "this grant type is not supported")
+	case !req.client.Allows(grant):
+		return nil, invalid("unauthorized_client", "the client may not use this grant type")
+	}
+	var err error
+	if req.proof, err = g.checkProof(ctx, req.Request, req.at.url("token"), "", req.client.RequireDPoP); err != nil {
+		return nil, err
+	}
+	return serve(ctx, req)
+}
+
+// tokenResponse is the answer of RFC 6749, section 5.1.
+type tokenResponse struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+}
+
+// seconds of a duration, rounded down, as the RFCs count.
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }

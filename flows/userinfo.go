@@ -1,0 +1,110 @@
+package flows
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+)
+
+// serveUserinfo tells a client about the person it has an access token of
+// (OpenID Connect Core, section 5.3).
+func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
+	scheme, raw, fault := authorization(r.Header)
+	if fault != "" {
+		g.refuseBearer(w, fault, "")
+		return
+	}
+	claims, who, err := g.verifyAccess(r.Context(), at, raw)
+	switch {
+	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
+		g.writeOAuthError(w, r.Request, err)
+		return
+	case err != nil:
+		g.refuseBearer(w, "invalid_token", "the access token is not valid or has expired")
+		return
+	}
+	if err := g.checkBinding(r, at.url("userinfo"), claims, scheme, raw); err != nil {
+		g.refuseBearer(w, "invalid_token", "the access token is bound to a key that was not proven")
+		return
+	}
+	scope := strings.Fields(claims.Scope)
+	if !slices.Contains(scope, "openid") {
+		g.refuseBearer(w, "insufficient_scope", "the scope openid is needed")
+		return
+	}
+	answer := userClaims(&who.Claims, scope)
+	answer["sub"] = claims.Subject
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// authorization reads the one Authorization header of a request with an access
+// token. A token in the URL or the body is not looked at (RFC 9700, section
+// 4.3.2).
+func authorization(h http.Header) (scheme, raw, fault string) {
+	values := h.Values("Authorization")
+	switch len(values) {
+	case 0:
+		return "", "", "missing"
+	case 1:
+	default:
+		return "", "", "invalid_request"
+	}
+	name, rest, ok := strings.Cut(values[0], " ")
+	scheme = strings.ToLower(name)
+	if !ok || (scheme != "bearer" && scheme != "dpop") {
+		return "", "", "missing"
+	}
+	return scheme, strings.TrimLeft(rest, " "), ""
+}
+
+// checkBinding checks that a token bound to a key (RFC 9449, section 7) came
+// with a proof of it, and that an unbound one did not pretend.
+func (g *Gateway) checkBinding(r *Request, uri string, claims *accessClaims, scheme, raw string) error {
+	if claims.Cnf == nil || claims.Cnf.JKT == "" {
+		if scheme == "dpop" {
+			return errProof
+		}
+		return nil
+	}
+	if scheme != "dpop" {
+		return errProof
+	}
+	proof, err := g.checkProof(r.Context(), r, uri, raw, true)
+	if err != nil {
+		return err
+	}
+	if proof.jkt != claims.Cnf.JKT {
+		return errProof
+	}
+	return nil
+}
+
+// refuseBearer answers as RFC 6750, section 3, says: without a token there is
+// no error code.
+func (g *Gateway) refuseBearer(w http.ResponseWriter, code, description string) {
+	status := http.StatusUnauthorized
+	challenge := `Bearer realm="gatehouse"`
+	switch code {
+	case "missing":
+	case "insufficient_scope":
+		status = http.StatusForbidden
+		challenge += `, error="insufficient_scope", error_description="` + description + `", scope="openid"`
+	case "invalid_request":
+		status = http.StatusBadRequest
+		challenge += `, error="invalid_request"`
+	default:
+		challenge += `, error="` + code + `", error_description="` + description + `"`
+	}
+	w.Header().Set("WWW-Authenticate", challenge)
+	w.Header().Add("WWW-Authenticate", `DPoP algs="`+strings.Join(proofAlgorithms, " ")+`"`)
+	if code == "missing" {
+		noStore(w)
+		w.WriteHeader(status)
+		return
+	}
+	writeJSON(w, status, map[string]string{"error": code, "error_description": description})
+}

@@ -1,0 +1,252 @@
+package flows
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+)
+
+// wrongCodes that one subject, and one address, may enter in a code's lifetime:
+// five guesses among 20 to the 8th are below 2 to the -32 (RFC 8628, section
+// 5.1). Nobody else feels it.
+const wrongCodes = 5
+
+// noCode stands for a person who has not entered a code yet.
+const noCode = "-"
+
+// serveVerification is where a person approves a device (RFC 8628, section
+// 3.3). Signing in comes first: a code is looked up for somebody who can be
+// held to it.
+func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place) {
+	entered := r.query().Get("user_code")
+	if r.Method == http.MethodPost {
+		if err := parseForm(w, r); err != nil {
+			g.startOver(w, r, at)
+			return
+		}
+		entered = r.PostForm.Get(page.FieldUserCode)
+	}
+	code := noCode
+	if entered != "" {
+		code = entered
+		if len(code) > 64 {
+			code = code[:64]
+		}
+	}
+	id := g.signedIn(r, at)
+	if id == nil {
+		g.offer(w, r, at, authRequest{Client: at.host, Device: code, Begun: g.Now().Unix()}, "")
+		return
+	}
+	if r.Method == http.MethodPost && g.checkForm(r, at) != formFine {
+		g.codePage(w, r, at, http.StatusForbidden, id, code, "This form was not sent from this page. Please try again.")
+		return
+	}
+	g.confirmPage(w, r, at, code, id)
+}
+
+// codePage asks for the code.
+func (g *Gateway) codePage(w http.ResponseWriter, r *Request, at place, status int, id *identity.Identity, code, message string) {
+	if code == noCode {
+		code = ""
+	}
+	g.Pages.DeviceCode(w, r.Request, status, page.DeviceCode{
+		User: id.User, Action: at.path + "device", Fields: []page.Field{g.formToken(w, r.Request, at)},
+		Code: code, Message: message,
+	})
+}
+
+// decision is what a confirmation page was about.
+type decision struct {
+	Key     string `json:"k"`
+	Client  string `json:"c"`
+	Session string `json:"s"`
+	Begun   int64  `json:"t"`
+}
+
+// confirmPage looks a code up and asks whether the device is the person's own.
+func (g *Gateway) confirmPage(w http.ResponseWriter, r *Request, at place, code string, id *identity.Identity) {
+	if code == noCode {
+		g.codePage(w, r, at, http.StatusOK, id, "", "")
+		return
+	}
+	counts := g.codeCounts(r, id)
+	tried, err := g.Cache.Peek(r.Context(), counts...)
+	if err != nil {
+		g.unavailable(w, r, err)
+		return
+	}
+	if wait := longest(tried); wait > 0 {
+		w.Header().Set("Retry-After", "60")
+		g.codePage(w, r, at, http.StatusTooManyRequests, id, "", "Too many wrong codes. Please wait ten minutes, and check the code on your device.")
+		return
+	}
+	normal, ok := normalUserCode(code)
+	if !ok {
+		g.codePage(w, r, at, http.StatusBadRequest, id, code, "A code has eight letters, like BCDF-GHJK. Please check it.")
+		return
+	}
+	key, d, err := g.findDevice(r, normal)
+	if err != nil {
+		g.wrongCode(w, r, at, id, code, counts, err)
+		return
+	}
+	c := g.Clients[d.Client]
+	if c == nil {
+		g.wrongCode(w, r, at, id, code, nil, cache.ErrNotFound)
+		return
+	}
+	g.showDevice(w, r, at, id, c, d, key, normal)
+}
+
+func (g *Gateway) showDevice(w http.ResponseWriter, r *Request, at place, id *identity.Identity, c *client.Client, d deviceRequest, key, code string) {
+	p := page.DeviceConfirm{
+		Client: c.Title, User: id.User, Code: code[:4] + "-" + code[4:], Address: d.Address, UserAgent: d.UserAgent,
+		Started: time.Unix(d.Begun, 0), Action: at.path + "device/decide",
+	}
+	for _, s := range strings.Fields(d.Scope) {
+		p.Scopes = append(p.Scopes, plainScope(s))
+	}
+	sealed := g.Keyring.SealString("device decision", []byte(at.issuer()), marshal(decision{
+		Key: key, Client: c.ID, Session: id.SessionID.String(), Begun: g.Now().Unix(),
+	}))
+	p.Fields = []page.Field{{Name: "request", Value: sealed}, g.formToken(w, r.Request, at)}
+	g.Pages.DeviceConfirm(w, r.Request, http.StatusOK, p)
+}
+
+// codeCounts are the counters of wrong codes.
+func (g *Gateway) codeCounts(r *Request, id *identity.Identity) []cache.Count {
+	return []cache.Count{
+		{Key: g.counterKey("code-subject", id.Subject), Limit: wrongCodes, Window: deviceValidity},
+		{Key: g.counterKey("code-address", addressKey(r.Client)), Limit: wrongCodes, Window: deviceValidity},
+	}
+}
+
+// wrongCode answers a code that finds nothing, and counts it.
+func (g *Gateway) wrongCode(w http.ResponseWriter, r *Request, at place, id *identity.Identity, code string, counts []cache.Count, err error) {
+	message := "That code is not known. Please check it on your device."
+	switch {
+	case errors.Is(err, cache.ErrUnavailable):
+		g.unavailable(w, r, err)
+		return
+	case errors.Is(err, cache.ErrExpired):
+		message, counts = "That code has expired. Start again on your device to get a new one.", nil
+	case errors.Is(err, cache.ErrState), errors.Is(err, cache.ErrUsed):
+		message, counts = "That code was answered already.", nil
+	}
+	if len(counts) > 0 {
+		if _, err := g.Cache.Add(r.Context(), counts...); err != nil {
+			g.unavailable(w, r, err)
+			return
+		}
+		g.Logger.WarnContext(r.Context(), "wrong user code", "user", id.User, "client_ip", r.Client)
+	}
+	g.codePage(w, r, at, http.StatusNotFound, id, code, message)
+}
+
+// serveDecision takes the answer of the confirmation page, from the very
+// sign-in that saw it.
+func (g *Gateway) serveDecision(w http.ResponseWriter, r *Request, at place) {
+	if err := parseForm(w, r); err != nil {
+		g.startOver(w, r, at)
+		return
+	}
+	id := g.signedIn(r, at)
+	d, ok := g.openDecision(at, r.PostForm.Get("request"))
+	if !ok || id == nil || d.Session != id.SessionID.String() || g.checkForm(r, at) != formFine {
+		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+			Title: "Nothing was approved", Message: "The answer did not come from the page that asked, or that page is too old.",
+			Detail: "invalid_request", RetryURL: at.path + "device", RetryLabel: "Enter the code again",
+		})
+		return
+	}
+	c := g.Clients[d.Client]
+	if c == nil {
+		g.startOver(w, r, at)
+		return
+	}
+	approved := r.PostForm.Get(page.FieldDecision) == page.Approve
+	if approved && !g.mayUse(c, id) {
+		approved = false
+		g.Logger.WarnContext(r.Context(), "policy refuses a device", "client_id", c.ID, "user", id.User)
+	}
+	g.decide(w, r, at, d, c, id, approved)
+}
+
+func (g *Gateway) openDecision(at place, sealed string) (decision, bool) {
+	var d decision
+	plain, err := g.Keyring.OpenString("device decision", []byte(at.issuer()), sealed)
+	if err != nil || json.Unmarshal(plain, &d) != nil {
+		return d, false
+	}
+	return d, g.Now().Sub(time.Unix(d.Begun, 0)) < deviceValidity
+}
+
+// decide moves the flow on, once: PENDING to READY with who approved, or to
+// ERROR, which the device learns with its next poll.
+func (g *Gateway) decide(w http.ResponseWriter, r *Request, at place, d decision, c *client.Client, id *identity.Identity, approved bool) {
+	ctx := r.Context()
+	move := cache.Transition{Key: d.Key, From: cache.Pending, To: cache.Error}
+	if approved {
+		flow, err := g.Cache.Flow(ctx, d.Key)
+		var asked deviceRequest
+		if err == nil {
+			asked, err = g.openDevice(flow)
+		}
+		if err != nil {
+			g.decisionFailed(w, r, at, err)
+			return
+		}
+		move.To = cache.Ready
+		move.Value = g.Keyring.Seal("flow", []byte(d.Key), marshal(handover{
+			Subject: id.Subject, Portal: id.SessionID, Client: c.ID, Scope: strings.Fields(asked.Scope),
+			Resource: asked.Resource, Claims: id.Claims,
+		}))
+	}
+	if _, err := g.Cache.AdvanceFlow(ctx, move); err != nil {
+		g.decisionFailed(w, r, at, err)
+		return
+	}
+	name := "device_refused"
+	if approved {
+		name = "device_approved"
+	}
+	g.Logger.InfoContext(ctx, "device answered", "approved", approved, "client_id", c.ID, "user", id.User, "client_ip", r.Client)
+	g.Events(ctx, name, slog.String("client_id", c.ID), slog.String("user", id.User))
+	g.Pages.DeviceDone(w, r.Request, http.StatusOK, page.DeviceDone{Client: c.Title, Approved: approved})
+}
+
+func (g *Gateway) openDevice(flow cache.Flow) (deviceRequest, error) {
+	var d deviceRequest
+	if flow.State != cache.Pending {
+		return d, cache.ErrState
+	}
+	plain, err := g.Keyring.Open("flow", []byte(flow.Key), flow.Value)
+	if err != nil {
+		return d, cache.ErrNotFound
+	}
+	return d, json.Unmarshal(plain, &d)
+}
+
+func (g *Gateway) decisionFailed(w http.ResponseWriter, r *Request, at place, err error) {
+	message := "This request was answered already."
+	switch {
+	case errors.Is(err, cache.ErrUnavailable):
+		g.unavailable(w, r, err)
+		return
+	case errors.Is(err, cache.ErrExpired), errors.Is(err, cache.ErrNotFound):
+		message = "The code has expired meanwhile. Start again on your device to get a new one."
+	}
+	g.Pages.Fault(w, r.Request, http.StatusConflict, page.Fault{
+		Title: "Nothing was approved", Message: message, Detail: "invalid_request",
+		RetryURL: at.path + "device", RetryLabel: "Enter another code",
+	})
+}
