@@ -1,0 +1,382 @@
+package storetest
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+var inputTests = []test{
+	{name: "NUL and invalid UTF-8", run: testInputText},
+	{name: "longer than documented", run: testInputLength},
+	{name: "strings are kept byte for byte", run: testInputBytes},
+	{name: "subjects are opaque", run: testInputSubjects},
+	{name: "ids that are no UUIDv7", run: testInputIDs},
+	{name: "extreme times", run: testInputTimes},
+}
+
+// standing is what there is before a bad call, and must be there after it.
+func (e *env) standing() (check func()) {
+	e.Helper()
+	s := e.session(e.subject("ann"))
+	t := e.store(e.token("a", "openid")).Kept
+	e.ok(e.SetConsent(e.ctx, tokenstore.Consent{Subject: "sub-ann", ClientID: "app", Scope: []string{"openid"}, At: e.now()}))
+	e.addKey("k", "ES256")
+	return func() {
+		e.Helper()
+		e.same("session", withoutNow(e.load(s.ID)), withoutNow(s))
+		e.same("sessions", e.list(tokenstore.SessionQuery{All: true}), ids(s))
+		e.same("provider token", e.stored(), t)
+		tokens, err := e.ListProviderTokens(e.ctx, tokenstore.ProviderTokenQuery{All: true})
+		e.ok(err)
+		e.same("number of provider tokens", len(tokens), 1)
+		consents, err := e.Consents(e.ctx, "sub-ann")
+		e.ok(err)
+		e.same("number of consents", len(consents), 1)
+		identities, err := e.Identities(e.ctx, "sub-ann")
+		e.ok(err)
+		e.same("identities", identities, []tokenstore.Identity{identity("ann")})
+		e.same("keys", e.states(), []string{"k active"})
+		e.noOutbox()
+	}
+}
+
+// withText are calls that a string is given to, by the name of the argument.
+func (e *env) withText(bad string) map[string]func() error {
+	e.Helper()
+	later := e.now().Add(time.Hour)
+	session := func(change func(*tokenstore.NewSession)) func() error {
+		return func() error {
+			n := e.newSession("sub-ann")
+			change(&n)
+			_, err := e.CreateSession(e.ctx, n)
+			return err
+		}
+	}
+	signIn := func(in tokenstore.SignIn) func() error {
+		return func() error { _, err := e.SignIn(e.ctx, in); return err }
+	}
+	token := func(change func(*tokenstore.ProviderToken)) func() error {
+		return func() error {
+			t := e.token("b", "openid")
+			change(&t)
+			_, err := e.StoreProviderToken(e.ctx, t, tokenstore.StoreOptions{RevokeDisplaced: true})
+			return err
+		}
+	}
+	query := func(q tokenstore.ProviderTokenQuery) func() error {
+		return func() error {
+			if _, err := e.ListProviderTokens(e.ctx, q); err == nil {
+				return nil
+			}
+			_, err := e.DeleteProviderTokens(e.ctx, q, false)
+			return err
+		}
+	}
+	return map[string]func() error{
+		"SignIn issuer":      signIn(tokenstore.SignIn{Identity: tokenstore.Identity{Issuer: bad, Subject: "x"}, NewSubject: "x"}),
+		"SignIn subject":     signIn(tokenstore.SignIn{Identity: tokenstore.Identity{Issuer: "x", Subject: bad}, NewSubject: "x"}),
+		"SignIn new subject": signIn(tokenstore.SignIn{Identity: identity("x"), NewSubject: bad}),
+		"Subject":            func() error { _, err := e.Subject(e.ctx, bad); return err },
+		"FindSubject issuer": func() error {
+			_, err := e.FindSubject(e.ctx, tokenstore.Identity{Issuer: bad, Subject: "x"})
+			return err
+		},
+		"FindSubject subject": func() error {
+			_, err := e.FindSubject(e.ctx, tokenstore.Identity{Issuer: "x", Subject: bad})
+			return err
+		},
+		"Identities":            func() error { _, err := e.Identities(e.ctx, bad); return err },
+		"Link subject":          func() error { return e.Link(e.ctx, bad, identity("x")) },
+		"Link identity":         func() error { return e.Link(e.ctx, "sub-ann", identity(bad)) },
+		"Unlink subject":        func() error { return e.Unlink(e.ctx, bad, identity("ann")) },
+		"Unlink identity":       func() error { return e.Unlink(e.ctx, "sub-ann", identity(bad)) },
+		"Suspend":               func() error { return e.Suspend(e.ctx, bad, true) },
+		"SetConsent subject":    func() error { return e.SetConsent(e.ctx, tokenstore.Consent{Subject: bad, ClientID: "x"}) },
+		"SetConsent client":     func() error { return e.SetConsent(e.ctx, tokenstore.Consent{Subject: "sub-ann", ClientID: bad}) },
+		"Consents":              func() error { _, err := e.Consents(e.ctx, bad); return err },
+		"DeleteConsent subject": func() error { return e.DeleteConsent(e.ctx, bad, "app") },
+		"DeleteConsent client":  func() error { return e.DeleteConsent(e.ctx, "sub-ann", bad) },
+		"SetConsent scope": func() error {
+			return e.SetConsent(e.ctx, tokenstore.Consent{Subject: "sub-ann", ClientID: "app", Scope: []string{"openid", bad}})
+		},
+
+		"CreateSession subject":    session(func(n *tokenstore.NewSession) { n.Subject = bad }),
+		"CreateSession client":     session(func(n *tokenstore.NewSession) { n.ClientID = bad }),
+		"CreateSession scope":      session(func(n *tokenstore.NewSession) { n.Scope = bad }),
+		"CreateSession resource":   session(func(n *tokenstore.NewSession) { n.Resource = []string{"https://a.example", bad} }),
+		"CreateSession cnf":        session(func(n *tokenstore.NewSession) { n.Cnf = bad }),
+		"CreateSession acr":        session(func(n *tokenstore.NewSession) { n.ACR = bad }),
+		"CreateSession amr":        session(func(n *tokenstore.NewSession) { n.AMR = []string{bad} }),
+		"CreateSession provider":   session(func(n *tokenstore.NewSession) { n.Provider = bad }),
+		"CreateSession user agent": session(func(n *tokenstore.NewSession) { n.UserAgent = bad }),
+		"ListSessions subject":     func() error { _, err := e.ListSessions(e.ctx, tokenstore.SessionQuery{Subject: bad}); return err },
+		"ListSessions client": func() error {
+			_, err := e.ListSessions(e.ctx, tokenstore.SessionQuery{All: true, ClientID: bad})
+			return err
+		},
+		"RevokeSubject": func() error { _, err := e.RevokeSubject(e.ctx, bad); return err },
+
+		"StoreProviderToken subject":    token(func(t *tokenstore.ProviderToken) { t.Subject = bad }),
+		"StoreProviderToken provider":   token(func(t *tokenstore.ProviderToken) { t.Provider = bad }),
+		"StoreProviderToken client":     token(func(t *tokenstore.ProviderToken) { t.ClientID = bad }),
+		"StoreProviderToken key":        token(func(t *tokenstore.ProviderToken) { t.KeyID = bad }),
+		"StoreProviderToken type":       token(func(t *tokenstore.ProviderToken) { t.TokenType = bad }),
+		"StoreProviderToken scope":      token(func(t *tokenstore.ProviderToken) { t.Scope = bad }),
+		"ProviderToken subject":         func() error { _, err := e.ProviderToken(e.ctx, bad, "p"); return err },
+		"ProviderToken provider":        func() error { _, err := e.ProviderToken(e.ctx, "ann", bad); return err },
+		"ListProviderTokens subject":    query(tokenstore.ProviderTokenQuery{Subject: bad}),
+		"ListProviderTokens provider":   query(tokenstore.ProviderTokenQuery{Provider: bad}),
+		"ListProviderTokens client":     query(tokenstore.ProviderTokenQuery{ClientID: bad}),
+		"ListProviderTokens key":        query(tokenstore.ProviderTokenQuery{KeyIDNot: bad}),
+		"ListProviderTokens position":   query(tokenstore.ProviderTokenQuery{All: true, AfterSubject: bad}),
+		"ListProviderTokens position 2": query(tokenstore.ProviderTokenQuery{All: true, AfterSubject: "x", AfterProvider: bad}),
+		"LeaseProviderToken subject": func() error {
+			_, err := e.LeaseProviderToken(e.ctx, bad, "p", 1, "n", time.Minute)
+			return err
+		},
+		"LeaseProviderToken owner": func() error {
+			_, err := e.LeaseProviderToken(e.ctx, "ann", "p", e.stored().Version, bad, time.Minute)
+			return err
+		},
+		"UpdateProviderToken scope": func() error {
+			t := e.stored()
+			t.Scope = bad
+			_, err := e.UpdateProviderToken(e.ctx, t)
+			return err
+		},
+		"Enqueue kind": func() error {
+			return e.Enqueue(e.ctx, tokenstore.OutboxEntry{ID: e.id(), Kind: tokenstore.OutboxKind(bad), NotBy: later})
+		},
+		"Enqueue target": func() error {
+			return e.Enqueue(e.ctx, tokenstore.OutboxEntry{
+				ID: e.id(), Kind: tokenstore.OutboxBackchannelLogout, Target: bad, NotBy: later,
+			})
+		},
+		"AddSigningKey id":        func() error { _, err := e.AddSigningKey(e.ctx, key(bad, "RS256")); return err },
+		"AddSigningKey algorithm": func() error { _, err := e.AddSigningKey(e.ctx, key("x", bad)); return err },
+		"PromoteSigningKey from":  func() error { return e.PromoteSigningKey(e.ctx, bad, "k") },
+		"PromoteSigningKey to":    func() error { return e.PromoteSigningKey(e.ctx, "k", bad) },
+		"RemoveSigningKey":        func() error { return e.RemoveSigningKey(e.ctx, bad) },
+		"RevokeTokenID":           func() error { return e.RevokeTokenID(e.ctx, bad, later) },
+	}
+}
+
+func testInputText(e *env) {
+	check := e.standing()
+	for _, bad := range []string{"\x00", "a\x00b", "\xff", "a\xc3", "\xed\xa0\x80", "\xc0\x80"} {
+		for name, call := range e.withText(bad) {
+			e.want(name, call(), tokenstore.ErrInvalid)
+		}
+		// A client's or a key's name that no session can have: either answer
+		// is true.
+		s := e.list(tokenstore.SessionQuery{All: true})[0]
+		for name, change := range map[string]func(*tokenstore.Rotation){
+			"Rotate client": func(r *tokenstore.Rotation) { r.ClientID = bad },
+			"Rotate key":    func(r *tokenstore.Rotation) { r.Cnf = bad },
+		} {
+			r := presented(e.load(s), 0)
+			change(&r)
+			if _, err := e.Rotate(e.ctx, r); !isAny(err, tokenstore.ErrInvalid, tokenstore.ErrMismatch) {
+				e.Errorf("%s: got error %v, want %v or %v", name, err, tokenstore.ErrInvalid, tokenstore.ErrMismatch)
+			}
+		}
+	}
+	check()
+}
+
+func testInputLength(e *env) {
+	check := e.standing()
+	long := func(n int) string { return strings.Repeat("x", n+1) }
+	session := func(change func(*tokenstore.NewSession)) func() error {
+		return func() error {
+			n := e.newSession("sub-ann")
+			change(&n)
+			if _, err := e.CreateSession(e.ctx, n); err == nil {
+				return nil
+			}
+			_, err := e.SignIn(e.ctx, tokenstore.SignIn{Identity: identity("ann"), NewSubject: "x", Session: n})
+			return err
+		}
+	}
+	signIn := func(id tokenstore.Identity, subject string) func() error {
+		return func() error {
+			_, err := e.SignIn(e.ctx, tokenstore.SignIn{Identity: id, NewSubject: subject})
+			return err
+		}
+	}
+	for name, call := range map[string]func() error{
+		"scope":  session(func(n *tokenstore.NewSession) { n.Scope = long(tokenstore.MaxScope) }),
+		"client": session(func(n *tokenstore.NewSession) { n.ClientID = long(tokenstore.MaxClientID) }),
+		"claims": session(func(n *tokenstore.NewSession) { n.Claims = make([]byte, tokenstore.MaxClaims+1) }),
+		// Bytes count, not characters.
+		"scope of few characters": session(func(n *tokenstore.NewSession) { n.Scope = strings.Repeat("ü", tokenstore.MaxScope/2+1) }),
+		"subject": func() error {
+			_, err := e.CreateSession(e.ctx, e.newSession(long(tokenstore.MaxSubject)))
+			return err
+		},
+		"new subject":            signIn(identity("x"), long(tokenstore.MaxSubject)),
+		"identity's issuer":      signIn(tokenstore.Identity{Issuer: long(2048), Subject: "x"}, "x"),
+		"identity's subject":     signIn(identity(long(255)), "x"),
+		"linked issuer":          func() error { return e.Link(e.ctx, "sub-ann", tokenstore.Identity{Issuer: long(2048), Subject: "x"}) },
+		"linked subject":         func() error { return e.Link(e.ctx, "sub-ann", identity(long(255))) },
+		"provider token's owner": func() error { return e.storeFor(long(tokenstore.MaxSubject)) },
+		"client that is consented": func() error {
+			return e.SetConsent(e.ctx, tokenstore.Consent{Subject: "sub-ann", ClientID: long(tokenstore.MaxClientID)})
+		},
+	} {
+		e.want("a "+name+" that is too long", call(), tokenstore.ErrInvalid)
+	}
+	check()
+	// At the limit, each works.
+	at := tokenstore.Identity{Issuer: strings.Repeat("i", 2048), Subject: strings.Repeat("s", 255)}
+	e.ok(signIn(at, strings.Repeat("n", tokenstore.MaxSubject))())
+	e.ok(e.storeFor(strings.Repeat("n", tokenstore.MaxSubject)))
+}
+
+// storeFor stores a provider token of a subject.
+func (e *env) storeFor(subject string) error {
+	t := e.token("long", "openid")
+	t.Subject = subject
+	_, err := e.StoreProviderToken(e.ctx, t, tokenstore.StoreOptions{})
+	return err
+}
+
+// odd are strings that something on the way might change.
+var odd = []string{
+	" leading and trailing ", "Case", "case", "e\u0301", "\u00e9", "\u2028", "\ufeffbom", "\ufffd", "tab\tnew\nline\r\n",
+	`back\slash`, `"quoted"`, "'; DROP TABLE session; --", "%s%00{}[],$1?", "😀", "\x7f\x01", "NULL", "1e3", "0x00", "\\x00",
+}
+
+func testInputBytes(e *env) {
+	ann := e.subject("ann")
+	for _, text := range odd {
+		s := e.session(ann, func(n *tokenstore.NewSession) {
+			n.ClientID, n.Scope, n.Cnf, n.ACR, n.Provider, n.UserAgent = text, text, text, text, text, text
+			n.Resource, n.AMR = []string{text, "", text}, []string{text}
+		})
+		got := e.load(s.ID)
+		e.same("session's strings", []string{got.ClientID, got.Scope, got.Cnf, got.ACR, got.Provider, got.UserAgent},
+			[]string{text, text, text, text, text, text})
+		e.same("session's lists", [][]string{got.Resource, got.AMR}, [][]string{{text, "", text}, {text}})
+		e.rotate(s, 0)
+		e.same("listed by client", e.list(tokenstore.SessionQuery{Subject: ann, ClientID: text}), ids(s))
+
+		e.ok(e.SetConsent(e.ctx, tokenstore.Consent{Subject: ann, ClientID: text, Scope: []string{text, ""}, At: e.now()}))
+		t := e.token(text, text)
+		t.Provider, t.ClientID, t.TokenType, t.KeyID = text, text, text, text
+		e.store(t)
+		stored, err := e.ProviderToken(e.ctx, "ann", text)
+		e.ok(err)
+		e.same("provider token", issued(stored), t)
+		e.addKey(text, "alg "+text)
+		e.ok(e.RevokeTokenID(e.ctx, text, e.now().Add(time.Hour)))
+	}
+	consents, err := e.Consents(e.ctx, ann)
+	e.ok(err)
+	e.same("number of consents", len(consents), len(odd))
+	for _, c := range consents {
+		e.same("consent's scopes", c.Scope, []string{c.ClientID, ""})
+	}
+	e.same("number of keys", len(e.states()), len(odd))
+	jtis, err := e.RevokedTokenIDs(e.ctx)
+	e.ok(err)
+	e.same("number of token ids", len(jtis), len(odd))
+}
+
+func testInputSubjects(e *env) {
+	for i, text := range odd {
+		who := tokenstore.Identity{Issuer: text, Subject: text}
+		s, err := e.SignIn(e.ctx, tokenstore.SignIn{Identity: who, NewSubject: text, Session: e.newSession("")})
+		e.ok(err)
+		e.same("subject", s.Subject, text)
+		got, err := e.Subject(e.ctx, text)
+		e.ok(err)
+		e.same("subject as read", got.ID, text)
+		list, err := e.Identities(e.ctx, text)
+		e.ok(err)
+		e.same("identities", list, []tokenstore.Identity{who})
+		if i%2 == 0 {
+			e.ok(e.Suspend(e.ctx, text, true))
+			e.ok(e.Suspend(e.ctx, text, false))
+		}
+		revoked, err := e.RevokeSubject(e.ctx, text)
+		e.ok(err)
+		e.sameIDs("revoked", revoked, ids(s))
+	}
+}
+
+func testInputIDs(e *env) {
+	ann := e.subject("ann")
+	n := e.newSession(ann)
+	for name, id := range map[string]uuid.UUID{
+		"nil":       uuid.Nil,
+		"max":       uuid.Max,
+		"version 4": uuid.New(),
+	} {
+		n.ID = id
+		if _, err := e.CreateSession(e.ctx, n); err == nil {
+			e.Errorf("created a session of id %s", name)
+		}
+		_, err := e.Session(e.ctx, id)
+		e.want("Session of id "+name, err, tokenstore.ErrNotFound)
+		_, err = e.Rotate(e.ctx, tokenstore.Rotation{ID: id, SecretHash: hash("secret"), ClientID: "app"})
+		e.want("Rotate of id "+name, err, tokenstore.ErrNotFound)
+		_, err = e.RevokeSession(e.ctx, id)
+		e.want("RevokeSession of id "+name, err, tokenstore.ErrNotFound)
+		e.ok(e.RevokeAgain(e.ctx, []uuid.UUID{id}))
+		states, _, err := e.Revalidate(e.ctx, []uuid.UUID{id}, []uuid.UUID{id})
+		e.ok(err)
+		e.same("states of id "+name, len(states), 0)
+	}
+	e.same("sessions", e.list(tokenstore.SessionQuery{All: true}), []uuid.UUID{})
+}
+
+// testInputTimes: a provider may say any time. It is stored as it is or
+// refused, and never upsets the store.
+func testInputTimes(e *env) {
+	for name, when := range map[string]time.Time{
+		"epoch":       time.Unix(0, 0).UTC(),
+		"before":      time.Unix(-1, 0).UTC(),
+		"year 1":      time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC),
+		"year 9999":   time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+		"year 20000":  time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC),
+		"last second": time.Unix(math.MaxInt64, 0).UTC(),
+		"first":       time.Unix(math.MinInt64, 0).UTC(),
+		"elsewhere":   time.Date(2030, 1, 1, 0, 0, 0, 0, time.FixedZone("", 5*3600)),
+	} {
+		t := e.token(name, "openid")
+		t.IssuedAt, t.ExpiresAt = when, when
+		_, err := e.StoreProviderToken(e.ctx, t, tokenstore.StoreOptions{})
+		if err != nil {
+			e.want("token of "+name, err, tokenstore.ErrInvalid)
+		} else if got := e.stored(); !got.IssuedAt.Equal(when) || !got.ExpiresAt.Equal(when) {
+			e.Errorf("time of %s came back as %v and %v", name, got.IssuedAt, got.ExpiresAt)
+		}
+		t.IssuedAt, t.ExpiresAt, t.RefreshExpiresAt = time.Time{}, time.Time{}, when
+		if _, err := e.StoreProviderToken(e.ctx, t, tokenstore.StoreOptions{}); err != nil &&
+			!isAny(err, tokenstore.ErrInvalid, tokenstore.ErrExpired) {
+			e.Errorf("token whose refresh token expires at %s: %v", name, err)
+		}
+	}
+	ann := e.subject("ann")
+	for _, d := range []time.Duration{0, time.Microsecond, math.MaxInt64} {
+		n := e.newSession(ann)
+		n.Idle, n.Lifetime = d, d
+		s, err := e.CreateSession(e.ctx, n)
+		if err != nil {
+			e.want("session lasting "+d.String(), err, tokenstore.ErrInvalid)
+			continue
+		}
+		want := tokenstore.ErrExpired
+		if d > time.Hour {
+			want = nil
+		}
+		e.advance(time.Second)
+		e.want("state of a session lasting "+d.String(), e.load(s.ID).Err(), want)
+	}
+}
