@@ -35,6 +35,7 @@ type Browser struct {
 	client *http.Client
 	jar    *cookiejar.Jar
 	route  atomic.Pointer[func(string) string]
+	stopAt atomic.Pointer[string]
 	learn  func(what, value string)
 }
 
@@ -185,22 +186,27 @@ func (b *Browser) follow(r *http.Request) *Page {
 		page := b.do(b.navigation(r))
 		trail = append(trail, page.Trail...)
 		page.Trail = trail
-		location := page.Header.Get("Location")
-		if page.Status < 300 || page.Status > 399 || location == "" {
+		next := page.Next()
+		if next == nil || b.stops(next) {
 			return page
 		}
 		if len(trail) > longestTrail {
 			b.t.Fatalf("the browser gave up after %d redirects:\n%s", len(trail), page.Path())
 		}
-		next, err := page.URL.Parse(location)
-		if err != nil {
-			b.t.Fatalf("following %q: %v", location, err)
-		}
 		if page.Status == http.StatusTemporaryRedirect || page.Status == http.StatusPermanentRedirect {
-			b.t.Fatalf("a redirect with status %d sends the form's body on to %s", page.Status, next.Host)
+			b.t.Fatalf("a redirect with status %d sends a form's body on to %s", page.Status, next.Host)
 		}
 		r = b.request(http.MethodGet, next.String(), nil)
 	}
+}
+
+// StopAt makes the browser follow no redirect to an address whose path contains
+// part; [Page.Next] of the last page is then that address. "" follows all.
+func (b *Browser) StopAt(part string) { b.stopAt.Store(&part) }
+
+func (b *Browser) stops(next *url.URL) bool {
+	part := b.stopAt.Load()
+	return part != nil && *part != "" && strings.Contains(next.Path, *part)
 }
 
 func (b *Browser) do(r *http.Request) *Page {

@@ -43,6 +43,25 @@ func (p *Page) Path() string {
 	return text.String()
 }
 
+// Next is where the page sends the browser, by a redirect or by a header
+// "Refresh: 0; url=…"; nil: nowhere.
+func (p *Page) Next() *url.URL {
+	to := ""
+	if p.Status >= 300 && p.Status <= 399 {
+		to = p.Header.Get("Location")
+	} else if _, address, found := strings.Cut(p.Header.Get("Refresh"), "url="); found {
+		to = address
+	}
+	if to == "" {
+		return nil
+	}
+	next, err := p.URL.Parse(to)
+	if err != nil {
+		return nil
+	}
+	return next
+}
+
 // Forms are the page's forms.
 func (p *Page) Forms() []Form {
 	root, err := html.Parse(strings.NewReader(p.Body))

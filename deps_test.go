@@ -1,0 +1,119 @@
+package gatehouse_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// tags of every build; deps differ with them.
+const tags = "nobadger,nomysql,nopgx"
+
+const module = "github.com/gatehouse-auth/gatehouse/"
+
+// direction is one arrow of the import graph that must not exist: no package
+// that matches from may depend on a package below to, by whatever way.
+type direction struct {
+	from []string // go list patterns
+	to   []string // import path prefixes
+	why  string
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	sql := []string{"github.com/jackc/pgx", "database/sql", "modernc.org/sqlite", "github.com/pressly/goose"}
+	drivers := []string{
+		module + "tokenstore/postgres", module + "tokenstore/sqlite", module + "cache/redis", module + "cache/memory",
+	}
+	for _, d := range []direction{
+		{
+			from: []string{"./flows/...", "./tokenstore/...", "./cache/...", "./cmd/gate/..."},
+			to:   []string{"github.com/caddyserver/caddy", "github.com/caddyserver/certmagic", module + "caddymodule"},
+			why:  "only caddymodule and cmd/gatehouse know Caddy: its cold build takes minutes, the rest builds in seconds",
+		},
+		{
+			from: []string{"./flows/...", "./tokenstore", "./cache"},
+			to:   append([]string{"github.com/redis/go-redis"}, append(sql, drivers...)...),
+			why:  "flows and the stores' contracts know interfaces and types, no driver",
+		},
+		{
+			from: []string{"./tokenstore/...", "./cache/..."},
+			to:   []string{module + "flows"},
+			why:  "stores serve flows and know nothing of them, so that others can add stores",
+		},
+		{
+			from: []string{"./tokenstore/..."},
+			to:   []string{module + "cache", "github.com/redis/go-redis"},
+			why:  "durable and short-lived state are two things",
+		},
+		{
+			from: []string{"./cache/..."},
+			to:   append([]string{module + "tokenstore"}, sql...),
+			why:  "durable and short-lived state are two things",
+		},
+		{
+			from: []string{"./..."},
+			to:   []string{module + "integration", "github.com/stretchr/testify", "testing"},
+			why:  "the product is built without what tests it",
+		},
+	} {
+		for _, from := range d.from {
+			t.Run(from+" to "+d.to[0], func(t *testing.T) { checkDirection(t, from, d) })
+		}
+	}
+}
+
+// testPackages may depend on package testing: they are for tests, here and
+// elsewhere.
+var testPackages = []string{
+	module + "tokenstore/storetest", module + "tokenstore/postgres/postgrestest",
+	module + "cache/cachetest", module + "cache/redis/redistest",
+}
+
+func checkDirection(t *testing.T, from string, d direction) {
+	t.Helper()
+	for _, pkg := range dependencies(t, from) {
+		if below(pkg.path, testPackages) {
+			continue
+		}
+		for _, dep := range pkg.deps {
+			if below(dep, d.to) {
+				t.Errorf("%s depends on %s: %s (see why with: go list -deps)", pkg.path, dep, d.why)
+			}
+		}
+	}
+}
+
+type pkg struct {
+	path string
+	deps []string // direct and indirect
+}
+
+func dependencies(t *testing.T, pattern string) []pkg {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-tags", tags,
+		"-f", `{{.ImportPath}} {{join .Deps " "}}`, pattern)
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("listing %s: %v", pattern, err)
+	}
+	var pkgs []pkg
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		pkgs = append(pkgs, pkg{path: fields[0], deps: fields[1:]})
+	}
+	return pkgs
+}
+
+// below tells whether a path is one of the prefixes or below one.
+func below(path string, prefixes []string) bool {
+	if path == "database/sql/driver" {
+		return false // types only: google/uuid can be stored by database/sql
+	}
+	for _, prefix := range prefixes {
+		rest, found := strings.CutPrefix(path, strings.TrimSuffix(prefix, "/"))
+		if found && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,153 @@
+package integration_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache/redis/redistest"
+	"github.com/gatehouse-auth/gatehouse/integration/browser"
+	"github.com/gatehouse-auth/gatehouse/integration/faultproxy"
+	"github.com/gatehouse-auth/gatehouse/integration/gateway"
+	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
+)
+
+// throughProxy is a URL whose server is reached through a proxy.
+func throughProxy(t testing.TB, address string) (string, *faultproxy.Proxy) {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := faultproxy.Start(t, u.Host)
+	u.Host = p.Addr()
+	return u.String(), p
+}
+
+// outage is a gateway whose stores can be taken away.
+type outage struct {
+	node            *gateway.Node
+	postgres, redis *faultproxy.Proxy
+}
+
+func startForOutage(t *testing.T, before func(o outage)) outage {
+	t.Helper()
+	var o outage
+	database, redis := "", ""
+	database, o.postgres = throughProxy(t, postgrestest.URL(t))
+	redis, o.redis = throughProxy(t, redistest.URL(t))
+	before(o)
+	o.node = gateway.Start(t, gateway.Options{
+		Env: sharedEnv(database, redis),
+		Caddyfile: global(append([]string{localUsers(t)}, shared...)...) +
+			guarded("http://app.localhost", upstreamAddr(t), "") +
+			"http://open.localhost {\n\trespond open\n}\n",
+	})
+	return o
+}
+
+// wantUnavailable checks a 503 that logs nobody out.
+func wantUnavailable(t testing.TB, page *browser.Page) {
+	t.Helper()
+	wantStatus(t, page, http.StatusServiceUnavailable)
+	if page.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	for _, cookie := range page.Trail[len(page.Trail)-1].Cookies {
+		if cookie.MaxAge < 0 {
+			t.Errorf("the cookie %s was cleared", cookie.Name)
+		}
+	}
+}
+
+func TestPostgresDownAtStart_GuardsWaitOthersServeAndItRecovers(t *testing.T) {
+	t.Parallel()
+	o := startForOutage(t, func(o outage) { o.postgres.Cut() })
+	b := newBrowser(t, o.node)
+	stranger := newBrowser(t, o.node)
+	forged := stranger.Send(http.MethodGet, "http://app.localhost/", "Accept: text/html")
+	if forged.Status == http.StatusOK {
+		t.Fatal("a guarded route was served while nobody can be known")
+	}
+	wantStatus(t, b.Open("http://open.localhost/"), http.StatusOK)
+
+	o.postgres.Heal()
+	await(t, time.Minute, "recovery", func() bool {
+		fresh := newBrowser(t, o.node)
+		page := fresh.Open("http://app.localhost/")
+		return page.Status == http.StatusOK &&
+			login(t, fresh, page, "alice", alicePassword).Status == http.StatusOK
+	})
+}
+
+func TestPostgresDown_KnownSessionsGoOnAndUnknownOnesWait(t *testing.T) {
+	t.Parallel()
+	o := startForOutage(t, func(outage) {})
+	known := newBrowser(t, o.node)
+	signIn(t, known, "http://app.localhost/", "alice", alicePassword)
+	unknown := newBrowser(t, o.node)
+	signIn(t, unknown, "http://app.localhost/", "bob", bobPassword)
+	o.node.Kill(t)
+	o.node.Restart(t)
+	if !signedIn(t, known, "http://app.localhost/") {
+		t.Fatal("signed out by a crash")
+	}
+
+	o.postgres.Cut()
+	for range 5 {
+		if !signedIn(t, known, "http://app.localhost/") {
+			t.Fatal("an outage of Postgres ended a known session")
+		}
+	}
+	wantUnavailable(t, unknown.Step("http://app.localhost/"))
+	o.postgres.Heal()
+	await(t, 30*time.Second, "the other session", func() bool {
+		return signedIn(t, unknown, "http://app.localhost/")
+	})
+}
+
+func TestPostgresSilent_AnswersInBoundedTime(t *testing.T) {
+	t.Parallel()
+	o := startForOutage(t, func(outage) {})
+	known := newBrowser(t, o.node)
+	signIn(t, known, "http://app.localhost/", "alice", alicePassword)
+	unknown := newBrowser(t, o.node)
+	signIn(t, unknown, "http://app.localhost/", "bob", bobPassword)
+	o.node.Stop(t)
+	o.node.Restart(t)
+	if !signedIn(t, known, "http://app.localhost/") {
+		t.Fatal("signed out by a restart")
+	}
+	o.postgres.Blackhole()
+	start := time.Now()
+	wantUnavailable(t, unknown.Step("http://app.localhost/"))
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("a silent Postgres held a request for %v", took)
+	}
+	start = time.Now()
+	if !signedIn(t, known, "http://app.localhost/") {
+		t.Error("a silent Postgres ended a known session")
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("a known session waited %v for a silent Postgres", took)
+	}
+}
+
+func TestRedisDown_KnownSessionsGoOnAndSignInsWait(t *testing.T) {
+	t.Parallel()
+	o := startForOutage(t, func(outage) {})
+	b := newBrowser(t, o.node)
+	signIn(t, b, "http://app.localhost/", "alice", alicePassword)
+	fresh := newBrowser(t, o.node)
+	page := fresh.Open("http://app.localhost/")
+	o.redis.Cut()
+	if !signedIn(t, b, "http://app.localhost/") {
+		t.Error("an outage of Redis ended a session")
+	}
+	wantUnavailable(t, login(t, fresh, page, "bob", bobPassword))
+	o.redis.Heal()
+	await(t, 30*time.Second, "a sign-in", func() bool {
+		return login(t, fresh, page, "bob", bobPassword).Status == http.StatusOK
+	})
+}
