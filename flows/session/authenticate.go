@@ -112,17 +112,6 @@ func (m *Manager) settleOverdue(ctx context.Context, e *entry) (*identity.Identi
 	return m.serve(e, now)
 }
 
-// verdict is why an entry that left the table cannot be served.
-func (e *entry) verdict() error {
-	switch e.state.Load() {
-	case ended:
-		return errEnded
-	case dropped:
-		return errLookAgain
-	}
-	return nil
-}
-
 // serve answers for an entry that was checked, or cannot be. In the second case
 // a session that has been idle for too long as far as is known here is refused,
 // but not as ended: another node may have seen it since.

@@ -33,16 +33,12 @@ type entry struct {
 	expires atomic.Int64  // absolute end
 	seen    atomic.Int64  // the use that the row knows of
 	used    atomic.Int64  // the last use here
-	state   atomic.Uint32
-	pinned  atomic.Bool // somebody watches it: not to be evicted
+	gone    atomic.Int32  // why it left the table (an ending), or dropped; 0: it is there
+	pinned  atomic.Bool   // somebody watches it: not to be evicted
 }
 
-// States of an entry. It leaves the first at most once.
-const (
-	known   uint32 = iota
-	ended          // for good: the session has ended
-	dropped        // out of the table, the session may live
-)
+// dropped is an entry that was taken out of the table to be looked at again.
+const dropped ending = -1
 
 // provenBy tells, in constant time, whether the handle of this digest is the
 // one that was verified before.
@@ -59,7 +55,7 @@ func (e *entry) hasSecret(hash []byte) bool {
 
 // fresh tells whether the entry may be served without asking the store.
 func (e *entry) fresh(now, interval time.Duration, epoch uint64) bool {
-	return e.state.Load() == known && e.epoch.Load() == epoch &&
+	return e.gone.Load() == 0 && e.epoch.Load() == epoch &&
 		now-time.Duration(e.checked.Load()) < interval && int64(now) < e.ends.Load()
 }
 
@@ -86,4 +82,20 @@ func (e *entry) use(now time.Duration) {
 // knows is older by a tenth of the idle time, or an hour.
 func (e *entry) touchDue() bool {
 	return e.used.Load()-e.seen.Load() >= int64(min(e.idle/10, time.Hour))
+}
+
+// leave marks that the entry is taken out of the table. The first reason
+// stands.
+func (e *entry) leave(why ending) { e.gone.CompareAndSwap(0, int32(why)) }
+
+// verdict is why an entry that left the table cannot be served, or nil.
+func (e *entry) verdict() error {
+	switch why := ending(e.gone.Load()); why {
+	case 0:
+		return nil
+	case dropped:
+		return errLookAgain
+	default:
+		return why.err()
+	}
 }

@@ -16,7 +16,7 @@ func (m *Manager) finish(id uuid.UUID, why ending) {
 func (m *Manager) finishLocked(id uuid.UUID, why ending) []func() {
 	m.endings.add(id, why, m.clock())
 	if e := m.table.get(&id); e != nil {
-		e.state.CompareAndSwap(known, ended)
+		e.leave(why)
 		m.table.remove(e)
 	}
 	return m.takeWatchers(id)
@@ -25,7 +25,7 @@ func (m *Manager) finishLocked(id uuid.UUID, why ending) []func() {
 // drop takes an entry out of the table of which it is only known that it must
 // be looked at again.
 func (m *Manager) drop(e *entry) {
-	e.state.CompareAndSwap(known, dropped)
+	e.leave(dropped)
 	m.table.remove(e)
 }
 
