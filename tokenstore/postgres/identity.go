@@ -1,0 +1,99 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+const selectIdentity = `
+	SELECT sub.id, sub.created_at, sub.suspended_at
+	FROM identity i JOIN subject sub ON sub.id = i.sub
+	WHERE i.issuer = $1 AND i.external = $2`
+
+// FindSubject returns the subject of an identity, or
+// [tokenstore.ErrNotFound].
+func (s *Store) FindSubject(ctx context.Context, id tokenstore.Identity) (tokenstore.Subject, error) {
+	var c checker
+	c.identity(id)
+	if c.err != nil {
+		return tokenstore.Subject{}, wrap("finding subject", c.err)
+	}
+	sub, err := s.readSubject(ctx, selectIdentity, id.Issuer, id.Subject)
+	return sub, wrap("finding subject", err)
+}
+
+// Identities lists the identities of a subject, oldest first.
+func (s *Store) Identities(ctx context.Context, subject string) ([]tokenstore.Identity, error) {
+	var c checker
+	c.text("subject", subject, 0)
+	if c.err != nil {
+		return nil, wrap("listing identities", c.err)
+	}
+	var list []tokenstore.Identity
+	err := s.try(ctx, repeatable, func(ctx context.Context) error {
+		var err error
+		list, err = all(ctx, s.pool, func(row pgx.CollectableRow) (id tokenstore.Identity, err error) {
+			err = row.Scan(&id.Issuer, &id.Subject)
+			return id, err
+		}, `SELECT issuer, external FROM identity WHERE sub = $1 ORDER BY seq`, subject)
+		return err
+	})
+	return list, wrap("listing identities", err)
+}
+
+const (
+	insertLink = `
+		INSERT INTO identity (issuer, external, sub)
+		SELECT $1, $2, id FROM subject WHERE id = $3
+		ON CONFLICT (issuer, external) DO NOTHING`
+	selectLink = `
+		SELECT EXISTS (SELECT FROM subject WHERE id = $3),
+			(SELECT sub FROM identity WHERE issuer = $1 AND external = $2) IS NOT DISTINCT FROM $3`
+)
+
+// Link adds an identity to a subject. [tokenstore.ErrExists] when it belongs
+// to another subject, [tokenstore.ErrNotFound] when there is no such subject.
+func (s *Store) Link(ctx context.Context, subject string, id tokenstore.Identity) error {
+	var c checker
+	c.subject(subject)
+	c.identity(id)
+	if c.err != nil {
+		return wrap("linking identity", c.err)
+	}
+	return wrap("linking identity", s.try(ctx, repeatable, func(ctx context.Context) error {
+		tag, err := s.pool.Exec(ctx, insertLink, id.Issuer, id.Subject, subject)
+		if err != nil || tag.RowsAffected() == 1 {
+			return err
+		}
+		var known, same bool
+		if err := s.pool.QueryRow(ctx, selectLink, id.Issuer, id.Subject, subject).Scan(&known, &same); err != nil {
+			return err
+		}
+		switch {
+		case !known:
+			return tokenstore.ErrNotFound
+		case !same:
+			return tokenstore.ErrExists
+		}
+		return nil
+	}))
+}
+
+// Unlink removes an identity of a subject, or answers
+// [tokenstore.ErrNotFound].
+func (s *Store) Unlink(ctx context.Context, subject string, id tokenstore.Identity) error {
+	var c checker
+	c.text("subject", subject, 0)
+	c.identity(id)
+	if c.err != nil {
+		return wrap("unlinking identity", c.err)
+	}
+	return wrap("unlinking identity", s.try(ctx, once, func(ctx context.Context) error {
+		tag, err := s.pool.Exec(ctx, `DELETE FROM identity WHERE issuer = $1 AND external = $2 AND sub = $3`,
+			id.Issuer, id.Subject, subject)
+		return affected(tag, err, tokenstore.ErrNotFound)
+	}))
+}

@@ -1,0 +1,228 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// monthsAhead is how many months after the current one are kept ready.
+const monthsAhead = 3
+
+// purgeBatch is how many rows one statement deletes, so that nobody waits long
+// for a purge.
+const purgeBatch = 1000
+
+const rememberLifetime = `
+	INSERT INTO memory AS m (name, value) VALUES ('longest_lifetime', $1)
+	ON CONFLICT (name) DO UPDATE SET value = greatest(m.value, excluded.value)
+	RETURNING value`
+
+// purges delete what has expired, a batch at a time.
+var purges = []string{
+	`DELETE FROM provider_token WHERE ctid = ANY (ARRAY(
+		SELECT ctid FROM provider_token WHERE refresh_expires_at <= {now} LIMIT $1 FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM revoked_token WHERE ctid = ANY (ARRAY(
+		SELECT ctid FROM revoked_token WHERE until <= {now} LIMIT $1 FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM outbox WHERE ctid = ANY (ARRAY(
+		SELECT ctid FROM outbox WHERE not_by <= {now} LIMIT $1 FOR UPDATE SKIP LOCKED))`,
+}
+
+// Maintain makes the months that sessions will need, removes those whose
+// sessions have all ended, and deletes what has expired. The first fault does
+// not keep the other steps from being done. A step that would have to wait for
+// a lock beyond [Options.LockTimeout] is left to the next round.
+func (s *Store) Maintain(ctx context.Context, longestLifetime time.Duration) (tokenstore.MaintenanceReport, error) {
+	var report tokenstore.MaintenanceReport
+	err := s.withMaintenance(ctx, func(m *maintenance) error {
+		m.report = &report
+		return m.run(ctx, longestLifetime)
+	})
+	if errors.Is(err, errMaintained) {
+		report.Skipped = true
+		report.MonthsAhead, err = s.countMonthsAhead(ctx)
+	}
+	return report, wrap("maintaining token store", translate(ctx, err))
+}
+
+// maintenance is one round, on a connection of its own that holds the lock.
+type maintenance struct {
+	store  *Store
+	conn   *pgx.Conn
+	report *tokenstore.MaintenanceReport
+}
+
+// errMaintained: another node is at it.
+var errMaintained = errors.New("another node maintains the store")
+
+// withMaintenance does f while no other node does maintenance. Closing the
+// connection releases the lock, and puts back the settings.
+func (s *Store) withMaintenance(ctx context.Context, f func(*maintenance) error) error {
+	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = conn.Close(closing)
+	}()
+	if err := checkSchema(ctx, conn); err != nil {
+		return err
+	}
+	var locked bool
+	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, maintenanceLock).Scan(&locked); err != nil {
+		return err
+	}
+	if !locked {
+		return errMaintained
+	}
+	if _, err := conn.Exec(ctx, fmt.Sprintf(`SET lock_timeout = %d`, s.lockTimeout.Milliseconds())); err != nil {
+		return err
+	}
+	return f(&maintenance{store: s, conn: conn, report: &tokenstore.MaintenanceReport{}})
+}
+
+func (m *maintenance) run(ctx context.Context, longest time.Duration) error {
+	var remembered int64
+	if err := m.conn.QueryRow(ctx, rememberLifetime, longest.Microseconds()).Scan(&remembered); err != nil {
+		return err
+	}
+	now, err := m.now(ctx)
+	if err != nil {
+		return err
+	}
+	err = m.makeMonths(ctx, now)
+	err = errors.Join(err, m.removeMonths(ctx, now, time.Duration(remembered)*time.Microsecond))
+	return errors.Join(err, m.purge(ctx))
+}
+
+func (m *maintenance) now(ctx context.Context) (time.Time, error) {
+	var now time.Time
+	err := m.conn.QueryRow(ctx, m.store.plain(`SELECT {now}`)).Scan(&now)
+	return now, err
+}
+
+// makeMonths makes the previous month's table, the current one's and those of
+// the months ahead, where they are missing.
+func (m *maintenance) makeMonths(ctx context.Context, now time.Time) error {
+	found, err := partitions(ctx, m.conn)
+	if err != nil {
+		return err
+	}
+	current := monthAt(now)
+	// The current month first: without it nobody can sign in.
+	wanted := []month{current, current - 1}
+	for ahead := month(1); ahead <= monthsAhead; ahead++ {
+		wanted = append(wanted, current+ahead)
+	}
+	for _, wants := range wanted {
+		p, exists := found[wants]
+		if p.attached || p.pending {
+			continue
+		}
+		if err = makeMonth(ctx, m.conn, wants, exists); err != nil {
+			break
+		}
+		found[wants] = partition{month: wants, attached: true}
+		m.report.Created = append(m.report.Created, wants.String())
+	}
+	m.report.MonthsAhead = countAhead(found, current)
+	return err
+}
+
+// countAhead counts the months after the current one that exist without a gap.
+func countAhead(found map[month]partition, current month) int {
+	n := 0
+	for found[current+month(n)+1].attached {
+		n++
+	}
+	return n
+}
+
+// removeMonths detaches and drops the months that are over for good, the
+// oldest first.
+func (m *maintenance) removeMonths(ctx context.Context, now time.Time, longest time.Duration) error {
+	found, err := partitions(ctx, m.conn)
+	if err != nil {
+		return err
+	}
+	var over []partition
+	for _, p := range found {
+		if p.month < monthAt(now)-1 && !now.Before(p.month.end().Add(longest)) {
+			over = append(over, p)
+		}
+	}
+	slices.SortFunc(over, func(a, b partition) int { return int(a.month - b.month) })
+	for _, p := range over {
+		if p.attached || p.pending {
+			if err := detachMonth(ctx, m.conn, p); err != nil {
+				return err
+			}
+		}
+		if err := dropMonth(ctx, m.conn, p.month); err != nil {
+			return err
+		}
+		m.report.Dropped = append(m.report.Dropped, p.month.String())
+	}
+	return nil
+}
+
+func (m *maintenance) purge(ctx context.Context) error {
+	for _, template := range purges {
+		for {
+			tag, err := m.conn.Exec(ctx, m.store.plain(template), purgeBatch)
+			if err != nil {
+				return fmt.Errorf("purging: %w", err)
+			}
+			m.report.Purged += int(tag.RowsAffected())
+			if tag.RowsAffected() < purgeBatch {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// countMonthsAhead looks, while another node maintains.
+func (s *Store) countMonthsAhead(ctx context.Context) (int, error) {
+	now, err := one(ctx, s.pool, pgx.RowTo[time.Time], s.plain(`SELECT {now}`))
+	if err != nil {
+		return 0, err
+	}
+	found, err := partitions(ctx, s.pool)
+	return countAhead(found, monthAt(now)), err
+}
+
+// makeFirstMonths makes the months that are missing now, or waits for the node
+// that is at it.
+func (s *Store) makeFirstMonths(ctx context.Context) ([]string, error) {
+	for {
+		var created []string
+		err := s.withMaintenance(ctx, func(m *maintenance) error {
+			now, err := m.now(ctx)
+			if err == nil {
+				err = m.makeMonths(ctx, now)
+			}
+			created = m.report.Created
+			return err
+		})
+		if !errors.Is(err, errMaintained) {
+			return created, translate(ctx, err)
+		}
+		if ahead, err := s.countMonthsAhead(ctx); err != nil || ahead > 0 {
+			return nil, translate(ctx, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, translate(ctx, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

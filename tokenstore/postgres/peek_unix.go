@@ -1,0 +1,34 @@
+//go:build unix
+
+package postgres
+
+import (
+	"crypto/tls"
+	"net"
+	"syscall"
+)
+
+// hasInput tells whether an idle connection has something to read: that the
+// server closed it, or says why it will. It costs one system call and does not
+// block.
+func hasInput(conn net.Conn) bool {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	holder, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := holder.SyscallConn()
+	if err != nil {
+		return true
+	}
+	ready := false
+	err = raw.Read(func(fd uintptr) bool {
+		var buf [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), buf[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		ready = err != syscall.EAGAIN && err != syscall.EINTR
+		return true // never wait
+	})
+	return ready || err != nil
+}

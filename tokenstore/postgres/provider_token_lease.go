@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+const (
+	leaseProviderToken = `
+		UPDATE provider_token AS p SET lease_owner = $4, lease_until = {now} + $5::bigint * interval '1 microsecond'
+		WHERE p.sub = $1 AND p.provider = $2 AND p.version = $3
+			AND (p.lease_owner = $4 OR p.lease_until IS NULL OR p.lease_until <= {now})
+		RETURNING ` + providerTokenColumns
+	providerTokenExists = `SELECT EXISTS (SELECT FROM provider_token WHERE sub = $1 AND provider = $2)`
+)
+
+// LeaseProviderToken takes the right to refresh a token, for at most d. Who
+// holds the lease already gets it anew.
+func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string, version int64, owner string, d time.Duration) (tokenstore.ProviderToken, error) {
+	var c checker
+	c.text("subject", subject, 0)
+	c.text("provider", provider, 0)
+	c.required("lease's owner", owner, 0)
+	if c.err != nil {
+		return tokenstore.ProviderToken{}, wrap("leasing provider token", c.err)
+	}
+	var leased tokenstore.ProviderToken
+	err := s.try(ctx, repeatable, func(ctx context.Context) error {
+		var err error
+		leased, err = one(ctx, s.pool, scanProviderToken, s.plain(leaseProviderToken),
+			subject, provider, version, owner, d.Microseconds())
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		exists, err := one(ctx, s.pool, pgx.RowTo[bool], providerTokenExists, subject, provider)
+		if err == nil && exists {
+			return tokenstore.ErrConflict
+		}
+		if err == nil {
+			return tokenstore.ErrNotFound
+		}
+		return err
+	})
+	return leased, wrap("leasing provider token", err)
+}
+
+// UpdateProviderToken writes a token back whose Version is still the row's,
+// ends the lease and returns the new row; else [tokenstore.ErrConflict].
+func (s *Store) UpdateProviderToken(ctx context.Context, token tokenstore.ProviderToken) (tokenstore.ProviderToken, error) {
+	var c checker
+	c.providerToken(token)
+	if c.err != nil {
+		return tokenstore.ProviderToken{}, wrap("updating provider token", c.err)
+	}
+	var updated tokenstore.ProviderToken
+	err := s.try(ctx, once, func(ctx context.Context) error {
+		var err error
+		updated, err = one(ctx, s.pool, scanProviderToken, s.plain(updateProviderToken),
+			append(providerTokenArgs(token), token.Version)...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return tokenstore.ErrConflict
+		}
+		return err
+	})
+	return updated, wrap("updating provider token", err)
+}

@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// Under READ COMMITTED the loser of two rotations waits for the winner's row
+// and judges the WHERE again on what the winner left, so that a generation is
+// rotated once without any other lock.
+const (
+	rotateTo = `
+		UPDATE {session} AS s SET gen = $2::bigint + 1, rotated_before = s.rotated_at, rotated_at = {now}
+		WHERE s.id = $1 AND s.secret_hash = $3 AND s.client_id = $4 AND s.cnf = $5 AND ` + liveSession
+	rotateReturning = ` RETURNING ` + sessionColumns + `, false, {now}`
+
+	rotateCurrent = rotateTo + ` AND s.gen = $2` + rotateReturning
+	// rotateForward rotates a generation that the row has not reached.
+	rotateForward = rotateTo + ` AND s.gen <= $2` + rotateReturning
+
+	unrotate = `
+		UPDATE {session} AS s SET gen = s.gen - 1, rotated_at = $3, rotated_before = $3
+		WHERE s.id = $1 AND s.gen = $2 AND s.revoked_at IS NULL`
+)
+
+// rotateTries bounds how often a rotation is judged anew because the row
+// changed between two looks.
+const rotateTries = 4
+
+// repeatableGrace is the grace from which a rotation whose answer was lost may
+// be sent again: the second one is then answered as a retry.
+const repeatableGrace = 10 * time.Second
+
+// Rotate moves a session's refresh token to its next generation: one
+// conditional UPDATE. Only when that changes nothing is the reason looked for.
+func (s *Store) Rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.RotationResult, error) {
+	result, err := s.rotate(ctx, r)
+	return result, wrap("rotating refresh token", err)
+}
+
+func (s *Store) rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.RotationResult, error) {
+	var c checker
+	c.text("client id", r.ClientID, 0)
+	c.text("confirmation key", r.Cnf, 0)
+	if r.Generation == math.MaxUint32 {
+		c.fault("generation", "has no successor")
+	}
+	if c.err != nil {
+		return tokenstore.RotationResult{}, c.err
+	}
+	result, err := s.rotateBy(ctx, rotateCurrent, r)
+	for tries := 0; errors.Is(err, tokenstore.ErrNotFound) && tries < rotateTries; tries++ {
+		var row storedSession
+		row, err = s.readSession(ctx, r.ID)
+		if err != nil {
+			return tokenstore.RotationResult{}, err
+		}
+		switch verdict := judge(row, r); verdict {
+		case nil:
+			return tokenstore.RotationResult{Session: row.Session, PreviousRotatedAt: row.rotatedBefore, Retry: true}, nil
+		case errNotReached:
+			result, err = s.rotateBy(ctx, rotateForward, r)
+		case tokenstore.ErrReused:
+			return s.reused(ctx, r, row)
+		default:
+			return tokenstore.RotationResult{}, verdict
+		}
+	}
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return tokenstore.RotationResult{}, fmt.Errorf("the session keeps changing: %w", tokenstore.ErrUnavailable)
+	}
+	return result, err
+}
+
+// rotateBy does one conditional UPDATE; ErrNotFound when it changed nothing.
+func (s *Store) rotateBy(ctx context.Context, template string, r tokenstore.Rotation) (tokenstore.RotationResult, error) {
+	var row storedSession
+	st := statement{template: template, session: monthOf(r.ID)}
+	err := s.tryLeaf(ctx, repeatability(r.Grace >= repeatableGrace), st, func(ctx context.Context, st statement) error {
+		var err error
+		row, err = one(ctx, s.pool, scanSession, s.text(st),
+			[16]byte(r.ID), int64(r.Generation), notNull(r.SecretHash), r.ClientID, r.Cnf)
+		return err
+	})
+	if err != nil {
+		return tokenstore.RotationResult{}, err
+	}
+	return tokenstore.RotationResult{Session: row.Session, PreviousRotatedAt: row.rotatedBefore}, nil
+}
+
+// errNotReached: the row is at the generation presented, or behind it. Either
+// the database lost writes, or the row was put back since the first look.
+var errNotReached = errors.New("generation not yet reached")
+
+// judge tells what a presentation is that did not simply rotate: nil is a
+// retry within the grace.
+func judge(row storedSession, r tokenstore.Rotation) error {
+	if !bytes.Equal(row.SecretHash, r.SecretHash) || row.ClientID != r.ClientID || row.Cnf != r.Cnf {
+		return tokenstore.ErrMismatch
+	}
+	if err := row.Err(); err != nil {
+		return err
+	}
+	switch {
+	case r.Generation >= row.Generation:
+		return errNotReached
+	case r.Generation+1 == row.Generation && row.Now.Before(row.RotatedAt.Add(r.Grace)):
+		return nil
+	}
+	return tokenstore.ErrReused
+}
+
+// reused revokes what a reused refresh token endangers.
+func (s *Store) reused(ctx context.Context, r tokenstore.Rotation, row storedSession) (tokenstore.RotationResult, error) {
+	var ids []uuid.UUID
+	var err error
+	if r.RevokeSubject {
+		ids, err = s.revokeSubject(ctx, row.Subject)
+	} else {
+		ids, err = s.revokeFamily(ctx, r.ID)
+	}
+	if err != nil {
+		return tokenstore.RotationResult{}, err
+	}
+	row.RevokedAt = row.Now
+	return tokenstore.RotationResult{Session: row.Session, Reused: ids}, tokenstore.ErrReused
+}
+
+// UnrotateSession puts back a rotation that policy refused, if the session is
+// still at that generation and not revoked.
+func (s *Store) UnrotateSession(ctx context.Context, id uuid.UUID, generation uint32, rotatedAt time.Time) error {
+	var c checker
+	c.moment("time of rotation", rotatedAt)
+	if generation == 0 || rotatedAt.IsZero() {
+		c.fault("rotation", "never happened")
+	}
+	if c.err != nil {
+		return wrap("putting back rotation", c.err)
+	}
+	st := statement{template: unrotate, session: monthOf(id)}
+	err := s.tryLeaf(ctx, once, st, func(ctx context.Context, st statement) error {
+		tag, err := s.pool.Exec(ctx, s.text(st), [16]byte(id), int64(generation), zeronull.Timestamptz(rotatedAt))
+		return affected(tag, err, pgx.ErrNoRows)
+	})
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		err = tokenstore.ErrConflict
+	}
+	return wrap("putting back rotation", err)
+}

@@ -1,0 +1,44 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	upsertTokenID = `
+		INSERT INTO revoked_token AS r (jti, until) VALUES ($1, $2)
+		ON CONFLICT (jti) DO UPDATE SET until = greatest(r.until, excluded.until)`
+	selectTokenIDs = `SELECT jti FROM revoked_token WHERE until > {now} ORDER BY jti`
+)
+
+// RevokeTokenID refuses an access token without a session until it expires.
+// Revoked twice, the later time holds.
+func (s *Store) RevokeTokenID(ctx context.Context, jti string, until time.Time) error {
+	var c checker
+	c.required("token id", jti, maxTokenID)
+	c.moment("expiry", until)
+	if until.IsZero() {
+		c.fault("expiry", "is missing")
+	}
+	if c.err != nil {
+		return wrap("revoking token id", c.err)
+	}
+	return wrap("revoking token id", s.try(ctx, repeatable, func(ctx context.Context) error {
+		_, err := s.pool.Exec(ctx, upsertTokenID, jti, until)
+		return err
+	}))
+}
+
+// RevokedTokenIDs lists those that have not yet expired.
+func (s *Store) RevokedTokenIDs(ctx context.Context) ([]string, error) {
+	var list []string
+	err := s.try(ctx, repeatable, func(ctx context.Context) error {
+		var err error
+		list, err = all(ctx, s.pool, pgx.RowTo[string], s.plain(selectTokenIDs))
+		return err
+	})
+	return list, wrap("listing revoked token ids", err)
+}
