@@ -15,36 +15,6 @@ func (s *Store) onFlow(script *script, key string, args ...any) call {
 	return call{script, []string{"f:" + key}, args}
 }
 
-// StartFlow implements [cache.Flows].
-func (s *Store) StartFlow(ctx context.Context, f cache.NewFlow) error {
-	if err := f.Check(); err != nil {
-		return err
-	}
-	slots := s.slots(f.Owner)
-	calls := []call{s.onFlow(flowStart, f.Key, string(f.State), f.Value, f.Proof,
-		milliseconds(f.Validity), milliseconds(f.Interval), f.Owner, milliseconds(cache.Retention))}
-	for _, slot := range slots {
-		calls = append(calls, call{slotReserve, []string{slot.key},
-			[]any{f.Key, milliseconds(f.Validity), slot.cap, flag(f.State == cache.Ready)}})
-	}
-	replies, err := s.run(ctx, calls...)
-
-	stored := replies[0].Err() == nil && number(replies[0]) == 1
-	if err == nil && !stored {
-		s.undoReserved(ctx, f, replies[1:])
-		return cache.ErrExists
-	}
-	for i, slot := range slots {
-		if err == nil && number(replies[1+i]) == 0 {
-			err = &cache.FullError{Cap: slot.name, Limit: slot.cap}
-		}
-	}
-	if err != nil {
-		s.undoStarted(ctx, f, stored, replies[1:])
-	}
-	return err
-}
-
 // Flow implements [cache.Flows].
 func (s *Store) Flow(ctx context.Context, key string) (cache.Flow, error) {
 	if err := cache.CheckKey(key); err != nil {

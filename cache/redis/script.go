@@ -23,6 +23,7 @@ var (
 	flowAdvance = load("flow", "flow_advance")
 	flowRedeem  = load("flow", "flow_redeem")
 	flowDelete  = load("flow_delete")
+	flowBury    = load("flow", "flow_bury")
 	slotReserve = load("slot_reserve")
 	slotRenew   = load("slot_renew")
 	slotRestore = load("slot_restore")
@@ -61,6 +62,12 @@ type call struct {
 // answers of those that were answered are there even with an error, which is
 // the first of the others.
 func (s *Store) run(ctx context.Context, calls ...call) ([]*goredis.Cmd, error) {
+	replies := s.exchange(ctx, calls)
+	return replies, s.firstFailure(ctx, replies)
+}
+
+// exchange is run for a caller who looks for errors himself.
+func (s *Store) exchange(ctx context.Context, calls []call) []*goredis.Cmd {
 	replies := make([]*goredis.Cmd, len(calls))
 	pending := make([]int, len(calls))
 	for i := range calls {
@@ -70,24 +77,24 @@ func (s *Store) run(ctx context.Context, calls ...call) ([]*goredis.Cmd, error) 
 	// A script that is unknown, and a write that a replica refuses, has done
 	// nothing, so sending it again is no repetition.
 	pending = pending[:0]
-	name := "evalsha"
 	for i, reply := range replies {
-		switch err := reply.Err(); {
-		case goredis.HasErrorPrefix(err, "NOSCRIPT"):
-			pending, name = append(pending, i), "eval"
-		case goredis.HasErrorPrefix(err, "READONLY"):
-			pending, name = append(pending, i), "eval"
+		if err := reply.Err(); goredis.HasErrorPrefix(err, "NOSCRIPT") || goredis.HasErrorPrefix(err, "READONLY") {
+			pending = append(pending, i)
 		}
 	}
 	if len(pending) > 0 {
-		s.send(ctx, name, calls, replies, pending)
+		s.send(ctx, "eval", calls, replies, pending)
 	}
+	return replies
+}
+
+func (s *Store) firstFailure(ctx context.Context, replies []*goredis.Cmd) error {
 	for _, reply := range replies {
 		if err := reply.Err(); err != nil && !errors.Is(err, goredis.Nil) {
-			return replies, s.failure(ctx, err)
+			return s.failure(ctx, err)
 		}
 	}
-	return replies, nil
+	return nil
 }
 
 // send makes one pipeline of the pending calls.
@@ -121,9 +128,13 @@ type single struct{ *goredis.Cmd }
 // NoRetry implements [goredis.Cmder].
 func (single) NoRetry() bool { return true }
 
-// number is an answer that is one integer.
+// number is an answer that is one integer, or begins with one.
 func number(reply *goredis.Cmd) int64 {
-	n, _ := reply.Int64()
+	value := reply.Val()
+	if fields, ok := value.([]any); ok && len(fields) > 0 {
+		value = fields[0]
+	}
+	n, _ := value.(int64)
 	return n
 }
 

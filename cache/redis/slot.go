@@ -28,48 +28,17 @@ func (s *Store) ownerSlot(owner string) slot {
 	return slot{"o:" + owner, "owner", s.caps.Owner}
 }
 
+func (t slot) reserve(f cache.NewFlow) call {
+	return call{slotReserve, []string{t.key},
+		[]any{f.Key, milliseconds(f.Validity), t.cap, flag(f.State == cache.Ready)}}
+}
+
 func (t slot) release(flow string, onlyReady bool) call {
 	return call{slotRelease, []string{t.key}, []any{flow, flag(onlyReady)}}
 }
 
 func (t slot) renew(flow string, validity time.Duration, ready bool) call {
 	return call{slotRenew, []string{t.key}, []any{flow, milliseconds(validity), flag(ready)}}
-}
-
-// undoStarted removes a flow that did not get both its slots, or of which that
-// is not known.
-func (s *Store) undoStarted(ctx context.Context, f cache.NewFlow, stored bool, reserved []*goredis.Cmd) {
-	var calls []call
-	if stored {
-		calls = append(calls, s.onFlow(flowDelete, f.Key))
-	}
-	for i, slot := range s.slots(f.Owner) {
-		if reserved[i].Err() == nil && (number(reserved[i]) == 1 || stored) {
-			calls = append(calls, slot.release(f.Key, false))
-		}
-	}
-	s.settle(ctx, calls...)
-}
-
-// undoReserved releases the slots of a flow whose key was taken, but for those
-// that the flow under that key holds: of two that start it at once, the loser
-// may have come first to the caps.
-func (s *Store) undoReserved(ctx context.Context, f cache.NewFlow, reserved []*goredis.Cmd) {
-	if !anyChanged(reserved) {
-		return
-	}
-	var holder verdict
-	if replies, err := s.run(ctx, s.onFlow(flowRead, f.Key)); err == nil {
-		holder, _ = parseVerdict(f.Key, replies[0])
-	}
-	var calls []call
-	for i, slot := range s.slots(f.Owner) {
-		held := holder.live() && (slot.name == "global" || holder.owner == f.Owner)
-		if number(reserved[i]) == 1 && !held {
-			calls = append(calls, slot.release(f.Key, false))
-		}
-	}
-	s.settle(ctx, calls...)
 }
 
 // settleFinished releases what the finishing pipeline has not: a slot that was

@@ -24,6 +24,7 @@ type Store struct {
 
 	offset       atomic.Int64 // milliseconds that tests move the clock on by
 	policyJudged atomic.Bool
+	ruins        ruins
 	heartbeat    time.Duration // how often a subscription is tried for life
 
 	ending  context.Context // ends with Close

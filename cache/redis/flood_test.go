@@ -1,0 +1,104 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/cache/redis/redistest"
+)
+
+// TestFlood_StaysBoundedAndHarmsNobody starts far more flows than the caps
+// allow, from ever new addresses, none of which is finished.
+func TestFlood_StaysBoundedAndHarmsNobody(t *testing.T) {
+	starts, global := 1_000_000, 20_000
+	if testing.Short() {
+		starts, global = 20_000, 1000
+	}
+	server := redistest.Start(t)
+	store := open(t, Options{URL: server.URL(), Caps: cache.Caps{Owner: 100, Global: global}})
+	honest := newFlow("honest")
+	honest.Owner = "honest"
+	if err := store.StartFlow(t.Context(), honest); err != nil {
+		t.Fatal(err)
+	}
+	var next, refused atomic.Int64
+	var workers sync.WaitGroup
+	for range 64 {
+		workers.Go(func() {
+			for {
+				i := int(next.Add(1))
+				if i > starts || t.Context().Err() != nil {
+					return
+				}
+				f := newFlow(fmt.Sprint("flood:", i))
+				f.Owner, f.Value, f.State = fmt.Sprint(i/200), make([]byte, 1024), cache.Pending
+				switch err := store.StartFlow(t.Context(), f); {
+				case errors.Is(err, cache.ErrFull):
+					refused.Add(1)
+				case err != nil:
+					t.Errorf("StartFlow = %v", err)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	client := server.Client(t)
+	if live := int(client.ZCard(t.Context(), DefaultPrefix+"live").Val()); live > global {
+		t.Errorf("%d live flows, the cap is %d", live, global)
+	}
+	if got := starts - int(refused.Load()); got > global {
+		t.Errorf("%d flows were started, the cap is %d", got, global)
+	}
+	// A flow of 1 KiB with its slots, and the server by itself.
+	if used, limit := usedMemory(t, client.Info(t.Context(), "memory").Val()), int64(global)*2500+8<<20; used > limit {
+		t.Errorf("the server uses %d bytes, more than %d", used, limit)
+	}
+	if _, err := store.RedeemFlow(t.Context(), "honest", honest.Proof, "honest"); err != nil {
+		t.Errorf("the honest flow is %v", err)
+	}
+}
+
+func usedMemory(t *testing.T, info string) (bytes int64) {
+	t.Helper()
+	_, rest, _ := strings.Cut(info, "used_memory:")
+	if _, err := fmt.Sscan(rest, &bytes); err != nil {
+		t.Fatal(err)
+	}
+	return bytes
+}
+
+// TestRuins_KeepNoValues lets flows expire unfinished while others are started.
+func TestRuins_KeepNoValues(t *testing.T) {
+	server := redistest.Start(t)
+	store, client := open(t, Options{URL: server.URL()}), server.Client(t)
+	start := func(prefix string) {
+		for i := range 50 {
+			f := newFlow(fmt.Sprint(prefix, i))
+			f.Validity = time.Minute
+			if err := store.StartFlow(t.Context(), f); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	start("old")
+	store.offset.Add((2 * time.Minute).Milliseconds())
+	start("new")
+	for i := range 50 {
+		if client.HExists(t.Context(), DefaultPrefix+fmt.Sprint("f:old", i), "v").Val() {
+			t.Errorf("flow %d has expired and keeps its value", i)
+		}
+		if _, err := store.Flow(t.Context(), fmt.Sprint("old", i)); !errors.Is(err, cache.ErrExpired) {
+			t.Errorf("flow %d is %v", i, err)
+		}
+		if f, err := store.Flow(t.Context(), fmt.Sprint("new", i)); err != nil || len(f.Value) == 0 {
+			t.Errorf("flow %d is %v", i, err)
+		}
+	}
+}
