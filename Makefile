@@ -14,6 +14,8 @@ LINT := $(BIN)/golangci-lint-$(LINT_VERSION)
 # Fuzzing in caddymodule builds all of Caddy once more: FUZZPKGS=./caddymodule/...
 FUZZTIME ?= 5s
 FUZZPKGS ?= ./flows/... ./tokenstore/... ./cache/...
+# How many rounds of one-second windows the benchmark takes.
+PAIRS ?= 40
 # Narrows the tests down: make unit RUN=TestGuard PKGS=./caddymodule
 RUN ?=
 PKGS ?= ./...
@@ -68,5 +70,5 @@ integration: ## The built gateway with real browsers, providers, Postgres and Re
 
 .PHONY: bench
 bench: ## Measure a guarded request against a plain reverse_proxy (minutes; an idle machine)
-	@cd integration && go run ./bench
+	@cd integration && go test -run '^$$' -bench . -benchtime $(PAIRS)x -timeout 30m ./bench
 	@go test -tags $(TAGS) -run '^$$' -bench . -benchmem ./flows/... ./caddymodule/...

@@ -33,10 +33,9 @@ type outage struct {
 
 func startForOutage(t *testing.T, before func(o outage)) outage {
 	t.Helper()
-	var o outage
-	database, redis := "", ""
-	database, o.postgres = throughProxy(t, postgrestest.URL(t))
-	redis, o.redis = throughProxy(t, redistest.URL(t))
+	database, postgresProxy := throughProxy(t, postgrestest.URL(t))
+	redis, redisProxy := throughProxy(t, redistest.URL(t))
+	o := outage{postgres: postgresProxy, redis: redisProxy}
 	before(o)
 	o.node = gateway.Start(t, gateway.Options{
 		Env: sharedEnv(database, redis),

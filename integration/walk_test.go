@@ -115,4 +115,3 @@ func TestWalk_ThroughThePortal(t *testing.T) {
 }
 
 func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }
-
