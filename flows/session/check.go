@@ -29,6 +29,7 @@ type batch struct {
 // check asks the store about one entry, together with all others that are
 // asked for at the time and at most once for each.
 func (m *Manager) check(ctx context.Context, e *entry) error {
+	e.asked.Store(int64(m.clock()))
 	b := m.enlist(e)
 	select {
 	case <-b.done:
@@ -90,6 +91,9 @@ func (m *Manager) runChecks() {
 			failed = b.err
 			cancel()
 		}
+		m.checks.mu.Lock()
+		m.checks.running = nil // nobody joins an answer that is there already
+		m.checks.mu.Unlock()
 		close(b.done)
 	}
 }
@@ -149,8 +153,7 @@ func (m *Manager) apply(e *entry, s *tokenstore.SessionState, before mark, store
 		// The idle end tells when the row was last touched, by any node.
 		e.seen.Store(before.local(s.EndsAt.Add(-e.idle), storeNow))
 	}
-	e.expires.Store(before.local(s.ExpiresAt, storeNow))
-	e.ends.Store(before.local(s.EndsAt, storeNow))
+	e.setEnds(before.local(s.EndsAt, storeNow), before.local(s.ExpiresAt, storeNow))
 	e.checked.Store(int64(before.at))
 	e.epoch.Store(before.epoch)
 }

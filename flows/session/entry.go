@@ -30,9 +30,11 @@ type entry struct {
 	epoch   atomic.Uint64 // of the manager when the last check began
 	checked atomic.Int64  // when the last check began
 	ends    atomic.Int64  // idle or absolute end, as of that check
+	sure    atomic.Int64  // the same, but well before an idle end
 	expires atomic.Int64  // absolute end
 	seen    atomic.Int64  // the use that the row knows of
 	used    atomic.Int64  // the last use here
+	asked   atomic.Int64  // the last use that waits for a check
 	gone    atomic.Int32  // why it left the table (an ending), or dropped; 0: it is there
 	pinned  atomic.Bool   // somebody watches it: not to be evicted
 }
@@ -56,13 +58,25 @@ func (e *entry) hasSecret(hash []byte) bool {
 // fresh tells whether the entry may be served without asking the store.
 func (e *entry) fresh(now, interval time.Duration, epoch uint64) bool {
 	return e.gone.Load() == 0 && e.epoch.Load() == epoch &&
-		now-time.Duration(e.checked.Load()) < interval && int64(now) < e.ends.Load()
+		now-time.Duration(e.checked.Load()) < interval && int64(now) < e.sure.Load()
 }
 
 // due tells whether the background should check the entry: in good time before
 // a request would have to.
 func (e *entry) due(now, interval time.Duration, epoch uint64) bool {
-	return e.epoch.Load() != epoch || now-time.Duration(e.checked.Load()) >= interval/2 || int64(now) >= e.ends.Load()
+	return e.epoch.Load() != epoch || now-time.Duration(e.checked.Load()) >= interval/2 ||
+		int64(now) >= e.sure.Load() || e.touchDue()
+}
+
+// setEnds notes when the session ends. A use shortly before it would go idle
+// must be in the row in time, so from then on requests wait until it is.
+func (e *entry) setEnds(ends, expires int64) {
+	e.expires.Store(expires)
+	e.ends.Store(ends)
+	if ends < expires {
+		ends -= int64(min(e.idle/10, 2*longestPace))
+	}
+	e.sure.Store(ends)
 }
 
 // idleAway tells whether the session has been idle for too long, as far as is
@@ -81,7 +95,7 @@ func (e *entry) use(now time.Duration) {
 // touchDue tells whether the row should learn of the last use: when what it
 // knows is older by a tenth of the idle time, or an hour.
 func (e *entry) touchDue() bool {
-	return e.used.Load()-e.seen.Load() >= int64(min(e.idle/10, time.Hour))
+	return max(e.used.Load(), e.asked.Load())-e.seen.Load() >= int64(min(e.idle/10, time.Hour))
 }
 
 // leave marks that the entry is taken out of the table. The first reason

@@ -39,6 +39,9 @@ func (m *Manager) load(ctx context.Context, id sessionID) (*entry, error) {
 // came while it was asked.
 func (m *Manager) fetch(ctx context.Context, id sessionID) (*entry, error) {
 	for range attempts {
+		if e := m.table.get(&id); e != nil {
+			return e, nil // another flight has just landed
+		}
 		before := m.mark()
 		row, err := m.store.Session(ctx, id)
 		m.heard(ctx, err)
@@ -103,8 +106,7 @@ func (m *Manager) newEntry(row tokenstore.Session, before mark) (*entry, error) 
 	e.who.Store(who)
 	e.epoch.Store(before.epoch)
 	e.checked.Store(int64(before.at))
-	e.ends.Store(before.local(row.EndsAt(), row.Now))
-	e.expires.Store(before.local(row.ExpiresAt, row.Now))
+	e.setEnds(before.local(row.EndsAt(), row.Now), before.local(row.ExpiresAt, row.Now))
 	seen := row.SeenAt
 	if row.RotatedAt.After(seen) {
 		seen = row.RotatedAt

@@ -324,6 +324,26 @@ func TestCurrentFails(t *testing.T) {
 	n.is(s, nil, "when it works again")
 }
 
+// A use shortly before the idle end is recorded in time, be it of a session
+// that this node knows or not.
+func TestUseAtTheLastMoment(t *testing.T) {
+	w := newWorld(t)
+	knows := w.node()
+	for range 3 {
+		idle := func(s *Start) { s.Idle = 5 * time.Minute }
+		a, b := knows.signIn(idle), knows.signIn(idle)
+		w.clock.advance(5*time.Minute - time.Second)
+		knows.is(a, nil, "where it is known")
+		w.node().is(b, nil, "at first sight")
+		w.clock.advance(4 * time.Minute)
+		knows.is(a, nil, "later, where it is known")
+		w.node().is(b, nil, "later")
+	}
+	if got := knows.store.count("touch"); got != 6 {
+		t.Errorf("%d rows were written", got)
+	}
+}
+
 // What nobody uses is forgotten, and found again.
 func TestUnusedIsForgotten(t *testing.T) {
 	w := newWorld(t)
