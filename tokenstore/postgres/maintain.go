@@ -15,6 +15,10 @@ import (
 // monthsAhead is how many months after the current one are kept ready.
 const monthsAhead = 3
 
+// shortestKept is how long a month is kept at least after its end: a sign-in
+// that began in it may complete in the next one, on a node whose clock differs.
+const shortestKept = 24 * time.Hour
+
 // purgeBatch is how many rows one statement deletes, so that nobody waits long
 // for a purge.
 const purgeBatch = 1000
@@ -56,13 +60,17 @@ type maintenance struct {
 	store  *Store
 	conn   *pgx.Conn
 	report *tokenstore.MaintenanceReport
+
+	now     time.Time
+	longest time.Duration // lifetime ever configured
 }
 
 // errMaintained: another node is at it.
 var errMaintained = errors.New("another node maintains the store")
 
-// withMaintenance does f while no other node does maintenance. Closing the
-// connection releases the lock, and puts back the settings.
+// withMaintenance does f while no other node does maintenance. It has a
+// connection of its own, so that whatever happens the settings and the lock
+// end with it.
 func (s *Store) withMaintenance(ctx context.Context, f func(*maintenance) error) error {
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
@@ -86,39 +94,49 @@ func (s *Store) withMaintenance(ctx context.Context, f func(*maintenance) error)
 	if _, err := conn.Exec(ctx, fmt.Sprintf(`SET lock_timeout = %d`, s.lockTimeout.Milliseconds())); err != nil {
 		return err
 	}
-	return f(&maintenance{store: s, conn: conn, report: &tokenstore.MaintenanceReport{}})
+	err = f(&maintenance{store: s, conn: conn, report: &tokenstore.MaintenanceReport{}})
+	// The server notices the end of a connection some time later only.
+	_, unlocking := conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, maintenanceLock)
+	return errors.Join(err, unlocking)
 }
 
 func (m *maintenance) run(ctx context.Context, longest time.Duration) error {
+	if err := m.begin(ctx, longest); err != nil {
+		return err
+	}
+	err := m.makeMonths(ctx)
+	err = errors.Join(err, m.removeMonths(ctx))
+	return errors.Join(err, m.purge(ctx))
+}
+
+// begin reads the clock, and remembers the longest lifetime.
+func (m *maintenance) begin(ctx context.Context, longest time.Duration) error {
 	var remembered int64
 	if err := m.conn.QueryRow(ctx, rememberLifetime, longest.Microseconds()).Scan(&remembered); err != nil {
 		return err
 	}
-	now, err := m.now(ctx)
-	if err != nil {
-		return err
-	}
-	err = m.makeMonths(ctx, now)
-	err = errors.Join(err, m.removeMonths(ctx, now, time.Duration(remembered)*time.Microsecond))
-	return errors.Join(err, m.purge(ctx))
+	m.longest = max(time.Duration(remembered)*time.Microsecond, shortestKept)
+	return m.conn.QueryRow(ctx, m.store.plain(`SELECT {now}`)).Scan(&m.now)
 }
 
-func (m *maintenance) now(ctx context.Context) (time.Time, error) {
-	var now time.Time
-	err := m.conn.QueryRow(ctx, m.store.plain(`SELECT {now}`)).Scan(&now)
-	return now, err
-}
+// isOver tells whether all sessions of a month have ended, and none can be
+// created any more.
+func (m *maintenance) isOver(of month) bool { return !m.now.Before(of.end().Add(m.longest)) }
 
 // makeMonths makes the previous month's table, the current one's and those of
-// the months ahead, where they are missing.
-func (m *maintenance) makeMonths(ctx context.Context, now time.Time) error {
+// the months ahead, where they are missing. A month
+// that is over needs none.
+func (m *maintenance) makeMonths(ctx context.Context) error {
 	found, err := partitions(ctx, m.conn)
 	if err != nil {
 		return err
 	}
-	current := monthAt(now)
+	current := monthAt(m.now)
 	// The current month first: without it nobody can sign in.
-	wanted := []month{current, current - 1}
+	wanted := []month{current}
+	if previous := current - 1; !m.isOver(previous) {
+		wanted = append(wanted, previous)
+	}
 	for ahead := month(1); ahead <= monthsAhead; ahead++ {
 		wanted = append(wanted, current+ahead)
 	}
@@ -148,14 +166,14 @@ func countAhead(found map[month]partition, current month) int {
 
 // removeMonths detaches and drops the months that are over for good, the
 // oldest first.
-func (m *maintenance) removeMonths(ctx context.Context, now time.Time, longest time.Duration) error {
+func (m *maintenance) removeMonths(ctx context.Context) error {
 	found, err := partitions(ctx, m.conn)
 	if err != nil {
 		return err
 	}
 	var over []partition
 	for _, p := range found {
-		if p.month < monthAt(now)-1 && !now.Before(p.month.end().Add(longest)) {
+		if m.isOver(p.month) {
 			over = append(over, p)
 		}
 	}
@@ -206,9 +224,9 @@ func (s *Store) makeFirstMonths(ctx context.Context) ([]string, error) {
 	for {
 		var created []string
 		err := s.withMaintenance(ctx, func(m *maintenance) error {
-			now, err := m.now(ctx)
+			err := m.begin(ctx, 0)
 			if err == nil {
-				err = m.makeMonths(ctx, now)
+				err = m.makeMonths(ctx)
 			}
 			created = m.report.Created
 			return err
