@@ -31,6 +31,10 @@ type Claims struct {
 	ACR      string    `json:"acr,omitempty"`
 	AMR      []string  `json:"amr,omitempty"`
 
+	// ProviderSession is the session's id at the provider (claim sid), by
+	// which a back-channel logout may name it.
+	ProviderSession string `json:"provider_sid,omitempty"`
+
 	// Extra are further claims of the provider that an option asked for.
 	Extra map[string]any `json:"extra,omitempty"`
 }

@@ -127,3 +127,16 @@ type Refresher interface {
 	// Revoke tells the provider that a token is no longer wanted (RFC 7009).
 	Revoke(ctx context.Context, token, hint string) error
 }
+
+// Rechecker is a Refresher that can tell, without the user, who the user is
+// now: it is asked when the provider's access token has expired.
+type Rechecker interface {
+	Refresher
+	// Recheck refreshes the token and returns the claims as the provider has
+	// them now; those that it does not tell again stay as they were. Result
+	// has a token, as of Refresh. ErrGone when the provider answers for
+	// another user, ErrGrant when it refuses; both are final. The token of a
+	// Result that comes with ErrUnavailable or ErrResponse is valid and must
+	// be kept: the refresh token may have been spent for it.
+	Recheck(ctx context.Context, refreshToken string, was identity.Claims) (Result, error)
+}

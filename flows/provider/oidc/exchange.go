@@ -1,0 +1,67 @@
+package oidc
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+
+	"golang.org/x/oauth2"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+// Exchange redeems the code and verifies who signed in. The code is sent once.
+func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.Result, error) {
+	if c.Code == "" || c.Nonce == "" || c.Verifier == "" {
+		return provider.Result{}, p.refuse("answer", errors.New("code, nonce or verifier is missing"))
+	}
+	m, err := p.metadata.get(ctx)
+	if err != nil {
+		return provider.Result{}, p.unavailable("signing in", err)
+	}
+	if err := checkResponseIssuer(m, c.Issuer); err != nil {
+		return provider.Result{}, p.refuse("answer", err)
+	}
+	config := p.oauth2Config(m)
+	config.RedirectURL = c.RedirectURI
+	answer, err := config.Exchange(p.withClient(ctx), c.Code, oauth2.VerifierOption(c.Verifier))
+	if err != nil {
+		return provider.Result{}, p.grantFailed("redeeming a code", err)
+	}
+	token, err := p.token(answer, p.config.Scopes)
+	if err != nil {
+		return provider.Result{}, p.refuse("token", err)
+	}
+	idToken, _ := answer.Extra("id_token").(string)
+	claims, err := p.verifyIDToken(ctx, m, idToken, expected{nonce: c.Nonce, maxAge: c.MaxAge, accessToken: token.AccessToken})
+	if err != nil {
+		return provider.Result{}, err
+	}
+	if p.needsUserInfo(claims) {
+		if claims, err = p.addUserInfo(ctx, m, claims, token.AccessToken); err != nil {
+			return provider.Result{}, err
+		}
+	}
+	who, err := p.identify(ctx, claims)
+	if err != nil {
+		return provider.Result{}, p.refuse("ID token", err)
+	}
+	return provider.Result{Claims: who, Token: &token, IDToken: idToken}, nil
+}
+
+// checkResponseIssuer is the defence against mix-up (RFC 9207, section 2.4): a
+// provider that announces the parameter must send it, and whoever sends it
+// must send the right one.
+func checkResponseIssuer(m *metadata, iss string) error {
+	switch {
+	case iss == "" && m.SendsIssuer:
+		return errors.New("the parameter iss is missing")
+	case iss != "" && subtle.ConstantTimeCompare([]byte(iss), []byte(m.Issuer)) != 1:
+		return errors.New("the parameter iss names another provider")
+	}
+	return nil
+}
+
+func (p *Provider) withClient(ctx context.Context) context.Context {
+	return context.WithValue(ctx, oauth2.HTTPClient, p.client)
+}

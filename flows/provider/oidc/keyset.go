@@ -1,0 +1,147 @@
+package oidc
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+const (
+	minRSABits = 2048
+	maxRSABits = 8192
+	maxKeys    = 100
+)
+
+var errSignature = errors.New("no key of the provider verifies the signature")
+
+// keySet verifies one token by the provider's published keys.
+type keySet struct {
+	keys *cached[[]jose.JSONWebKey]
+	// unavailable is why there were no keys to verify with: the verifier does
+	// not hand the error on.
+	unavailable error
+}
+
+// VerifySignature returns the payload of a token whose form and algorithm have
+// been checked before.
+func (s *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
+	token, err := parseJWS(raw)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.keys.get(ctx)
+	if err != nil {
+		s.unavailable = err
+		return nil, err
+	}
+	if payload, ok := verifyWith(keys, token); ok {
+		return payload, nil
+	}
+	// The provider may have changed its keys.
+	keys, err = s.keys.renew(ctx)
+	if err != nil {
+		s.unavailable = err
+		return nil, err
+	}
+	if payload, ok := verifyWith(keys, token); ok {
+		return payload, nil
+	}
+	return nil, errSignature
+}
+
+func verifyWith(keys []jose.JSONWebKey, token *jose.JSONWebSignature) ([]byte, bool) {
+	header := token.Signatures[0].Header
+	var fit []jose.JSONWebKey
+	for _, k := range keys {
+		if (header.KeyID == "" || header.KeyID == k.KeyID) && fits(k, header.Algorithm) {
+			fit = append(fit, k)
+		}
+	}
+	// A token must name its key where there are several (OpenID Connect Core,
+	// section 10.1).
+	if header.KeyID == "" && len(fit) > 1 {
+		return nil, false
+	}
+	for _, k := range fit {
+		if payload, err := token.Verify(k.Key); err == nil {
+			return payload, true
+		}
+	}
+	return nil, false
+}
+
+// fits tells whether a key is meant for an algorithm (RFC 8725, section 3.1).
+func fits(k jose.JSONWebKey, alg string) bool {
+	if k.Algorithm != "" && k.Algorithm != alg {
+		return false
+	}
+	switch key := k.Key.(type) {
+	case *rsa.PublicKey:
+		return alg[:2] == "RS" || alg[:2] == "PS"
+	case *ecdsa.PublicKey:
+		return alg == map[string]string{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}[key.Curve.Params().Name]
+	case ed25519.PublicKey:
+		return alg == "EdDSA"
+	}
+	return false
+}
+
+func (p *Provider) fetchKeys(ctx context.Context) ([]jose.JSONWebKey, error) {
+	m, err := p.metadata.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body, err := p.getJSON(ctx, m.JWKSURL, "")
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(body)
+}
+
+// parseKeys reads a key set. Keys that cannot be used are left out: a provider
+// may publish kinds that are newer than this code (RFC 7517, section 5). Of the
+// others, symmetric, private and weak ones are.
+func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &set); err != nil {
+		return nil, fmt.Errorf("%w: reading its keys: %w", provider.ErrUnavailable, err)
+	}
+	var keys []jose.JSONWebKey
+	for _, raw := range set.Keys[:min(len(set.Keys), maxKeys)] {
+		var k jose.JSONWebKey
+		if err := json.Unmarshal(raw, &k); err == nil && usable(k) {
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%w: it publishes no key that can be used", provider.ErrUnavailable)
+	}
+	return keys, nil
+}
+
+func usable(k jose.JSONWebKey) bool {
+	if !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" || len(k.KeyID) > maxKeyID {
+		return false
+	}
+	switch key := k.Key.(type) {
+	case *rsa.PublicKey:
+		bits := key.N.BitLen()
+		return bits >= minRSABits && bits <= maxRSABits && key.E >= 3
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return true
+	}
+	return false
+}
+
+var _ oidc.KeySet = (*keySet)(nil)

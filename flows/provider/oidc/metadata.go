@@ -1,0 +1,86 @@
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+// metadata is what Gatehouse uses of a provider's metadata (OpenID Connect
+// Discovery, section 3; RFC 8414; RFC 9207, section 3).
+type metadata struct {
+	Issuer        string   `json:"issuer"`
+	AuthURL       string   `json:"authorization_endpoint"`
+	TokenURL      string   `json:"token_endpoint"`
+	JWKSURL       string   `json:"jwks_uri"`
+	UserInfoURL   string   `json:"userinfo_endpoint"`
+	RevocationURL string   `json:"revocation_endpoint"`
+	EndSessionURL string   `json:"end_session_endpoint"`
+	SigningAlgs   []string `json:"id_token_signing_alg_values_supported"`
+	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
+	SendsIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
+}
+
+// algorithms are those that an ID token may be signed by: asymmetric ones
+// only. With the public key as an HMAC secret anybody could sign (RFC 8725,
+// section 2.1).
+var algorithms = []string{
+	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+}
+
+func (p *Provider) fetchMetadata(ctx context.Context) (*metadata, error) {
+	body, err := p.getJSON(ctx, strings.TrimSuffix(p.config.Issuer, "/")+"/.well-known/openid-configuration", "")
+	if err != nil {
+		return nil, err
+	}
+	var m metadata
+	if err := json.Unmarshal(body, &m); err != nil {
+		return nil, fmt.Errorf("%w: reading its metadata: %w", provider.ErrUnavailable, err)
+	}
+	if err := m.check(p.config.Issuer); err != nil {
+		return nil, fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
+	}
+	return &m, nil
+}
+
+func (m *metadata) check(issuer string) error {
+	// To the letter: a trailing slash makes another issuer (OpenID Connect
+	// Discovery, section 4.3).
+	if m.Issuer != issuer {
+		return fmt.Errorf("its issuer is %q, not %q as configured", printable(m.Issuer), issuer)
+	}
+	for _, e := range []struct {
+		name, url string
+		required  bool
+	}{
+		{"authorization_endpoint", m.AuthURL, true},
+		{"token_endpoint", m.TokenURL, true},
+		{"jwks_uri", m.JWKSURL, true},
+		{"userinfo_endpoint", m.UserInfoURL, false},
+		{"revocation_endpoint", m.RevocationURL, false},
+		{"end_session_endpoint", m.EndSessionURL, false},
+	} {
+		if e.url == "" && !e.required {
+			continue
+		}
+		u, err := url.Parse(e.url)
+		if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
+			return fmt.Errorf("its %s is missing or no URL", e.name)
+		}
+		// Only who is configured with plain http may use it.
+		if u.Scheme != "https" && (u.Scheme != "http" || !strings.HasPrefix(issuer, "http:")) {
+			return fmt.Errorf("its %s is no https URL", e.name)
+		}
+	}
+	m.SigningAlgs = slices.DeleteFunc(m.SigningAlgs, func(a string) bool { return !slices.Contains(algorithms, a) })
+	if len(m.SigningAlgs) == 0 {
+		// The one that is mandatory (OpenID Connect Core, section 15.1).
+		m.SigningAlgs = []string{"RS256"}
+	}
+	return nil
+}

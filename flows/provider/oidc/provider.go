@@ -1,0 +1,149 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/oauth2"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+const (
+	metadataMaxAge = 24 * time.Hour
+	// keysMaxAge also bounds how long a key that the provider withdrew goes
+	// on to verify.
+	keysMaxAge = time.Hour
+)
+
+// Provider is an OpenID provider. It holds no state of a single sign-in.
+type Provider struct {
+	config   Config
+	client   *http.Client
+	life     *lifetime
+	metadata *cached[*metadata]
+	keys     *cached[[]jose.JSONWebKey]
+}
+
+// New checks the configuration. Nothing is fetched.
+func New(c Config) (*Provider, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	p := &Provider{config: c, client: newClient(c.HTTPClient), life: newLifetime()}
+	p.metadata = &cached[*metadata]{
+		fetch: p.fetchMetadata, failed: p.logFetch("metadata"), now: c.Now, maxAge: metadataMaxAge, life: p.life,
+	}
+	p.keys = &cached[[]jose.JSONWebKey]{
+		fetch: p.fetchKeys, failed: p.logFetch("keys"), now: c.Now, maxAge: keysMaxAge, life: p.life,
+	}
+	return p, nil
+}
+
+// Close ends what runs in the background.
+func (p *Provider) Close() error {
+	p.life.end()
+	if p.config.HTTPClient == nil {
+		p.client.CloseIdleConnections()
+	}
+	return nil
+}
+
+func (p *Provider) logFetch(what string) func(context.Context, error) {
+	return func(ctx context.Context, err error) {
+		p.config.Logger.WarnContext(ctx, "fetching from a provider failed", slog.String("provider", p.config.Name),
+			slog.String("what", what), slog.Any("error", err))
+	}
+}
+
+// Name of the provider block.
+func (p *Provider) Name() string { return p.config.Name }
+
+// Title shown to people.
+func (p *Provider) Title() string { return p.config.Title }
+
+// Issuer of the provider's identities.
+func (p *Provider) Issuer() string { return p.config.Issuer }
+
+// AuthURL is the authorization request as a URL (OpenID Connect Core, section
+// 3.1.2.1; RFC 7636). ErrUnavailable.
+func (p *Provider) AuthURL(ctx context.Context, r provider.AuthRequest) (string, error) {
+	if r.State == "" || r.Nonce == "" || r.Verifier == "" || r.RedirectURI == "" {
+		return "", errors.New("an authorization request needs state, nonce, verifier and redirect URI")
+	}
+	m, err := p.metadata.get(ctx)
+	if err != nil {
+		return "", p.unavailable("signing in", err)
+	}
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(r.Verifier)}
+	set := func(name, value string) {
+		if value != "" {
+			options = append(options, oauth2.SetAuthURLParam(name, value))
+		}
+	}
+	for name, value := range p.config.AuthParams {
+		set(name, value)
+	}
+	set("hd", p.config.HostedDomain)
+	set("nonce", r.Nonce)
+	set("prompt", r.Prompt)
+	set("login_hint", r.LoginHint)
+	set("acr_values", r.ACRValues)
+	if r.MaxAge >= 0 {
+		set("max_age", strconv.FormatInt(int64(r.MaxAge/time.Second), 10))
+	}
+	c := p.oauth2Config(m)
+	c.RedirectURL = r.RedirectURI
+	c.Scopes = joinScopes(p.config.Scopes, r.Scopes)
+	return c.AuthCodeURL(r.State, options...), nil
+}
+
+// oauth2Config never leaves the way of authentication open: the library would
+// try a code twice.
+func (p *Provider) oauth2Config(m *metadata) oauth2.Config {
+	style := oauth2.AuthStyleInHeader
+	if p.clientAuth(m) != authBasic {
+		style = oauth2.AuthStyleInParams
+	}
+	return oauth2.Config{
+		ClientID:     p.config.ClientID,
+		ClientSecret: p.config.ClientSecret,
+		Endpoint:     oauth2.Endpoint{AuthURL: m.AuthURL, TokenURL: m.TokenURL, AuthStyle: style},
+	}
+}
+
+// clientAuth is how the client authenticates; "" for a public client, which
+// sends its id alone.
+func (p *Provider) clientAuth(m *metadata) string {
+	switch {
+	case p.config.ClientSecret == "":
+		return ""
+	case p.config.ClientAuth != "":
+		return p.config.ClientAuth
+	case slices.Contains(m.AuthMethods, authPost) && !slices.Contains(m.AuthMethods, authBasic):
+		return authPost
+	}
+	return authBasic
+}
+
+// unavailable says which provider failed at what. A caller that gave up
+// waiting is told so as well.
+func (p *Provider) unavailable(doing string, err error) error {
+	if !errors.Is(err, provider.ErrUnavailable) {
+		return fmt.Errorf("%s at provider %s: %w: %w", doing, p.config.Name, provider.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s at provider %s: %w", doing, p.config.Name, err)
+}
+
+var (
+	_ provider.Redirect  = (*Provider)(nil)
+	_ provider.Refresher = (*Provider)(nil)
+	_ provider.Rechecker = (*Provider)(nil)
+)

@@ -1,0 +1,164 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+// Refresh obtains a fresh token. Without scopes, those of the grant are kept;
+// an empty Token.Scope means that they have not changed.
+func (p *Provider) Refresh(ctx context.Context, refreshToken string, scopes []string) (provider.Token, error) {
+	m, err := p.metadata.get(ctx)
+	if err != nil {
+		return provider.Token{}, p.unavailable("refreshing", err)
+	}
+	token, _, err := p.refresh(ctx, m, refreshToken, scopes)
+	return token, err
+}
+
+func (p *Provider) refresh(ctx context.Context, m *metadata, refreshToken string, scopes []string) (provider.Token, *oauth2.Token, error) {
+	if refreshToken == "" {
+		return provider.Token{}, nil, fmt.Errorf("refreshing at provider %s: %w: there is no refresh token", p.config.Name, provider.ErrGrant)
+	}
+	// The library's one token request with parameters of the caller's choice.
+	base := p.oauth2Config(m)
+	request := clientcredentials.Config{
+		ClientID: base.ClientID, ClientSecret: base.ClientSecret, Scopes: scopes,
+		TokenURL: m.TokenURL, AuthStyle: base.Endpoint.AuthStyle,
+		EndpointParams: url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}},
+	}
+	answer, err := request.Token(p.withClient(ctx))
+	if err != nil {
+		return provider.Token{}, nil, p.grantFailed("refreshing", err)
+	}
+	token, err := p.token(answer, scopes)
+	if err != nil {
+		return provider.Token{}, nil, p.refuse("token", err)
+	}
+	return token, answer, nil
+}
+
+// Recheck refreshes, and asks who the user is now.
+func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identity.Claims) (provider.Result, error) {
+	m, err := p.metadata.get(ctx)
+	if err != nil {
+		return provider.Result{}, p.unavailable("refreshing", err)
+	}
+	token, answer, err := p.refresh(ctx, m, refreshToken, nil)
+	if err != nil {
+		return provider.Result{}, err
+	}
+	result := provider.Result{Claims: was, Token: &token}
+	idToken, _ := answer.Extra("id_token").(string)
+	claims := claimSet{"sub": quoted(was.ID)}
+	if idToken != "" {
+		claims, err = p.verifyIDToken(ctx, m, idToken, expected{maxAge: -1, accessToken: token.AccessToken})
+		if err != nil {
+			return result, err
+		}
+		result.IDToken = idToken
+	}
+	// OpenID Connect Core, section 12.2: the same user, or none.
+	if textOf(claims["sub"]) != was.ID || was.Issuer != p.config.Issuer {
+		return result, p.refuse("refreshed ID token", fmt.Errorf("%w: it is of another user", provider.ErrGone))
+	}
+	if idToken == "" && m.UserInfoURL == "" {
+		return result, nil
+	}
+	if idToken == "" || p.needsUserInfo(claims) {
+		if claims, err = p.addUserInfo(ctx, m, claims, token.AccessToken); err != nil {
+			return result, err
+		}
+	}
+	now, err := p.identify(ctx, claims)
+	if err != nil {
+		return result, p.refuse("refreshed ID token", err)
+	}
+	result.Claims = renewed(was, now, idToken != "" && claims.has("auth_time"))
+	return result, nil
+}
+
+// renewed keeps what says how the user signed in: nobody has signed in anew.
+func renewed(was, now identity.Claims, signInToldAgain bool) identity.Claims {
+	if !signInToldAgain {
+		now.AuthTime = was.AuthTime
+	}
+	if now.ACR == "" {
+		now.ACR = was.ACR
+	}
+	if len(now.AMR) == 0 {
+		now.AMR = was.AMR
+	}
+	if now.ProviderSession == "" {
+		now.ProviderSession = was.ProviderSession
+	}
+	return now
+}
+
+// Revoke tells the provider that a token is no longer wanted (RFC 7009). At a
+// provider without a revocation endpoint there is nothing to do. ErrUnavailable may
+// be tried again, ErrResponse is final.
+func (p *Provider) Revoke(ctx context.Context, token, hint string) error {
+	m, err := p.metadata.get(ctx)
+	if err != nil {
+		return p.unavailable("revoking", err)
+	}
+	if m.RevocationURL == "" || token == "" {
+		return nil
+	}
+	form := url.Values{"token": {token}}
+	if hint != "" {
+		form.Set("token_type_hint", hint)
+	}
+	req, err := p.formRequest(ctx, m, m.RevocationURL, form)
+	if err != nil {
+		return p.unavailable("revoking", err)
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return p.unavailable("revoking", err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	switch s := resp.StatusCode; {
+	case s == http.StatusOK || s == http.StatusNoContent:
+		return nil
+	case s >= 500 || s == http.StatusTooManyRequests || s == http.StatusRequestTimeout:
+		return p.unavailable("revoking", fmt.Errorf("it answers %d", s))
+	default:
+		return p.refuse("revocation", fmt.Errorf("it answers %d", s))
+	}
+}
+
+// formRequest is a form with the client's authentication (RFC 6749, section
+// 2.3.1: id and secret are form-encoded before they become Basic credentials).
+func (p *Provider) formRequest(ctx context.Context, m *metadata, endpoint string, form url.Values) (*http.Request, error) {
+	method := p.clientAuth(m)
+	if method != authBasic {
+		form.Set("client_id", p.config.ClientID)
+	}
+	if method == authPost {
+		form.Set("client_secret", p.config.ClientSecret)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, errors.New("its endpoint is no URL")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	if method == authBasic {
+		req.SetBasicAuth(url.QueryEscape(p.config.ClientID), url.QueryEscape(p.config.ClientSecret))
+	}
+	return req, nil
+}

@@ -1,0 +1,102 @@
+package oidc
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+// maxSecret is the most bytes that an access or refresh token may have.
+const maxSecret = 64 << 10
+
+// token makes ours of the provider's answer. Its expiry counts from now by
+// our clock. An answer without scope means the scopes that were asked for (RFC
+// 6749, section 5.1).
+func (p *Provider) token(t *oauth2.Token, asked []string) (provider.Token, error) {
+	// What the provider gave, and not the old one, which the library repeats.
+	refreshToken, _ := t.Extra("refresh_token").(string)
+	if !fitToken(t.AccessToken) || refreshToken != "" && !fitToken(refreshToken) {
+		return provider.Token{}, errors.New("it has characters that no token has, or is too long")
+	}
+	scope, _ := t.Extra("scope").(string)
+	if scope == "" {
+		scope = strings.Join(asked, " ")
+	}
+	now := p.config.Now()
+	out := provider.Token{
+		AccessToken: t.AccessToken, RefreshToken: refreshToken, TokenType: printable(t.Type()), Scope: printableScope(scope),
+	}
+	if seconds := secondsOf(t.Extra("expires_in")); seconds > 0 {
+		out.ExpiresAt = now.Add(time.Duration(seconds) * time.Second)
+	}
+	// Not standard, but common: Keycloak's and Google's spelling. 0 is never.
+	for _, name := range []string{"refresh_expires_in", "refresh_token_expires_in"} {
+		if seconds := secondsOf(t.Extra(name)); seconds > 0 && out.RefreshToken != "" {
+			out.RefreshExpiresAt = now.Add(time.Duration(seconds) * time.Second)
+		}
+	}
+	return out, nil
+}
+
+// secondsOf reads a number, or a number in a string as some providers write
+// it. 0 is none.
+func secondsOf(v any) int64 {
+	f, ok := v.(float64)
+	if s, isText := v.(string); isText {
+		n, err := strconv.ParseFloat(s, 64)
+		f, ok = n, err == nil
+	}
+	if !ok || !(f >= 1 && f <= maxSeconds) {
+		return 0
+	}
+	return int64(f)
+}
+
+// maxSeconds is a hundred years.
+const maxSeconds = 100 * 365 * 24 * 3600
+
+// fitToken accepts the characters of RFC 6749, appendix A.12, so that a token
+// cannot break out of the header that carries it.
+func fitToken(s string) bool {
+	return s != "" && len(s) <= maxSecret && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+func printableScope(s string) string {
+	if len(s) > maxExtra || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return ""
+	}
+	return s
+}
+
+// finalErrors are the answers that no retry mends: the user must sign in
+// again.
+var finalErrors = []string{
+	"invalid_grant", "access_denied", "interaction_required", "login_required", "consent_required",
+}
+
+// grantFailed makes ErrGrant or ErrUnavailable of a failed token request. What the
+// provider answered is reduced to its error code: the body may hold anything.
+func (p *Provider) grantFailed(doing string, err error) error {
+	var refused *oauth2.RetrieveError
+	switch {
+	case !errors.As(err, &refused):
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			err = errors.New("the answer is no JSON")
+		}
+		return p.unavailable(doing, err)
+	case slices.Contains(finalErrors, refused.ErrorCode):
+		return fmt.Errorf("%s at provider %s: %w (%s)", doing, p.config.Name, provider.ErrGrant, refused.ErrorCode)
+	case refused.ErrorCode != "":
+		return p.unavailable(doing, fmt.Errorf("it answers %q (%s)", printable(refused.ErrorCode), printable(refused.ErrorDescription)))
+	}
+	return p.unavailable(doing, fmt.Errorf("it answers %d", refused.Response.StatusCode))
+}
