@@ -3,7 +3,9 @@ package caddymodule
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -179,12 +181,16 @@ func (a *App) Stop() error {
 // Provision or Start.
 func (a *App) Cleanup() error {
 	unpublish(a)
-	if a.shared == nil {
-		return nil
+	var errs []error
+	if a.shared != nil {
+		errs = append(errs, a.shared.release(a))
 	}
-	shared := a.shared
-	a.shared = nil
-	return shared.release(a)
+	for _, p := range a.providers {
+		if closer, ok := p.(io.Closer); ok {
+			errs = append(errs, closer.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (a *App) providerNames() []string {

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -33,6 +34,7 @@ type shared struct {
 	cache    cache.Store
 	keys     *keyring.Keyring
 	sessions *session.Manager
+	tokens   *token.Keys  // that tokens are signed with
 	log      *slog.Logger // to whichever logger is current
 	logger   *atomic.Pointer[slog.Logger]
 
@@ -43,8 +45,13 @@ type shared struct {
 	lifetime atomic.Int64 // the longest session, for maintenance
 	ahead    atomic.Int64 // months of partitions ahead
 
-	mu   sync.Mutex
-	apps []*App // the configurations that use it, the newest last
+	mu      sync.Mutex
+	apps    []*App // the configurations that use it, the newest last
+	streams int    // that live
+	unused  bool   // no configuration uses it any more
+
+	closing sync.Once
+	closed  error
 }
 
 // acquire returns the entry for an app's stores and secrets, made if need be.
@@ -73,6 +80,7 @@ func (a *App) poolKey(secrets []string) string {
 }
 
 func newShared(ctx context.Context, a *App, key string, secrets []string) (*shared, error) {
+	lasting := context.WithoutCancel(ctx) // ctx ends with this configuration
 	current := new(atomic.Pointer[slog.Logger])
 	current.Store(a.logger)
 	log := slog.New(currentHandler{current: current})
@@ -80,11 +88,11 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 	if err != nil {
 		return nil, err
 	}
-	store, err := a.tokenStore.OpenTokenStore(ctx, log)
+	store, err := a.tokenStore.OpenTokenStore(lasting, log)
 	if err != nil {
 		return nil, fmt.Errorf("opening token store: %w", err)
 	}
-	cache, err := a.cache.OpenCache(ctx, log)
+	cache, err := a.cache.OpenCache(lasting, log)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening cache: %w", err), store.Close())
 	}
@@ -96,8 +104,11 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 	if err != nil {
 		return nil, errors.Join(err, store.Close(), cache.Close())
 	}
-	background, cancel := context.WithCancel(context.Background())
-	s := &shared{key: key, store: store, cache: cache, keys: keys, sessions: sessions, log: log, logger: current, cancel: cancel}
+	background, cancel := context.WithCancel(lasting)
+	s := &shared{
+		key: key, store: store, cache: cache, keys: keys, sessions: sessions, log: log, logger: current, cancel: cancel,
+		tokens: token.NewKeys(token.Config{Store: store, Keyring: keys, Logger: log, Now: time.Now, Random: rand.Reader}),
+	}
 	s.lifetime.Store(int64(a.lifetime()))
 	s.ahead.Store(-1)
 	migrated := make(chan struct{})
@@ -159,18 +170,41 @@ func (s *shared) release(a *App) error {
 	return err
 }
 
-// hold keeps the entry for as long as a stream of an earlier configuration
-// lives, so that a revocation still reaches it.
+// hold keeps the entry for as long as a stream lives that was begun under an
+// earlier configuration, so that a revocation still reaches it.
 func (s *shared) hold() (release func()) {
-	pool.LoadOrStore(s.key, s)
-	return func() { _, _ = pool.Delete(s.key) }
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams++
+	return func() {
+		s.mu.Lock()
+		s.streams--
+		last := s.unused && s.streams == 0
+		s.mu.Unlock()
+		if last {
+			_ = s.close()
+		}
+	}
 }
 
-// Destruct ends the background work and closes the stores.
+// Destruct ends the entry, or leaves that to the last stream.
 func (s *shared) Destruct() error {
+	s.mu.Lock()
+	s.unused = true
+	streams := s.streams
+	s.mu.Unlock()
+	if streams > 0 {
+		return nil
+	}
+	return s.close()
+}
+
+// close ends the background work and closes the stores. Both can be done twice.
+func (s *shared) close() error {
 	s.cancel()
 	s.done.Wait()
-	return errors.Join(s.store.Close(), s.cache.Close())
+	s.closing.Do(func() { s.closed = errors.Join(s.store.Close(), s.cache.Close()) })
+	return s.closed
 }
 
 const (
@@ -192,6 +226,7 @@ func (s *shared) maintain(ctx context.Context, migrated chan<- struct{}) {
 	}
 	s.round(ctx)
 	close(migrated)
+	s.done.Go(func() { s.tokens.Run(ctx) })
 	ticker := time.NewTicker(maintenanceInterval)
 	defer ticker.Stop()
 	for {

@@ -1,0 +1,250 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
+)
+
+func init() {
+	caddy.RegisterModule(new(OIDC))
+	caddy.RegisterModule(new(Google))
+}
+
+// OIDCClient is how Gatehouse is known at a provider by OpenID Connect.
+type OIDCClient struct {
+	// The client id. Required. Accepts global placeholders.
+	ClientID string `json:"client_id,omitempty"`
+	// The client secret; a public client has none. Accepts global
+	// placeholders, and should be one.
+	ClientSecret string `json:"client_secret,omitempty"` //nolint:gosec // a placeholder, as a rule
+	// What to ask for. Default: `openid profile email`.
+	Scopes []string `json:"scopes,omitempty"`
+	// The claim that holds the groups. Default: `groups`.
+	GroupsClaim string `json:"groups_claim,omitempty"`
+	// The claim that names the user to policies and upstreams. Default: the
+	// verified e-mail address, else `PROVIDER:sub`.
+	UserClaim string `json:"user_claim,omitempty"`
+}
+
+var clientOptions = []string{"client_id", "client_secret", "groups_claim", "scopes", "user_claim"}
+
+// parseOption parses one option, if it is a client's.
+func (c *OIDCClient) parseOption(d *caddyfile.Dispenser) error {
+	texts := map[string]*string{
+		"client_id": &c.ClientID, "client_secret": &c.ClientSecret,
+		"groups_claim": &c.GroupsClaim, "user_claim": &c.UserClaim,
+	}
+	option := d.Val()
+	if option == "scopes" {
+		if c.Scopes != nil {
+			return d.Err("scopes is given twice")
+		}
+		if c.Scopes = d.RemainingArgs(); len(c.Scopes) == 0 {
+			return d.ArgErr()
+		}
+		return noBlock(d)
+	}
+	target, ok := texts[option]
+	if !ok {
+		return d.Errf("unrecognized option %q%s", option, didYouMean(option, append(slices.Clone(clientOptions), "title", "allow", "deny")))
+	}
+	if *target != "" {
+		return d.Errf("%s is given twice", option)
+	}
+	if err := oneArg(d, target); err != nil {
+		return err
+	}
+	if option == "client_secret" {
+		warnLiteral(d, option, *target)
+	}
+	return nil
+}
+
+// parseCheck is run when the block was read.
+func (c *OIDCClient) parseCheck(d *caddyfile.Dispenser) error {
+	if c.ClientID == "" {
+		return d.Err("client_id is missing: the id under which Gatehouse is registered at the provider")
+	}
+	return nil
+}
+
+// expanded is the client with its placeholders replaced.
+func (c OIDCClient) expanded() (OIDCClient, error) {
+	var err error
+	if c.ClientID, err = expand("client_id", c.ClientID); err != nil {
+		return c, err
+	}
+	if c.ClientSecret != "" {
+		if c.ClientSecret, err = expand("client_secret", c.ClientSecret); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// config is what the client says, for package oidc.
+func (c OIDCClient) config(b ProviderBlock) oidc.Config {
+	return oidc.Config{
+		Name: b.Name, Title: b.Title, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
+		Scopes: c.Scopes, GroupsClaim: c.GroupsClaim, UserClaim: c.UserClaim,
+		Now: time.Now, Logger: b.Logger,
+	}
+}
+
+// OIDC is an identity provider by OpenID Connect. Its metadata are fetched when
+// they are first needed, so that the provider may be started later, or by this
+// very Caddy.
+type OIDC struct {
+	// The provider's issuer. Required. Accepts global placeholders.
+	Issuer string `json:"issuer,omitempty"`
+	OIDCClient
+
+	issuer string
+	client OIDCClient
+}
+
+// CaddyModule returns the Caddy module information.
+func (*OIDC) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: providerNamespace + ".oidc", New: func() caddy.Module { return new(OIDC) }}
+}
+
+// Provision expands placeholders.
+func (o *OIDC) Provision(caddy.Context) error {
+	if o.Issuer == "" {
+		return errors.New("issuer is missing: provider NAME oidc ISSUER")
+	}
+	var err error
+	if o.issuer, err = expand("issuer", o.Issuer); err != nil {
+		return err
+	}
+	if u, err := url.Parse(o.issuer); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("issuer %q is not a URL", o.issuer)
+	}
+	o.client, err = o.expanded()
+	return err
+}
+
+// openIssuers are hosts where anybody can open an account, and, for Entra, the
+// tenants that stand for all.
+var openIssuers = []string{"accounts.google.com", "gitlab.com", "appleid.apple.com", "orcid.org", "sandbox.orcid.org"}
+
+var openTenants = []string{"common", "consumers", "organizations", "9188040d-6c67-4c5b-b112-36a304b66dad"}
+
+// AnyoneCanJoin implements [OpenProvider].
+func (o *OIDC) AnyoneCanJoin() bool {
+	issuer := o.issuer
+	if issuer == "" {
+		issuer = o.Issuer
+	}
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	if host == "login.microsoftonline.com" || host == "sts.windows.net" {
+		tenant, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+		return slices.Contains(openTenants, strings.ToLower(tenant))
+	}
+	return slices.Contains(openIssuers, host)
+}
+
+// UnmarshalCaddyfile parses:
+//
+//	provider <name> oidc <issuer> {
+//		client_id     <id>
+//		client_secret <secret>
+//		scopes        <scope…>
+//		groups_claim  <claim>
+//		user_claim    <claim>
+//	}
+func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the type
+	if !d.AllArgs(&o.Issuer) {
+		return d.Err("provider oidc needs its issuer: provider NAME oidc https://sso.example.com")
+	}
+	for d.NextBlock(0) {
+		if err := o.parseOption(d); err != nil {
+			return err
+		}
+	}
+	return o.parseCheck(d)
+}
+
+// OpenProvider implements [ProviderModule].
+func (o *OIDC) OpenProvider(b ProviderBlock) (provider.Provider, error) {
+	config := o.client.config(b)
+	config.Issuer = o.issuer
+	return oidc.New(config)
+}
+
+// Google signs in people with a Google account. Anybody can open one, so say who
+// may enter.
+type Google struct {
+	OIDCClient
+
+	client OIDCClient
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Google) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: providerNamespace + ".google", New: func() caddy.Module { return new(Google) }}
+}
+
+// Provision expands placeholders.
+func (g *Google) Provision(caddy.Context) error {
+	var err error
+	g.client, err = g.expanded()
+	return err
+}
+
+// AnyoneCanJoin implements [OpenProvider].
+func (*Google) AnyoneCanJoin() bool { return true }
+
+// UnmarshalCaddyfile parses:
+//
+//	provider google {
+//		client_id     <id>
+//		client_secret <secret>
+//		scopes        <scope…>
+//		groups_claim  <claim>
+//		user_claim    <claim>
+//	}
+func (g *Google) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the type
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for d.NextBlock(0) {
+		if err := g.parseOption(d); err != nil {
+			return err
+		}
+	}
+	return g.parseCheck(d)
+}
+
+// OpenProvider implements [ProviderModule].
+func (g *Google) OpenProvider(b ProviderBlock) (provider.Provider, error) {
+	return oidc.New(oidc.Google(g.client.config(b)))
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*OIDC)(nil)
+	_ caddyfile.Unmarshaler = (*OIDC)(nil)
+	_ ProviderModule        = (*OIDC)(nil)
+	_ OpenProvider          = (*OIDC)(nil)
+	_ caddy.Provisioner     = (*Google)(nil)
+	_ caddyfile.Unmarshaler = (*Google)(nil)
+	_ ProviderModule        = (*Google)(nil)
+	_ OpenProvider          = (*Google)(nil)
+)
