@@ -1,0 +1,115 @@
+package gatehouse_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The commands of README.md.
+const (
+	commandClone      = "git clone https://github.com/gatehouse-auth/gatehouse && cd gatehouse"
+	commandQuickstart = "go run ./cmd/gatehouse run --config caddyfiles/quickstart.Caddyfile"
+	commandXcaddy     = "xcaddy build --with github.com/gatehouse-auth/gatehouse"
+	commandTest       = "make test"
+)
+
+// TestREADME_QuickstartRunsInAFreshClone types README's first two commands, as
+// far as the sign-in page.
+func TestREADME_QuickstartRunsInAFreshClone(t *testing.T) {
+	for _, port := range []string{"8080", "8081", "2019"} {
+		needPort(t, port)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	clone := strings.ReplaceAll(commandClone, "https://github.com/gatehouse-auth", "file://"+filepath.Dir(here))
+	clone = strings.ReplaceAll(clone, "/gatehouse &&", "/"+filepath.Base(here)+" gatehouse &&")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "/bin/sh", "-ec", clone+"\n"+commandQuickstart)
+	shell.Dir = folder
+	shell.Env = append(os.Environ(), "XDG_DATA_HOME="+folder+"/data", "XDG_CONFIG_HOME="+folder+"/config")
+	var log strings.Builder
+	shell.Stdout, shell.Stderr = &log, &log
+	// go run starts the gateway as a process of its own; the group has both.
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- shell.Wait() }()
+
+	page, err := awaitPage(ctx, "http://localhost:8080/reports?year=2026", ended)
+	_ = syscall.Kill(-shell.Process.Pid, syscall.SIGTERM)
+	if err != nil {
+		<-ended
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	if !strings.Contains(page, "/.gatehouse/login?return_to=%2Freports%3Fyear%3D2026") {
+		t.Errorf("the site does not ask to sign in but leads to %q", page)
+	}
+	<-ended
+}
+
+// awaitPage asks for an address until something answers, and returns where the
+// answer leads. What the process ended with comes first.
+func awaitPage(ctx context.Context, address string, ended chan error) (string, error) {
+	client := &http.Client{
+		Timeout:       5 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	defer client.CloseIdleConnections()
+	for {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			return "", err
+		}
+		r.Header.Set("Accept", "text/html")
+		if resp, err := client.Do(r); err == nil {
+			_ = resp.Body.Close()
+			return resp.Header.Get("Location"), nil
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			return "", errors.Join(errors.New("the command has ended"), err)
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func needPort(t *testing.T, port string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+	if err == nil {
+		_ = listener.Close()
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("port %s is taken: %v", port, err)
+	}
+	t.Skipf("port %s is taken: %v", port, err)
+}
+
+// TestREADME_MakeTestIsThere: make test runs this test, so this test cannot run
+// it; it looks whether make could.
+func TestREADME_MakeTestIsThere(t *testing.T) {
+	args := append(strings.Fields(commandTest)[1:], "--dry-run")
+	if out, err := exec.CommandContext(t.Context(), "make", args...).CombinedOutput(); err != nil {
+		t.Errorf("make %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
