@@ -65,10 +65,8 @@ func (m *Manager) enlist(e *entry) *batch {
 	return b
 }
 
-// runChecks runs batches until none is left. When the store does not answer
-// one, the next one is not tried: those who wait are served what is known.
+// runChecks runs batches until none is left.
 func (m *Manager) runChecks() {
-	var failed error
 	for {
 		m.checks.mu.Lock()
 		b := m.checks.next
@@ -81,21 +79,33 @@ func (m *Manager) runChecks() {
 		b.epoch = m.epoch.Load()
 		m.checks.mu.Unlock()
 
-		if b.err, failed = failed, nil; b.err == nil {
-			entries := make([]*entry, 0, len(b.entries))
-			for _, e := range b.entries {
-				entries = append(entries, e)
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
-			b.err = m.revalidate(ctx, entries, nil)
-			failed = b.err
-			cancel()
-		}
+		m.runBatch(b)
+
 		m.checks.mu.Lock()
 		m.checks.running = nil // nobody joins an answer that is there already
+		waiting := m.checks.next
+		if b.err != nil {
+			// The store does not answer: those who gathered meanwhile are
+			// served what is known, instead of waiting as long again.
+			m.checks.next = nil
+		}
 		m.checks.mu.Unlock()
 		close(b.done)
+		if b.err != nil && waiting != nil {
+			waiting.err = b.err
+			close(waiting.done)
+		}
 	}
+}
+
+func (m *Manager) runBatch(b *batch) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	defer cancel()
+	entries := make([]*entry, 0, len(b.entries))
+	for _, e := range b.entries {
+		entries = append(entries, e)
+	}
+	b.err = m.revalidate(ctx, entries, nil)
 }
 
 // revalidate asks the store about entries, in one query, and has the rows of
