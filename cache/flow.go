@@ -30,14 +30,15 @@ type NewFlow struct {
 	// Value is sealed by the caller.
 	Value []byte
 	// Proof is what a redemption must present: a digest of the secret and of
-	// everything that is compared. May be empty while the flow is PENDING.
+	// everything that is compared, at most [MaxProof] bytes. May be empty
+	// while the flow is PENDING; an empty proof redeems nothing.
 	Proof []byte
 	// Validity is how long the flow can be finished; 1 ms to 24 h.
 	Validity time.Duration
 	// Interval is how far apart polls must be; 0 when the flow is not polled.
 	Interval time.Duration
-	// Owner is who pays for the flow under the caps: a client's address. ""
-	// is nobody.
+	// Owner is who pays for the flow under the caps: a client's address, at
+	// most [MaxKey] bytes. "" is nobody.
 	Owner string
 }
 
@@ -64,7 +65,9 @@ type Transition struct {
 	Value, Proof []byte
 	// Validity, when positive, starts anew from now; 0 keeps the flow's end.
 	Validity time.Duration
-	// Owner, when the transition finishes the flow, has its cap released.
+	// Owner, when the transition finishes the flow, has its cap released. It
+	// is the owner whom the flow was started for; another or "" does no harm,
+	// but costs a round trip more.
 	Owner string
 }
 
@@ -85,7 +88,9 @@ type Flows interface {
 	Flow(ctx context.Context, key string) (Flow, error)
 	// AdvanceFlow moves a flow whose state is From to To, exactly once under
 	// any concurrency. ErrNotFound, ErrExpired; ErrUsed if it is DONE,
-	// ErrState if it is in another state than From.
+	// ErrState if it is in another state than From. A finished flow stays
+	// that, and is not expired, when its validity has passed too. To DONE, the
+	// value is returned for the last time.
 	AdvanceFlow(ctx context.Context, t Transition) (Flow, error)
 	// RedeemFlow moves a READY flow to DONE and returns it with its value,
 	// exactly once under any concurrency. What is judged first: ErrNotFound;
@@ -96,7 +101,8 @@ type Flows interface {
 	// PollFlow is RedeemFlow for a flow that may still be PENDING: that is
 	// no error here, the flow is returned as it stands, with SlowDown judged.
 	// A poll that is too early is answered so whatever the state, but ERROR
-	// and expiry. ERROR is returned as a flow in that state, without error.
+	// and expiry; that answer has no value. The one answer in state DONE that
+	// has no SlowDown delivers the flow. ERROR is returned as a flow in that state, without error.
 	PollFlow(ctx context.Context, key string, proof []byte, owner string) (Flow, error)
 	// DeleteFlow forgets a flow, tombstone included. No error if it is gone.
 	DeleteFlow(ctx context.Context, key, owner string) error

@@ -30,6 +30,21 @@
 // The first use of a script on a server that does not have it yet costs a
 // second trip too.
 //
+// Flows that expire unfinished keep their tombstones for [cache.Retention], and
+// their values only until others are started.
+//
+// # Rights
+//
+// A user of Redis's access control lists needs, on the keys and channels that
+// begin with the prefix (with the default one ~gatehouse:* &gatehouse:*):
+//
+//	+ping +info +evalsha +eval +time +hget +hmget +hset +hdel +get +set +del
+//	+pexpire +pttl +zadd +zrem +zscore +zcount +zrangebyscore
+//	+zremrangebyscore +incr +publish +subscribe
+//
+// and +select for a database other than 0, or +cluster|slots on a Cluster, where
+// without +command the client works but complains in its log.
+//
 // # Failures
 //
 // Nothing is sent twice: where a connection breaks before the answer has come,

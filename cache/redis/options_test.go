@@ -98,6 +98,17 @@ func TestOptions_UserPasswordAndDatabase(t *testing.T) {
 	}
 }
 
+func TestOptions_UserOfACluster(t *testing.T) {
+	cluster := redistest.StartCluster(t)
+	for _, node := range cluster.Nodes {
+		rules := append([]any{"acl", "setuser", "alice", "on", ">secret", "-@all", "+cluster|slots", "~gh:*", "&gh:*"}, fields(leastRights)...)
+		if err := node.Client(t).Do(t.Context(), rules...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	everything(t, open(t, Options{Addrs: cluster.Addrs(), Username: "alice", Password: "secret", Prefix: "gh:"}))
+}
+
 func fields(s string) (args []any) {
 	for _, field := range strings.Fields(s) {
 		args = append(args, field)

@@ -27,6 +27,7 @@ type Store struct {
 	ruins        ruins
 	heartbeat    time.Duration // how often a subscription is tried for life
 
+	closing sync.Mutex      // held to begin a subscription or to close
 	ending  context.Context // ends with Close
 	end     context.CancelFunc
 	running sync.WaitGroup // subscriptions
@@ -60,12 +61,25 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close ends the subscriptions, waits for them and closes the connections.
 func (s *Store) Close() error {
+	s.closing.Lock()
 	s.end()
+	s.closing.Unlock()
 	s.running.Wait()
 	if err := s.client.Close(); err != nil {
 		return fmt.Errorf("closing cache: %w", err)
 	}
 	return nil
+}
+
+// begin counts a subscription as running, unless the store is closed.
+func (s *Store) begin() bool {
+	s.closing.Lock()
+	defer s.closing.Unlock()
+	if s.ending.Err() != nil {
+		return false
+	}
+	s.running.Add(1)
+	return true
 }
 
 // failure says what an error of the client means to a caller.

@@ -31,23 +31,27 @@ type subscription struct {
 
 // Subscribe implements [cache.Announcements].
 func (s *Store) Subscribe(ctx context.Context, receive func(cache.Announcement), gap func()) error {
-	if s.ending.Err() != nil {
+	if !s.begin() {
 		return fmt.Errorf("%w: it is closed", cache.ErrUnavailable)
 	}
 	sub := &subscription{store: s, receive: receive, gap: gap}
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(s.ending, cancel)
-	release := func() { stop(); cancel() }
+	release := func() {
+		stop()
+		cancel()
+		s.running.Done()
+	}
 
 	connection, err := sub.connect(ctx)
 	if err != nil {
 		release()
 		return err
 	}
-	s.running.Go(func() {
+	go func() {
 		defer release()
 		sub.run(ctx, connection)
-	})
+	}()
 	return nil
 }
 

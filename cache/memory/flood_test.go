@@ -1,0 +1,124 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+)
+
+func newFlow(key string) cache.NewFlow {
+	return cache.NewFlow{
+		Key: key, State: cache.Ready, Value: []byte("value"), Proof: []byte("proof"),
+		Validity: 10 * time.Minute, Owner: "192.0.2.1",
+	}
+}
+
+// TestFlood_StaysBoundedAndHarmsNobody starts far more flows than the caps
+// allow, from ever new addresses, while time goes on.
+func TestFlood_StaysBoundedAndHarmsNobody(t *testing.T) {
+	starts := 1_000_000
+	if testing.Short() {
+		starts = 50_000
+	}
+	const global = 5000
+	now := time.Now()
+	store := New(Options{Now: func() time.Time { return now }, Caps: cache.Caps{Owner: 100, Global: global}})
+	defer store.Close()
+	honest := newFlow("honest")
+	honest.Owner, honest.Validity = "honest", 24*time.Hour
+	done := newFlow("done")
+	for _, f := range []cache.NewFlow{honest, done} {
+		if err := store.StartFlow(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := store.RedeemFlow(t.Context(), "done", done.Proof, ""); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for i := range starts {
+		now = now.Add(50 * time.Minute / time.Duration(starts)) // so that floods expire and come again
+		f := newFlow(fmt.Sprint("flood:", i))
+		f.Owner, f.Value = fmt.Sprint(i/200), make([]byte, 1024)
+		switch err := store.StartFlow(t.Context(), f); {
+		case errors.Is(err, cache.ErrFull):
+			refused++
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+	if store.live > global || store.flows.len() > 2*global+1 || len(store.owners) > global {
+		t.Errorf("%d live of %d flows, of %d owners", store.live, store.flows.len(), len(store.owners))
+	}
+	var memory runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&memory)
+	if limit := uint64(global*4096 + 32<<20); memory.HeapAlloc > limit {
+		t.Errorf("the heap has %d bytes, more than %d", memory.HeapAlloc, limit)
+	}
+	if refused == 0 {
+		t.Error("nothing was refused")
+	}
+	if _, err := store.Flow(t.Context(), "done"); !errors.Is(err, cache.ErrUsed) {
+		t.Errorf("the finished flow is %v", err)
+	}
+	if _, err := store.RedeemFlow(t.Context(), "honest", honest.Proof, "honest"); err != nil {
+		t.Errorf("the honest flow is %v", err)
+	}
+}
+
+func TestTables_AreBounded(t *testing.T) {
+	store := New(Options{Caps: cache.Caps{Global: 10}})
+	defer store.Close()
+	var alias, add, once error
+	for i := range 11 {
+		key := fmt.Sprint(i)
+		alias = store.SetAlias(t.Context(), key, key, time.Minute)
+		_, add = store.Add(t.Context(), cache.Count{Key: key, Limit: 1, Window: time.Minute})
+		_, once = store.Once(t.Context(), key, time.Minute)
+	}
+	for name, err := range map[string]error{"SetAlias": alias, "Add": add, "Once": once} {
+		if !errors.Is(err, cache.ErrFull) {
+			t.Errorf("%s beyond the table = %v", name, err)
+		}
+	}
+	for i := range 10 {
+		if _, err := store.Alias(t.Context(), fmt.Sprint(i)); err != nil {
+			t.Errorf("alias %d is %v", i, err)
+		}
+	}
+}
+
+// TestSubscribe_TellsASlowOneOfTheGap has a callback that hangs while more is
+// announced than its queue holds.
+func TestSubscribe_TellsASlowOneOfTheGap(t *testing.T) {
+	store := New(Options{})
+	defer store.Close()
+	hang, gap := make(chan struct{}), make(chan struct{}, 1)
+	received := 0
+	err := store.Subscribe(t.Context(), func(cache.Announcement) { <-hang; received++ }, func() { gap <- struct{}{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range backlog + 2 {
+		if err := store.Announce(t.Context(), cache.Announcement{Sessions: []uuid.UUID{uuid.New()}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(hang)
+	select {
+	case <-gap:
+	case <-time.After(30 * time.Second):
+		t.Fatal("no gap")
+	}
+	recent, err := store.RecentRevocations(t.Context())
+	if err != nil || len(recent) != backlog+2 {
+		t.Fatalf("%d recent revocations, %v", len(recent), err)
+	}
+}
