@@ -125,11 +125,16 @@ func (g *Gateway) toClient(w http.ResponseWriter, r *Request, a authRequest, ans
 	default:
 		location += "&" + answer.Encode()
 	}
+	g.onward(w, r, a.Client, location)
+}
+
+// onward sends the browser to another origin.
+func (g *Gateway) onward(w http.ResponseWriter, r *Request, client, location string) {
 	noStore(w)
 	// Browsers hold a form's POST to form-action through every redirect that
 	// follows; a page of its own is free of that.
 	if r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
-		g.Pages.Onward(w, r.Request, http.StatusOK, page.Onward{Site: a.Client, URL: location})
+		g.Pages.Onward(w, r.Request, http.StatusOK, page.Onward{Site: client, URL: location})
 		return
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -16,32 +17,36 @@ import (
 const leftFor = 24 * time.Hour
 
 // serveLogout is a page with a form; only its POST acts, so that no image or
-// link of another site signs anybody out.
+// link of another site signs anybody out. Clients send people here as well
+// (end_session_endpoint).
 func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cookie, client string) {
 	id, err := g.fromCookies(r.Context(), r.Header, sessionCookieName(cookie, r.secure()), client)
 	if errors.Is(err, session.ErrUnavailable) {
 		g.unavailable(w, r, err)
 		return
 	}
-	if r.Method == http.MethodPost {
+	params := logoutParams(w, r)
+	if r.Method == http.MethodPost && params.Has(formField) {
 		g.signOut(w, r, at, cookie, id)
 		return
 	}
+	asked := g.parseLogout(at, params)
 	if id == nil {
-		g.signedOut(w, r, at, cookie)
+		g.signedOut(w, r, at, cookie, asked)
 		return
 	}
-	g.Pages.SignOut(w, r.Request, http.StatusOK, page.SignOut{
+	p := page.SignOut{
 		Site: at.host, User: id.User, Action: at.path + "logout",
-		Fields: []page.Field{g.formToken(w, r.Request, at)}, Everywhere: g.HasPortal(),
-	})
+		Fields: []page.Field{g.formToken(w, r.Request, at)}, Everywhere: at.portal || g.HasPortal(),
+	}
+	if asked.Client != "" {
+		sealed := g.Keyring.SealString("logout request", []byte(at.issuer()), marshal(asked))
+		p.Fields = append(p.Fields, page.Field{Name: "request", Value: sealed})
+	}
+	g.Pages.SignOut(w, r.Request, http.StatusOK, p)
 }
 
 func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie string, id *identity.Identity) {
-	if err := parseForm(w, r); err != nil {
-		g.startOver(w, r, at)
-		return
-	}
 	if id != nil && g.checkForm(r, at) != formFine {
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "You are still signed in", Message: "The request to sign out did not come from our own page.",
@@ -60,11 +65,21 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie st
 		g.Events(r.Context(), "logout", slog.String("user", id.User), slog.String("client_id", id.ClientID))
 		setPathCookie(w, at, leftCookie, "1", leftFor)
 	}
-	g.signedOut(w, r, at, cookie)
+	var asked logoutRequest
+	if sealed := r.PostForm.Get("request"); sealed != "" {
+		if plain, err := g.Keyring.OpenString("logout request", []byte(at.issuer()), sealed); err == nil {
+			_ = json.Unmarshal(plain, &asked)
+		}
+	}
+	g.signedOut(w, r, at, cookie, asked)
 }
 
-func (g *Gateway) signedOut(w http.ResponseWriter, r *Request, at place, cookie string) {
+func (g *Gateway) signedOut(w http.ResponseWriter, r *Request, at place, cookie string, asked logoutRequest) {
 	clearSession(w, cookie, r.secure())
+	if to := asked.afterLogout(); to != "" {
+		g.onward(w, r, asked.Client, to)
+		return
+	}
 	p := page.SignedOut{Site: at.host}
 	if !at.portal {
 		p.SignInURL = Prefix + "login?prompt=select_account"

@@ -26,7 +26,7 @@ func TestSite_SignInLandsOnTheAskedForPage(t *testing.T) {
 func TestSite_SignOutEndsTheSessionOnTheServer(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	b := newBrowser(t)
-	b.get(w.siteURL("app") + "/").signIn("alice", "wonderland").want(200, "hello alice")
+	b.get(w.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello alice")
 	u, _ := url.Parse(w.siteURL("app") + "/")
 	stolen := b.Jar.Cookies(u)
 	b.get(w.siteURL("app")+"/.gatehouse/logout").want(200, "alice")
@@ -105,7 +105,7 @@ func TestSite_ReturnAddressStaysOnTheSite(t *testing.T) {
 func TestSite_ForgedCookiesAreNobody(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	b := newBrowser(t)
-	b.get(w.siteURL("app") + "/").signIn("alice", "wonderland")
+	b.get(w.siteURL("app")+"/").signIn("alice", "wonderland")
 	u, _ := url.Parse(w.siteURL("app") + "/")
 	good := ""
 	for _, c := range b.Jar.Cookies(u) {

@@ -1,0 +1,82 @@
+package flows
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+)
+
+// logoutRequest is what a client asks for when it signs a person out (OpenID
+// Connect RP-Initiated Logout). The session cookie is the authority; the hint
+// only names the client, so that an old one is no licence to sign out.
+type logoutRequest struct {
+	RedirectURI string `json:"u,omitempty"`
+	State       string `json:"s,omitempty"`
+	Client      string `json:"c,omitempty"`
+}
+
+// parseLogout reads the parameters of a logout request. What it does not know
+// or like it leaves out: the person is asked all the same.
+func (g *Gateway) parseLogout(at place, params url.Values) logoutRequest {
+	var l logoutRequest
+	if g.Keys == nil || repeated(params, "id_token_hint", "client_id", "post_logout_redirect_uri", "state") != "" {
+		return l
+	}
+	c := g.clientOfHint(at, params.Get("id_token_hint"))
+	if named := params.Get("client_id"); named != "" {
+		if c != nil && c.ID != named {
+			return l
+		}
+		c = g.Clients[named]
+	}
+	if c == nil {
+		return l
+	}
+	l.Client = c.ID
+	if uri := params.Get("post_logout_redirect_uri"); uri != "" && c.AllowsPostLogoutRedirect(uri) && len(params.Get("state")) <= maxState {
+		l.RedirectURI, l.State = uri, params.Get("state")
+	}
+	return l
+}
+
+// clientOfHint is the client that an ID token of ours was issued to.
+func (g *Gateway) clientOfHint(at place, hint string) *client.Client {
+	if hint == "" || len(hint) > 8192 {
+		return nil
+	}
+	var claims jwt.RegisteredClaims
+	if err := g.Keys.VerifyExpired(hint, token.TypeID, at.issuer(), &claims); err != nil || len(claims.Audience) != 1 {
+		return nil
+	}
+	return g.Clients[claims.Audience[0]]
+}
+
+// afterLogout is where the browser goes when the session has ended, or "".
+func (l logoutRequest) afterLogout() string {
+	if l.RedirectURI == "" || l.State == "" {
+		return l.RedirectURI
+	}
+	u, err := url.Parse(l.RedirectURI)
+	if err != nil {
+		return ""
+	}
+	query := u.Query()
+	query.Set("state", l.State)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// logoutParams are the parameters of a GET or of a client's own POST.
+func logoutParams(w http.ResponseWriter, r *Request) url.Values {
+	if r.Method == http.MethodPost {
+		if parseForm(w, r) != nil {
+			return url.Values{}
+		}
+		return r.PostForm
+	}
+	return r.query()
+}
