@@ -150,8 +150,8 @@ func TestUseIsRecordedSeldom(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	s := n.signIn(func(s *Start) { s.Idle = 10 * time.Hour })
-	for at := time.Duration(0); at < 24*time.Hour; at += 20 * time.Second {
-		w.clock.advance(20 * time.Second)
+	for at := time.Duration(0); at < 24*time.Hour; at += 50 * time.Second {
+		w.clock.advance(50 * time.Second)
 		n.is(s, nil, "in use")
 		n.tick(t.Context())
 	}
