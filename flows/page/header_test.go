@@ -1,0 +1,113 @@
+package page
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestHeaders(t *testing.T) {
+	r := renderer(t, Options{CSS: ":root { --accent: #006600 }\r\n.card { border-width: 2px }\r\n"})
+	every(t, r, http.MethodGet, "alice", func(page string, rec *httptest.ResponseRecorder) {
+		for key, want := range map[string]string{
+			"Content-Type":           "text/html; charset=utf-8",
+			"Cache-Control":          "no-store",
+			"Referrer-Policy":        "same-origin",
+			"X-Content-Type-Options": "nosniff",
+			"Content-Length":         strconv.Itoa(rec.Body.Len()),
+		} {
+			if got := rec.Header().Get(key); got != want {
+				t.Errorf("%s: %s is %q, want %q", page, key, got, want)
+			}
+		}
+		csp := rec.Header().Get("Content-Security-Policy")
+		if strings.Contains(csp, "unsafe") || strings.Contains(csp, "*") {
+			t.Errorf("%s: loose policy %s", page, csp)
+		}
+		// The browser hashes what the parser makes of the style element.
+		for _, n := range elements(t, rec.Body.String()) {
+			if n.Data == "style" && !strings.Contains(csp, hashSource(n.FirstChild.Data)) {
+				t.Errorf("%s: the policy %s blocks its style", page, csp)
+			}
+		}
+		for _, d := range []string{"default-src 'none'", "img-src data:", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+			if !strings.Contains(csp, d) {
+				t.Errorf("%s: policy lacks %s: %s", page, d, csp)
+			}
+		}
+	})
+}
+
+func TestHeadHasNoBody(t *testing.T) {
+	every(t, renderer(t, Options{}), http.MethodHead, "alice", func(page string, rec *httptest.ResponseRecorder) {
+		if rec.Body.Len() != 0 {
+			t.Errorf("%s: %d bytes", page, rec.Body.Len())
+		}
+		if rec.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("%s: no policy", page)
+		}
+	})
+}
+
+func TestFormTargets(t *testing.T) {
+	for _, tc := range []struct{ name, in, want string }{
+		{"url", "https://App.example.com/cb?a=b", "https://app.example.com"},
+		{"port", "http://127.0.0.1:8080/cb", "http://127.0.0.1:8080"},
+		{"ipv6", "http://[::1]:8080/", "http://[::1]:8080"},
+		{"user name", "https://app.example.com@evil.example/", "https://evil.example"},
+		{"wildcard", "https://*.example.com/", ""},
+		{"directive", "https://a;script-src *", ""},
+		{"list", "https://a https://b", ""},
+		{"scheme", "javascript:alert(1)", ""},
+		{"no host", "https:", ""},
+		{"path", "/cb", ""},
+		{"empty", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, formTarget(tc.in)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	r := renderer(t, Options{})
+	rec := get(t, func(w http.ResponseWriter, q *http.Request) {
+		r.SignIn(w, q, 200, SignIn{Targets: []string{"https://app.example.com/cb"}})
+	})
+	if csp := rec.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https://app.example.com;") {
+		t.Error(csp)
+	}
+}
+
+func TestOnward(t *testing.T) {
+	r := renderer(t, Options{})
+	for _, tc := range []struct{ name, in, want string }{
+		{"web", "https://app.example.com/cb?code=a%2Bb&state=c", "https://app.example.com/cb?code=a%2Bb&state=c"},
+		{"native", "com.example.app:/cb?code=x", "com.example.app:/cb?code=x"},
+		{"loopback", "http://127.0.0.1:5555/cb", "http://127.0.0.1:5555/cb"},
+		{"script", "JavaScript:alert(1)", ""},
+		{"data", "data:text/html,x", ""},
+		{"relative", "/x", ""},
+		{"other header", "https://app.example.com/\r\nSet-Cookie: a=b", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			rec := get(t, func(w http.ResponseWriter, q *http.Request) { r.Onward(w, q, 200, Onward{URL: tc.in}) })
+			got := strings.TrimPrefix(rec.Header().Get("Refresh"), "0; url=")
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+			var link string
+			for _, n := range elements(t, rec.Body.String()) {
+				if n.Data == "a" {
+					link, _ = attr(n, "href")
+				}
+			}
+			if diff := cmp.Diff(tc.want, link); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
