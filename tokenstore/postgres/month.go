@@ -52,7 +52,8 @@ func monthOfTable(name string) (month, bool) {
 	}
 	year, errYear := strconv.Atoi(parts[1])
 	number, errMonth := strconv.Atoi(parts[2])
-	return month(year*12 + number - 1), errYear == nil && errMonth == nil && year > 0
+	m := month(year*12 + number - 1)
+	return m, errYear == nil && errMonth == nil && year > 0 && m.table() == name
 }
 
 // idTime is the time in a UUIDv7 (RFC 9562, section 5.7).
