@@ -1,0 +1,213 @@
+package oidc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+func authRequest() provider.AuthRequest {
+	return provider.AuthRequest{State: "s", Nonce: "n", Verifier: strings.Repeat("v", 43), RedirectURI: "https://app/cb", MaxAge: -1}
+}
+
+const discoveryPath = "/.well-known/openid-configuration"
+
+func TestDiscoveryIsLazyAndShared(t *testing.T) {
+	t.Parallel()
+	o := newOP(t)
+	p := o.client(nil)
+	if o.fetches[discoveryPath].Load() != 0 {
+		t.Error("New fetches")
+	}
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			if _, err := p.AuthURL(t.Context(), authRequest()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := o.fetches[discoveryPath].Load(); n != 1 {
+		t.Errorf("%d fetches, want 1", n)
+	}
+}
+
+func TestDiscoveryBelongsToNoCaller(t *testing.T) {
+	t.Parallel()
+	o := newOP(t)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	o.on(discoveryPath, func(w http.ResponseWriter, r *http.Request) {
+		once.Do(func() { close(asked) })
+		<-answer
+		o.on(discoveryPath, nil)
+		o.serve(w, r)
+	})
+	p := o.client(nil)
+	first, giveUp := context.WithCancel(t.Context())
+	errs := make(chan error, 2)
+	go func() { _, err := p.AuthURL(first, authRequest()); errs <- err }()
+	<-asked
+	giveUp()
+	if err := <-errs; !errors.Is(err, context.Canceled) || !errors.Is(err, provider.ErrUnavailable) {
+		t.Errorf("the first caller, who gave up: %v", err)
+	}
+	go func() { _, err := p.AuthURL(t.Context(), authRequest()); errs <- err }()
+	close(answer)
+	if err := <-errs; err != nil {
+		t.Errorf("the second caller: %v", err)
+	}
+}
+
+func TestDiscoveryBacksOff(t *testing.T) {
+	t.Parallel()
+	o := newOP(t)
+	o.on(discoveryPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	p := o.client(nil)
+	fetched := o.fetches[discoveryPath].Load
+	now := noon
+	for i, wait := range []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute} {
+		now = now.Add(wait)
+		o.at(now)
+		for range 3 {
+			if _, err := p.AuthURL(t.Context(), authRequest()); !errors.Is(err, provider.ErrUnavailable) {
+				t.Fatalf("AuthURL() = %v, want ErrUnavailable", err)
+			}
+		}
+		if n := fetched(); n != int64(i+1) {
+			t.Fatalf("after %v: %d fetches, want %d", now.Sub(noon), n, i+1)
+		}
+	}
+	o.on(discoveryPath, nil)
+	o.at(now.Add(time.Minute))
+	if _, err := p.AuthURL(t.Context(), authRequest()); err != nil {
+		t.Errorf("after the provider came back: %v", err)
+	}
+}
+
+func TestStaleMetadataServes(t *testing.T) {
+	t.Parallel()
+	o := newOP(t)
+	var log bytes.Buffer
+	p := o.client(func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	if _, err := p.AuthURL(t.Context(), authRequest()); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan struct{})
+	o.on(discoveryPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(500)
+		close(failed) // a second fetch within the back-off would panic
+	})
+	o.at(noon.Add(25 * time.Hour))
+	for range 3 {
+		if _, err := p.AuthURL(t.Context(), authRequest()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-failed
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "provider=sso what=metadata") {
+		t.Errorf("the log is %q", log.String())
+	}
+}
+
+func TestMetadataIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(obj){
+		"other issuer":               func(m obj) { m["issuer"] = "https://evil.example" },
+		"issuer with a slash":        func(m obj) { m["issuer"] = m["issuer"].(string) + "/" },
+		"issuer is a number":         func(m obj) { m["issuer"] = 7 },
+		"no issuer":                  func(m obj) { delete(m, "issuer") },
+		"no keys":                    func(m obj) { delete(m, "jwks_uri") },
+		"token endpoint is a path":   func(m obj) { m["token_endpoint"] = "/token" },
+		"token endpoint is no http":  func(m obj) { m["token_endpoint"] = "file:///etc/passwd" },
+		"script as authorization":    func(m obj) { m["authorization_endpoint"] = "javascript:alert(1)" },
+		"user name in the endpoint":  func(m obj) { m["token_endpoint"] = "https://a:b@evil.example/" },
+		"end session is not https":   func(m obj) { m["end_session_endpoint"] = "data:text/html,x" },
+		"authorization is an object": func(m obj) { m["authorization_endpoint"] = obj{} },
+	} {
+		o := newOP(t)
+		o.metadata = edit
+		if _, err := o.client(nil).AuthURL(t.Context(), authRequest()); !errors.Is(err, provider.ErrUnavailable) {
+			t.Errorf("%s: AuthURL() = %v, want ErrUnavailable", name, err)
+		}
+	}
+}
+
+func TestHTTPSProviderMayNotNameHTTPEndpoints(t *testing.T) {
+	t.Parallel()
+	m := metadata{Issuer: "https://sso.example", AuthURL: "https://sso.example/a", TokenURL: "http://sso.example/t", JWKSURL: "https://sso.example/k"}
+	if err := m.check("https://sso.example"); err == nil {
+		t.Error("a token endpoint over plain http is accepted")
+	}
+}
+
+func TestDiscoveryAnswers(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]http.HandlerFunc{
+		"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
+		"10 MiB":   func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte("[1,"), 10<<20/3)) },
+		"HTML":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
+		"null":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("null")) },
+		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = w.Write([]byte("{"))
+		},
+	} {
+		o := newOP(t)
+		o.on(discoveryPath, handler)
+		o.on("/elsewhere", func(http.ResponseWriter, *http.Request) { t.Errorf("%s: followed", name) })
+		if _, err := o.client(nil).AuthURL(t.Context(), authRequest()); !errors.Is(err, provider.ErrUnavailable) {
+			t.Errorf("%s: AuthURL() = %v, want ErrUnavailable", name, err)
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	good := Config{Name: "sso", Issuer: "https://sso.example", ClientID: "c", Now: time.Now}
+	for name, edit := range map[string]func(*Config){
+		"no name":             func(c *Config) { c.Name = "" },
+		"no clock":            func(c *Config) { c.Now = nil },
+		"no client":           func(c *Config) { c.ClientID = "" },
+		"no issuer":           func(c *Config) { c.Issuer = "" },
+		"issuer over http":    func(c *Config) { c.Issuer = "http://sso.example" },
+		"issuer with a query": func(c *Config) { c.Issuer = "https://sso.example?x=y" },
+		"issuer with a user":  func(c *Config) { c.Issuer = "https://a@sso.example" },
+		"own state":           func(c *Config) { c.AuthParams = map[string]string{"state": "x"} },
+		"client auth":         func(c *Config) { c.ClientAuth = "none" },
+	} {
+		c := good
+		edit(&c)
+		if _, err := New(c); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	good.Issuer, good.InsecureHTTP = "http://keycloak:8080/realms/x", true
+	if _, err := New(good); err != nil {
+		t.Errorf("plain http as configured: %v", err)
+	}
+}
+
+func TestGoogle(t *testing.T) {
+	t.Parallel()
+	in := Config{Name: "google", ClientID: "c", Now: time.Now, Scopes: []string{"email", "offline_access"}}
+	c := Google(in)
+	if c.Issuer != "https://accounts.google.com" || c.Title != "Google" || c.AuthParams["access_type"] != "offline" {
+		t.Errorf("Google() = %+v", c)
+	}
+	if strings.Join(c.Scopes, " ") != "email" || len(in.Scopes) != 2 || in.AuthParams != nil {
+		t.Errorf("scopes are %v, the caller's %v", c.Scopes, in.Scopes)
+	}
+}

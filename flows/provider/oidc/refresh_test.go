@@ -1,0 +1,144 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	o := newOP(t)
+	o.tokens = func(a obj) {
+		delete(a, "refresh_token")
+		delete(a, "scope")
+		a["access_token"], a["expires_in"] = "at2", "3600"
+	}
+	p := o.client(nil)
+	got, err := p.Refresh(t.Context(), "rt", []string{"a", "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := provider.Token{AccessToken: "at2", TokenType: "Bearer", Scope: "a b", ExpiresAt: noon.Add(time.Hour)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt"}, "scope": {"a b"}}
+	if diff := cmp.Diff(form, o.form); diff != "" {
+		t.Error(diff)
+	}
+	o.tokens = func(a obj) { a["refresh_token"], a["refresh_expires_in"] = "rt2", 60 }
+	if got, err = p.Refresh(t.Context(), "rt", nil); err != nil {
+		t.Fatal(err)
+	}
+	if got.RefreshToken != "rt2" || !got.RefreshExpiresAt.Equal(noon.Add(time.Minute)) {
+		t.Errorf("Refresh() = %+v", got)
+	}
+	if _, err := p.Refresh(t.Context(), "", nil); !errors.Is(err, provider.ErrGrant) {
+		t.Errorf("without a refresh token: %v, want ErrGrant", err)
+	}
+}
+
+func TestRefreshErrors(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status int
+		body   string
+		want   error
+	}{
+		{400, `{"error":"invalid_grant"}`, provider.ErrGrant},
+		{400, `{"error":"interaction_required"}`, provider.ErrGrant},
+		{401, `{"error":"invalid_client"}`, provider.ErrUnavailable},
+		{429, `{"error":"slow_down"}`, provider.ErrUnavailable},
+		{503, `down`, provider.ErrUnavailable},
+		{200, `{"access_token":"at","expires_in":1e300}`, provider.ErrUnavailable},
+		{200, `{"access_token":"a\u0000t"}`, provider.ErrResponse},
+	} {
+		o := newOP(t)
+		o.on("/token", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(tt.status)
+			_, _ = w.Write([]byte(tt.body))
+		})
+		if _, err := o.client(nil).Refresh(t.Context(), "rt", nil); !errors.Is(err, tt.want) {
+			t.Errorf("%d %s: Refresh() = %v, want %v", tt.status, tt.body, err, tt.want)
+		}
+	}
+}
+
+func TestRecheck(t *testing.T) {
+	t.Parallel()
+	then := noon.Add(-5 * time.Hour)
+	for _, tt := range []struct {
+		name   string
+		tokens func(obj)
+		claims func(obj)
+		info   any
+		was    func(*identity.Claims)
+		groups []string
+		want   error
+	}{
+		{name: "same user, other groups", claims: func(c obj) { c["groups"], c["nonce"] = []string{"new"}, nil }, groups: []string{"new"}},
+		{name: "other subject", claims: func(c obj) { c["sub"] = "u2" }, want: provider.ErrGone},
+		{name: "identity of another issuer", was: func(c *identity.Claims) { c.Issuer = "https://old.example" }, want: provider.ErrGone},
+		{name: "expired ID token", claims: func(c obj) { c["exp"] = 1 }, want: provider.ErrResponse},
+		{name: "userinfo alone", tokens: func(a obj) { delete(a, "id_token") }, info: obj{"sub": "u1", "groups": []string{"info"}}, groups: []string{"info"}},
+		{name: "userinfo of another user", tokens: func(a obj) { delete(a, "id_token") }, info: obj{"sub": "u2"}, want: provider.ErrResponse},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOP(t)
+			o.tokens, o.claims, o.userinfo = tt.tokens, tt.claims, tt.info
+			was := identity.Claims{Provider: "sso", Issuer: o.URL, ID: "u1", User: "x", Groups: []string{"old"}, AuthTime: then, ACR: "gold", AMR: []string{"otp"}}
+			if tt.was != nil {
+				tt.was(&was)
+			}
+			got, err := o.client(nil).Recheck(t.Context(), "rt", was)
+			if !errors.Is(err, tt.want) {
+				t.Fatalf("Recheck() = %v, want %v", err, tt.want)
+			}
+			if got.Token == nil || got.Token.AccessToken != "at" {
+				t.Error("the token, for which the refresh token was spent, is lost")
+			}
+			if err != nil {
+				return
+			}
+			if diff := cmp.Diff(tt.groups, got.Claims.Groups); diff != "" {
+				t.Error(diff)
+			}
+			if !got.Claims.AuthTime.Equal(then) || got.Claims.ACR != "gold" || len(got.Claims.AMR) != 1 {
+				t.Errorf("how the user signed in has changed: %+v", got.Claims)
+			}
+		})
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	t.Parallel()
+	o := newOP(t)
+	p := o.client(nil)
+	if err := p.Revoke(t.Context(), "rt", "refresh_token"); err != nil {
+		t.Fatal(err)
+	}
+	if o.form.Get("token") != "rt" || o.form.Get("token_type_hint") != "refresh_token" {
+		t.Errorf("the request was %v", o.form)
+	}
+	for status, want := range map[int]error{200: nil, 204: nil, 302: provider.ErrResponse, 400: provider.ErrResponse, 429: provider.ErrUnavailable, 503: provider.ErrUnavailable} {
+		o.on("/revoke", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		if err := p.Revoke(t.Context(), "rt", ""); !errors.Is(err, want) {
+			t.Errorf("%d: Revoke() = %v, want %v", status, err, want)
+		}
+	}
+	none := newOP(t)
+	none.metadata = func(m obj) { delete(m, "revocation_endpoint") }
+	if err := none.client(nil).Revoke(t.Context(), "rt", ""); err != nil {
+		t.Errorf("without an endpoint: %v", err)
+	}
+}
