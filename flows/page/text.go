@@ -10,7 +10,7 @@ import (
 // hold; what is cut ends in an ellipsis.
 const (
 	maxName  = 80   // of a person, client, provider or browser
-	maxHost  = 120  // a host name
+	maxHost  = 253  // a host name, as long as one can be: a cut one would hide its domain
 	maxLine  = 200  // a title, a scope in words, an error code
 	maxText  = 600  // a message
 	maxURL   = 4096 // bytes; a longer one is left out
