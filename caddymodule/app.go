@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
@@ -61,6 +62,13 @@ type App struct {
 	// Rules about who may enter, by name, for guards to refer to.
 	Policies map[string]*policy.Policy `json:"policies,omitempty"`
 
+	// Programs that may ask for tokens.
+	Clients []*ClientConfig `json:"clients,omitempty"`
+
+	// Whether the built-in public client of the command `gate` is known.
+	// Default: true.
+	GateClient *bool `json:"gate_client,omitempty"`
+
 	// Further origins that the portal hands sign-ins over to, such as
 	// `https://app.example.com`: guarded sites of another Caddy. The guarded
 	// sites of this configuration need not be listed.
@@ -77,6 +85,7 @@ type App struct {
 	cache      CacheModule
 	providers  []provider.Provider
 	callers    map[string]*policy.Policy // by provider name: who may come from there
+	clients    map[string]*client.Client
 	headers    *headerSet
 	events     *emitter
 
@@ -144,6 +153,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.loadProviders(ctx); err != nil {
+		return err
+	}
+	if err := a.loadClients(ctx); err != nil {
 		return err
 	}
 	if a.events, err = newEmitter(ctx); err != nil {

@@ -31,7 +31,7 @@ func parseGlobal(d *caddyfile.Dispenser, earlier any) (any, error) {
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "site", "headers"}
+var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "site", "headers"}
 
 // UnmarshalCaddyfile parses the global option:
 //
@@ -56,6 +56,8 @@ var globalOptions = []string{"issuer", "token_store", "cache", "secret", "sessio
 //			allow anyone | <condition…>
 //			deny  <condition…>
 //		}
+//		client <id> { … }
+//		gate_client on | off
 //		site <origin…>
 //		headers {
 //			user | email | name | groups <header name> | off
@@ -64,7 +66,8 @@ var globalOptions = []string{"issuer", "token_store", "cache", "secret", "sessio
 //
 // A condition is one of user, email, domain, group or provider with one or more
 // values. Those in one line must all hold; the values of one condition, and the
-// lines, are alternatives. secret, provider, policy and site may be repeated.
+// lines, are alternatives. secret, provider, policy, client and
+// site may be repeated.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	p := globalParser{app: a}
 	for d.Next() {
@@ -105,6 +108,8 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 		return p.policy(d)
 	case "secret":
 		return p.secret(d)
+	case "client":
+		return p.client(d)
 	case "site":
 		return p.site(d)
 	}
@@ -126,6 +131,8 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 		return err
 	case "session":
 		return p.session(d)
+	case "gate_client":
+		return p.gateClientOption(d)
 	case "serve_stale":
 		p.app.ServeStale, err = durationArg(d)
 		return err

@@ -86,6 +86,7 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 		Sites:     append(origins(sites), a.Sites...),
 		Providers: a.providers,
 		Admit:     a.admit,
+		Clients:   a.clients,
 		Keys:      entry.tokens,
 		Sessions:  entry.sessions,
 		Store:     entry.store,

@@ -1,0 +1,204 @@
+package caddymodule
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+)
+
+var oauthClientOptions = []string{
+	"public", "secret", "jwks", "title", "first_party", "policy", "redirect_uri", "post_logout_redirect_uri",
+	"backchannel_logout_uri", "grants", "scopes", "audience", "resources", "access_token_lifetime", "id_token_signing_alg", "require",
+}
+
+// client parses:
+//
+//	client <id> {
+//		public
+//		secret                   <secret or hash>
+//		jwks                     <file>
+//		title                    <text>
+//		first_party
+//		policy                   <name>
+//		redirect_uri             <uri…>
+//		post_logout_redirect_uri <uri…>
+//		backchannel_logout_uri   <uri>
+//		grants                   authorization_code | refresh_token | client_credentials | device_code …
+//		scopes                   <scope…>
+//		audience                 <uri>
+//		resources                <uri…>
+//		access_token_lifetime    <duration>
+//		id_token_signing_alg     ES256 | EdDSA | RS256
+//		require                  par | dpop …
+//	}
+//
+// secret and the URIs may be repeated.
+func (p *globalParser) client(d *caddyfile.Dispenser) error {
+	c := new(ClientConfig)
+	if !d.AllArgs(&c.ID) {
+		return d.ArgErr()
+	}
+	if slices.ContainsFunc(p.app.Clients, func(other *ClientConfig) bool { return other.ID == c.ID }) {
+		return d.Errf("client %q is configured twice", c.ID)
+	}
+	here := *d
+	var seen []string
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		repeatable := slices.Contains([]string{"secret", "redirect_uri", "post_logout_redirect_uri"}, option)
+		if slices.Contains(seen, option) && !repeatable {
+			return d.Errf("%s is given twice", option)
+		}
+		seen = append(seen, option)
+		if err := parseClientOption(d, c); err != nil {
+			return err
+		}
+	}
+	p.app.Clients = append(p.app.Clients, c)
+	p.later = append(p.later, func([]string) error { return p.checkClient(&here, c) })
+	return nil
+}
+
+func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
+	switch d.Val() {
+	case "public":
+		return flag(d, &c.Public)
+	case "first_party":
+		return flag(d, &c.FirstParty)
+	case "secret":
+		var secret string
+		if err := oneArg(d, &secret); err != nil {
+			return err
+		}
+		if _, err := hashModule(c.ID, secret); err != nil {
+			warnLiteral(d, "the secret of client "+c.ID, secret)
+		}
+		c.Secrets = append(c.Secrets, secret)
+		return nil
+	case "jwks":
+		return oneArg(d, &c.JWKSFile)
+	case "title":
+		return oneArg(d, &c.Title)
+	case "policy":
+		return oneArg(d, &c.Policy)
+	case "redirect_uri":
+		return someArgs(d, &c.RedirectURIs)
+	case "post_logout_redirect_uri":
+		return someArgs(d, &c.PostLogoutRedirectURIs)
+	case "backchannel_logout_uri":
+		return oneArg(d, &c.BackchannelLogoutURI)
+	case "grants":
+		return parseGrants(d, c)
+	case "scopes":
+		return someArgs(d, &c.Scopes)
+	case "audience":
+		return oneArg(d, &c.Audience)
+	case "resources":
+		return someArgs(d, &c.Resources)
+	case "access_token_lifetime":
+		var err error
+		c.AccessTokenLifetime, err = durationArg(d)
+		return err
+	case "id_token_signing_alg":
+		return oneArg(d, &c.IDTokenAlgorithm)
+	case "require":
+		return parseRequire(d, c)
+	}
+	return d.Errf("unrecognized client option %q%s", d.Val(), didYouMean(d.Val(), oauthClientOptions))
+}
+
+func parseGrants(d *caddyfile.Dispenser, c *ClientConfig) error {
+	var grants []string
+	if err := someArgs(d, &grants); err != nil {
+		return err
+	}
+	known := []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials, "device_code"}
+	for _, g := range grants {
+		if !slices.Contains(known, g) {
+			return d.Errf("there is no grant %q%s", g, didYouMean(g, known))
+		}
+		if g == "device_code" {
+			g = client.GrantDevice
+		}
+		c.Grants = append(c.Grants, g)
+	}
+	return nil
+}
+
+func parseRequire(d *caddyfile.Dispenser, c *ClientConfig) error {
+	var required []string
+	if err := someArgs(d, &required); err != nil {
+		return err
+	}
+	for _, r := range required {
+		switch r {
+		case "par":
+			c.RequirePAR = true
+		case "dpop":
+			c.RequireDPoP = true
+		default:
+			return d.Errf("require: %q is neither par nor dpop", r)
+		}
+	}
+	return nil
+}
+
+// checkClient checks what does not depend on placeholders, so that the error
+// names the line.
+func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) error {
+	if c.Policy != "" && p.app.Policies[c.Policy] == nil {
+		names := make([]string, 0, len(p.app.Policies))
+		for name := range p.app.Policies {
+			names = append(names, name)
+		}
+		return d.Errf("client %q: policy %q is not defined%s", c.ID, c.Policy, didYouMean(c.Policy, names))
+	}
+	try := &client.Client{
+		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, IDTokenAlgorithm: c.IDTokenAlgorithm,
+	}
+	for _, s := range c.Secrets {
+		try.Secrets = append(try.Secrets, client.NewSecret(s))
+	}
+	if c.JWKSFile != "" && len(try.Secrets) == 0 {
+		try.Secrets = append(try.Secrets, client.NewSecret("a key stands for it"))
+	}
+	if err := try.Validate(); err != nil {
+		return d.Err(err.Error())
+	}
+	return nil
+}
+
+// gateClientOption parses `gate_client off`.
+func (p *globalParser) gateClientOption(d *caddyfile.Dispenser) error {
+	var value string
+	if err := oneArg(d, &value); err != nil {
+		return err
+	}
+	if value != "on" && value != "off" {
+		return d.Errf("gate_client must be on or off, not %q", value)
+	}
+	on := value == "on"
+	p.app.GateClient = &on
+	return nil
+}
+
+// flag takes an option without arguments.
+func flag(d *caddyfile.Dispenser, target *bool) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	*target = true
+	return noBlock(d)
+}
+
+// someArgs takes one or more arguments and adds them.
+func someArgs(d *caddyfile.Dispenser, target *[]string) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.ArgErr()
+	}
+	*target = append(*target, args...)
+	return noBlock(d)
+}

@@ -1,0 +1,174 @@
+package caddymodule
+
+import (
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
+)
+
+// shortSecret is below what a client secret should have; RFC 6819, section
+// 5.1.4.2.2, asks for 128 bits of chance, which are 22 characters of base64.
+const shortSecret = 22
+
+// gateClient is the built-in public client of the command `gate`.
+const gateClient = "gate"
+
+// ClientConfig is a program that may ask for tokens.
+type ClientConfig struct {
+	// The client id.
+	ID string `json:"id"`
+	// What people see when they are asked. Default: the id.
+	Title string `json:"title,omitempty"`
+	// Whether the client can keep no secret: an app on somebody's machine.
+	Public bool `json:"public,omitempty"`
+	// Client secrets, any of which is good: the secret itself, or a hash of
+	// `caddy hash-password`. Accepts global placeholders.
+	Secrets []string `json:"secrets,omitempty"`
+	// A file with the client's public keys (a JWKS), for private_key_jwt.
+	JWKSFile string `json:"jwks_file,omitempty"`
+	// Whether people are not asked for consent.
+	FirstParty bool `json:"first_party,omitempty"`
+	// The policy that says whom the client may act for. Default: everybody
+	// who may sign in.
+	Policy string `json:"policy,omitempty"`
+	// Where browsers may be sent back to, exactly.
+	RedirectURIs []string `json:"redirect_uris,omitempty"`
+	// Where browsers may be sent after a sign-out, exactly.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// Where to tell the client that a session has ended.
+	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
+	// The grants. Default: authorization_code and refresh_token.
+	Grants []string `json:"grants,omitempty"`
+	// The scopes that may be asked for. Default: openid, profile and email.
+	Scopes []string `json:"scopes,omitempty"`
+	// The audience of access tokens when no resource is asked for. Default:
+	// the issuer.
+	Audience string `json:"audience,omitempty"`
+	// The resources that may be asked for. Default: any guarded site.
+	Resources []string `json:"resources,omitempty"`
+	// How long access tokens live. Default: `20m`.
+	AccessTokenLifetime caddy.Duration `json:"access_token_lifetime,omitempty"`
+	// How ID tokens are signed: ES256 (default), EdDSA or RS256.
+	IDTokenAlgorithm string `json:"id_token_signing_alg,omitempty"`
+	// Whether authorization requests must be pushed (RFC 9126).
+	RequirePAR bool `json:"require_par,omitempty"`
+	// Whether tokens must be bound to a key (RFC 9449).
+	RequireDPoP bool `json:"require_dpop,omitempty"`
+}
+
+// loadClients makes the clients that the gateway knows, `gate` included.
+func (a *App) loadClients(ctx caddy.Context) error {
+	a.clients = make(map[string]*client.Client)
+	for _, c := range a.Clients {
+		if a.clients[c.ID] != nil {
+			return fmt.Errorf("client %q is configured twice", c.ID)
+		}
+		made, err := a.newClient(ctx, c)
+		if err != nil {
+			return err
+		}
+		a.clients[c.ID] = made
+	}
+	if a.GateClient != nil && !*a.GateClient || a.clients[gateClient] != nil {
+		return nil
+	}
+	gate := &client.Client{
+		ID: gateClient, Title: "gate, the command-line client", Public: true,
+		Grants: []string{client.GrantDevice, client.GrantRefresh},
+		Scopes: []string{"openid", "profile", "email", "groups", "offline_access"},
+	}
+	a.clients[gateClient] = gate
+	return gate.Validate()
+}
+
+func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, error) {
+	made := &client.Client{
+		ID: c.ID, Title: c.Title, Public: c.Public, FirstParty: c.FirstParty,
+		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
+		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes,
+		Audience: c.Audience, Resources: c.Resources, IDTokenAlgorithm: c.IDTokenAlgorithm,
+		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime), RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
+	}
+	if c.Policy != "" {
+		rules, ok := a.Policies[c.Policy]
+		if !ok {
+			return nil, fmt.Errorf("client %q: policy %q is not defined", c.ID, c.Policy)
+		}
+		made.Policy = &policy.Policy{Name: c.Policy, Allow: rules.Allow, Deny: rules.Deny}
+	}
+	for _, s := range c.Secrets {
+		secret, err := a.clientSecret(ctx, c.ID, s)
+		if err != nil {
+			return nil, err
+		}
+		made.Secrets = append(made.Secrets, secret)
+	}
+	if c.JWKSFile != "" {
+		var err error
+		if made.Keys, err = readJWKS(c.JWKSFile); err != nil {
+			return nil, fmt.Errorf("client %q: %w", c.ID, err)
+		}
+	}
+	return made, made.Validate()
+}
+
+// clientSecret takes a secret or a hash of one.
+func (a *App) clientSecret(ctx caddy.Context, id, value string) (client.Secret, error) {
+	value, err := expand("the secret of client "+id, value)
+	if err != nil {
+		return client.Secret{}, err
+	}
+	name, err := hashModule(id, value)
+	if err != nil {
+		if len(value) < shortSecret {
+			a.logger.Warn("a client secret is short; `gatehouse client new` makes a good one", "client", id)
+		}
+		return client.NewSecret(value), nil
+	}
+	module, err := ctx.LoadModuleByID("http.authentication.hashes."+name, nil)
+	if err != nil {
+		return client.Secret{}, err
+	}
+	comparer, ok := module.(caddyauth.Comparer)
+	if !ok {
+		return client.Secret{}, fmt.Errorf("module %T is not a caddyauth.Comparer", module)
+	}
+	return client.NewHashedSecret(value, comparer.Compare), nil
+}
+
+// readJWKS reads public keys. A private or symmetric key in the file is refused:
+// it has no business here.
+func readJWKS(file string) (map[string]crypto.PublicKey, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(raw, &set); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file, err)
+	}
+	keys := make(map[string]crypto.PublicKey)
+	for _, key := range set.Keys {
+		if !key.IsPublic() {
+			return nil, fmt.Errorf("%s holds a private or symmetric key; it must hold public keys only", file)
+		}
+		if _, twice := keys[key.KeyID]; twice {
+			return nil, fmt.Errorf("%s holds two keys of kid %q", file, key.KeyID)
+		}
+		keys[key.KeyID] = key.Key
+	}
+	if len(keys) == 0 {
+		return nil, errors.New(file + " holds no key")
+	}
+	return keys, nil
+}
