@@ -1,0 +1,133 @@
+package postgres_test
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres"
+	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
+)
+
+func TestUnreachable(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, address := range map[string]string{"refuses": closed.Addr().String(), "is silent": silent.Addr().String()} {
+		t.Run(name, func(t *testing.T) {
+			store := open(t, postgres.Options{
+				URL:            "postgres://u:hunter2@" + address + "/gatehouse?sslmode=disable",
+				ConnectTimeout: 200 * time.Millisecond,
+			})
+			for doing, call := range map[string]func() error{
+				"Ping":     func() error { return store.Ping(t.Context()) },
+				"Migrate":  func() error { return store.Migrate(t.Context()) },
+				"Maintain": func() error { _, err := store.Maintain(t.Context(), time.Hour); return err },
+				"Session":  func() error { _, err := store.Session(t.Context(), newID(t)); return err },
+				"SignIn": func() error {
+					_, err := store.SignIn(t.Context(), tokenstore.SignIn{Identity: identity(t), NewSubject: "s", Session: newSession(t, newID(t))})
+					return err
+				},
+			} {
+				start := time.Now()
+				err := call()
+				if !errors.Is(err, tokenstore.ErrUnavailable) {
+					t.Errorf("%s: %v", doing, err)
+				}
+				if took := time.Since(start); took > 3*time.Second {
+					t.Errorf("%s took %v", doing, took)
+				}
+				if strings.Contains(err.Error(), "hunter2") {
+					t.Errorf("%s gave the password away: %v", doing, err)
+				}
+			}
+		})
+	}
+}
+
+func TestOpenDoesNotQuoteTheAddress(t *testing.T) {
+	for _, url := range []string{"postgres://u:hunter2@host:port/db", "postgres://u:hunter2@h/db?pool_max_conns=many", "hunter2"} {
+		store, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+		if err == nil {
+			_ = store.Close()
+			t.Errorf("%s was accepted", url)
+			continue
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error quotes the address: %v", err)
+		}
+	}
+}
+
+// TestRestartIsNotNoticed: a server that was restarted while connections lay
+// idle costs no operation an error, not even one that may not be repeated.
+func TestRestartIsNotNoticed(t *testing.T) {
+	server := postgrestest.Start(t, postgrestest.Options{})
+	store := migrated(t, postgres.Options{URL: server.URL(t) + "&pool_max_conns=8"})
+	at := func() {
+		t.Helper()
+		var callers sync.WaitGroup
+		for range 8 {
+			callers.Go(func() {
+				if _, err := store.SignIn(t.Context(), tokenstore.SignIn{
+					Identity: identity(t), NewSubject: newID(t).String(), Session: newSession(t, newID(t)),
+				}); err != nil {
+					t.Errorf("signing in: %v", err)
+				}
+			})
+		}
+		callers.Wait()
+	}
+	at()
+	server.Kill(t)
+	start := time.Now()
+	if err := store.Ping(t.Context()); !errors.Is(err, tokenstore.ErrUnavailable) {
+		t.Errorf("with the server gone: %v", err)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("noticing that the server is gone took %v", took)
+	}
+	server.Restart(t)
+	at()
+}
+
+func TestNewerSchema(t *testing.T) {
+	url := postgrestest.URL(t)
+	store := migrated(t, postgres.Options{URL: url})
+	session := signIn(t, store)
+	conn := database(t, url)
+	execute(t, conn, "INSERT INTO gatehouse_version (version_id, is_applied) VALUES (999, true)")
+	use := func() error {
+		if err := store.Ping(t.Context()); err != nil {
+			return err
+		}
+		_, err := store.Maintain(t.Context(), time.Hour)
+		return err
+	}
+	if err := errors.Join(store.Migrate(t.Context()), use()); err != nil {
+		t.Errorf("a newer schema that is compatible: %v", err)
+	}
+	execute(t, conn, "UPDATE compatibility SET compatible_from = 2")
+	for doing, err := range map[string]error{"Migrate": store.Migrate(t.Context()), "use": use()} {
+		if !errors.Is(err, tokenstore.ErrSchemaTooNew) {
+			t.Errorf("%s of a schema that is not: %v", doing, err)
+		}
+	}
+	// What is signed in goes on until the node is replaced.
+	if _, err := store.Session(t.Context(), session.ID); err != nil {
+		t.Error(err)
+	}
+}
