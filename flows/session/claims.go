@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -64,6 +65,12 @@ func (m *Manager) Lookup(ctx context.Context, id uuid.UUID) (tokenstore.Session,
 	return row, claims, nil
 }
 
+// equalClaims compares field by field, because it is asked for every session
+// at every revalidation and reflection allocates.
 func equalClaims(a, b *identity.Claims) bool {
-	return a == b || reflect.DeepEqual(a, b)
+	return a.Provider == b.Provider && a.Issuer == b.Issuer && a.ID == b.ID &&
+		a.User == b.User && a.Email == b.Email && a.EmailVerified == b.EmailVerified && a.Name == b.Name &&
+		a.ACR == b.ACR && a.ProviderSession == b.ProviderSession && a.AuthTime.Equal(b.AuthTime) &&
+		slices.Equal(a.Groups, b.Groups) && slices.Equal(a.AMR, b.AMR) &&
+		(len(a.Extra)+len(b.Extra) == 0 || reflect.DeepEqual(a.Extra, b.Extra))
 }

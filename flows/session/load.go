@@ -85,13 +85,17 @@ func (m *Manager) admit(row tokenstore.Session, before mark) (*entry, error) {
 }
 
 func (m *Manager) newEntry(row tokenstore.Session, before mark) (*entry, error) {
-	if len(row.SecretHash) != sha256.Size {
-		return nil, errOtherSecret
-	}
 	claims, err := m.openClaims(row)
 	if err != nil {
 		m.log.Error("session's claims do not open", "session", row.ID, "error", err)
 		return nil, errSealed
+	}
+	return m.entryOf(row, claims, before)
+}
+
+func (m *Manager) entryOf(row tokenstore.Session, claims identity.Claims, before mark) (*entry, error) {
+	if len(row.SecretHash) != sha256.Size {
+		return nil, errOtherSecret
 	}
 	m.share(&claims)
 	who := &identity.Identity{
