@@ -90,7 +90,7 @@ func (m *Manager) pay(ctx context.Context) {
 		m.log.Warn("revocations are still to be stored", "error", failed)
 	}
 	if len(untold.Sessions)+len(untold.Subjects) > 0 {
-		m.announce(ctx, untold)
+		m.tell(ctx, untold)
 	}
 }
 
@@ -108,19 +108,22 @@ func (m *Manager) payOne(ctx context.Context, d debt) error {
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		return err
 	}
-	m.spread(ctx, cache.Announcement{Sessions: append(ids, d.session)})
+	m.Announce(ctx, cache.Announcement{Sessions: append(ids, d.session)})
 	return nil
 }
 
-// spread ends sessions here and tells the other nodes.
-func (m *Manager) spread(ctx context.Context, a cache.Announcement) {
+// Announce ends sessions at this node that were revoked in the token store
+// otherwise than by this manager, and tells the other nodes, later if the cache
+// does not answer now. Of announced subjects everything is looked at again, as
+// after a suspension. It does not stop when ctx ends.
+func (m *Manager) Announce(ctx context.Context, a cache.Announcement) {
 	m.receive(a)
-	m.announce(ctx, a)
+	m.tell(ctx, a)
 }
 
-// announce tells the other nodes. If the cache does not take it, they learn of
+// tell tells the other nodes. If the cache does not take it, they learn of
 // it from the token store within the interval; and it is tried again.
-func (m *Manager) announce(ctx context.Context, a cache.Announcement) {
+func (m *Manager) tell(ctx context.Context, a cache.Announcement) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cacheTimeout)
 	defer cancel()
 	err := m.cache.Announce(ctx, a)

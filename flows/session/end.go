@@ -27,7 +27,7 @@ func (m *Manager) End(ctx context.Context, id uuid.UUID) error {
 	if err == nil {
 		return nil
 	}
-	m.spread(ctx, cache.Announcement{Sessions: m.family(id)})
+	m.Announce(ctx, cache.Announcement{Sessions: m.family(id)})
 	m.owe(debt{session: id, signOut: true})
 	return fmt.Errorf("ending session: %w", err)
 }
@@ -50,7 +50,7 @@ func (m *Manager) EndSubject(ctx context.Context, subject string) error {
 			ids = append(ids, e.id)
 		}
 	}
-	m.spread(ctx, cache.Announcement{Sessions: ids, Subjects: []string{subject}})
+	m.Announce(ctx, cache.Announcement{Sessions: ids, Subjects: []string{subject}})
 	m.owe(debt{subject: subject})
 	return fmt.Errorf("ending sessions: %w", err)
 }
@@ -65,7 +65,7 @@ func (m *Manager) revokeSubject(ctx context.Context, subject string) error {
 	case err != nil:
 		return err
 	}
-	m.spread(ctx, cache.Announcement{Sessions: ids, Subjects: []string{subject}})
+	m.Announce(ctx, cache.Announcement{Sessions: ids, Subjects: []string{subject}})
 	return nil
 }
 
@@ -93,7 +93,7 @@ func (m *Manager) signOut(ctx context.Context, id uuid.UUID) error {
 			ids = append(ids, own)
 		}
 	}
-	m.spread(ctx, cache.Announcement{Sessions: ids})
+	m.Announce(ctx, cache.Announcement{Sessions: ids})
 	return nil
 }
 

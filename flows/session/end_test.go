@@ -282,3 +282,34 @@ func TestNewNeedsItsParts(t *testing.T) {
 		t.Error("made of nothing")
 	}
 }
+
+// Revoke leaves the sign-in that the session came from.
+func TestRevoke(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	portal := n.signIn(func(s *Start) { s.ClientID = "portal" })
+	site, second := n.signIn(childOf(portal, host)), n.signIn(childOf(portal, "b.example.com"))
+	for range 2 {
+		if err := n.Revoke(t.Context(), site.Session.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.is(site, ErrNoSession, "revoked")
+	n.is(portal, nil, "where it came from")
+	n.is(second, nil, "its sibling")
+
+	n.store.cut.Store(true)
+	if err := n.Revoke(t.Context(), second.Session.ID); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("store down: %v", err)
+	}
+	if got := n.Stats(); got.Owed != 1 || !got.StoreDown || got.Entries != 1 || got.Ended != 2 {
+		t.Errorf("stats %+v", got)
+	}
+	n.is(second, ErrNoSession, "revoked here, though not stored")
+	n.store.cut.Store(false)
+	n.pay(t.Context())
+	w.node().is(second, ErrNoSession, "stored later")
+	if got := n.Stats(); got.Owed != 0 || got.StoreDown {
+		t.Errorf("stats %+v", got)
+	}
+}

@@ -13,15 +13,17 @@ import (
 
 // Revoke ends one session and what came from it, and tells all nodes; unlike
 // [Manager.End] it leaves the sign-in that the session came from. An unknown or
-// ended one is no error. ErrUnavailable: the revocation is not stored.
+// ended one is no error. An error means what one of [Manager.End] does.
 func (m *Manager) Revoke(ctx context.Context, id uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
 	ids, err := m.revoke(ctx, id)
 	if err != nil {
+		m.Announce(ctx, cache.Announcement{Sessions: []uuid.UUID{id}})
+		m.owe(debt{session: id})
 		return fmt.Errorf("revoking session: %w", unavailable(err))
 	}
-	m.spread(ctx, cache.Announcement{Sessions: append(ids, id)})
+	m.Announce(ctx, cache.Announcement{Sessions: append(ids, id)})
 	return nil
 }
 
