@@ -8,12 +8,17 @@ import (
 )
 
 // originalURI is the request URI as the client sent it: a rewrite before the
-// guard changes neither what is ours nor where a sign-in returns to.
+// guard changes neither what is ours nor where a sign-in returns to. A request
+// target in absolute form (RFC 9112, section 3.2.2) is cut to its path and query.
 func originalURI(r *http.Request) string {
+	uri, url := r.RequestURI, r.URL
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		return original.RequestURI
+		uri, url = original.RequestURI, original.URL
 	}
-	return r.RequestURI
+	if strings.HasPrefix(uri, "/") || url == nil {
+		return uri
+	}
+	return url.RequestURI()
 }
 
 // schemeOf is how the client reached us: by TLS, or by a trusted proxy's word.

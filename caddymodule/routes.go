@@ -133,7 +133,7 @@ func matchName(pattern, name string) bool {
 		return false
 	}
 	for i := range p {
-		if p[i] != "*" && !strings.EqualFold(p[i], n[i]) {
+		if n[i] == "" || p[i] != "*" && !strings.EqualFold(p[i], n[i]) {
 			return false
 		}
 	}
