@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -61,6 +62,9 @@ type Config struct {
 	Now      func() time.Time
 	Random   io.Reader
 
+	// HTTPClient tells clients of sign-outs. Default: one that follows no
+	// redirects.
+	HTTPClient *http.Client
 	// Lifetime of a session at most. Default: 30 days.
 	Lifetime time.Duration
 	// Events is told of sign-ins, refusals and sign-outs. The attributes hold
@@ -77,6 +81,7 @@ type Gateway struct {
 	providers map[string]provider.Provider
 	bearers   *bearers
 	discovery sync.Map // issuer to metadata, serialised
+	outbox    chan struct{}
 }
 
 // New checks a configuration. It does no I/O.
@@ -92,13 +97,16 @@ func New(c Config) (*Gateway, error) {
 	if c.Lifetime == 0 {
 		c.Lifetime = 30 * 24 * time.Hour
 	}
+	if c.HTTPClient == nil {
+		c.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
 	if c.Admit == nil {
 		c.Admit = func(identity.Claims) bool { return true }
 	}
 	if c.Events == nil {
 		c.Events = func(context.Context, string, ...slog.Attr) {}
 	}
-	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers)), bearers: newBearers()}
+	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers)), bearers: newBearers(), outbox: make(chan struct{}, 1)}
 	for _, p := range c.Providers {
 		if g.providers[p.Name()] != nil {
 			return nil, fmt.Errorf("provider %q is configured twice", p.Name())

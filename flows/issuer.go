@@ -21,6 +21,10 @@ func (g *Gateway) serveIssuer(w http.ResponseWriter, r *Request, at place, endpo
 		if allowed(w, r, http.MethodGet) {
 			g.serveCallback(w, r, at, strings.TrimPrefix(endpoint, "callback/"))
 		}
+	case strings.HasPrefix(endpoint, "backchannel_logout/"):
+		if allowed(w, r, http.MethodPost) {
+			g.serveBackchannel(w, r, at, strings.TrimPrefix(endpoint, "backchannel_logout/"))
+		}
 	case endpoint == "authorize":
 		if allowed(w, r, http.MethodGet, http.MethodPost) {
 			g.serveAuthorize(w, r, at)

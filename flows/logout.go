@@ -57,7 +57,7 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie st
 	if id != nil {
 		// Signed out means that the server knows; a store that is down must
 		// not turn into a promise that was not kept.
-		if err := g.Sessions.End(r.Context(), id.SessionID); err != nil {
+		if err := g.EndSession(r.Context(), id.SessionID); err != nil {
 			g.unavailable(w, r, err)
 			return
 		}

@@ -140,3 +140,25 @@ type Rechecker interface {
 	// be kept: the refresh token may have been spent for it.
 	Recheck(ctx context.Context, refreshToken string, was identity.Claims) (Result, error)
 }
+
+// Logout is what a provider told by back-channel logout: these sessions have
+// ended there.
+type Logout struct {
+	// Subject at the provider; "" means that only Session is named.
+	Subject string
+	// Session is the provider's session id (sid); "" means all sessions of
+	// the subject.
+	Session string
+	// TokenID is the token's jti. A second token with the same one is a
+	// replay, which the caller refuses until ExpiresAt.
+	TokenID   string
+	ExpiresAt time.Time
+}
+
+// LogoutVerifier is a provider that tells of its sign-outs (OpenID Connect
+// Back-Channel Logout).
+type LogoutVerifier interface {
+	Provider
+	// VerifyLogout checks a logout token. ErrResponse, ErrUnavailable.
+	VerifyLogout(ctx context.Context, raw string) (Logout, error)
+}

@@ -6,7 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
-	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
 // EndSessionURL is where to send the browser so that the provider ends its
@@ -38,19 +39,8 @@ func (p *Provider) EndSessionURL(ctx context.Context, idToken, redirectURI, stat
 	return u.String(), nil
 }
 
-// Logout is a verified logout token: these sessions have ended at the
-// provider.
-type Logout struct {
-	// Subject at the provider; "" means that only Session is named.
-	Subject string
-	// Session is the provider's session id (sid); "" means all sessions of
-	// the subject.
-	Session string
-	// TokenID is the token's jti. A second token with the same one is a
-	// replay, which the caller refuses until ExpiresAt.
-	TokenID   string
-	ExpiresAt time.Time
-}
+// Logout is a verified logout token.
+type Logout = provider.Logout
 
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 

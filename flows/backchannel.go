@@ -1,0 +1,105 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// serveBackchannel takes a provider's word that somebody signed out there
+// (OpenID Connect Back-Channel Logout, section 2.5). What is signed out is gone
+// before the answer is sent; a store that is down is an error, so that the
+// provider tries again.
+func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *Request, at place, name string) {
+	verifier, ok := g.providers[name].(provider.LogoutVerifier)
+	if !ok {
+		g.notFound(w, r, at)
+		return
+	}
+	if err := readForm(w, r); err != nil {
+		g.writeOAuthError(w, r.Request, err)
+		return
+	}
+	logout, err := verifier.VerifyLogout(r.Context(), r.PostForm.Get("logout_token"))
+	switch {
+	case errors.Is(err, provider.ErrUnavailable):
+		g.Logger.WarnContext(r.Context(), "logout token cannot be checked", "provider", name, "error", err)
+		g.writeOAuthError(w, r.Request, &oauthError{Code: "temporarily_unavailable", status: http.StatusServiceUnavailable, retryAfter: "10"})
+		return
+	case err != nil:
+		g.Logger.WarnContext(r.Context(), "logout token refused", "provider", name, "error", err)
+		g.writeOAuthError(w, r.Request, invalid("invalid_request", "the logout token is not valid"))
+		return
+	case logout.Subject == "":
+		// Sessions are found by their subject; an index on the provider's
+		// session id would cost every sign-in a write.
+		g.writeOAuthError(w, r.Request, invalid("invalid_request", "the logout token must name the subject (sub)"))
+		return
+	}
+	if err := g.providerSignedOut(r.Context(), verifier, logout); err != nil {
+		g.writeOAuthError(w, r.Request, err)
+		return
+	}
+	noStore(w)
+	w.WriteHeader(http.StatusOK)
+}
+
+func (g *Gateway) providerSignedOut(ctx context.Context, p provider.LogoutVerifier, l provider.Logout) error {
+	key := "logout:" + encode(g.Keyring.MAC("logout token", []byte(p.Issuer()), []byte(l.TokenID))[:18])
+	first, err := g.Cache.Once(ctx, key, max(time.Second, l.ExpiresAt.Sub(g.Now())))
+	if err != nil {
+		return err
+	}
+	if !first {
+		return invalid("invalid_request", "the logout token was used already")
+	}
+	subject, err := g.Store.FindSubject(ctx, tokenstore.Identity{Issuer: p.Issuer(), Subject: l.Subject})
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ended, err := g.endProviderSessions(ctx, subject.ID, p.Issuer(), l.Session)
+	if err != nil {
+		return err
+	}
+	g.Logger.InfoContext(ctx, "signed out by the provider", "provider", p.Name(), "subject", subject.ID, "sessions", ended)
+	g.Events(ctx, "logout", slog.String("provider", p.Name()), slog.String("reason", "backchannel"))
+	return nil
+}
+
+// endProviderSessions ends a subject's sessions that came from one provider,
+// or from one session there.
+func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer, providerSession string) (int, error) {
+	ended := 0
+	query := tokenstore.SessionQuery{Subject: subject, Limit: 500}
+	for {
+		rows, err := g.Store.ListSessions(ctx, query)
+		if err != nil {
+			return ended, err
+		}
+		for _, row := range rows {
+			query.Before = row.ID
+			_, claims, err := g.Sessions.Lookup(ctx, row.ID)
+			if err != nil || claims.Issuer != issuer {
+				continue
+			}
+			if providerSession != "" && claims.ProviderSession != "" && claims.ProviderSession != providerSession {
+				continue
+			}
+			if err := g.EndSession(ctx, row.ID); err != nil {
+				return ended, err
+			}
+			ended++
+		}
+		if len(rows) < query.Limit {
+			return ended, nil
+		}
+	}
+}
