@@ -1,0 +1,184 @@
+package flows_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
+)
+
+// twoWorlds are a portal that is the OpenID provider of another gateway.
+func twoWorlds(t *testing.T, admit func(identity.Claims) bool) (op, rp *world) {
+	t.Helper()
+	outside := &client.Client{
+		ID: "gateway", Secrets: []client.Secret{client.NewSecret("a-secret-of-the-other-gateway")}, FirstParty: true,
+		Scopes: []string{"openid", "profile", "email", "groups"}, RedirectURIs: []string{"https://later.test/"},
+	}
+	op = newWorld(t, worldOptions{portal: true, clients: []*client.Client{outside}})
+	dial := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		_, p, _ := net.SplitHostPort(addr)
+		var d net.Dialer
+		return d.DialContext(ctx, network, "127.0.0.1:"+p)
+	}}}
+	t.Cleanup(dial.CloseIdleConnections)
+	rp = newWorld(t, worldOptions{admit: admit, providers: func(now func() time.Time) []provider.Provider {
+		p, err := oidc.New(oidc.Config{
+			Name: "outside", Title: "Outside", Issuer: op.portalURL(), InsecureHTTP: true, ClientID: "gateway",
+			ClientSecret: "a-secret-of-the-other-gateway", Scopes: []string{"openid", "profile", "email", "groups"}, HTTPClient: dial, Now: now,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []provider.Provider{p}
+	}})
+	outside.RedirectURIs = []string{rp.siteURL("app") + "/.gatehouse/callback/outside"}
+	outside.BackchannelLogoutURI = "http://127.0.0.1" + port(rp.site) + "/.gatehouse/backchannel_logout/outside"
+	return op, rp
+}
+
+func TestProvider_SignInAtAnotherGateway(t *testing.T) {
+	_, rp := twoWorlds(t, nil)
+	b := newBrowser(t)
+	// One provider: the browser goes straight there.
+	b.get(rp.siteURL("app")+"/reports?year=2026").want(200, "password")
+	b.signIn("alice", "wonderland").want(200, "hello alice@example.com at /reports?year=2026")
+	b.get(rp.siteURL("app")+"/x").want(200, "hello alice@example.com")
+}
+
+// stopAtCallback signs in at the provider and stops before the callback.
+func stopAtCallback(t *testing.T, b *browser, rp *world) string {
+	t.Helper()
+	held := b.held()
+	next := rp.siteURL("app") + "/secret"
+	for range 10 {
+		held.get(next)
+		location := held.last.Header.Get("Location")
+		if location == "" {
+			held.signIn("alice", "wonderland")
+			location = held.last.Header.Get("Location")
+		}
+		to, err := held.last.Request.URL.Parse(location)
+		if err != nil || location == "" {
+			t.Fatalf("lost at %s: %s", held.last.Request.URL, held.body)
+		}
+		if strings.HasPrefix(to.Path, "/.gatehouse/callback/") {
+			return to.String()
+		}
+		next = to.String()
+	}
+	t.Fatal("the callback was not reached")
+	return ""
+}
+
+func TestProvider_CallbacksOfOthersAreRefused(t *testing.T) {
+	_, rp := twoWorlds(t, nil)
+	b := newBrowser(t)
+	callback := stopAtCallback(t, b, rp)
+	u, _ := url.Parse(callback)
+	change := func(f func(url.Values)) string {
+		query := u.Query()
+		f(query)
+		changed := *u
+		changed.RawQuery = query.Encode()
+		return changed.String()
+	}
+	held := b.held()
+	newBrowser(t).get(callback).want(400, "did not keep our cookie") // login CSRF
+	held.get(change(func(q url.Values) { q.Del("state") })).want(400, "no sign-in that was begun in this browser")
+	held.get(change(func(q url.Values) { q.Set("state", strings.Repeat("A", 43)) })).want(400, "cookie")
+	held.get(change(func(q url.Values) { q.Add("code", "x") })).want(400, "ambiguous")
+	held.get(change(func(q url.Values) { q.Add("state", "x") })).want(400, "ambiguous")
+	held.get(change(func(q url.Values) { q.Set("error", "access_denied") })).want(400, "ambiguous")
+	held.get(callback)
+	if held.last.StatusCode != 303 || held.last.Header.Get("Location") != "/secret" {
+		t.Fatalf("%d %s", held.last.StatusCode, held.body)
+	}
+	// The same address again: the cookie of the attempt has gone.
+	held.get(callback).want(400, "cookie")
+}
+
+func TestProvider_WrongIssuerIsMixedUp(t *testing.T) {
+	_, rp := twoWorlds(t, nil)
+	b := newBrowser(t)
+	callback := stopAtCallback(t, b, rp)
+	b.held().get(strings.Replace(callback, "iss=http", "iss=https", 1)).want(403, "could not be accepted")
+}
+
+func TestProvider_RefusalIsAPlainPage(t *testing.T) {
+	_, rp := twoWorlds(t, nil)
+	b := newBrowser(t)
+	u, _ := url.Parse(stopAtCallback(t, b, rp))
+	query := u.Query()
+	query.Del("code")
+	query.Set("error", "access_denied")
+	query.Set("error_description", "<script>alert(1)</script>")
+	u.RawQuery = query.Encode()
+	b.held().get(u.String()).want(403, "cancelled or refused")
+	if strings.Contains(b.body, "alert(1)") {
+		t.Error("the provider's words are on the page")
+	}
+}
+
+func TestProvider_NotAdmitted(t *testing.T) {
+	_, rp := twoWorlds(t, func(c identity.Claims) bool { return c.VerifiedEmail() != "alice@example.com" })
+	b := newBrowser(t)
+	b.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(403, "not among those")
+	b.get(rp.siteURL("app") + "/x")
+	if strings.Contains(b.body, "hello") {
+		t.Error("somebody who is not admitted came in")
+	}
+}
+
+func TestProvider_FiftyTabsAtOnce(t *testing.T) {
+	_, rp := twoWorlds(t, nil)
+	b := newBrowser(t)
+	b.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello")
+	b.get(rp.siteURL("app") + "/.gatehouse/logout").submit(nil)
+	var all sync.WaitGroup
+	for i := range 50 {
+		page := "/tab/" + string(rune('a'+i%26)) + "?n=" + strings.Repeat("x", i)
+		all.Go(func() {
+			tab := &browser{t: t, Client: b.Client}
+			tab.get(rp.siteURL("app") + page)
+			for range 3 {
+				if strings.Contains(tab.body, `name="password"`) {
+					tab.signIn("alice", "wonderland")
+				}
+			}
+			if !strings.Contains(tab.body, "at "+page) {
+				t.Errorf("tab %s ended at %s: %.300s", page, tab.last.Request.URL, tab.body)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestProvider_SignOutThereEndsTheSessionHere(t *testing.T) {
+	op, rp := twoWorlds(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go op.gateway.Run(ctx)
+	b := newBrowser(t)
+	b.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello")
+	b.get(op.portalURL()+"/logout").submit(nil).want(200, "")
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		held := b.held().get(rp.siteURL("app") + "/")
+		if held.last.StatusCode == 303 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still signed in: %d %s", held.last.StatusCode, held.body)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
