@@ -92,9 +92,10 @@ type App struct {
 	guardsMu sync.Mutex
 	guards   []*Guard
 
-	shared  *shared // since Start; released in Cleanup
-	gateway atomic.Pointer[flows.Gateway]
-	ready   chan struct{} // closed when gateway is set
+	shared    *shared // since Start; released in Cleanup
+	isInForce atomic.Bool
+	gateway   atomic.Pointer[flows.Gateway]
+	ready     chan struct{} // closed when gateway is set
 }
 
 // SessionConfig says how long people stay signed in.
@@ -158,7 +159,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.loadClients(ctx); err != nil {
 		return err
 	}
-	if a.events, err = newEmitter(ctx); err != nil {
+	if a.events, err = newEmitter(ctx, a.inForce); err != nil {
 		return err
 	}
 	return registerMetrics(ctx)

@@ -15,12 +15,26 @@ type emitter struct {
 	events *caddyevents.App
 }
 
-func newEmitter(ctx caddy.Context) (*emitter, error) {
+// newEmitter also has started called when all apps of the configuration have
+// started.
+func newEmitter(ctx caddy.Context, started func()) (*emitter, error) {
 	app, err := ctx.App("events")
 	if err != nil {
 		return nil, err
 	}
-	return &emitter{ctx: ctx, events: app.(*caddyevents.App)}, nil
+	events := app.(*caddyevents.App)
+	if err := events.On("started", onStarted(started)); err != nil {
+		return nil, err
+	}
+	return &emitter{ctx: ctx, events: events}, nil
+}
+
+type onStarted func()
+
+// Handle implements [caddyevents.Handler].
+func (f onStarted) Handle(context.Context, caddy.Event) error {
+	f()
+	return nil
 }
 
 // emit is called by flows. The attributes hold no secret.

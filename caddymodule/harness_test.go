@@ -61,6 +61,16 @@ func provision(t *testing.T, raw []byte) (caddy.Context, error) {
 // listeners.
 func start(t *testing.T, raw []byte) (*running, error) {
 	t.Helper()
+	r, err := begin(t, raw)
+	if err == nil {
+		r.app.inForce() // Caddy's event "started"
+	}
+	return r, err
+}
+
+// begin is start before Caddy says that everything has started.
+func begin(t *testing.T, raw []byte) (*running, error) {
+	t.Helper()
 	ctx, err := provision(t, raw)
 	if err != nil {
 		return nil, err

@@ -68,12 +68,22 @@ func (a *App) Start() error {
 	if err != nil {
 		return err
 	}
-	entry.use(a)
 	a.gateway.Store(gateway)
 	close(a.ready)
-	publish(a)
 	a.logRedirectURIs(gateway, sites)
 	return nil
+}
+
+// inForce is called when all apps have started: only now is this the running
+// configuration. Were its settings to count from Start on, a reload that fails
+// at another app would end the sessions of users whom only the failed
+// configuration lacks.
+func (a *App) inForce() {
+	if a.shared == nil || a.isInForce.Swap(true) {
+		return
+	}
+	a.shared.use(a)
+	publish(a)
 }
 
 func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
