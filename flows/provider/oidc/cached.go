@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 // cached keeps what a provider publishes. It is fetched when first asked for, by
@@ -29,8 +31,6 @@ type cached[T any] struct {
 }
 
 const (
-	// fetchTimeout bounds each request to a provider.
-	fetchTimeout = 10 * time.Second
 	// firstBackoff doubles with each failure, up to maxBackoff.
 	firstBackoff = time.Second
 	maxBackoff   = time.Minute
@@ -101,7 +101,7 @@ func (c *cached[T]) start(now time.Time) <-chan struct{} {
 	flight := make(chan struct{})
 	c.flight, c.attemptAt = flight, now
 	c.life.run(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+		ctx, cancel := context.WithTimeout(ctx, outbound.Timeout)
 		defer cancel()
 		value, err := c.fetch(ctx)
 		if err != nil {

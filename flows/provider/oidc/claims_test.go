@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 func TestIdentify(t *testing.T) {
@@ -195,11 +196,11 @@ func FuzzClaims(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if c.ID == "" || c.User == "" || len(c.User) > maxValue+len("sso:") || strings.ContainsFunc(c.User+c.ID+c.Name+c.Email, unfit) {
+		if c.ID == "" || c.User == "" || len(c.User) > maxValue+len("sso:") || strings.ContainsFunc(c.User+c.ID+c.Name+c.Email, outbound.Unfit) {
 			t.Fatalf("%q identifies %+v", payload, c)
 		}
 		for _, g := range c.Groups {
-			if g == "" || len(g) > maxValue || strings.ContainsFunc(g, unfit) {
+			if g == "" || len(g) > maxValue || strings.ContainsFunc(g, outbound.Unfit) {
 				t.Fatalf("%q is in group %q", payload, g)
 			}
 		}

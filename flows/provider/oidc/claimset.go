@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 // Limits of what is kept of a provider's claims.
@@ -71,14 +72,10 @@ func textOf(raw json.RawMessage) string {
 	if !utf8.Valid(raw) || json.Unmarshal(raw, &v) != nil {
 		return ""
 	}
-	if len(v) > maxValue || strings.ContainsFunc(v, unfit) {
+	if len(v) > maxValue || strings.ContainsFunc(v, outbound.Unfit) {
 		return ""
 	}
 	return v
-}
-
-func unfit(r rune) bool {
-	return unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029'
 }
 
 // texts is an array of strings, or one string. What else the array holds is

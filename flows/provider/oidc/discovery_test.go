@@ -125,6 +125,7 @@ func TestStaleMetadataServes(t *testing.T) {
 func TestMetadataIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(obj){
+		"2 MiB":                      func(m obj) { m["padding"] = strings.Repeat("x", 2<<20) },
 		"other issuer":               func(m obj) { m["issuer"] = "https://evil.example" },
 		"issuer with a slash":        func(m obj) { m["issuer"] = m["issuer"].(string) + "/" },
 		"issuer is a number":         func(m obj) { m["issuer"] = 7 },

@@ -11,6 +11,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 // leeway is how far the provider's clock may be from ours.
@@ -162,5 +163,5 @@ func (p *Provider) verificationFailed(what string, keys *keySet, err error) erro
 	if expired := (*oidc.TokenExpiredError)(nil); errors.As(err, &expired) {
 		return p.refuse(what, errors.New("it has expired"))
 	}
-	return p.refuse(what, errors.New(printable(err.Error())))
+	return p.refuse(what, errors.New(outbound.Printable(err.Error())))
 }

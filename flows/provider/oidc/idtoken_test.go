@@ -162,6 +162,9 @@ func TestIDTokenForm(t *testing.T) {
 			evil := newOP(o.t).key
 			return signed(o.t, jose.ES256, evil, p, obj{"kid": "1", "jwk": jose.JSONWebKey{Key: &evil.PublicKey}})
 		}, false},
+		{"our key in the header", func(o *op, p []byte) string {
+			return signed(o.t, jose.ES256, o.key, p, obj{"kid": "1", "jwk": jose.JSONWebKey{Key: &o.key.PublicKey}})
+		}, false},
 		{"jku", header(obj{"kid": "1", "jku": "https://evil.example/keys"}), false},
 		{"x5u", header(obj{"kid": "1", "x5u": "https://evil.example/cert"}), false},
 		{"crit", header(obj{"kid": "1", "crit": []string{"exp"}}), false},

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 const (
@@ -35,7 +37,7 @@ func parseJWS(raw string) (*jose.JSONWebSignature, error) {
 	}
 	token, err := jose.ParseSignedCompact(raw, algs)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", errForm, printable(err.Error()))
+		return nil, fmt.Errorf("%w: %s", errForm, outbound.Printable(err.Error()))
 	}
 	if len(token.Signatures) != 1 {
 		return nil, errForm

@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 const (
@@ -100,7 +101,7 @@ func (p *Provider) fetchKeys(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := p.getJSON(ctx, m.JWKSURL, "")
+	body, err := outbound.GetJSON(ctx, p.client, m.JWKSURL, "")
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 // metadata is what Gatehouse uses of a provider's metadata (OpenID Connect
@@ -34,7 +35,7 @@ var algorithms = []string{
 }
 
 func (p *Provider) fetchMetadata(ctx context.Context) (*metadata, error) {
-	body, err := p.getJSON(ctx, strings.TrimSuffix(p.config.Issuer, "/")+"/.well-known/openid-configuration", "")
+	body, err := outbound.GetJSON(ctx, p.client, strings.TrimSuffix(p.config.Issuer, "/")+"/.well-known/openid-configuration", "")
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (m *metadata) check(issuer string) error {
 	// To the letter: a trailing slash makes another issuer (OpenID Connect
 	// Discovery, section 4.3).
 	if m.Issuer != issuer {
-		return fmt.Errorf("its issuer is %q, not %q as configured", printable(m.Issuer), issuer)
+		return fmt.Errorf("its issuer is %q, not %q as configured", outbound.Printable(m.Issuer), issuer)
 	}
 	for _, e := range []struct {
 		name, url string

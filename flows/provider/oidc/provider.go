@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 const (
@@ -37,7 +38,7 @@ func New(c Config) (*Provider, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	p := &Provider{config: c, client: newClient(c.HTTPClient), life: newLifetime()}
+	p := &Provider{config: c, client: outbound.NewClient(c.HTTPClient), life: newLifetime()}
 	p.metadata = &cached[*metadata]{
 		fetch: p.fetchMetadata, failed: p.logFetch("metadata"), now: c.Now, maxAge: metadataMaxAge, life: p.life,
 	}

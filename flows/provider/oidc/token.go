@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
-
-// maxSecret is the most bytes that an access or refresh token may have.
-const maxSecret = 64 << 10
 
 // token makes ours of the provider's answer. Its expiry counts from now by
 // our clock. An answer without scope means the scopes that were asked for (RFC
@@ -23,7 +20,7 @@ const maxSecret = 64 << 10
 func (p *Provider) token(t *oauth2.Token, asked []string) (provider.Token, error) {
 	// What the provider gave, and not the old one, which the library repeats.
 	refreshToken, _ := t.Extra("refresh_token").(string)
-	if !fitToken(t.AccessToken) || refreshToken != "" && !fitToken(refreshToken) {
+	if !outbound.IsToken(t.AccessToken) || refreshToken != "" && !outbound.IsToken(refreshToken) {
 		return provider.Token{}, errors.New("it has characters that no token has, or is too long")
 	}
 	scope, _ := t.Extra("scope").(string)
@@ -32,45 +29,22 @@ func (p *Provider) token(t *oauth2.Token, asked []string) (provider.Token, error
 	}
 	now := p.config.Now()
 	out := provider.Token{
-		AccessToken: t.AccessToken, RefreshToken: refreshToken, TokenType: printable(t.Type()), Scope: printableScope(scope),
+		AccessToken: t.AccessToken, RefreshToken: refreshToken, TokenType: outbound.Printable(t.Type()), Scope: printableScope(scope),
 	}
-	if seconds := secondsOf(t.Extra("expires_in")); seconds > 0 {
+	if seconds := outbound.Seconds(t.Extra("expires_in")); seconds > 0 {
 		out.ExpiresAt = now.Add(time.Duration(seconds) * time.Second)
 	}
 	// Not standard, but common: Keycloak's and Google's spelling. 0 is never.
 	for _, name := range []string{"refresh_expires_in", "refresh_token_expires_in"} {
-		if seconds := secondsOf(t.Extra(name)); seconds > 0 && out.RefreshToken != "" {
+		if seconds := outbound.Seconds(t.Extra(name)); seconds > 0 && out.RefreshToken != "" {
 			out.RefreshExpiresAt = now.Add(time.Duration(seconds) * time.Second)
 		}
 	}
 	return out, nil
 }
 
-// secondsOf reads a number, or a number in a string as some providers write
-// it. 0 is none.
-func secondsOf(v any) int64 {
-	f, ok := v.(float64)
-	if s, isText := v.(string); isText {
-		n, err := strconv.ParseFloat(s, 64)
-		f, ok = n, err == nil
-	}
-	if !ok || !(f >= 1 && f <= maxSeconds) {
-		return 0
-	}
-	return int64(f)
-}
-
-// maxSeconds is a hundred years.
-const maxSeconds = 100 * 365 * 24 * 3600
-
-// fitToken accepts the characters of RFC 6749, appendix A.12, so that a token
-// cannot break out of the header that carries it.
-func fitToken(s string) bool {
-	return s != "" && len(s) <= maxSecret && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
-}
-
 func printableScope(s string) string {
-	if len(s) > maxExtra || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if len(s) > maxExtra || !outbound.IsToken(s) {
 		return ""
 	}
 	return s
@@ -96,7 +70,7 @@ func (p *Provider) grantFailed(doing string, err error) error {
 	case slices.Contains(finalErrors, refused.ErrorCode):
 		return fmt.Errorf("%s at provider %s: %w (%s)", doing, p.config.Name, provider.ErrGrant, refused.ErrorCode)
 	case refused.ErrorCode != "":
-		return p.unavailable(doing, fmt.Errorf("it answers %q (%s)", printable(refused.ErrorCode), printable(refused.ErrorDescription)))
+		return p.unavailable(doing, fmt.Errorf("it answers %q (%s)", outbound.Printable(refused.ErrorCode), outbound.Printable(refused.ErrorDescription)))
 	}
 	return p.unavailable(doing, fmt.Errorf("it answers %d", refused.Response.StatusCode))
 }

@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"maps"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 // addUserInfo fills in, from the userinfo endpoint, the claims that the ID
 // token does not have. The answer must be for the ID token's subject (OpenID
 // Connect Core, section 5.3.2).
 func (p *Provider) addUserInfo(ctx context.Context, m *metadata, idToken claimSet, accessToken string) (claimSet, error) {
-	if m.UserInfoURL == "" || !fitToken(accessToken) {
+	if m.UserInfoURL == "" || !outbound.IsToken(accessToken) {
 		return idToken, nil
 	}
-	body, err := p.getJSON(ctx, m.UserInfoURL, accessToken)
+	body, err := outbound.GetJSON(ctx, p.client, m.UserInfoURL, accessToken)
 	if err != nil {
 		return nil, p.unavailable("asking for the user", err)
 	}

@@ -1,0 +1,57 @@
+package outbound
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxToken is the most bytes that an access or refresh token may have.
+	maxToken = 64 << 10
+	// maxSeconds is a hundred years.
+	maxSeconds = 100 * 365 * 24 * 3600
+)
+
+// Printable is what of a provider's text may stand in an error or a log: one
+// short line of ASCII.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if notVisible(r) {
+			return '?'
+		}
+		return r
+	}, s[:min(len(s), 200)])
+}
+
+// IsToken accepts the characters of RFC 6749, appendix A.12, so that a token
+// cannot break out of the header that carries it.
+func IsToken(s string) bool {
+	return s != "" && len(s) <= maxToken && !strings.ContainsFunc(s, notVisible)
+}
+
+func notVisible(r rune) bool { return r < ' ' || r > '~' }
+
+// Unfit characters can neither be shown nor stand in a header.
+func Unfit(r rune) bool {
+	return unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029'
+}
+
+// Seconds reads a lifetime from a token answer: a number, or a number in a
+// string as some providers write it. 0 is none.
+func Seconds(v any) int64 {
+	var f float64
+	switch n := v.(type) {
+	case float64:
+		f = n
+	case int64: // of an answer in form encoding
+		f = float64(n)
+	case string:
+		f, _ = strconv.ParseFloat(n, 64)
+	}
+	if f >= 1 && f <= maxSeconds {
+		return int64(f)
+	}
+	return 0
+}
