@@ -11,14 +11,28 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) storetest.Harness {
-		var offset atomic.Int64
-		s := open(t, filepath.Join(t.TempDir(), "gatehouse.db"), sqlite.Options{
-			Now: func() time.Time { return time.Now().Add(time.Duration(offset.Load())) },
-		})
-		return storetest.Harness{
-			Store:   s,
-			Advance: func(d time.Duration) { offset.Add(int64(d)) },
-		}
-	})
+	storetest.Run(t, func(t testing.TB) storetest.Harness { return harness(t, false) })
+}
+
+// TestStoreShared: two stores share a file, as a gateway does with the one
+// that a reload starts beside it, or with the operator's subcommand.
+func TestStoreShared(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the suite once more")
+	}
+	storetest.Run(t, func(t testing.TB) storetest.Harness { return harness(t, true) })
+}
+
+func harness(t testing.TB, shared bool) storetest.Harness {
+	var offset atomic.Int64
+	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	o := sqlite.Options{Now: func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }}
+	h := storetest.Harness{
+		Store:   open(t, path, o),
+		Advance: func(d time.Duration) { offset.Add(int64(d)) },
+	}
+	if shared {
+		h.Peer = open(t, path, o)
+	}
+	return h
 }

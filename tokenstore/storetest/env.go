@@ -31,17 +31,22 @@ const (
 type env struct {
 	*testing.T
 	tokenstore.Store
+	peer    tokenstore.Store // another node's, or Store again
 	advance func(time.Duration)
 	ctx     context.Context
 }
 
 func newEnv(t *testing.T, h Harness, migrate bool) *env {
 	t.Helper()
-	e := &env{T: t, Store: h.Store, advance: h.Advance, ctx: t.Context()}
+	e := &env{T: t, Store: h.Store, peer: h.Peer, advance: h.Advance, ctx: t.Context()}
+	if e.peer == nil {
+		e.peer = e.Store
+	}
 	if !migrate {
 		return e
 	}
 	e.ok(e.Migrate(e.ctx))
+	e.ok(e.peer.Migrate(e.ctx))
 	_, err := e.Maintain(e.ctx, longest)
 	e.ok(err)
 	return e
@@ -223,6 +228,14 @@ func (e *env) sameIDs(what string, got, want []uuid.UUID) {
 	if diff := cmp.Diff(want, got, cmpopts.SortSlices(less), cmpopts.EquateEmpty()); diff != "" {
 		e.Errorf("%s (-want +got):\n%s", what, diff)
 	}
+}
+
+// node is the store that the i-th of several callers has.
+func (e *env) node(i int) tokenstore.Store {
+	if (i+i/2)%2 == 0 { // where two kinds alternate, both nodes have both
+		return e.Store
+	}
+	return e.peer
 }
 
 // inStep calls f n times at once, as nearly as goroutines can.

@@ -55,6 +55,7 @@ func testUpdate(e *env) {
 	e.ok(err)
 	fresh := e.token("b", "openid profile")
 	fresh.Version, fresh.KeyID, fresh.ClientID = leased.Version, "k2", "other"
+	fresh.LeaseOwner, fresh.LeaseUntil = leased.LeaseOwner, leased.LeaseUntil
 	fresh.NeedsReauth, fresh.AccessRevokedAt = true, fresh.IssuedAt
 	got, err := e.UpdateProviderToken(e.ctx, fresh)
 	e.ok(err)
@@ -138,7 +139,7 @@ func testLeaseRace(e *env) {
 	for range e.rounds(50, 10) {
 		errs := make([]error, 8)
 		inStep(len(errs), func(i int) {
-			_, errs[i] = e.LeaseProviderToken(e.ctx, "ann", "p", t.Version, named("n", i), time.Minute)
+			_, errs[i] = e.node(i).LeaseProviderToken(e.ctx, "ann", "p", t.Version, named("n", i), time.Minute)
 		})
 		e.oneWon("LeaseProviderToken", errs, tokenstore.ErrConflict)
 		e.advance(2 * time.Minute)
@@ -152,7 +153,7 @@ func testUpdateRace(e *env) {
 		inStep(len(errs), func(i int) {
 			fresh := t
 			fresh.Scope = named("scope", i)
-			_, errs[i] = e.UpdateProviderToken(e.ctx, fresh)
+			_, errs[i] = e.node(i).UpdateProviderToken(e.ctx, fresh)
 		})
 		e.oneWon("UpdateProviderToken", errs, tokenstore.ErrConflict)
 		t = e.stored()

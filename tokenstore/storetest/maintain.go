@@ -122,7 +122,7 @@ func testMaintainRace(e *env) {
 		e.ok(e.RevokeTokenID(e.ctx, e.id().String(), e.now().Add(-time.Minute)))
 		reports := make([]tokenstore.MaintenanceReport, 6)
 		errs := make([]error, len(reports))
-		inStep(len(reports), func(i int) { reports[i], errs[i] = e.Maintain(e.ctx, longest) })
+		inStep(len(reports), func(i int) { reports[i], errs[i] = e.node(i).Maintain(e.ctx, longest) })
 		e.ok(errors.Join(errs...))
 		purged := 0
 		for _, r := range reports {

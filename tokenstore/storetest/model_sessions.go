@@ -182,7 +182,7 @@ func (m *model) list() {
 	slices.SortFunc(want, func(a, b uuid.UUID) int { return slices.Compare(b[:], a[:]) })
 	var got []uuid.UUID
 	q := tokenstore.SessionQuery{Subject: subject, All: all, Limit: rapid.IntRange(1, 20).Draw(m.T, "limit")}
-	for {
+	for range len(m.sessions) + 1 {
 		page, err := m.store.ListSessions(m.ctx, q)
 		m.ok("listing", err)
 		got = append(got, ids(page...)...)

@@ -116,7 +116,7 @@ func testOutboxRace(e *env) {
 		}
 		taken := make([][]tokenstore.OutboxEntry, callers)
 		errs := make([]error, callers)
-		inStep(callers, func(i int) { taken[i], errs[i] = e.TakeOutbox(e.ctx, 3, time.Hour) })
+		inStep(callers, func(i int) { taken[i], errs[i] = e.node(i).TakeOutbox(e.ctx, 3, time.Hour) })
 		e.ok(errors.Join(errs...))
 		seen := make(map[uuid.UUID]bool)
 		for _, list := range append(taken, e.take()) {

@@ -205,7 +205,7 @@ func testTokenDeleteRace(e *env) {
 		gone := make([][]tokenstore.ProviderToken, callers)
 		errs := make([]error, callers)
 		inStep(callers, func(i int) {
-			gone[i], errs[i] = e.DeleteProviderTokens(e.ctx, tokenstore.ProviderTokenQuery{All: true}, false)
+			gone[i], errs[i] = e.node(i).DeleteProviderTokens(e.ctx, tokenstore.ProviderTokenQuery{All: true}, false)
 		})
 		total := 0
 		for i := range callers {

@@ -321,7 +321,7 @@ func testTokenRace(e *env) {
 			tokens[i].Subject = named("sub", round)
 		}
 		inStep(2, func(i int) {
-			results[i], errs[i] = e.StoreProviderToken(e.ctx, tokens[i], tokenstore.StoreOptions{RevokeDisplaced: true})
+			results[i], errs[i] = e.node(i).StoreProviderToken(e.ctx, tokens[i], tokenstore.StoreOptions{RevokeDisplaced: true})
 		})
 		e.ok(errors.Join(errs[:]...))
 		stored, err := e.ProviderToken(e.ctx, tokens[0].Subject, "p")

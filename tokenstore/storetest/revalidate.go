@@ -82,6 +82,13 @@ func testTouch(e *env) {
 	e.advance(20 * time.Minute)
 	e.live(s.ID)
 	e.dead(other.ID, tokenstore.ErrExpired)
+	// It is live to every method.
+	e.same("live sessions", e.list(tokenstore.SessionQuery{Subject: ann}), ids(s))
+	e.live(e.session(ann, childOf(s.ID)).ID)
+	st = e.state(s.ID, s.ID)
+	e.near("end after another touch", st.EndsAt, e.now().Add(idle))
+	e.advance(50 * time.Minute)
+	e.rotate(s, 0)
 }
 
 func testTouchAbsolute(e *env) {

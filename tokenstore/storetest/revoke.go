@@ -112,9 +112,9 @@ func testRevokeChildRace(e *env) {
 		var created, revoked error
 		inStep(2, func(i int) {
 			if i == 0 {
-				_, created = e.CreateSession(e.ctx, child)
+				_, created = e.node(i).CreateSession(e.ctx, child)
 			} else {
-				_, revoked = e.RevokeSession(e.ctx, portal.ID)
+				_, revoked = e.node(i).RevokeSession(e.ctx, portal.ID)
 			}
 		})
 		e.ok(revoked)
@@ -136,11 +136,11 @@ func testRevokeRace(e *env) {
 		inStep(len(revoked), func(i int) {
 			switch i % 3 {
 			case 0:
-				revoked[i], errs[i] = e.RevokeSession(e.ctx, portal.ID)
+				revoked[i], errs[i] = e.node(i).RevokeSession(e.ctx, portal.ID)
 			case 1:
-				revoked[i], errs[i] = e.RevokeSession(e.ctx, child.ID)
+				revoked[i], errs[i] = e.node(i).RevokeSession(e.ctx, child.ID)
 			case 2:
-				revoked[i], errs[i] = e.RevokeSubject(e.ctx, ann)
+				revoked[i], errs[i] = e.node(i).RevokeSubject(e.ctx, ann)
 			}
 		})
 		e.ok(errors.Join(errs...))

@@ -25,7 +25,7 @@ func testUnmigrated(e *env) {
 
 func testMigrateAgain(e *env) {
 	errs := make([]error, 4)
-	inStep(len(errs), func(i int) { errs[i] = e.Migrate(e.ctx) })
+	inStep(len(errs), func(i int) { errs[i] = e.node(i).Migrate(e.ctx) })
 	e.ok(errors.Join(errs...))
 	e.ok(e.Ping(e.ctx))
 	_, err := e.Maintain(e.ctx, longest)

@@ -106,7 +106,7 @@ func testSessionReplayRace(e *env) {
 	for range e.rounds(100, 20) {
 		n := e.newSession(id)
 		errs := make([]error, 8)
-		inStep(len(errs), func(i int) { _, errs[i] = e.CreateSession(e.ctx, n) })
+		inStep(len(errs), func(i int) { _, errs[i] = e.node(i).CreateSession(e.ctx, n) })
 		e.oneWon("CreateSession", errs, tokenstore.ErrExists)
 	}
 }

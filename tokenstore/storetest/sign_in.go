@@ -79,7 +79,7 @@ func testSignInRace(e *env) {
 		sessions := make([]tokenstore.Session, callers)
 		errs := make([]error, callers)
 		inStep(callers, func(i int) {
-			sessions[i], errs[i] = e.SignIn(e.ctx, tokenstore.SignIn{
+			sessions[i], errs[i] = e.node(i).SignIn(e.ctx, tokenstore.SignIn{
 				Identity: who, NewSubject: named(who.Subject, i), Session: e.newSession(""),
 			})
 		})
@@ -102,7 +102,7 @@ func testSignInReplayRace(e *env) {
 			Identity: identity(named("ann", round)), NewSubject: named("sub", round), Session: e.newSession(""),
 		}
 		errs := make([]error, callers)
-		inStep(callers, func(i int) { _, errs[i] = e.SignIn(e.ctx, in) })
+		inStep(callers, func(i int) { _, errs[i] = e.node(i).SignIn(e.ctx, in) })
 		e.oneWon("SignIn", errs, tokenstore.ErrExists)
 	}
 }

@@ -142,7 +142,7 @@ func testKeyRace(e *env) {
 		added := make([]tokenstore.SigningKey, nodes)
 		errs := make([]error, nodes)
 		inStep(nodes, func(i int) {
-			added[i], errs[i] = e.AddSigningKey(e.ctx, key(named(algorithm, i), algorithm))
+			added[i], errs[i] = e.node(i).AddSigningKey(e.ctx, key(named(algorithm, i), algorithm))
 		})
 		got := make(map[tokenstore.KeyState]int)
 		for i, err := range errs {
@@ -163,7 +163,7 @@ func testKeyPromoteRace(e *env) {
 		e.addKey(from, algorithm)
 		e.addKey(to, algorithm)
 		errs := make([]error, 8)
-		inStep(len(errs), func(i int) { errs[i] = e.PromoteSigningKey(e.ctx, from, to) })
+		inStep(len(errs), func(i int) { errs[i] = e.node(i).PromoteSigningKey(e.ctx, from, to) })
 		e.oneWon("PromoteSigningKey", errs, tokenstore.ErrConflict)
 	}
 }

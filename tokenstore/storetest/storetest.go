@@ -12,9 +12,12 @@ type Harness struct {
 	// Store is newly opened, on an empty database, and not yet migrated. The
 	// function that opened it closes it, by t.Cleanup.
 	Store tokenstore.Store
+	// Peer, when not nil, is another store of the same database, as another
+	// node has it. Calls that race each other are then spread over both.
+	Peer tokenstore.Store
 	// Advance shifts the clock by which the store judges what has expired, at
-	// once and for all its connections; a negative d sets it back. It must
-	// not wait. Nobody else's clock changes: the store's differs from the
+	// once and for all its connections and its peer; a negative d sets it back.
+	// It must not wait. Nobody else's clock changes: the store's differs from the
 	// caller's afterwards, as it may in production.
 	Advance func(d time.Duration)
 }

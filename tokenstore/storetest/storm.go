@@ -24,7 +24,7 @@ func testRotateStorm(e *env) {
 		e.rotate(s, 0)
 		results := make([]tokenstore.RotationResult, callers)
 		errs := make([]error, callers)
-		inStep(callers, func(i int) { results[i], errs[i] = e.Rotate(e.ctx, presented(s, 1)) })
+		inStep(callers, func(i int) { results[i], errs[i] = e.node(i).Rotate(e.ctx, presented(s, 1)) })
 		if err := errors.Join(errs...); err != nil {
 			e.Fatalf("false reuse: %v", err)
 		}
@@ -47,7 +47,7 @@ func testRotateStorm(e *env) {
 
 		// The grandparent, replayed by many at once: caught, and nobody gets
 		// a token out of it.
-		inStep(callers, func(i int) { results[i], errs[i] = e.Rotate(e.ctx, presented(s, 0)) })
+		inStep(callers, func(i int) { results[i], errs[i] = e.node(i).Rotate(e.ctx, presented(s, 0)) })
 		caught := 0
 		for i, err := range errs {
 			switch {
@@ -73,9 +73,9 @@ func testRevokeStorm(e *env) {
 		var rotated, revoked error
 		inStep(2, func(i int) {
 			if i == 0 {
-				_, rotated = e.Rotate(e.ctx, presented(s, 0))
+				_, rotated = e.node(i).Rotate(e.ctx, presented(s, 0))
 			} else {
-				_, revoked = e.RevokeSession(e.ctx, s.ID)
+				_, revoked = e.node(i).RevokeSession(e.ctx, s.ID)
 			}
 		})
 		e.ok(revoked)
@@ -99,9 +99,9 @@ func testSuspendStorm(e *env) {
 		var rotated, suspended error
 		inStep(2, func(i int) {
 			if i == 0 {
-				_, rotated = e.Rotate(e.ctx, presented(s, 0))
+				_, rotated = e.node(i).Rotate(e.ctx, presented(s, 0))
 			} else {
-				suspended = e.Suspend(e.ctx, s.Subject, true)
+				suspended = e.node(i).Suspend(e.ctx, s.Subject, true)
 			}
 		})
 		e.ok(suspended)
@@ -123,7 +123,7 @@ func testReuseStorm(e *env) {
 		e.rotate(s, 1)
 		errs := make([]error, 8)
 		inStep(len(errs), func(i int) {
-			_, errs[i] = e.Rotate(e.ctx, presented(s, uint32(2*(i%2))))
+			_, errs[i] = e.node(i).Rotate(e.ctx, presented(s, uint32(2*(i%2))))
 		})
 		caught := false
 		for i, err := range errs {

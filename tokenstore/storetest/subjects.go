@@ -142,7 +142,7 @@ func testLinkRace(e *env) {
 		owners := []string{e.subject(named("a", round)), e.subject(named("b", round))}
 		link := identity(named("link", round))
 		errs := make([]error, len(owners))
-		inStep(len(owners), func(i int) { errs[i] = e.Link(e.ctx, owners[i], link) })
+		inStep(len(owners), func(i int) { errs[i] = e.node(i).Link(e.ctx, owners[i], link) })
 		won := -1
 		for i, err := range errs {
 			if err == nil {

@@ -98,7 +98,7 @@ func testUnrotateRace(e *env) {
 		var rotated, put error
 		inStep(2, func(i int) {
 			if i == 0 {
-				_, rotated = e.Rotate(e.ctx, presented(s, 1))
+				_, rotated = e.node(i).Rotate(e.ctx, presented(s, 1))
 			} else {
 				put = e.unrotate(r)
 			}
