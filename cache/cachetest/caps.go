@@ -178,6 +178,9 @@ func testCapKept(t *testing.T, h Harness) {
 			}
 		}
 	}
+	again := owned(pending(keys[0]), "a")
+	again.Validity = time.Second
+	wantErr(t, "StartFlow of a key that is taken", h.Store.StartFlow(t.Context(), again), cache.ErrExists)
 	h.Advance(2 * time.Second)
 	wantFree(t, h.Store, "a", 0)
 	wantFree(t, h.Store, "", GlobalCap-OwnerCap)

@@ -16,12 +16,12 @@ import (
 // unless told otherwise, so that a suite takes 10,000 steps.
 const modelSteps = 100
 
-// The model's times are chosen so that no deadline is nearer than two seconds
-// to a moment at which it is judged: real time goes on while the model runs.
+// The model's times are chosen so that no deadline is near to a moment at which
+// it is judged: real time goes on while the model runs.
 var (
-	modelLeaps      = []time.Duration{5 * time.Second, 50 * time.Second, 500 * time.Second, cache.Retention}
-	modelValidities = []time.Duration{12 * time.Second, 102 * time.Second, 7202 * time.Second}
-	modelIntervals  = []time.Duration{0, 7 * time.Second}
+	modelLeaps      = []time.Duration{50 * time.Second, 500 * time.Second, 5000 * time.Second, cache.Retention}
+	modelValidities = []time.Duration{120 * time.Second, 1020 * time.Second, 72_020 * time.Second}
+	modelIntervals  = []time.Duration{0, 22_500 * time.Millisecond}
 )
 
 // testModel drives the store and a simple model of it with the same random

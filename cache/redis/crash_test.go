@@ -138,6 +138,26 @@ func TestUnavailable_IsToldQuickly(t *testing.T) {
 	}
 }
 
+// TestRestart_CostsNoCall has connections in the pool that the server no longer
+// knows; they are noticed before they are used.
+func TestRestart_CostsNoCall(t *testing.T) {
+	server := redistest.Start(t)
+	store := open(t, Options{URL: server.URL()})
+	for round := range 3 {
+		var callers sync.WaitGroup
+		for i := range 8 {
+			callers.Go(func() {
+				if err := store.StartFlow(t.Context(), newFlow(fmt.Sprint(round, ":", i))); err != nil {
+					t.Errorf("StartFlow after restart %d = %v", round, err)
+				}
+			})
+		}
+		callers.Wait()
+		server.Kill(t)
+		server.Restart(t)
+	}
+}
+
 func TestUnavailable_FromTheStart(t *testing.T) {
 	store := open(t, Options{URL: "redis://user:hunter2@127.0.0.1:1/0"})
 	err := store.Ping(t.Context())

@@ -102,3 +102,54 @@ func TestRuins_KeepNoValues(t *testing.T) {
 		}
 	}
 }
+
+func TestTombstones_KeepNoValues(t *testing.T) {
+	server := redistest.Start(t)
+	store, client := open(t, Options{URL: server.URL()}), server.Client(t)
+	for key, finish := range map[string]func(key string) error{
+		"redeemed": func(key string) error {
+			_, err := store.RedeemFlow(t.Context(), key, newFlow(key).Proof, "")
+			return err
+		},
+		"done": func(key string) error {
+			_, err := store.AdvanceFlow(t.Context(), cache.Transition{Key: key, From: cache.Ready, To: cache.Done, Value: []byte("last")})
+			return err
+		},
+		"refused": func(key string) error {
+			_, err := store.AdvanceFlow(t.Context(), cache.Transition{Key: key, From: cache.Ready, To: cache.Error})
+			return err
+		},
+	} {
+		if err := store.StartFlow(t.Context(), newFlow(key)); err != nil {
+			t.Fatal(err)
+		}
+		if err := finish(key); err != nil {
+			t.Fatal(err)
+		}
+		if client.HExists(t.Context(), DefaultPrefix+"f:"+key, "v").Val() {
+			t.Errorf("the flow that is %s keeps its value", key)
+		}
+		if ttl := client.PTTL(t.Context(), DefaultPrefix+"f:"+key).Val(); ttl <= 0 || ttl > cache.Retention {
+			t.Errorf("the tombstone of the flow that is %s stays for %v", key, ttl)
+		}
+	}
+}
+
+// TestKeys_AllExpire leaves nothing behind that would stay for ever, but for
+// the number of the last announcement.
+func TestKeys_AllExpire(t *testing.T) {
+	server := redistest.Start(t)
+	store, client := open(t, Options{URL: server.URL()}), server.Client(t)
+	everything(t, store)
+	if err := store.StartFlow(t.Context(), newFlow("live")); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range client.Keys(t.Context(), "*").Val() {
+		if !strings.HasPrefix(key, DefaultPrefix) {
+			t.Errorf("key %s does not have the prefix", key)
+		}
+		if ttl := client.PTTL(t.Context(), key).Val(); ttl <= 0 && key != DefaultPrefix+numberKey {
+			t.Errorf("key %s never expires", key)
+		}
+	}
+}
