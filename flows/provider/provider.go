@@ -109,6 +109,18 @@ type Token struct {
 	RefreshExpiresAt time.Time // zero: unknown
 }
 
+// String says what it is, and nothing of the secrets.
+func (Token) String() string { return "provider token" }
+
+// GoString is String, for %#v.
+func (t Token) GoString() string { return t.String() }
+
+// String says whose sign-in it is, and nothing of the secrets.
+func (r Result) String() string { return "sign-in at provider " + r.Claims.Provider }
+
+// GoString is String, for %#v.
+func (r Result) GoString() string { return r.String() }
+
 // Current is a provider that can tell without I/O whether a user whom it once
 // vouched for still is one, and as what: local users live in the
 // configuration. It is asked at every load and revalidation of a session.

@@ -130,7 +130,10 @@ func (c *cached[T]) finish(value T, err error) {
 type lifetime struct {
 	ctx    context.Context
 	cancel context.CancelFunc
-	wg     sync.WaitGroup
+
+	mu    sync.Mutex
+	ended bool
+	wg    sync.WaitGroup
 }
 
 func newLifetime() *lifetime {
@@ -140,10 +143,19 @@ func newLifetime() *lifetime {
 }
 
 func (l *lifetime) run(f func(ctx context.Context)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended { // f fails at once, and nobody may wait for it any more
+		go f(l.ctx)
+		return
+	}
 	l.wg.Go(func() { f(l.ctx) })
 }
 
 func (l *lifetime) end() {
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
 	l.cancel()
 	l.wg.Wait()
 }

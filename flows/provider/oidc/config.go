@@ -65,6 +65,12 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// String is the provider's name, and nothing of the secret.
+func (c Config) String() string { return "provider " + c.Name }
+
+// GoString is String, for %#v.
+func (c Config) GoString() string { return c.String() }
+
 // Client authentication methods (OpenID Connect Core, section 9).
 const (
 	authBasic = "client_secret_basic"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -198,6 +199,30 @@ func TestNewRefuses(t *testing.T) {
 	good.Issuer, good.InsecureHTTP = "http://keycloak:8080/realms/x", true
 	if _, err := New(good); err != nil {
 		t.Errorf("plain http as configured: %v", err)
+	}
+}
+
+func TestClosedProviderIsUnavailable(t *testing.T) {
+	t.Parallel()
+	p := newOP(t).client(nil)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.AuthURL(t.Context(), authRequest()); !errors.Is(err, provider.ErrUnavailable) {
+		t.Errorf("AuthURL() = %v, want ErrUnavailable", err)
+	}
+}
+
+func TestSecretsAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	p := newOP(t).client(nil)
+	result := provider.Result{IDToken: "s3cr3t", Token: &provider.Token{AccessToken: "s3cr3t", RefreshToken: "s3cr3t"}}
+	for _, v := range []any{p, p.config, result, &result, result.Token, *result.Token, []provider.Token{*result.Token}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			if s := fmt.Sprintf(verb, v); strings.Contains(s, "s3cr3t") {
+				t.Errorf("%s of %T holds a secret: %s", verb, v, s)
+			}
+		}
 	}
 }
 

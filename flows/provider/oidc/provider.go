@@ -64,6 +64,12 @@ func (p *Provider) logFetch(what string) func(context.Context, error) {
 	}
 }
 
+// String is the provider's name: its configuration holds the secret.
+func (p *Provider) String() string { return p.config.String() }
+
+// GoString is String, for %#v.
+func (p *Provider) GoString() string { return p.config.String() }
+
 // Name of the provider block.
 func (p *Provider) Name() string { return p.config.Name }
 

@@ -71,7 +71,7 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 	}
 	// OpenID Connect Core, section 12.2: the same user, or none.
 	if textOf(claims["sub"]) != was.ID || was.Issuer != p.config.Issuer {
-		return result, p.refuse("refreshed ID token", fmt.Errorf("%w: it is of another user", provider.ErrGone))
+		return result, fmt.Errorf("refreshing at provider %s: %w: it answers for another user", p.config.Name, provider.ErrGone)
 	}
 	if idToken == "" && m.UserInfoURL == "" {
 		return result, nil

@@ -1,0 +1,260 @@
+package github_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/github"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+// site answers as GitHub does, or as it is told.
+type site struct {
+	answers map[string]string // by path; a value that begins with a digit is a status
+	form    url.Values
+	tokens  int
+}
+
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/login/oauth/access_token" {
+		_ = r.ParseForm()
+		s.form = r.PostForm
+		s.tokens++
+	} else if r.Method == http.MethodGet && r.Header.Get("Authorization") != "Bearer at" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	answer, ok := s.answers[r.URL.Path+"#"+r.URL.Query().Get("page")]
+	if !ok {
+		answer = s.answers[r.URL.Path]
+	}
+	var status int
+	if n, _ := fmt.Sscanf(answer, "%d", &status); n == 1 {
+		if status == http.StatusFound {
+			w.Header().Set("Location", "/elsewhere")
+		}
+		w.WriteHeader(status)
+		return
+	}
+	if strings.HasPrefix(answer, "{") || strings.HasPrefix(answer, "[") {
+		w.Header().Set("Content-Type", "application/json")
+	} else {
+		w.Header().Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	_, _ = w.Write([]byte(answer))
+}
+
+func newProvider(t *testing.T, change map[string]string, edit func(*github.Config)) (*github.Provider, *site, string) {
+	t.Helper()
+	s := &site{answers: map[string]string{
+		"/login/oauth/access_token": "access_token=at&scope=read%3Aorg%2Cuser%3Aemail&token_type=bearer",
+		"/api/v3/user":              `{"id":7,"login":"Octo","name":"Octo Cat","email":"public@example.com","type":"User"}`,
+		"/api/v3/user/emails":       `[{"email":"x@example.com","verified":true},{"email":"Octo@example.com","primary":true,"verified":true}]`,
+		"/api/v3/user/orgs":         `[{"login":"Acme"}]`,
+		"/api/v3/user/teams":        `[{"slug":"dev","organization":{"login":"Acme"}},{"slug":"a/b","organization":{"login":"x"}}]`,
+	}}
+	for path, answer := range change {
+		s.answers[path] = answer
+	}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	c := github.Config{
+		Name: "github", ClientID: "id", ClientSecret: "secret", BaseURL: server.URL, Scopes: []string{"user:email", "read:org"},
+		HTTPClient: &http.Client{Transport: transport}, Now: func() time.Time { return noon },
+	}
+	if edit != nil {
+		edit(&c)
+	}
+	p, err := github.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, s, server.URL
+}
+
+var callback = provider.Callback{Code: "code", Verifier: strings.Repeat("v", 43), RedirectURI: "https://app/cb", MaxAge: -1}
+
+func TestSignIn(t *testing.T) {
+	t.Parallel()
+	p, s, issuer := newProvider(t, nil, nil)
+	got, err := p.Exchange(t.Context(), callback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := identity.Claims{
+		Provider: "github", Issuer: issuer, ID: "7", User: "octo@example.com", Email: "Octo@example.com", EmailVerified: true,
+		Name: "Octo Cat", Groups: []string{"acme", "acme/dev"}, AuthTime: noon,
+	}
+	if diff := cmp.Diff(want, got.Claims); diff != "" {
+		t.Error(diff)
+	}
+	if got.Token == nil || got.Token.AccessToken != "at" || !got.Token.ExpiresAt.IsZero() {
+		t.Errorf("the token is %+v", got.Token)
+	}
+	if s.form.Get("code_verifier") != callback.Verifier || s.form.Get("client_secret") != "secret" {
+		t.Errorf("the token request was %v", s.form)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		change map[string]string
+		edit   func(*github.Config)
+		want   error
+		check  func(identity.Claims) bool
+	}{
+		{name: "code refused with 200", change: map[string]string{"/login/oauth/access_token": "error=bad_verification_code"}, want: provider.ErrGrant},
+		{name: "bad secret", change: map[string]string{"/login/oauth/access_token": `{"error":"incorrect_client_credentials"}`}, want: provider.ErrUnavailable},
+		{name: "token endpoint redirects", change: map[string]string{"/login/oauth/access_token": "302"}, want: provider.ErrUnavailable},
+		{name: "token with a line break", change: map[string]string{"/login/oauth/access_token": "access_token=a%0d%0ab"}, want: provider.ErrResponse},
+		{name: "API is down", change: map[string]string{"/api/v3/user": "503"}, want: provider.ErrUnavailable},
+		{name: "user is an array", change: map[string]string{"/api/v3/user": "[]"}, want: provider.ErrResponse},
+		{name: "user without id", change: map[string]string{"/api/v3/user": `{"login":"x"}`}, want: provider.ErrResponse},
+		{name: "user id in a string", change: map[string]string{"/api/v3/user": `{"login":"x","id":"7"}`}, want: provider.ErrResponse},
+		{name: "login with control characters", change: map[string]string{"/api/v3/user": `{"login":"x\n","id":7}`}, want: provider.ErrResponse},
+		{
+			name: "primary address unverified", change: map[string]string{"/api/v3/user/emails": `[{"email":"a@example.com","primary":true},{"email":"b@example.com","verified":true}]`},
+			check: func(c identity.Claims) bool { return c.Email == "" && !c.EmailVerified && c.User == "github:7" },
+		},
+		{
+			name: "e-mail as user, unverified", change: map[string]string{"/api/v3/user/emails": `[]`},
+			edit: func(c *github.Config) { c.UserClaim = "email" }, want: provider.ErrResponse,
+		},
+		{name: "login as user", edit: func(c *github.Config) { c.UserClaim = "login" }, check: func(c identity.Claims) bool { return c.User == "Octo" }},
+		{name: "too many teams", change: map[string]string{"/api/v3/user/teams": manyTeams(100)}, want: provider.ErrResponse},
+		{
+			name: "two pages", change: map[string]string{"/api/v3/user/teams#1": manyTeams(100), "/api/v3/user/teams#2": manyTeams(3)},
+			check: func(c identity.Claims) bool { return len(c.Groups) == 104 },
+		},
+		{
+			name: "read:org was not granted", change: map[string]string{"/login/oauth/access_token": "access_token=at&scope=user:email"},
+			want: provider.ErrResponse,
+		},
+		{
+			name: "read:org was not asked for", edit: func(c *github.Config) { c.Scopes = nil },
+			check: func(c identity.Claims) bool { return c.Groups == nil },
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p, s, _ := newProvider(t, tt.change, tt.edit)
+			got, err := p.Exchange(t.Context(), callback)
+			if !errors.Is(err, tt.want) || tt.want == nil && err != nil {
+				t.Fatalf("Exchange() = %v, want %v", err, tt.want)
+			}
+			if tt.check != nil && !tt.check(got.Claims) {
+				t.Errorf("Exchange() = %+v", got.Claims)
+			}
+			if s.tokens != 1 {
+				t.Errorf("the code was sent %d times", s.tokens)
+			}
+		})
+	}
+}
+
+func manyTeams(n int) string {
+	teams := make([]map[string]any, n)
+	for i := range teams {
+		teams[i] = map[string]any{"slug": fmt.Sprint("t", i), "organization": map[string]string{"login": "acme"}}
+	}
+	raw, _ := json.Marshal(teams)
+	return string(raw)
+}
+
+func TestMixUp(t *testing.T) {
+	t.Parallel()
+	p, s, issuer := newProvider(t, nil, nil)
+	for iss, ok := range map[string]bool{issuer: true, issuer + "/login/oauth": true, "https://evil.example": false} {
+		c := callback
+		c.Issuer = iss
+		s.tokens = 0
+		_, err := p.Exchange(t.Context(), c)
+		if ok != (err == nil) || !ok && (!errors.Is(err, provider.ErrResponse) || s.tokens != 0) {
+			t.Errorf("iss=%s: Exchange() = %v after %d token requests", iss, err, s.tokens)
+		}
+	}
+}
+
+func TestAuthURL(t *testing.T) {
+	t.Parallel()
+	p, _, _ := newProvider(t, nil, nil)
+	raw, err := p.AuthURL(t.Context(), provider.AuthRequest{
+		State: "s", Verifier: callback.Verifier, RedirectURI: "https://app/cb", LoginHint: "o", Prompt: "select_account", MaxAge: -1, Scopes: []string{"repo", "read:org"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	if q.Get("scope") != "user:email read:org repo" || q.Get("code_challenge_method") != "S256" || q.Get("login") != "o" ||
+		q.Get("prompt") != "select_account" || q.Get("state") != "s" || u.Path != "/login/oauth/authorize" {
+		t.Errorf("AuthURL() = %s", raw)
+	}
+}
+
+func TestRecheck(t *testing.T) {
+	t.Parallel()
+	answer := `{"access_token":"at","refresh_token":"rt2","expires_in":28800,"refresh_token_expires_in":15811200,"scope":""}`
+	p, _, issuer := newProvider(t, map[string]string{"/login/oauth/access_token": answer}, nil)
+	was := identity.Claims{Provider: "github", Issuer: issuer, ID: "7", AuthTime: noon.Add(-time.Hour)}
+	got, err := p.Recheck(t.Context(), "rt", was)
+	if err != nil || !got.Claims.AuthTime.Equal(was.AuthTime) || got.Token.RefreshToken != "rt2" || !got.Token.ExpiresAt.Equal(noon.Add(8*time.Hour)) {
+		t.Errorf("Recheck() = %+v, %v", got, err)
+	}
+	was.ID = "8"
+	if got, err = p.Recheck(t.Context(), "rt", was); !errors.Is(err, provider.ErrGone) || got.Token == nil {
+		t.Errorf("another user: %+v, %v, want ErrGone and the token", got, err)
+	}
+	if _, err := p.Refresh(t.Context(), "", nil); !errors.Is(err, provider.ErrGrant) {
+		t.Errorf("without a refresh token: %v", err)
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]error{"204": nil, "404": nil, "422": nil, "401": provider.ErrResponse, "302": provider.ErrResponse, "500": provider.ErrUnavailable} {
+		p, _, _ := newProvider(t, map[string]string{"/api/v3/applications/id/token": answer}, nil)
+		if err := p.Revoke(t.Context(), "at", "access_token"); !errors.Is(err, want) {
+			t.Errorf("%s: Revoke() = %v, want %v", answer, err, want)
+		}
+	}
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	p, err := github.New(github.Config{Name: "github", ClientID: "a", ClientSecret: "b", Now: time.Now})
+	if err != nil || p.Issuer() != "https://github.com" || p.Title() != "GitHub" {
+		t.Errorf("New() = %v, %v", p, err)
+	}
+	for name, c := range map[string]github.Config{
+		"no secret":  {Name: "github", ClientID: "a", Now: time.Now},
+		"plain http": {Name: "github", ClientID: "a", ClientSecret: "b", Now: time.Now, BaseURL: "http://github.example"},
+		"user claim": {Name: "github", ClientID: "a", ClientSecret: "b", Now: time.Now, UserClaim: "name"},
+	} {
+		if _, err := github.New(c); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
