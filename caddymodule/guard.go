@@ -157,7 +157,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if v == nil {
 		v = &verdict{}
 		caddyhttp.SetVar(r.Context(), verdictVar, v)
-		g.headers.strip(r)
+		v.stream = g.headers.strip(r)
 		if !g.knows(r.Host) {
 			return misdirected(w)
 		}
@@ -203,7 +203,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	}
 	gateway.StripCredentials(r)
 	g.headers.set(r.Header, id)
-	if !mayStream(r) {
+	if !v.stream {
 		return next.ServeHTTP(w, r)
 	}
 	return g.serveStream(w, r, id.SessionID, next)

@@ -25,14 +25,14 @@ const aliceLocal = "provider local {\n\tuser alice " + cheapHash + " {\n\t\temai
 
 // running is a configuration whose servers are served by hand.
 type running struct {
-	t   *testing.T
+	t   testing.TB
 	app *App
 	srv map[string]*caddyhttp.Server // by listen address
 }
 
 // config makes JSON of a gatehouse block's lines and sites, with all state below
 // dir.
-func config(t *testing.T, dir, lines, sites string) []byte {
+func config(t testing.TB, dir, lines, sites string) []byte {
 	t.Helper()
 	store := ""
 	if !strings.Contains(lines, "token_store") {
@@ -48,7 +48,7 @@ func config(t *testing.T, dir, lines, sites string) []byte {
 }
 
 // provision provisions a configuration without starting it.
-func provision(t *testing.T, raw []byte) (caddy.Context, error) {
+func provision(t testing.TB, raw []byte) (caddy.Context, error) {
 	t.Helper()
 	cfg := new(caddy.Config)
 	if err := json.Unmarshal(raw, cfg); err != nil {
@@ -59,7 +59,7 @@ func provision(t *testing.T, raw []byte) (caddy.Context, error) {
 
 // start provisions a configuration and starts the gatehouse app, not the
 // listeners.
-func start(t *testing.T, raw []byte) (*running, error) {
+func start(t testing.TB, raw []byte) (*running, error) {
 	t.Helper()
 	r, err := begin(t, raw)
 	if err == nil {
@@ -69,7 +69,7 @@ func start(t *testing.T, raw []byte) (*running, error) {
 }
 
 // begin is start before Caddy says that everything has started.
-func begin(t *testing.T, raw []byte) (*running, error) {
+func begin(t testing.TB, raw []byte) (*running, error) {
 	t.Helper()
 	ctx, err := provision(t, raw)
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *running) stop() {
 }
 
 // serve starts a gatehouse with alice and these sites until the test ends.
-func serve(t *testing.T, lines, sites string) *running {
+func serve(t testing.TB, lines, sites string) *running {
 	t.Helper()
 	r, err := start(t, config(t, t.TempDir(), lines, sites))
 	if err != nil {

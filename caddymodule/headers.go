@@ -61,7 +61,7 @@ func parseHeaders(d *caddyfile.Dispenser) (*Headers, error) {
 
 // reservedHeaders cannot carry an identity: something else gives them meaning.
 var reservedHeaders = []string{
-	"Authorization", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Host", "Keep-Alive",
+	"Accept", "Authorization", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Host", "Keep-Alive",
 	"Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 

@@ -77,19 +77,44 @@ func sameForm(form, name string) bool {
 }
 
 // strip removes the identity headers of a request, the hop-by-hop declarations
-// that would have a proxy remove ours, and such trailers.
-func (s *headerSet) strip(r *http.Request) {
-	for name := range r.Header {
-		if s.matches(name) {
-			delete(r.Header, name)
+// that would have a proxy remove ours, and such trailers. It passes over the
+// headers once, and tells on the way whether the request may become a stream
+// that outlives the moment it was let in: WebSocket, server-sent events, gRPC.
+func (s *headerSet) strip(r *http.Request) (stream bool) {
+	for name, values := range r.Header {
+		switch name {
+		case "Upgrade":
+			stream = true
+		case "Accept":
+			stream = stream || anyContains(values, "text/event-stream")
+		case "Content-Type":
+			stream = stream || anyContains(values, "application/grpc")
+		case "Connection":
+			s.stripTokens(r.Header, name, values)
+		default:
+			if s.matches(name) {
+				delete(r.Header, name)
+			}
 		}
 	}
-	if connection, ok := r.Header["Connection"]; ok {
-		s.stripTokens(r.Header, "Connection", connection)
+	if r.Trailer != nil {
+		s.stripAllTrailers(r)
 	}
-	if r.Trailer == nil {
-		return
+	return stream || r.Method == http.MethodConnect
+}
+
+func anyContains(values []string, part string) bool {
+	for _, v := range values {
+		if strings.Contains(v, part) {
+			return true
+		}
 	}
+	return false
+}
+
+// stripAllTrailers removes trailers that were announced, and has those removed
+// that arrive.
+func (s *headerSet) stripAllTrailers(r *http.Request) {
 	if announced, ok := r.Header["Trailer"]; ok {
 		s.stripTokens(r.Header, "Trailer", announced)
 	}

@@ -26,11 +26,16 @@ func schemeOf(r *http.Request) string {
 	if r.TLS != nil {
 		return "https"
 	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
-		proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-		if strings.EqualFold(strings.TrimSpace(proto), "https") {
-			return "https"
-		}
+	forwarded, ok := r.Header["X-Forwarded-Proto"]
+	if !ok || len(forwarded) == 0 {
+		return "http"
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted {
+		return "http"
+	}
+	proto, _, _ := strings.Cut(forwarded[0], ",")
+	if strings.EqualFold(strings.TrimSpace(proto), "https") {
+		return "https"
 	}
 	return "http"
 }

@@ -70,6 +70,7 @@ func (a *App) Start() error {
 	}
 	a.gateway.Store(gateway)
 	close(a.ready)
+	go gateway.Run(a.ctx) // ends with this configuration
 	a.logRedirectURIs(gateway, sites)
 	return nil
 }

@@ -5,31 +5,11 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/uuid"
 )
-
-// mayStream tells whether a request may become a stream that outlives the moment
-// it was let in: WebSocket, server-sent events, gRPC.
-func mayStream(r *http.Request) bool {
-	if _, ok := r.Header["Upgrade"]; ok || r.Method == http.MethodConnect {
-		return true
-	}
-	for _, accept := range r.Header["Accept"] {
-		if strings.Contains(accept, "text/event-stream") {
-			return true
-		}
-	}
-	for _, typ := range r.Header["Content-Type"] {
-		if strings.HasPrefix(typ, "application/grpc") {
-			return true
-		}
-	}
-	return false
-}
 
 // serveStream passes a request on and ends it when its session does.
 func (g *Guard) serveStream(w http.ResponseWriter, r *http.Request, session uuid.UUID, next caddyhttp.Handler) error {

@@ -21,6 +21,7 @@ const verdictVar = "gatehouse_verdict"
 type verdict struct {
 	uri    string // as the client sent it
 	scheme string
+	stream bool // it may outlive the moment it is let in
 	// id is who it is, once a guard has asked.
 	id        *identity.Identity
 	forbidden bool
