@@ -1,0 +1,220 @@
+package flows_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+)
+
+// holder has a key and makes proofs of it.
+type holder struct {
+	t   *testing.T
+	key *ecdsa.PrivateKey
+	now func() time.Time
+}
+
+func newHolder(t *testing.T, now func() time.Time) *holder {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &holder{t, key, now}
+}
+
+// proof makes a proof; change may spoil it.
+func (h *holder) proof(method, uri, access string, change func(header, claims map[string]any)) string {
+	h.t.Helper()
+	jwk := map[string]any{}
+	raw, _ := jose.JSONWebKey{Key: h.key.Public()}.MarshalJSON()
+	_ = json.Unmarshal(raw, &jwk)
+	header := map[string]any{"typ": "dpop+jwt", "jwk": jwk}
+	claims := jwt.MapClaims{"htm": method, "htu": uri, "iat": h.now().Unix(), "jti": rand.Text()}
+	if access != "" {
+		sum := sha256.Sum256([]byte(access))
+		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	if change != nil {
+		change(header, claims)
+	}
+	token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+	for k, v := range header {
+		token.Header[k] = v
+	}
+	signed, err := token.SignedString(h.key)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return signed
+}
+
+// send posts to the token endpoint with a proof.
+func (a app) send(form url.Values, proofs ...string) answer {
+	a.t.Helper()
+	form = cloneValues(form)
+	if a.secret == "" {
+		form.Set("client_id", a.id)
+	}
+	req, _ := http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.w.portalURL()+"/token", strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for _, p := range proofs {
+		req.Header.Add("DPoP", p)
+	}
+	if a.secret != "" {
+		req.SetBasicAuth(a.id, a.secret)
+	}
+	b := newBrowser(a.t).do(req)
+	got := answer{status: b.last.StatusCode, header: b.last.Header, body: map[string]any{}}
+	_ = json.Unmarshal([]byte(b.body), &got.body)
+	return got
+}
+
+func TestDPoP_BindsTokensToTheKey(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	native := app{t, w, "native", ""}
+	mine, other := newHolder(t, w.clock.now), newHolder(t, w.clock.now)
+	endpoint := w.portalURL() + "/token"
+	params := authorizeParams("native", "http://127.0.0.1:4711/cb", "openid offline_access")
+	params.Set("resource", w.siteURL("one"))
+	code := w.code(w.signedInBrowser(), params)
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {"http://127.0.0.1:4711/cb"}, "code_verifier": {verifier}}
+
+	for name, spoiled := range map[string]string{
+		"wrong method":  mine.proof("GET", endpoint, "", nil),
+		"wrong target":  mine.proof("POST", endpoint+"x", "", nil),
+		"old":           mine.proof("POST", endpoint, "", func(_, c map[string]any) { c["iat"] = w.clock.now().Add(-2 * time.Minute).Unix() }),
+		"future":        mine.proof("POST", endpoint, "", func(_, c map[string]any) { c["iat"] = w.clock.now().Add(2 * time.Minute).Unix() }),
+		"no iat":        mine.proof("POST", endpoint, "", func(_, c map[string]any) { delete(c, "iat") }),
+		"no jti":        mine.proof("POST", endpoint, "", func(_, c map[string]any) { delete(c, "jti") }),
+		"htu no string": mine.proof("POST", endpoint, "", func(_, c map[string]any) { c["htu"] = []string{endpoint} }),
+		"wrong typ":     mine.proof("POST", endpoint, "", func(h, _ map[string]any) { h["typ"] = "JWT" }),
+		"no jwk":        mine.proof("POST", endpoint, "", func(h, _ map[string]any) { delete(h, "jwk") }),
+		"foreign jwk":   mine.proof("POST", endpoint, "", func(h, _ map[string]any) { h["jwk"] = json.RawMessage(publicJWK(other)) }),
+		"private jwk":   mine.proof("POST", endpoint, "", func(h, _ map[string]any) { h["jwk"] = json.RawMessage(privateJWK(mine)) }),
+		"symmetric jwk": mine.proof("POST", endpoint, "", func(h, _ map[string]any) { h["jwk"] = map[string]any{"kty": "oct", "k": "AAAA"} }),
+		"crit":          mine.proof("POST", endpoint, "", func(h, _ map[string]any) { h["crit"] = []string{"x"} }),
+		"junk":          "a.b.c",
+	} {
+		if got := native.send(form, spoiled); got.text("error") != "invalid_dpop_proof" {
+			t.Errorf("%s: %d %v", name, got.status, got.body)
+		}
+	}
+	if got := native.send(form, mine.proof("POST", endpoint, "", nil), mine.proof("POST", endpoint, "", nil)); got.text("error") != "invalid_dpop_proof" {
+		t.Errorf("two proofs: %v", got.body)
+	}
+	used := mine.proof("POST", endpoint, "", nil)
+	got := native.send(form, used)
+	if got.status != 200 || got.text("token_type") != "DPoP" {
+		t.Fatalf("%d %v", got.status, got.body)
+	}
+	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.text("refresh_token")}}
+	if got := native.send(refresh, used); got.text("error") != "invalid_dpop_proof" {
+		t.Errorf("a proof was used twice: %v", got.body)
+	}
+	if got := native.send(refresh); got.text("error") != "invalid_grant" {
+		t.Errorf("refresh without the key: %v", got.body)
+	}
+	if got := native.send(refresh, other.proof("POST", endpoint, "", nil)); got.text("error") != "invalid_grant" {
+		t.Errorf("refresh with another key: %v", got.body)
+	}
+	if got := native.send(refresh, mine.proof("POST", endpoint, "", nil)); got.status != 200 {
+		t.Errorf("refresh with the key: %v", got.body)
+	}
+	access := got.text("access_token")
+	call := func(scheme, proof string) int {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.siteURL("one")+"/api?x=1", nil)
+		req.Header.Set("Authorization", scheme+" "+access)
+		if proof != "" {
+			req.Header.Set("DPoP", proof)
+		}
+		return newBrowser(t).do(req).last.StatusCode
+	}
+	target := w.siteURL("one") + "/api"
+	for name, c := range map[string]struct {
+		scheme, proof string
+		want          int
+	}{
+		"with the key":       {"DPoP", mine.proof("GET", target, access, nil), 200},
+		"as bearer":          {"Bearer", "", 401},
+		"without proof":      {"DPoP", "", 401},
+		"another key":        {"DPoP", other.proof("GET", target, access, nil), 401},
+		"for another token":  {"DPoP", mine.proof("GET", target, "x", nil), 401},
+		"for no token":       {"DPoP", mine.proof("GET", target, "", nil), 401},
+		"for another target": {"DPoP", mine.proof("GET", target+"/x", access, nil), 401},
+	} {
+		if got := call(c.scheme, c.proof); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func publicJWK(h *holder) []byte {
+	raw, _ := jose.JSONWebKey{Key: h.key.Public()}.MarshalJSON()
+	return raw
+}
+
+func privateJWK(h *holder) []byte {
+	raw, _ := jose.JSONWebKey{Key: h.key}.MarshalJSON()
+	return raw
+}
+
+func TestPrivateKeyJWT(t *testing.T) {
+	key := newHolder(t, time.Now)
+	clients := oauthClients()
+	clients = append(clients, &client.Client{
+		ID: "keyed", Keys: map[string]crypto.PublicKey{"k1": key.key.Public()}, Grants: []string{client.GrantClientCredentials}, Scopes: []string{},
+	})
+	w := newWorld(t, worldOptions{portal: true, clients: clients})
+	key.now = w.clock.now
+	assertion := func(change func(header map[string]any, claims jwt.MapClaims)) url.Values {
+		claims := jwt.MapClaims{"iss": "keyed", "sub": "keyed", "aud": w.portalURL(), "jti": rand.Text(), "iat": w.clock.now().Unix(), "exp": w.clock.now().Add(time.Minute).Unix()}
+		token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+		token.Header["kid"] = "k1"
+		if change != nil {
+			change(token.Header, claims)
+		}
+		signed, _ := token.SignedString(key.key)
+		return url.Values{
+			"grant_type": {"client_credentials"}, "client_assertion": {signed},
+			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		}
+	}
+	nobody := app{t, w, "", ""}
+	good := assertion(nil)
+	if got := nobody.post("token", good); got.status != 200 {
+		t.Fatalf("%d %v", got.status, got.body)
+	}
+	if got := nobody.post("token", good); got.text("error") != "invalid_client" {
+		t.Errorf("an assertion was used twice: %v", got.body)
+	}
+	for name, change := range map[string]func(map[string]any, jwt.MapClaims){
+		"another audience":  func(_ map[string]any, c jwt.MapClaims) { c["aud"] = "https://evil.test" },
+		"several audiences": func(_ map[string]any, c jwt.MapClaims) { c["aud"] = []string{w.portalURL(), "https://evil.test"} },
+		"another subject":   func(_ map[string]any, c jwt.MapClaims) { c["sub"] = "web" },
+		"another issuer":    func(_ map[string]any, c jwt.MapClaims) { c["iss"] = "web" },
+		"expired":           func(_ map[string]any, c jwt.MapClaims) { c["exp"] = w.clock.now().Add(-time.Hour).Unix() },
+		"no expiry":         func(_ map[string]any, c jwt.MapClaims) { delete(c, "exp") },
+		"a year":            func(_ map[string]any, c jwt.MapClaims) { c["exp"] = w.clock.now().Add(365 * 24 * time.Hour).Unix() },
+		"no jti":            func(_ map[string]any, c jwt.MapClaims) { delete(c, "jti") },
+		"unknown kid":       func(h map[string]any, _ jwt.MapClaims) { h["kid"] = "k2" },
+		"crit":              func(h map[string]any, _ jwt.MapClaims) { h["crit"] = []string{"x"} },
+	} {
+		if got := nobody.post("token", assertion(change)); got.status != 401 || got.text("error") != "invalid_client" {
+			t.Errorf("%s: %d %v", name, got.status, got.body)
+		}
+	}
+}
