@@ -103,10 +103,10 @@ func TestStaleMetadataServes(t *testing.T) {
 	if _, err := p.AuthURL(t.Context(), authRequest()); err != nil {
 		t.Fatal(err)
 	}
-	failed := make(chan struct{})
+	failed := make(chan struct{}, 8)
 	o.on(discoveryPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(500)
-		close(failed) // a second fetch within the back-off would panic
+		failed <- struct{}{}
 	})
 	o.at(noon.Add(25 * time.Hour))
 	for range 3 {
@@ -117,6 +117,9 @@ func TestStaleMetadataServes(t *testing.T) {
 	<-failed
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if n := o.fetches[discoveryPath].Load(); n != 2 {
+		t.Errorf("%d fetches, want one more than the first: it failed, and is not tried at once again", n)
 	}
 	if !strings.Contains(log.String(), "provider=sso what=metadata") {
 		t.Errorf("the log is %q", log.String())
