@@ -23,9 +23,9 @@
 // they ride along as commands of their own, and are put right in a second trip
 // where that turns out to have been wrong: a flow that a cap refuses is removed
 // again; a slot that was released for a redemption which then failed is given
-// back; and a finished flow whose caller named another owner than the one it
-// was started for has its own slot released. A wrong owner never releases
-// anybody else's slot, because a slot is released by the flow's key.
+// back; and where a caller named another owner than the one the flow was
+// started for, that one's slot is released or renewed. A wrong owner never
+// releases anybody else's slot, because a slot is released by the flow's key.
 //
 // The first use of a script on a server that does not have it yet costs a
 // second trip too.

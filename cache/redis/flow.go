@@ -60,7 +60,7 @@ func (s *Store) AdvanceFlow(ctx context.Context, t cache.Transition) (cache.Flow
 		s.settleFinished(ctx, t.Key, t.Owner, v, replies[1:])
 	case v.err != nil && v.live() && anyChanged(replies[1:]):
 		s.giveBack(ctx, t.Key, v)
-	case v.err == nil && t.Validity > 0 && v.owner != t.Owner && v.owner != "":
+	case v.err == nil && renews && v.owner != t.Owner && v.owner != "":
 		s.settle(ctx, s.ownerSlot(v.owner).renew(t.Key, t.Validity, t.To == cache.Ready))
 	}
 	return v.result()

@@ -65,6 +65,15 @@ func TestRoundTrips_OnePerMethod(t *testing.T) {
 			return err
 		}},
 		{"RedeemFlow", 1, func() error { _, err := store.RedeemFlow(ctx, "code", device.Proof, owner); return err }},
+		{"StartFlow, pending again", 1, func() error { f := device; f.Key = "device2"; return store.StartFlow(ctx, f) }},
+		{"AdvanceFlow to READY by one who does not know the owner", 2, func() error {
+			_, err := store.AdvanceFlow(ctx, cache.Transition{Key: "device2", From: cache.Pending, To: cache.Ready})
+			return err
+		}},
+		{"PollFlow, delivering what another approved", 1, func() error {
+			_, err := store.PollFlow(ctx, "device2", device.Proof, owner)
+			return err
+		}},
 		{"StartFlow of nobody", 1, func() error { f := newFlow("nobody"); f.Owner = ""; return store.StartFlow(ctx, f) }},
 		{"AdvanceFlow to ERROR", 1, func() error {
 			_, err := store.AdvanceFlow(ctx, cache.Transition{Key: "nobody", From: cache.Ready, To: cache.Error})
