@@ -14,7 +14,7 @@ import (
 
 // attempts is how often a session is looked at again that left the table
 // meanwhile.
-const attempts = 3
+const attempts = 5
 
 // Authenticate tells who a session handle belongs to. The session must have
 // been created for clientID. A session that this node knows costs no I/O.
@@ -103,8 +103,11 @@ func (m *Manager) settleOverdue(ctx context.Context, e *entry) (*identity.Identi
 		return nil, errEnded
 	}
 	if m.outage.on() {
+		// Nobody waits for a store that is down, as long as there is an answer.
 		m.probe(e)
-		return m.serve(e, now)
+		if who, err := m.serve(e, now); err == nil {
+			return who, nil
+		}
 	}
 	if err := m.check(ctx, e); err != nil && gaveUp(ctx) {
 		return nil, unavailable(context.Cause(ctx))

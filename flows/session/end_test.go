@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -311,5 +312,14 @@ func TestRevoke(t *testing.T) {
 	w.node().is(second, ErrNoSession, "stored later")
 	if got := n.Stats(); got.Owed != 0 || got.StoreDown {
 		t.Errorf("stats %+v", got)
+	}
+}
+
+func TestStartedPrintsNoSecret(t *testing.T) {
+	s := newWorld(t).node().signIn()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if out := fmt.Sprintf(verb, s); out != "session "+s.Session.ID.String() {
+			t.Errorf("%s prints %s", verb, out)
+		}
 	}
 }

@@ -49,6 +49,12 @@ type Started struct {
 	Session   tokenstore.Session
 }
 
+// String leaves the secrets out.
+func (s Started) String() string { return "session " + s.Session.ID.String() }
+
+// GoString leaves the secrets out.
+func (s Started) GoString() string { return s.String() }
+
 // SignIn starts a session for somebody whom a provider vouched for: it finds or
 // makes the subject and creates the session, in one step. Errors:
 // provider.ErrGone when Settings.Current refuses the claims, and those of
@@ -175,3 +181,8 @@ func (m *Manager) randomBytes(n int) []byte {
 	}
 	return b
 }
+
+var (
+	_ fmt.Stringer   = Started{}
+	_ fmt.GoStringer = Started{}
+)
