@@ -23,12 +23,13 @@ func hasInput(conn net.Conn) bool {
 	if err != nil {
 		return true
 	}
+	// Control and not Read: pgx may have left a read of its own pending in the
+	// background, which Read would wait for.
 	ready := false
-	err = raw.Read(func(fd uintptr) bool {
+	err = raw.Control(func(fd uintptr) {
 		var buf [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), buf[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		ready = err != syscall.EAGAIN && err != syscall.EINTR
-		return true // never wait
 	})
 	return ready || err != nil
 }

@@ -51,8 +51,10 @@ func findBinaries() (binaries, error) {
 // one is preferred there.
 func findBinary(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
-		// Debian's wrappers in /usr/bin point into the version's folder.
-		return filepath.EvalSymlinks(path)
+		// In /usr/bin Debian has a wrapper that many names point to.
+		if path, err = filepath.EvalSymlinks(path); err == nil && filepath.Base(path) == name {
+			return path, nil
+		}
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	if err != nil {
