@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -196,7 +195,7 @@ func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
 	if a.asks("login") || a.asks("select_account") {
 		return false
 	}
-	return a.MaxAge == 0 || g.Now().Sub(id.AuthTime) < time.Duration(a.MaxAge)*time.Second
+	return a.MaxAge == 0 || g.Now().Sub(id.AuthTime) <= a.maxAge()
 }
 
 // authorize goes on with a request that is in order.

@@ -71,3 +71,22 @@ func (g *Gateway) openRequest(at place, sealed string) (authRequest, error) {
 	}
 	return a, nil
 }
+
+// maxAge is how old a sign-in may be, or -1 for any.
+func (a *authRequest) maxAge() time.Duration {
+	if a.MaxAge == 0 {
+		return -1
+	}
+	return time.Duration(a.MaxAge-1) * time.Second
+}
+
+// providerPrompt is what of the prompt concerns the provider: consent to our
+// clients is our own question.
+func (a *authRequest) providerPrompt() string {
+	for _, p := range []string{"login", "select_account"} {
+		if a.asks(p) {
+			return p
+		}
+	}
+	return ""
+}

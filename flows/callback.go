@@ -66,7 +66,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 	}
 	result, err := p.Exchange(ctx, provider.Callback{
 		Code: query.Get("code"), Issuer: query.Get("iss"), Nonce: g.derive(try, "nonce"),
-		Verifier: g.derive(try, "pkce verifier"), RedirectURI: flow.Callback, MaxAge: -1,
+		Verifier: g.derive(try, "pkce verifier"), RedirectURI: flow.Callback, MaxAge: flow.Request.maxAge(),
 	})
 	if err != nil {
 		g.exchangeFailed(w, r, at, flow, stored.Key, p, err)
@@ -143,6 +143,9 @@ func (g *Gateway) signedIn(r *Request, at place) *identity.Identity {
 // that the standards define.
 func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, flow providerFlow, key, code string) {
 	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
+	if flow.Request.Device != "" && code == "access_denied" {
+		g.refuseDevice(r, flow.Request.Device)
+	}
 	title := g.providers[flow.Provider].Title()
 	message := title + " did not sign you in."
 	switch code {

@@ -250,3 +250,24 @@ func (g *Gateway) decisionFailed(w http.ResponseWriter, r *Request, at place, er
 		RetryURL: at.path + "device", RetryLabel: "Enter another code",
 	})
 }
+
+// refuseDevice tells a device that the sign-in for its code was refused at the
+// provider, so that it need not wait until the code expires. Nobody is signed
+// in here, so guesses are few by address.
+func (g *Gateway) refuseDevice(r *Request, code string) {
+	normal, ok := normalUserCode(code)
+	if !ok {
+		return
+	}
+	count := cache.Count{Key: g.counterKey("code-address", addressKey(r.Client)), Limit: wrongCodes, Window: deviceValidity}
+	tried, err := g.Cache.Peek(r.Context(), count)
+	if err != nil || longest(tried) > 0 {
+		return
+	}
+	key, _, err := g.findDevice(r, normal)
+	if err != nil {
+		_, _ = g.Cache.Add(r.Context(), count)
+		return
+	}
+	_, _ = g.Cache.AdvanceFlow(r.Context(), cache.Transition{Key: key, From: cache.Pending, To: cache.Error})
+}
