@@ -19,7 +19,10 @@ const (
 	numberKey = "{announce}:number"
 )
 
-func (s *Store) channel() string { return s.prefix + "announce" }
+// channel has the keys' slot too: a Cluster's client subscribes at the node of
+// the channel's slot, which is then the node that publishes. Announcements need
+// not cross the cluster's bus, which drops what a broken link cannot carry.
+func (s *Store) channel() string { return s.prefix + "{announce}" }
 
 // Announce implements [cache.Announcements].
 func (s *Store) Announce(ctx context.Context, a cache.Announcement) error {

@@ -113,3 +113,20 @@ func TestCluster_TellsOfALostNode(t *testing.T) {
 		return true
 	})
 }
+
+// TestCluster_AnnouncesWhereItIsHeard finds subscribers on the node that
+// publishes, so that no announcement depends on the links between nodes.
+func TestCluster_AnnouncesWhereItIsHeard(t *testing.T) {
+	cluster := redistest.StartCluster(t)
+	store := open(t, Options{Addrs: cluster.Addrs()})
+	ears(t, store)
+	for i, node := range cluster.Nodes {
+		client := node.Client(t)
+		subscribers := client.PubSubNumSub(t.Context(), store.channel()).Val()[store.channel()]
+		// GET of a key that another node has is MOVED.
+		publishes := !goredis.HasErrorPrefix(client.Get(t.Context(), DefaultPrefix+numberKey).Err(), "MOVED")
+		if publishes != (subscribers == 1) {
+			t.Errorf("node %d has %d subscribers; does it publish? %t", i, subscribers, publishes)
+		}
+	}
+}

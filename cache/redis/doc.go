@@ -15,7 +15,7 @@
 //	t:KEY, g:KEY        a counter, a guard
 //	{announce}:recent   sessions revoked within the hour
 //	{announce}:number   number of the last announcement
-//	announce            the channel of announcements
+//	{announce}          the channel of announcements
 //
 // # Round trips
 //

@@ -46,8 +46,10 @@ func StartCluster(t testing.TB) *Cluster {
 		client := node.Client(t)
 		wait(t, "the cluster to serve", func(ctx context.Context) bool {
 			info, err := client.ClusterInfo(ctx).Result()
-			return err == nil && strings.Contains(info, "cluster_state:ok") &&
-				strings.Contains(info, "cluster_known_nodes:3") && strings.Contains(info, "cluster_size:3")
+			nodes, err2 := client.ClusterNodes(ctx).Result()
+			return err == nil && err2 == nil && strings.Contains(info, "cluster_state:ok") &&
+				strings.Contains(info, "cluster_known_nodes:3") && strings.Contains(info, "cluster_size:3") &&
+				strings.Count(nodes, " connected") == len(c.Nodes) && !strings.Contains(nodes, "handshake")
 		})
 	}
 	return c
