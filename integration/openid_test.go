@@ -163,7 +163,7 @@ func TestOpenID_ProvidersOwnRulesDecideWhoEnters(t *testing.T) {
 func TestOpenID_AnUnreachableProviderIsAPageWithAWayToRetry(t *testing.T) {
 	t.Parallel()
 	n := gateway.Start(t, gateway.Options{
-		Caddyfile: global("provider sso oidc http://127.0.0.1:9/ {\nclient_id x\nclient_secret "+openid.ClientSecret[:8]+"\n}") +
+		Caddyfile: global("provider sso oidc http://127.0.0.1:9/ {\nclient_id x\nclient_secret not-asked-for\n}") +
 			guarded(ssoSite, upstreamAddr(t), ""),
 	})
 	page := newBrowser(t, n).Open(ssoSite + "/reports")

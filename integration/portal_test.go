@@ -6,10 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/cache/redis/redistest"
-	"github.com/gatehouse-auth/gatehouse/integration/browser"
 	"github.com/gatehouse-auth/gatehouse/integration/gateway"
-	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
 )
 
 // startPorts runs two guarded sites and their portal on three ports of
@@ -121,45 +118,5 @@ func TestPortal_ACodeIsBoundToItsBrowserAndUsedOnce(t *testing.T) {
 	}
 	if !signedIn(t, b, one) {
 		t.Error("a replay ended the session")
-	}
-}
-
-// startProduction runs caddyfiles/production.Caddyfile with a Postgres, a Redis
-// and Caddy's own certificate authority.
-func startProduction(t *testing.T) *gateway.Node {
-	t.Helper()
-	env := append(sharedEnv(postgrestest.URL(t), redistest.URL(t)), productionEnv(t)...)
-	n := gateway.Start(t, gateway.Options{Caddyfile: production(t), Env: env})
-	awaitCertificates(t, n)
-	return n
-}
-
-func TestProduction_OneSignInServesBothSites(t *testing.T) {
-	t.Parallel()
-	n := startProduction(t)
-	b := newBrowser(t, n)
-	sites := productionSites(t)
-	signIn(t, b, sites[0]+"/reports?year=2026", "alice", alicePassword)
-	page := b.Open(sites[1] + "/")
-	if !strings.HasPrefix(page.URL.String(), sites[1]) {
-		t.Errorf("the second site leads to %s:\n%s", page.URL, page.Path())
-	}
-	wantSecureCookies(t, b, sites...)
-}
-
-// wantSecureCookies checks that over https our cookies at sites are __Host-.
-func wantSecureCookies(t *testing.T, b *browser.Browser, sites ...string) {
-	t.Helper()
-	for _, site := range sites {
-		found := false
-		for _, cookie := range b.Cookies(site + "/") {
-			found = found || cookie.Name == "__Host-gatehouse"
-			if cookie.Name == "gatehouse" {
-				t.Errorf("%s set a cookie without __Host- over https", site)
-			}
-		}
-		if !found {
-			t.Errorf("%s set no cookie __Host-gatehouse", site)
-		}
 	}
 }

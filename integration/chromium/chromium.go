@@ -14,7 +14,7 @@ import (
 )
 
 // timeout bounds everything that a test does in its browser.
-const timeout = 2 * time.Minute
+const timeout = time.Minute
 
 // Start starts a browser that ends with the test, and returns the context of
 // its first tab, for chromedp.Run. Rules are Chromium's host resolver rules,
@@ -97,6 +97,11 @@ func Shoot(ctx context.Context, t testing.TB, folder, page string, d Device) {
 	t.Helper()
 	if err := chromedp.Do(ctx, Emulate(d)); err != nil {
 		t.Fatalf("emulating %s: %v", d.Name, err)
+	}
+	// Colours that fade into each other are no colours of the page.
+	const still = `Promise.all(document.getAnimations().map(a => a.finished)).then(() => true)`
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](still, chromedp.EvalAwaitPromise)); err != nil {
+		t.Fatalf("waiting for %s to stand still: %v", page, err)
 	}
 	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
