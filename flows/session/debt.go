@@ -33,6 +33,7 @@ type debts struct {
 
 // owe has a revocation stored as soon as the token store takes it.
 func (m *Manager) owe(d debt) {
+	m.log.Info("revocation is still to be stored", "session", d.session, "subject", d.subject)
 	m.debts.add(d)
 	m.remind()
 }
@@ -87,7 +88,7 @@ func (m *Manager) pay(ctx context.Context) {
 		}
 	}
 	if failed != nil {
-		m.log.Warn("revocations are still to be stored", "error", failed)
+		m.log.Debug("revocations are still to be stored", "error", failed)
 	}
 	if len(untold.Sessions)+len(untold.Subjects) > 0 {
 		m.tell(ctx, untold)

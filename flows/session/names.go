@@ -2,8 +2,11 @@ package session
 
 import "sync"
 
-// maxNames bounds what names remembers.
-const maxNames = 4096
+// maxNames and maxName (in bytes) bound what names remembers.
+const (
+	maxNames = 4096
+	maxName  = 256
+)
 
 // names keeps one copy of strings that many sessions share: providers,
 // issuers, clients, groups.
@@ -14,8 +17,8 @@ type names struct {
 
 // one returns a string equal to s, the same for all callers if there is room.
 func (n *names) one(s string) string {
-	if s == "" {
-		return ""
+	if s == "" || len(s) > maxName {
+		return s
 	}
 	n.mu.RLock()
 	known, ok := n.known[s]

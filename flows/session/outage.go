@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,7 +47,8 @@ func (o *outage) want(rewrite bool) {
 }
 
 // heard notes whether the store answered. After an outage the revocations of
-// the last hour are applied before any of its answers is believed.
+// the last hour are applied before any of its answers is believed; if the cache
+// does not answer either, only those that this node knows itself.
 func (m *Manager) heard(ctx context.Context, err error) {
 	switch {
 	case answered(err):
@@ -84,7 +86,11 @@ func (m *Manager) makeGood(ctx context.Context) {
 		return
 	}
 	if err := m.applyRecent(ctx); err != nil {
-		m.log.Warn("recent revocations are not applied yet", "error", err)
+		level := slog.LevelWarn
+		if failed != 0 {
+			level = slog.LevelDebug // it was said before
+		}
+		m.log.Log(ctx, level, "recent revocations are not applied yet", "error", err)
 		m.outage.failed.Store(max(1, int64(m.clock())))
 		return
 	}

@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -341,6 +343,18 @@ func TestUseAtTheLastMoment(t *testing.T) {
 	}
 	if got := knows.store.count("touch"); got != 6 {
 		t.Errorf("%d rows were written", got)
+	}
+}
+
+func TestNamesAreBounded(t *testing.T) {
+	var n names
+	for i := range maxNames + 10 {
+		if s := fmt.Sprint("group", i); n.one(s) != s || n.one(strings.Repeat(s, 100)) != strings.Repeat(s, 100) {
+			t.Fatal("a name changed")
+		}
+	}
+	if len(n.known) != maxNames {
+		t.Errorf("%d names are remembered", len(n.known))
 	}
 }
 

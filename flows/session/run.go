@@ -80,7 +80,7 @@ func (m *Manager) sweep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	if err := m.revalidate(ctx, due, touch); err != nil && ctx.Err() == nil {
-		m.log.Warn("sessions cannot be revalidated", "sessions", len(due), "error", err)
+		m.log.Debug("sessions cannot be revalidated", "sessions", len(due), "error", err)
 		m.mu.Lock()
 		if len(m.touch)+len(touch) <= maxTouch {
 			m.touch = append(m.touch, touch...)

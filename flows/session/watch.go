@@ -80,11 +80,13 @@ func (m *Manager) watchOver(ctx context.Context) {
 		ids = append(ids, id)
 	}
 	m.mu.Unlock()
+	down := false
 	for _, id := range ids {
 		var err error
 		e := m.table.get(&id)
-		if e == nil {
+		if e == nil && !down {
 			e, err = m.load(ctx, id)
+			down = errors.Is(err, ErrUnavailable) // once is enough for this round
 		}
 		if ctx.Err() != nil {
 			return
