@@ -42,10 +42,10 @@ func TestTransition_MovesForwardOnly(t *testing.T) {
 }
 
 func TestFullError_IsErrFullAndNamesTheCap(t *testing.T) {
-	for cap, text := range map[string]string{"owner": "from this address", "global": "in all"} {
-		err := error(&FullError{Cap: cap, Limit: 3})
+	for name, text := range map[string]string{"owner": "from this address", "global": "in all"} {
+		err := error(&FullError{Cap: name, Limit: 3})
 		if !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), text) {
-			t.Errorf("%s: %v", cap, err)
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

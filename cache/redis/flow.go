@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -53,7 +54,7 @@ func (s *Store) AdvanceFlow(ctx context.Context, t cache.Transition) (cache.Flow
 	replies, err := s.run(ctx, calls...)
 	v, parseErr := parseVerdict(t.Key, replies[0])
 	if parseErr != nil {
-		return cache.Flow{}, first(err, parseErr)
+		return cache.Flow{}, cmp.Or(err, parseErr)
 	}
 	switch {
 	case v.finished():
@@ -90,7 +91,7 @@ func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner stri
 	replies, err := s.run(ctx, calls...)
 	v, parseErr := parseVerdict(key, replies[0])
 	if parseErr != nil {
-		return cache.Flow{}, first(err, parseErr)
+		return cache.Flow{}, cmp.Or(err, parseErr)
 	}
 	switch {
 	case v.finished() && v.flow.State == cache.Done:
@@ -119,16 +120,6 @@ func (s *Store) DeleteFlow(ctx context.Context, key, owner string) error {
 	}
 	if actual, _ := replies[0].Text(); actual != owner && actual != "" {
 		s.settle(ctx, s.ownerSlot(actual).release(key, false))
-	}
-	return nil
-}
-
-// first of the errors that is one: the network's, before what it led to.
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,12 +23,12 @@ var codes = []error{nil, cache.ErrNotFound, cache.ErrExpired, cache.ErrUsed, cac
 
 func parseVerdict(key string, reply *goredis.Cmd) (verdict, error) {
 	fields, err := reply.Slice()
-	if err != nil || len(fields) == 0 {
-		return verdict{}, fmt.Errorf("%w: answer of a script: %v", cache.ErrUnavailable, err)
+	if err != nil {
+		return verdict{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
 	}
-	code, ok := fields[0].(int64)
-	if !ok || code < 0 || int(code) >= len(codes) {
-		return verdict{}, fmt.Errorf("%w: answer %v of a script", cache.ErrUnavailable, fields[0])
+	code := number(reply)
+	if len(fields) == 0 || code < 0 || int(code) >= len(codes) {
+		return verdict{}, fmt.Errorf("%w: a script has answered %d", cache.ErrUnavailable, code)
 	}
 	v := verdict{err: codes[code]}
 	if len(fields) < 9 {
@@ -62,7 +63,7 @@ func (v verdict) finished() bool {
 // tombstone is what reading answers: the flow, an error, or both for a flow
 // that is finished.
 func (v verdict) tombstone() (cache.Flow, error) {
-	if v.err == cache.ErrUsed || v.err == cache.ErrState {
+	if errors.Is(v.err, cache.ErrUsed) || errors.Is(v.err, cache.ErrState) {
 		return v.flow, v.err
 	}
 	return v.result()

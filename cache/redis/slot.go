@@ -12,7 +12,7 @@ import (
 // slot is a place under a cap: of an owner, or in all.
 type slot struct {
 	key, name string
-	cap       int
+	limit     int
 }
 
 // slots are the owner's, which is judged first, and the global one.
@@ -30,7 +30,7 @@ func (s *Store) ownerSlot(owner string) slot {
 
 func (t slot) reserve(f cache.NewFlow) call {
 	return call{slotReserve, []string{t.key},
-		[]any{f.Key, milliseconds(f.Validity), t.cap, flag(f.State == cache.Ready)}}
+		[]any{f.Key, milliseconds(f.Validity), t.limit, flag(f.State == cache.Ready)}}
 }
 
 func (t slot) release(flow string, onlyReady bool) call {

@@ -34,7 +34,7 @@ func (s *Store) StartFlow(ctx context.Context, f cache.NewFlow) error {
 	s.ruins.add(reserved[len(slots)-1])
 	for i, slot := range slots {
 		if err == nil && number(reserved[i]) == 0 {
-			err = &cache.FullError{Cap: slot.name, Limit: slot.cap}
+			err = &cache.FullError{Cap: slot.name, Limit: slot.limit}
 		}
 	}
 	if err != nil {

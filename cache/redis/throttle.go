@@ -36,8 +36,11 @@ func (s *Store) count(ctx context.Context, counts []cache.Count, add int) ([]cac
 	throttles := make([]cache.Throttle, 0, len(counts))
 	for i, c := range counts {
 		answer, err := replies[i].Int64Slice()
-		if err != nil || len(answer) != 2 {
-			return nil, fmt.Errorf("%w: answer of a counter: %v", cache.ErrUnavailable, err)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+		}
+		if len(answer) != 2 {
+			return nil, fmt.Errorf("%w: a counter has answered %d numbers", cache.ErrUnavailable, len(answer))
 		}
 		throttle := cache.Throttle{Count: int(answer[0])}
 		if throttle.Count >= c.Limit {
