@@ -60,34 +60,73 @@ func testTokenQuery(e *env) {
 		query tokenstore.ProviderTokenQuery
 		want  func(tokenstore.ProviderToken) bool
 	}{
-		{"subject", tokenstore.ProviderTokenQuery{Subject: "ann"},
-			func(t tokenstore.ProviderToken) bool { return t.Subject == "ann" }},
-		{"provider", tokenstore.ProviderTokenQuery{Provider: "q"},
-			func(t tokenstore.ProviderToken) bool { return t.Provider == "q" }},
-		{"subject and provider", tokenstore.ProviderTokenQuery{Subject: "ann", Provider: "q"},
-			func(t tokenstore.ProviderToken) bool { return t.Subject == "ann" && t.Provider == "q" }},
-		{"client", tokenstore.ProviderTokenQuery{ClientID: "other"},
-			func(t tokenstore.ProviderToken) bool { return t.ClientID == "other" }},
-		{"access token", tokenstore.ProviderTokenQuery{AccessHash: ann.AccessHash},
-			func(t tokenstore.ProviderToken) bool { return cmp.Equal(t, ann) }},
-		{"refresh token", tokenstore.ProviderTokenQuery{RefreshHash: ann.RefreshHash},
-			func(t tokenstore.ProviderToken) bool { return cmp.Equal(t, ann) }},
-		{"access token of another", tokenstore.ProviderTokenQuery{Subject: "bob", AccessHash: ann.AccessHash},
-			func(tokenstore.ProviderToken) bool { return false }},
-		{"unknown access token", tokenstore.ProviderTokenQuery{AccessHash: hash("unknown")},
-			func(tokenstore.ProviderToken) bool { return false }},
-		{"expiry", tokenstore.ProviderTokenQuery{ExpiredBefore: now.Add(2 * time.Hour)},
-			func(t tokenstore.ProviderToken) bool { return t.Subject == "fay" }},
-		{"expiry now", tokenstore.ProviderTokenQuery{ExpiredBefore: now},
-			func(tokenstore.ProviderToken) bool { return false }},
+		{
+			"subject",
+			tokenstore.ProviderTokenQuery{Subject: "ann"},
+			func(t tokenstore.ProviderToken) bool { return t.Subject == "ann" },
+		},
+		{
+			"provider",
+			tokenstore.ProviderTokenQuery{Provider: "q"},
+			func(t tokenstore.ProviderToken) bool { return t.Provider == "q" },
+		},
+		{
+			"subject and provider",
+			tokenstore.ProviderTokenQuery{Subject: "ann", Provider: "q"},
+			func(t tokenstore.ProviderToken) bool { return t.Subject == "ann" && t.Provider == "q" },
+		},
+		{
+			"client",
+			tokenstore.ProviderTokenQuery{ClientID: "other"},
+			func(t tokenstore.ProviderToken) bool { return t.ClientID == "other" },
+		},
+		{
+			"access token",
+			tokenstore.ProviderTokenQuery{AccessHash: ann.AccessHash},
+			func(t tokenstore.ProviderToken) bool { return cmp.Equal(t, ann) },
+		},
+		{
+			"refresh token",
+			tokenstore.ProviderTokenQuery{RefreshHash: ann.RefreshHash},
+			func(t tokenstore.ProviderToken) bool { return cmp.Equal(t, ann) },
+		},
+		{
+			"access token of another",
+			tokenstore.ProviderTokenQuery{Subject: "bob", AccessHash: ann.AccessHash},
+			func(tokenstore.ProviderToken) bool { return false },
+		},
+		{
+			"unknown access token",
+			tokenstore.ProviderTokenQuery{AccessHash: hash("unknown")},
+			func(tokenstore.ProviderToken) bool { return false },
+		},
+		{
+			"expiry",
+			tokenstore.ProviderTokenQuery{ExpiredBefore: now.Add(2 * time.Hour)},
+			func(t tokenstore.ProviderToken) bool { return t.Subject == "fay" },
+		},
+		{
+			"expiry now",
+			tokenstore.ProviderTokenQuery{ExpiredBefore: now},
+			func(tokenstore.ProviderToken) bool { return false },
+		},
 		{"revoked", tokenstore.ProviderTokenQuery{Revoked: &yes}, tokenstore.ProviderToken.IsRevoked},
-		{"not revoked", tokenstore.ProviderTokenQuery{Revoked: &no},
-			func(t tokenstore.ProviderToken) bool { return !t.IsRevoked() }},
-		{"another key", tokenstore.ProviderTokenQuery{KeyIDNot: "k1"},
-			func(t tokenstore.ProviderToken) bool { return t.KeyID != "k1" }},
+		{
+			"not revoked",
+			tokenstore.ProviderTokenQuery{Revoked: &no},
+			func(t tokenstore.ProviderToken) bool { return !t.IsRevoked() },
+		},
+		{
+			"another key",
+			tokenstore.ProviderTokenQuery{KeyIDNot: "k1"},
+			func(t tokenstore.ProviderToken) bool { return t.KeyID != "k1" },
+		},
 		{"all", tokenstore.ProviderTokenQuery{All: true}, func(tokenstore.ProviderToken) bool { return true }},
-		{"all of a subject", tokenstore.ProviderTokenQuery{All: true, Subject: "ann"},
-			func(t tokenstore.ProviderToken) bool { return t.Subject == "ann" }},
+		{
+			"all of a subject",
+			tokenstore.ProviderTokenQuery{All: true, Subject: "ann"},
+			func(t tokenstore.ProviderToken) bool { return t.Subject == "ann" },
+		},
 	}
 	for _, tt := range tests {
 		var want []tokenstore.ProviderToken
