@@ -2,12 +2,14 @@ package gatehouse_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -91,13 +93,21 @@ func values(caddyfile string) []string {
 	return pairs
 }
 
-// build builds the gateway and returns its path.
+// binary is the gateway, built once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join("bin", "gatehouse-for-docs")
+	out, err := exec.Command("go", "build", "-tags", tags, "-o", path, "./cmd/gatehouse").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building the gateway: %w\n%s", err, out)
+	}
+	return filepath.Abs(path)
+})
+
 func build(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "gatehouse")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", tags, "-o", path, "./cmd/gatehouse").CombinedOutput()
+	path, err := binary()
 	if err != nil {
-		t.Fatalf("building the gateway: %v\n%s", err, out)
+		t.Fatal(err)
 	}
 	return path
 }
