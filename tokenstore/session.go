@@ -25,7 +25,7 @@ type NewSession struct {
 	ID uuid.UUID
 	// Parent is the portal sign-in that this session came from; uuid.Nil for
 	// a sign-in of its own. The parent must be live: a missing, revoked or
-	// expired one is ErrRevoked.
+	// expired one, or another subject's, is ErrRevoked.
 	Parent     uuid.UUID
 	Subject    string
 	ClientID   string

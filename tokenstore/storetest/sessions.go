@@ -134,6 +134,7 @@ func testSessionParentEnded(e *env) {
 		e.want("Session after that", err, tokenstore.ErrNotFound)
 	}
 	refused("a missing parent", e.id())
+	refused("another subject's parent", e.session(e.subject("bob")).ID)
 	revoked := e.session(id)
 	_, err := e.RevokeSession(e.ctx, revoked.ID)
 	e.ok(err)
