@@ -44,8 +44,7 @@ func wrap(doing string, err error) error {
 }
 
 func sqlState(err error) string {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pgErr.Code
 	}
 	return ""
@@ -92,8 +91,7 @@ func isDead(err error) bool {
 
 // redacted keeps a parser's error from quoting the address and its password.
 func redacted(err error) error {
-	var parsing *pgconn.ParseConfigError
-	if errors.As(err, &parsing) {
+	if _, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
 		return errors.New("not a PostgreSQL address")
 	}
 	return err

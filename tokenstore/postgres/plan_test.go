@@ -38,9 +38,9 @@ func TestPlans(t *testing.T) {
 		INSERT INTO session (id, expires_at, idle, gen, rotated_at, rotated_before, seen_at,
 			sub, client_id, secret_hash, scope, resource, cnf, acr, amr, provider, user_agent)
 		SELECT (lpad(to_hex(%d + n), 12, '0') || '7000' || substr(md5(n::text), 1, 16))::uuid,
-			now() + interval '1 day', 86400000000, 0, now(), now(), now(),
+			later, 86400000000, 0, now() AS rotated_at, now() AS rotated_before, now() AS seen_at,
 			'sub-' || n %% 1000, 'app', '\x00', '', '{}', '', '', '{}', '', ''
-		FROM generate_series(1, 20000) n`, now.start().UnixMilli())); err != nil {
+		FROM generate_series(1, 20000) n, (SELECT now() + interval '1 day' AS later) l`, now.start().UnixMilli())); err != nil {
 		t.Fatal(err)
 	}
 	for _, sql := range []string{

@@ -10,13 +10,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// providerTokenColumns are a provider token's columns, of the table p, in the
+// providerColumns are a provider token's columns, of the table p, in the
 // order of [scanProviderToken].
-const providerTokenColumns = `p.sub, p.provider, p.client_id, p.access_token, p.refresh_token, p.access_hash, p.refresh_hash, p.key_id,
+const providerColumns = `p.sub, p.provider, p.client_id, p.access_token, p.refresh_token, p.access_hash, p.refresh_hash, p.key_id,
 	p.token_type, p.scope, p.issued_at, p.expires_at, p.refresh_expires_at, p.access_revoked_at, p.refresh_revoked_at,
 	p.needs_reauth, p.version, p.lease_owner, p.lease_until`
 
-const selectProviderToken = `SELECT ` + providerTokenColumns + ` FROM provider_token p WHERE p.sub = $1 AND p.provider = $2`
+const selectProviderToken = `SELECT ` + providerColumns + ` FROM provider_token p WHERE p.sub = $1 AND p.provider = $2`
 
 func scanProviderToken(row pgx.CollectableRow) (tokenstore.ProviderToken, error) {
 	var t tokenstore.ProviderToken
@@ -58,7 +58,7 @@ const (
 				greatest(p.version + 1, ` + clockVersion + `), '', NULL)
 		WHERE p.sub = $1 AND p.provider = $2`
 
-	updateProviderToken = setProviderToken + ` AND p.version = $18 RETURNING ` + providerTokenColumns
+	updateProviderToken = setProviderToken + ` AND p.version = $18 RETURNING ` + providerColumns
 )
 
 // ProviderToken returns a subject's token for a provider, or

@@ -15,8 +15,8 @@ const (
 		UPDATE provider_token AS p SET lease_owner = $4, lease_until = {now} + $5::bigint * interval '1 microsecond'
 		WHERE p.sub = $1 AND p.provider = $2 AND p.version = $3
 			AND (p.lease_owner = $4 OR p.lease_until IS NULL OR p.lease_until <= {now})
-		RETURNING ` + providerTokenColumns
-	providerTokenExists = `SELECT EXISTS (SELECT FROM provider_token WHERE sub = $1 AND provider = $2)`
+		RETURNING ` + providerColumns
+	providerRowExists = `SELECT EXISTS (SELECT FROM provider_token WHERE sub = $1 AND provider = $2)`
 )
 
 // LeaseProviderToken takes the right to refresh a token, for at most d. Who
@@ -37,7 +37,7 @@ func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		exists, err := one(ctx, s.pool, pgx.RowTo[bool], providerTokenExists, subject, provider)
+		exists, err := one(ctx, s.pool, pgx.RowTo[bool], providerRowExists, subject, provider)
 		if err == nil && exists {
 			return tokenstore.ErrConflict
 		}

@@ -25,7 +25,7 @@ func (s *Store) listProviderTokens(ctx context.Context, q tokenstore.ProviderTok
 	}
 	var list []tokenstore.ProviderToken
 	err = s.try(ctx, repeatable, func(ctx context.Context) error {
-		list, err = all(ctx, s.pool, scanProviderToken, `SELECT `+providerTokenColumns+page, args...)
+		list, err = all(ctx, s.pool, scanProviderToken, `SELECT `+providerColumns+page, args...)
 		return err
 	})
 	return list, err
@@ -42,7 +42,7 @@ func (s *Store) DeleteProviderTokens(ctx context.Context, q tokenstore.ProviderT
 	query := `
 		DELETE FROM provider_token p USING (SELECT p.sub, p.provider` + page + ` FOR UPDATE) chosen
 		WHERE p.sub = chosen.sub AND p.provider = chosen.provider
-		RETURNING ` + providerTokenColumns
+		RETURNING ` + providerColumns
 	var gone []tokenstore.ProviderToken
 	err = s.inTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		gone, err = all(ctx, tx, scanProviderToken, query, args...)

@@ -34,7 +34,7 @@ const (
 		AND $14 > {now} AND p.xmin <> pg_current_xact_id()::xid
 		AND NOT (p.refresh_expires_at > {now} AND p.refresh_revoked_at IS NULL AND NOT p.needs_reauth
 			AND p.scopes @> $11 AND NOT p.scopes <@ $11)
-		RETURNING ` + providerTokenColumns
+		RETURNING ` + providerColumns
 )
 
 // StoreProviderToken stores a token, unless the one stored already is live and

@@ -65,12 +65,12 @@ func (s *Store) rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.R
 		if err != nil {
 			return tokenstore.RotationResult{}, err
 		}
-		switch verdict := judge(row, r); verdict {
-		case nil:
+		switch verdict := judge(row, r); {
+		case verdict == nil:
 			return tokenstore.RotationResult{Session: row.Session, PreviousRotatedAt: row.rotatedBefore, Retry: true}, nil
-		case errNotReached:
+		case errors.Is(verdict, errNotReached):
 			result, err = s.rotateBy(ctx, rotateForward, r)
-		case tokenstore.ErrReused:
+		case errors.Is(verdict, tokenstore.ErrReused):
 			return s.reused(ctx, r, row)
 		default:
 			return tokenstore.RotationResult{}, verdict

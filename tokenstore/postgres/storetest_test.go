@@ -10,6 +10,7 @@ import (
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) storetest.Harness {
+		t.Helper()
 		var clock offset
 		store := open(t, postgres.Options{URL: postgrestest.URL(t), ClockOffset: clock.get})
 		return storetest.Harness{Store: store, Advance: clock.advance}

@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	upsertTokenID = `
+	upsertRevoked = `
 		INSERT INTO revoked_token AS r (jti, until) VALUES ($1, $2)
 		ON CONFLICT (jti) DO UPDATE SET until = greatest(r.until, excluded.until)`
-	selectTokenIDs = `SELECT jti FROM revoked_token WHERE until > {now} ORDER BY jti`
+	selectRevoked = `SELECT jti FROM revoked_token WHERE until > {now} ORDER BY jti`
 )
 
 // RevokeTokenID refuses an access token without a session until it expires.
@@ -27,7 +27,7 @@ func (s *Store) RevokeTokenID(ctx context.Context, jti string, until time.Time) 
 		return wrap("revoking token id", c.err)
 	}
 	return wrap("revoking token id", s.try(ctx, repeatable, func(ctx context.Context) error {
-		_, err := s.pool.Exec(ctx, upsertTokenID, jti, until)
+		_, err := s.pool.Exec(ctx, upsertRevoked, jti, until)
 		return err
 	}))
 }
@@ -37,7 +37,7 @@ func (s *Store) RevokedTokenIDs(ctx context.Context) ([]string, error) {
 	var list []string
 	err := s.try(ctx, repeatable, func(ctx context.Context) error {
 		var err error
-		list, err = all(ctx, s.pool, pgx.RowTo[string], s.plain(selectTokenIDs))
+		list, err = all(ctx, s.pool, pgx.RowTo[string], s.plain(selectRevoked))
 		return err
 	})
 	return list, wrap("listing revoked token ids", err)

@@ -84,9 +84,9 @@ func (b *bed) fill(month time.Time) {
 	b.execute(fmt.Sprintf(`
 		INSERT INTO session (id, auth_time, expires_at, idle, gen, rotated_at, rotated_before, seen_at,
 			sub, client_id, secret_hash, scope, resource, cnf, acr, amr, provider, user_agent, claims)
-		SELECT `+idExpression+`, now(), now() + interval '30 days', 7 * 86400 * 1000000::bigint, 0, now(), now(), now(),
+		SELECT `+idExpression+`, now, now + interval '30 days', 7 * 86400 * 1000000::bigint, 0, now AS rotated_at, now AS rotated_before, now AS seen_at,
 			'sub-' || n %% %d, '%s', '\x%s', 'openid profile email', '{https://app.example}', '', '', '{pwd}', 'staff',
 			'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', decode(repeat(md5(n::text), 8), 'hex')
-		FROM generate_series(0::bigint, %d) n`,
+		FROM generate_series(0::bigint, %d) n, now() now`,
 		fmt.Sprintf("%d + n", month.UnixMilli()), "n", subjects, clientID, hex.EncodeToString([]byte(secretHash)), b.rows-1))
 }

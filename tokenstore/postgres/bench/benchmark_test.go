@@ -16,6 +16,7 @@ import (
 const benchRows = 10_000
 
 func newBenchBed(b *testing.B) *bed {
+	b.Helper()
 	return newBed(b, postgrestest.Start(b, postgrestest.Options{}), benchRows)
 }
 

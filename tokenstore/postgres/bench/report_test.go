@@ -90,6 +90,7 @@ func TestReport(t *testing.T) {
 }
 
 func measure(t *testing.T, server *postgrestest.Server, rows int) outcome {
+	t.Helper()
 	b := newBed(t, server, rows)
 	t.Logf("bytes for each session: %.0f, of these %.0f in indexes",
 		number[float64](b, "SELECT pg_total_relation_size('"+b.table()+"')::float8")/float64(rows),
