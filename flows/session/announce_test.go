@@ -243,3 +243,32 @@ func TestEndingsAreBounded(t *testing.T) {
 		t.Errorf("%d tombstones after their time", len(s.tombs))
 	}
 }
+
+// A gap while the store is asked makes its answer stale: what was announced in
+// the gap may be younger.
+func TestGapOvertakesQuery(t *testing.T) {
+	for _, method := range []string{"Session", "Revalidate"} {
+		t.Run(method, func(t *testing.T) {
+			w := newWorld(t)
+			n := w.node()
+			s := w.node().signIn()
+			if method == "Revalidate" {
+				n.is(s, nil, "first sight")
+				n.epoch.Add(1)
+			}
+			var once sync.Once
+			n.store.hook(nil, func(called string) {
+				if called == method {
+					once.Do(func() {
+						if _, err := w.store.RevokeSession(t.Context(), s.Session.ID); err != nil {
+							t.Error(err)
+						}
+						n.gap()
+					})
+				}
+			})
+			_, _ = n.Authenticate(t.Context(), host, s.Handle)
+			n.is(s, ErrNoSession, "the next request")
+		})
+	}
+}
