@@ -91,6 +91,7 @@ type App struct {
 
 	guardsMu sync.Mutex
 	guards   []*Guard
+	sites    []site // where they stand; since Start
 
 	shared    *shared // since Start; released in Cleanup
 	isInForce atomic.Bool

@@ -55,6 +55,7 @@ func (a *App) Start() error {
 	if err != nil {
 		return err
 	}
+	a.sites = sites
 	secrets, err := a.secretsOrGenerated(a.ctx)
 	if err != nil {
 		return err

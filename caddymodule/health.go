@@ -1,0 +1,88 @@
+package caddymodule
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+// Health is what a gateway says of itself.
+type Health struct {
+	// Status is "ok", or "degraded" when a store cannot be used.
+	Status string `json:"status"`
+	// TokenStore and Cache are "up", or what is wrong.
+	TokenStore string `json:"token_store"`
+	Cache      string `json:"cache"`
+	// MonthsAhead is how many months of sessions are ready beyond the current
+	// one, -1 if that is not known yet.
+	MonthsAhead int64 `json:"months_ahead"`
+	// Issuer is the portal's URL, or "".
+	Issuer string `json:"issuer,omitempty"`
+	// Sites are the origins of the guarded sites.
+	Sites []string `json:"sites"`
+	// Providers by name, in the order of the configuration.
+	Providers []ProviderInfo `json:"providers"`
+}
+
+// ProviderInfo is what has to be known of one provider.
+type ProviderInfo struct {
+	Name   string `json:"name"`
+	Issuer string `json:"issuer"`
+	// RedirectURIs are to be registered at the provider.
+	RedirectURIs []string `json:"redirect_uris,omitempty"`
+}
+
+const up = "up"
+
+// pingTimeout is how long a store may take to say that it is there.
+const pingTimeout = 3 * time.Second
+
+func (a *App) health(ctx context.Context) Health {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	h := a.describe()
+	h.TokenStore = state(a.shared.store.Ping(ctx))
+	h.Cache = state(a.shared.cache.Ping(ctx))
+	h.MonthsAhead = a.shared.ahead.Load()
+	if h.TokenStore != up || h.Cache != up {
+		h.Status = "degraded"
+	}
+	return h
+}
+
+func state(err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return up
+}
+
+// describe is what the configuration alone says.
+func (a *App) describe() Health {
+	h := Health{Status: "ok", MonthsAhead: -1, Issuer: a.issuer, Sites: origins(a.sites)}
+	places := []string{a.issuer}
+	if a.issuer == "" {
+		places = nil
+		for _, origin := range h.Sites {
+			places = append(places, origin+"/.gatehouse")
+		}
+	}
+	for _, p := range a.providers {
+		info := ProviderInfo{Name: p.Name(), Issuer: p.Issuer()}
+		if _, ok := p.(provider.Redirect); ok {
+			for _, place := range places {
+				info.RedirectURIs = append(info.RedirectURIs, trimSlash(place)+"/callback/"+p.Name())
+			}
+		}
+		h.Providers = append(h.Providers, info)
+	}
+	return h
+}
+
+func trimSlash(s string) string {
+	for len(s) > 0 && s[len(s)-1] == '/' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
