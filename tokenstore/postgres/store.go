@@ -24,6 +24,7 @@ const (
 type Options struct {
 	// URL is the database's address, as a postgres:// URL or a keyword/value
 	// string. pool_max_conns and the other settings of pgxpool may be in it.
+	// With several hosts, target_session_attrs=read-write finds the primary.
 	URL string
 	// ConnectTimeout bounds one attempt to connect. Default: that of the URL,
 	// else DefaultConnectTimeout.

@@ -104,6 +104,47 @@ func TestRestartIsNotNoticed(t *testing.T) {
 	at()
 }
 
+// TestSilentServer: a database that stops to answer on open connections is
+// unavailable after the operation's time, and is used again when it answers.
+func TestSilentServer(t *testing.T) {
+	wire, url := listen(t, postgrestest.URL(t))
+	store := migrated(t, postgres.Options{URL: url, Timeout: 500 * time.Millisecond, ConnectTimeout: 300 * time.Millisecond})
+	session := signIn(t, store)
+	wire.silent.Store(true)
+	for range 3 {
+		start := time.Now()
+		if _, err := store.Rotate(t.Context(), rotation(session, 0)); !errors.Is(err, tokenstore.ErrUnavailable) {
+			t.Errorf("rotating: %v", err)
+		}
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("rotating took %v", took)
+		}
+	}
+	wire.silent.Store(false)
+	end := time.Now().Add(10 * time.Second)
+	_, err := store.Rotate(t.Context(), rotation(session, 0))
+	for errors.Is(err, tokenstore.ErrUnavailable) && time.Now().Before(end) { // others share this machine
+		_, err = store.Rotate(t.Context(), rotation(session, 0))
+	}
+	if err != nil {
+		t.Errorf("when it answers again: %v", err)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	store := migrated(t, postgres.Options{})
+	session := signIn(t, store)
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Session(t.Context(), session.ID); !errors.Is(err, tokenstore.ErrUnavailable) {
+		t.Errorf("reading a session: %v", err)
+	}
+	if err := store.Close(); err != nil {
+		t.Errorf("closing twice: %v", err)
+	}
+}
+
 func TestNewerSchema(t *testing.T) {
 	url := postgrestest.URL(t)
 	store := migrated(t, postgres.Options{URL: url})

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // wire is a proxy in front of the database that counts round trips: how often
@@ -14,6 +15,7 @@ type wire struct {
 	address  string
 	trips    atomic.Int64
 	conns    atomic.Int64
+	silent   atomic.Bool // what is sent is lost, and its connection with it afterwards
 	listener net.Listener
 	open     sync.WaitGroup
 }
@@ -70,6 +72,12 @@ func (w *wire) pass(to, from net.Conn, tell func()) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
+		if n > 0 && w.silent.Load() {
+			for w.silent.Load() {
+				time.Sleep(5 * time.Millisecond)
+			}
+			return
+		}
 		if n > 0 {
 			tell()
 			if _, err := to.Write(buffer[:n]); err != nil {
