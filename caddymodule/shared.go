@@ -225,6 +225,10 @@ func (s *shared) maintain(ctx context.Context, migrated chan<- struct{}) {
 		return
 	}
 	s.round(ctx)
+	// Before the first request: who signs in at once wants tokens.
+	if err := s.tokens.Refresh(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("loading signing keys failed; trying again", "error", err)
+	}
 	close(migrated)
 	s.done.Go(func() { s.tokens.Run(ctx) })
 	ticker := time.NewTicker(maintenanceInterval)

@@ -30,7 +30,7 @@ func (k *Keys) Sign(typ, alg string, claims jwt.Claims) (string, error) {
 	return t.SignedString(active.private)
 }
 
-// Algorithms that there is an active key of.
+// CanSign tells whether there is an active key of an algorithm.
 func (k *Keys) CanSign(alg string) bool {
 	set := k.current.Load()
 	return set != nil && set.active[alg] != nil
