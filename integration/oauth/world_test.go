@@ -1,0 +1,100 @@
+package oauth_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/gatehouse-auth/gatehouse/integration/gateway"
+	"github.com/gatehouse-auth/gatehouse/integration/upstream"
+)
+
+// The users.
+const (
+	alicePassword = "wonderland"
+	bobPassword   = "jabberwocky"
+)
+
+// world is a built gateway with an authorization server, a guarded API and two
+// users: alice (group staff) and bob (no group).
+type world struct {
+	t      *testing.T
+	node   *gateway.Node
+	issuer string
+	api    string // origin of the guarded API
+	app    *upstream.Server
+	client *http.Client // of applications, not of people
+}
+
+// start runs a gateway on free ports of localhost, by the given scheme, with
+// the given client blocks.
+func start(t *testing.T, scheme string, clients ...string) *world {
+	t.Helper()
+	w := &world{t: t, app: upstream.Start(t)}
+	w.issuer = fmt.Sprintf("%s://localhost:%d", scheme, gateway.FreePort(t))
+	w.api = fmt.Sprintf("%s://localhost:%d", scheme, gateway.FreePort(t))
+	w.node = gateway.Start(t, gateway.Options{Caddyfile: w.caddyfile(clients)})
+	if scheme == "https" { // Caddy makes the certificate in the background
+		w.node.Log.Await(t, 0, `"certificate obtained successfully"`, 30*time.Second)
+	}
+	w.client = w.programs()
+	return w
+}
+
+func (w *world) caddyfile(clients []string) string {
+	return fmt.Sprintf(`{
+	gatehouse {
+		issuer %s
+		provider local {
+			user alice %s {
+				email alice@example.com
+				groups staff
+			}
+			user bob %s
+		}
+		policy staff {
+			allow group staff
+		}
+		%s
+	}
+}
+%s {
+	gatehouse_portal
+}
+%s {
+	gatehouse
+	reverse_proxy %s
+}
+`, w.issuer, hash(w.t, alicePassword), hash(w.t, bobPassword), strings.Join(clients, "\n"), w.issuer, w.api, w.app.Addr)
+}
+
+// hash is quick to make and to check; production hashes are not.
+func hash(t *testing.T, password string) string {
+	t.Helper()
+	h, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(h)
+}
+
+// programs is an HTTP client that trusts the gateway's certificate authority,
+// keeps no cookies, and teaches the log's watcher every token that it sees.
+func (w *world) programs() *http.Client {
+	w.t.Helper()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: w.node.RootCAs()}}
+	w.t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: learning{transport, w.node.Secrets.Learn}, Timeout: 30 * time.Second}
+}
+
+// context carries the HTTP client as x/oauth2 and go-oidc want it.
+func (w *world) context() context.Context {
+	return oidc.ClientContext(w.t.Context(), w.client)
+}
