@@ -259,3 +259,22 @@ func TestPortal_RefusesStrangeRedirects(t *testing.T) {
 		}
 	}
 }
+
+func TestSite_AnyUserAgentSignsIn(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	b := newBrowser(t)
+	b.Transport = userAgent{b.Transport, "\xff\xfe" + strings.Repeat("ä", 2000)}
+	b.get(w.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello alice")
+}
+
+// userAgent sends its own User-Agent.
+type userAgent struct {
+	http.RoundTripper
+	name string
+}
+
+func (u userAgent) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header["User-Agent"] = []string{u.name}
+	return u.RoundTripper.RoundTrip(r)
+}

@@ -154,7 +154,7 @@ func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, e
 		ACR:        s.Claims.ACR,
 		AMR:        s.Claims.AMR,
 		Provider:   s.Claims.Provider,
-		UserAgent:  s.UserAgent,
+		UserAgent:  text(s.UserAgent),
 		Idle:       s.Idle,
 		Lifetime:   s.Lifetime,
 	}
@@ -186,3 +186,9 @@ var (
 	_ fmt.Stringer   = Started{}
 	_ fmt.GoStringer = Started{}
 )
+
+// text is a header's value as a store takes it: browsers may send any bytes, and
+// a sign-in must not fail for what nobody judges by.
+func text(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "?")
+}
