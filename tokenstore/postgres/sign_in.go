@@ -84,6 +84,7 @@ func signInStatement(n tokenstore.NewSession) statement {
 
 // signInWithoutSession finds or creates the subject alone.
 func (s *Store) signInWithoutSession(ctx context.Context, in tokenstore.SignIn) (tokenstore.Session, error) {
+	in.Session = tokenstore.NewSession{}
 	var subject tokenstore.Subject
 	err := s.signInBatch(ctx, repeatable, in, statement{template: identityOnly}, func(batch *pgx.Batch, sql string) {
 		batch.Queue(sql, in.Identity.Issuer, in.Identity.Subject)

@@ -2,6 +2,7 @@ package postgrestest_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -64,5 +65,15 @@ func TestKillAndRestartKeepsWhatWasCommitted(t *testing.T) {
 	server.Restart(t)
 	if n, err := query(t, url, "SELECT n FROM kept"); err != nil || n != 42 {
 		t.Fatalf("after the restart: %d, %v", n, err)
+	}
+}
+
+func TestURLOnAServerOfTheEnvironment(t *testing.T) {
+	server := postgrestest.Start(t, postgrestest.Options{NoFsync: true, Settings: []string{"work_mem=5MB"}})
+	t.Setenv(postgrestest.EnvDatabaseURL, server.URL(t))
+	n, err := query(t, postgrestest.URL(t), fmt.Sprintf(
+		"SELECT count(*) FROM pg_settings WHERE (name, setting) IN (('port', '%d'), ('work_mem', '5120'), ('fsync', 'off'))", server.Port()))
+	if err != nil || n != 3 {
+		t.Fatalf("%d of 3 settings are those of the server, %v", n, err)
 	}
 }
