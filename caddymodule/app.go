@@ -93,6 +93,9 @@ type App struct {
 	guards   []*Guard
 	sites    []site // where they stand; since Start
 
+	cancel     context.CancelFunc // ends background
+	background sync.WaitGroup
+
 	shared    *shared // since Start; released in Cleanup
 	isInForce atomic.Bool
 	gateway   atomic.Pointer[flows.Gateway]
@@ -188,6 +191,7 @@ func (a *App) Validate() error {
 // next configuration goes on.
 func (a *App) Stop() error {
 	unpublish(a)
+	a.endBackground()
 	return nil
 }
 
@@ -195,6 +199,7 @@ func (a *App) Stop() error {
 // Provision or Start.
 func (a *App) Cleanup() error {
 	unpublish(a)
+	a.endBackground()
 	var errs []error
 	if a.shared != nil {
 		errs = append(errs, a.shared.release(a))

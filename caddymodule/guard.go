@@ -203,10 +203,13 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	}
 	gateway.StripCredentials(r)
 	g.headers.set(r.Header, id)
-	if !v.stream {
-		return next.ServeHTTP(w, r)
+	if v.stream {
+		return g.serveStream(w, r, id.SessionID, next)
 	}
-	return g.serveStream(w, r, id.SessionID, next)
+	answer := &answer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, app: g.app, session: id.SessionID}
+	err = next.ServeHTTP(answer, r)
+	answer.finish()
+	return err
 }
 
 func (g *Guard) allows(v *verdict) bool {

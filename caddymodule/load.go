@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -84,66 +83,72 @@ func asBytes(secrets []string) [][]byte {
 
 func (a *App) loadProviders(ctx caddy.Context) error {
 	a.callers = make(map[string]*policy.Policy)
+	modules := make([]ProviderModule, 0, len(a.Providers))
 	for _, c := range a.Providers {
-		if err := a.loadProvider(ctx, c); err != nil {
+		module, err := a.loadProvider(ctx, c)
+		if err != nil {
 			return fmt.Errorf("provider %s: %w", c.Name, err)
 		}
+		modules = append(modules, module)
 	}
-	a.warnSameNames()
+	a.warnSameNames(modules)
 	return nil
 }
 
-func (a *App) loadProvider(ctx caddy.Context, c *ProviderConfig) error {
+func (a *App) loadProvider(ctx caddy.Context, c *ProviderConfig) (ProviderModule, error) {
 	if !validName(c.Name) || c.Name == policy.AnyProvider {
-		return errors.New("the name is not possible: lower-case letters, digits, - and _")
+		return nil, errors.New("the name is not possible: lower-case letters, digits, - and _")
 	}
 	if slices.ContainsFunc(a.providers, func(p provider.Provider) bool { return p.Name() == c.Name }) {
-		return errors.New("defined twice")
+		return nil, errors.New("defined twice")
 	}
 	if c.ModuleRaw == nil {
-		return errors.New("module is missing: say its type")
+		return nil, errors.New("module is missing: say its type")
 	}
 	guest, err := ctx.LoadModule(c, "ModuleRaw")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	module, ok := guest.(ProviderModule)
 	if !ok {
-		return fmt.Errorf("module %T is not a caddymodule.ProviderModule", guest)
+		return nil, fmt.Errorf("module %T is not a caddymodule.ProviderModule", guest)
 	}
 	p, err := module.OpenProvider(ProviderBlock{Name: c.Name, Title: c.Title, Logger: a.logger})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if same := slices.IndexFunc(a.providers, func(other provider.Provider) bool { return other.Issuer() == p.Issuer() }); same >= 0 {
-		return fmt.Errorf("has the same issuer as provider %s: their users could not be told apart", a.providers[same].Name())
+		return nil, fmt.Errorf("has the same issuer as provider %s: their users could not be told apart", a.providers[same].Name())
 	}
 	a.providers = append(a.providers, p)
 	if o, ok := guest.(OpenProvider); ok {
 		c.open = o.AnyoneCanJoin()
 	}
 	if len(c.Allow)+len(c.Deny) == 0 {
-		return nil
+		return module, nil
 	}
 	rules, err := policy.CallerRules(c.Name, c.Allow, c.Deny)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := rules.Validate([]string{c.Name}); err != nil {
-		return err
+		return nil, err
 	}
 	a.callers[c.Name] = rules
-	return nil
+	return module, nil
 }
 
 // warnSameNames warns when one user name can mean two people.
-func (a *App) warnSameNames() {
-	if len(a.providers) < 2 {
-		return
+func (a *App) warnSameNames(modules []ProviderModule) {
+	for i, one := range modules {
+		for j, other := range modules[:i] {
+			if namesOf(one).meet(namesOf(other)) {
+				a.logger.Warn("two providers can yield the same user name for different people; rules about a user should say provider NAME, "+
+					"and upstreams should rely on Remote-User only if you trust both alike",
+					"providers", a.providers[j].Name()+", "+a.providers[i].Name())
+			}
+		}
 	}
-	names := strings.Join(a.providerNames(), ", ")
-	a.logger.Warn("several providers can yield the same user name for different people; rules about a user should say provider NAME, "+
-		"and upstreams should know people by Remote-User only if you trust all providers alike", "providers", names)
 }
 
 // admit tells whether a provider's own rules let somebody in.

@@ -111,6 +111,14 @@ func (l *Local) OpenProvider(b ProviderBlock) (provider.Provider, error) {
 	})
 }
 
+func (l *Local) userNames() userNames {
+	var n userNames
+	for _, u := range l.Users {
+		n.fixed = append(n.fixed, u.Name)
+	}
+	return n
+}
+
 // UnmarshalCaddyfile parses:
 //
 //	provider <name> [local] {

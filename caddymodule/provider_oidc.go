@@ -92,6 +92,10 @@ func (c OIDCClient) expanded() (OIDCClient, error) {
 	return c, nil
 }
 
+func (c OIDCClient) userNames() userNames {
+	return userNames{emails: c.UserClaim == "" || c.UserClaim == "email", anything: c.UserClaim != "" && c.UserClaim != "email"}
+}
+
 // config is what the client says, for package oidc.
 func (c OIDCClient) config(b ProviderBlock) oidc.Config {
 	return oidc.Config{

@@ -86,6 +86,18 @@ func (a *App) inForce() {
 	}
 	a.shared.use(a)
 	publish(a)
+	background, cancel := context.WithCancel(a.ctx)
+	a.cancel = cancel
+	gateway := a.gateway.Load()
+	a.background.Go(func() { gateway.Run(background) })
+}
+
+// endBackground ends what inForce began, once or more.
+func (a *App) endBackground() {
+	if a.cancel != nil {
+		a.cancel()
+	}
+	a.background.Wait()
 }
 
 func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {

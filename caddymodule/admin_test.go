@@ -1,0 +1,78 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// admin calls one of the admin API's routes.
+func adminCall(t *testing.T, method, pattern, query string) (*httptest.ResponseRecorder, int) {
+	t.Helper()
+	for _, route := range new(Admin).Routes() {
+		if route.Pattern != pattern {
+			continue
+		}
+		rec := httptest.NewRecorder()
+		err := route.Handler.ServeHTTP(rec, httptest.NewRequest(method, pattern+query, nil))
+		var apiErr caddy.APIError
+		if errors.As(err, &apiErr) {
+			return rec, apiErr.HTTPStatus
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rec, rec.Code
+	}
+	t.Fatalf("no route %s", pattern)
+	return nil, 0
+}
+
+func TestAdmin_ListsAndEndsSessions(t *testing.T) {
+	if _, status := adminCall(t, http.MethodGet, "/gatehouse/health", ""); status != http.StatusServiceUnavailable {
+		t.Errorf("health without a gateway: %d", status)
+	}
+	r := serve(t, aliceLocal, "http://app.example.com {\n\tgatehouse\n\trespond ok\n}")
+	alice := r.signIn("app.example.com", nil)
+	rec, status := adminCall(t, http.MethodGet, "/gatehouse/health", "")
+	var health Health
+	if err := json.Unmarshal(rec.Body.Bytes(), &health); err != nil || status != http.StatusOK || health.Status != "ok" {
+		t.Fatalf("health %d %s (%v)", status, rec.Body, err)
+	}
+	rec, status = adminCall(t, http.MethodGet, "/gatehouse/sessions", "?all=true")
+	var listed struct{ Sessions []SessionInfo }
+	if err := json.Unmarshal(rec.Body.Bytes(), &listed); err != nil || status != http.StatusOK || len(listed.Sessions) != 1 || listed.Sessions[0].User != "alice" {
+		t.Fatalf("sessions %d %s (%v)", status, rec.Body, err)
+	}
+	wantStatus(t, r.do(get("http://app.example.com/", alice)), http.StatusOK)
+	for query, want := range map[string]int{"": http.StatusBadRequest, "?session=x": http.StatusBadRequest, "?session=x&subject=y": http.StatusBadRequest} {
+		if _, status := adminCall(t, http.MethodPost, "/gatehouse/revoke", query); status != want {
+			t.Errorf("revoke %q: %d, want %d", query, status, want)
+		}
+	}
+	if _, status := adminCall(t, http.MethodGet, "/gatehouse/revoke", "?session="+listed.Sessions[0].ID.String()); status != http.StatusMethodNotAllowed {
+		t.Errorf("GET ended a session: %d", status)
+	}
+	if _, status := adminCall(t, http.MethodPost, "/gatehouse/revoke", "?session="+listed.Sessions[0].ID.String()); status != http.StatusNoContent {
+		t.Errorf("revoke: %d", status)
+	}
+	wantStatus(t, r.do(get("http://app.example.com/", alice)), http.StatusUnauthorized)
+	if _, status := adminCall(t, http.MethodGet, "/gatehouse/sessions", ""); status != http.StatusBadRequest {
+		t.Errorf("sessions of nobody: %d", status)
+	}
+}
+
+func TestMatcher_ByWhoIsSignedIn(t *testing.T) {
+	r := serve(t, aliceLocal, "http://app.example.com {\n\tgatehouse /in/*\n\t@staff gatehouse group staff admins\n\t@bob gatehouse claim user bob\n"+
+		"\t@cel expression gatehouse('claim', 'user=alice') && path('/in/cel')\n\thandle @cel {\n\t\trespond cel\n\t}\n\thandle @bob {\n\t\trespond bob\n\t}\n\thandle @staff {\n\t\trespond staff\n\t}\n\trespond nobody\n}")
+	alice := r.signIn("app.example.com", nil)
+	for path, want := range map[string]string{"/in/": "staff", "/out/": "nobody", "/in/cel": "cel"} {
+		if got := r.do(get("http://app.example.com"+path, alice)).Body.String(); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package caddymodule
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/google/uuid"
+)
+
+// answer is a response that turns out to be an event stream, or not: a program
+// may get one without having asked for it in Accept. A stream is ended when the
+// session is. For all others it costs next to nothing.
+type answer struct {
+	caddyhttp.ResponseWriterWrapper
+	app     *App
+	session uuid.UUID
+	looked  bool
+	stream  *watchedAnswer // once it is one
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (a *answer) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		a.look()
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (a *answer) Write(p []byte) (int, error) {
+	a.look()
+	return a.ResponseWriter.Write(p)
+}
+
+// ReadFrom implements [io.ReaderFrom].
+func (a *answer) ReadFrom(r io.Reader) (int64, error) {
+	a.look()
+	return a.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// look finds out, once, whether the response is a stream.
+func (a *answer) look() {
+	if a.looked {
+		return
+	}
+	a.looked = true
+	types := a.Header()["Content-Type"]
+	if len(types) == 0 || a.session == uuid.Nil || !isStream(types[0]) {
+		return
+	}
+	s := &watchedAnswer{controller: http.NewResponseController(a.ResponseWriter)}
+	s.release = a.app.shared.hold()
+	s.unwatch = a.app.shared.sessions.Watch(a.session, s.end)
+	a.stream = s
+}
+
+func isStream(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	media = strings.TrimSpace(media)
+	return strings.EqualFold(media, "text/event-stream") || len(media) >= len("application/grpc") &&
+		strings.EqualFold(media[:len("application/grpc")], "application/grpc")
+}
+
+// finish is called when the handler has returned.
+func (a *answer) finish() {
+	if a.stream != nil {
+		a.stream.finish()
+	}
+}
+
+// watchedAnswer is an event stream under way.
+type watchedAnswer struct {
+	controller *http.ResponseController
+	unwatch    func()
+	release    func()
+
+	mu       sync.Mutex
+	finished bool
+}
+
+// end breaks the stream off. The read deadline has net/http cancel an HTTP/1
+// request; the write deadline resets an HTTP/2 stream.
+func (s *watchedAnswer) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished {
+		return // the connection may serve the next request by now
+	}
+	past := time.Unix(1, 0)
+	_ = s.controller.SetWriteDeadline(past)
+	_ = s.controller.SetReadDeadline(past)
+}
+
+func (s *watchedAnswer) finish() {
+	s.mu.Lock()
+	s.finished = true
+	s.mu.Unlock()
+	s.unwatch()
+	s.release()
+}
+
+// Interface guards
+var (
+	_ http.ResponseWriter = (*answer)(nil)
+	_ io.ReaderFrom       = (*answer)(nil)
+)

@@ -1,0 +1,209 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types/ref"
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+func init() {
+	caddy.RegisterModule(new(MatchIdentity))
+}
+
+// MatchIdentity matches requests by who is signed in. A guard must have let the
+// request pass before; a request of nobody matches nothing. All of the
+// conditions must hold, the values of one are alternatives.
+//
+// It decides what a request is for, such as which upstream; who may enter is the
+// guard's business.
+type MatchIdentity struct {
+	// Groups of the user.
+	Groups []string `json:"groups,omitempty"`
+	// Scopes of the access token.
+	Scopes []string `json:"scopes,omitempty"`
+	// Claims by name: user, email, name, provider, sub, acr, or one that the
+	// provider was asked for.
+	Claims map[string][]string `json:"claims,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*MatchIdentity) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.matchers.gatehouse", New: func() caddy.Module { return new(MatchIdentity) }}
+}
+
+// UnmarshalCaddyfile parses:
+//
+//	gatehouse group <name…>
+//	gatehouse scope <name…>
+//	gatehouse claim <name> <value…>
+//	gatehouse {
+//		group | scope | claim …
+//	}
+func (m *MatchIdentity) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		if d.NextArg() {
+			if err := m.parseCondition(d); err != nil {
+				return err
+			}
+		}
+		for d.NextBlock(0) {
+			if err := m.parseCondition(d); err != nil {
+				return err
+			}
+		}
+	}
+	if err := m.Validate(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (m *MatchIdentity) parseCondition(d *caddyfile.Dispenser) error {
+	condition := d.Val()
+	values := d.RemainingArgs()
+	if len(values) == 0 {
+		return d.Errf("%s needs at least one value", condition)
+	}
+	if err := m.add(condition, values); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (m *MatchIdentity) add(condition string, values []string) error {
+	switch condition {
+	case "group":
+		m.Groups = append(m.Groups, values...)
+	case "scope":
+		m.Scopes = append(m.Scopes, values...)
+	case "claim":
+		if len(values) < 2 {
+			return errors.New("claim needs a name and at least one value")
+		}
+		if m.Claims == nil {
+			m.Claims = make(map[string][]string)
+		}
+		m.Claims[values[0]] = append(m.Claims[values[0]], values[1:]...)
+	default:
+		return fmt.Errorf("unrecognized condition %q%s", condition, didYouMean(condition, []string{"group", "scope", "claim"}))
+	}
+	return nil
+}
+
+// Validate refuses a matcher without a condition: it would match everybody.
+func (m *MatchIdentity) Validate() error {
+	if len(m.Groups)+len(m.Scopes)+len(m.Claims) == 0 {
+		return errors.New("the matcher gatehouse needs a condition: group, scope or claim")
+	}
+	return nil
+}
+
+// MatchWithError implements [caddyhttp.RequestMatcherWithError].
+func (m *MatchIdentity) MatchWithError(r *http.Request) (bool, error) {
+	v := verdictOf(r)
+	if v == nil || v.id == nil || v.forbidden {
+		return false, nil
+	}
+	if len(m.Groups) > 0 && !meets(m.Groups, v.id.Groups) {
+		return false, nil
+	}
+	if len(m.Scopes) > 0 && !meets(m.Scopes, v.id.Scope) {
+		return false, nil
+	}
+	for name, wanted := range m.Claims {
+		if !meets(wanted, claimValues(v.id, name)) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func meets(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+// claimValues are the values of a claim, none if there is none.
+func claimValues(id *identity.Identity, name string) []string {
+	var value string
+	switch name {
+	case "user":
+		value = id.User
+	case "email":
+		value = id.VerifiedEmail()
+	case "name":
+		value = id.Name
+	case "provider":
+		value = id.Provider
+	case "sub":
+		value = id.Subject
+	case "acr":
+		value = id.ACR
+	default:
+		return extraValues(id.Extra[name])
+	}
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+func extraValues(claim any) []string {
+	switch c := claim.(type) {
+	case string:
+		return []string{c}
+	case bool, float64:
+		return []string{fmt.Sprint(c)}
+	case []string:
+		return c
+	case []any:
+		var values []string
+		for _, v := range c {
+			values = append(values, extraValues(v)...)
+		}
+		return values
+	}
+	return nil
+}
+
+// CELLibrary makes gatehouse('group', 'staff'), gatehouse('scope', 'read') and
+// gatehouse('claim', 'name=value') functions of the expression matcher.
+func (*MatchIdentity) CELLibrary(caddy.Context) (cel.Library, error) {
+	return caddyhttp.CELMatcherImpl(
+		"gatehouse", "gatehouse_request_string_string", []*cel.Type{cel.StringType, cel.StringType},
+		func(data ref.Val) (caddyhttp.RequestMatcherWithError, error) {
+			native, err := data.ConvertToNative(reflect.TypeFor[[]string]())
+			if err != nil {
+				return nil, err
+			}
+			params, ok := native.([]string)
+			if !ok || len(params) != 2 {
+				return nil, errors.New("gatehouse takes two strings")
+			}
+			values := params[1:]
+			if params[0] == "claim" {
+				values = strings.SplitN(params[1], "=", 2)
+			}
+			m := new(MatchIdentity)
+			return m, m.add(params[0], values)
+		},
+	)
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler             = (*MatchIdentity)(nil)
+	_ caddy.Validator                   = (*MatchIdentity)(nil)
+	_ caddyhttp.RequestMatcherWithError = (*MatchIdentity)(nil)
+	_ caddyhttp.CELLibraryProducer      = (*MatchIdentity)(nil)
+)

@@ -1,0 +1,112 @@
+package caddymodule
+
+import (
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/github"
+)
+
+func init() {
+	caddy.RegisterModule(new(GitHub))
+}
+
+// GitHub signs in people with a GitHub account. Anybody can open one, so say who
+// may enter. Organisations and teams are groups when the scope read:org is asked
+// for.
+type GitHub struct {
+	// The client id of the OAuth or GitHub App. Required. Accepts global
+	// placeholders.
+	ClientID string `json:"client_id,omitempty"`
+	// Its client secret. Required. Accepts global placeholders, and should be
+	// one.
+	ClientSecret string `json:"client_secret,omitempty"` //nolint:gosec // a placeholder, as a rule
+	// What to ask for. Default: `read:user user:email`.
+	Scopes []string `json:"scopes,omitempty"`
+	// What names the user to policies and upstreams: `email` or `login`.
+	// Default: the verified primary e-mail address, else `PROVIDER:ID`.
+	UserClaim string `json:"user_claim,omitempty"`
+	// The address of a GitHub Enterprise server. Default:
+	// `https://github.com`.
+	URL string `json:"url,omitempty"`
+
+	client OIDCClient
+}
+
+// CaddyModule returns the Caddy module information.
+func (*GitHub) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: providerNamespace + ".github", New: func() caddy.Module { return new(GitHub) }}
+}
+
+// Provision expands placeholders.
+func (g *GitHub) Provision(caddy.Context) error {
+	var err error
+	g.client, err = OIDCClient{ClientID: g.ClientID, ClientSecret: g.ClientSecret}.expanded()
+	return err
+}
+
+// AnyoneCanJoin implements [OpenProvider]. An Enterprise server has accounts of
+// its own.
+func (g *GitHub) AnyoneCanJoin() bool { return g.URL == "" || g.URL == "https://github.com" }
+
+func (g *GitHub) userNames() userNames {
+	return userNames{emails: g.UserClaim != "login", anything: g.UserClaim == "login"}
+}
+
+var gitHubOptions = []string{"client_id", "client_secret", "scopes", "url", "user_claim"}
+
+// UnmarshalCaddyfile parses:
+//
+//	provider github {
+//		client_id     <id>
+//		client_secret <secret>
+//		scopes        <scope…>
+//		user_claim    email | login
+//		url           <url>
+//	}
+func (g *GitHub) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the type
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	client := OIDCClient{}
+	for d.NextBlock(0) {
+		switch {
+		case d.Val() == "url":
+			if err := oneArg(d, &g.URL); err != nil {
+				return err
+			}
+		case !slices.Contains(gitHubOptions, d.Val()):
+			return d.Errf("unrecognized option %q%s", d.Val(), didYouMean(d.Val(), append(slices.Clone(gitHubOptions), "title", "allow", "deny")))
+		default:
+			if err := client.parseOption(d); err != nil {
+				return err
+			}
+		}
+	}
+	g.ClientID, g.ClientSecret, g.Scopes, g.UserClaim = client.ClientID, client.ClientSecret, client.Scopes, client.UserClaim
+	if g.ClientSecret == "" {
+		return d.Err("client_secret is missing: GitHub gives one to every app")
+	}
+	return client.parseCheck(d)
+}
+
+// OpenProvider implements [ProviderModule].
+func (g *GitHub) OpenProvider(b ProviderBlock) (provider.Provider, error) {
+	return github.New(github.Config{
+		Name: b.Name, Title: b.Title, ClientID: g.client.ClientID, ClientSecret: g.client.ClientSecret,
+		Scopes: g.Scopes, UserClaim: g.UserClaim, BaseURL: g.URL, Now: time.Now,
+	})
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*GitHub)(nil)
+	_ caddyfile.Unmarshaler = (*GitHub)(nil)
+	_ ProviderModule        = (*GitHub)(nil)
+	_ OpenProvider          = (*GitHub)(nil)
+)
