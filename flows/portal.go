@@ -3,8 +3,6 @@ package flows
 import (
 	"net/http"
 	"strings"
-
-	"github.com/gatehouse-auth/gatehouse/flows/page"
 )
 
 // ServePortal answers everything below the issuer. The caller has made sure
@@ -25,7 +23,7 @@ func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 	}
 	switch endpoint {
 	case "":
-		if allowed(w, r, http.MethodGet, http.MethodHead) {
+		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
 			g.serveHome(w, r)
 		}
 	case "logout":
@@ -35,14 +33,4 @@ func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 	default:
 		g.serveIssuer(w, r, g.portal, endpoint)
 	}
-}
-
-// serveHome shows who is signed in at the portal.
-func (g *Gateway) serveHome(w http.ResponseWriter, r *Request) {
-	id := g.signedIn(r, g.portal)
-	if id == nil {
-		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: g.portal.host})
-		return
-	}
-	g.Pages.Home(w, r.Request, http.StatusOK, page.Home{User: id.User, SignOutURL: g.portal.path + "logout"})
 }

@@ -8,7 +8,10 @@ type Home struct {
 	User string
 	// Sessions of theirs, the newest first. At most 40 are shown.
 	Sessions []Session
-	// Action is where the revoke buttons post to: FieldSession is the ID.
+	// Applications that the person allowed something. At most 40 are shown.
+	Applications []Application
+	// Action is where the buttons post to: FieldSession is a session's ID,
+	// FieldClient an application's.
 	Action string
 	Fields []Field
 	// Targets as in SignIn.
@@ -34,6 +37,16 @@ type Session struct {
 	Current bool
 }
 
+// Application is a program that a person allowed something.
+type Application struct {
+	// ID of the client.
+	ID string
+	// Title for people.
+	Title string
+	// Scopes in plain words.
+	Scopes []string
+}
+
 type homeView struct {
 	Home
 	Sessions []sessionView
@@ -55,6 +68,23 @@ func (p Home) bounded(now func() time.Time) homeView {
 	if len(p.Sessions) > maxItems {
 		p.Sessions = p.Sessions[:maxItems]
 	}
+	if len(p.Applications) > maxItems {
+		p.Applications = p.Applications[:maxItems]
+	}
+	applications := make([]Application, 0, len(p.Applications))
+	for _, a := range p.Applications {
+		if len(a.ID) > maxLine {
+			continue
+		}
+		a.ID, a.Title = entered(a.ID, maxLine), line(a.Title, maxName)
+		scopes := make([]string, 0, min(len(a.Scopes), maxItems))
+		for _, s := range a.Scopes[:min(len(a.Scopes), maxItems)] {
+			scopes = append(scopes, line(s, maxName))
+		}
+		a.Scopes = scopes
+		applications = append(applications, a)
+	}
+	p.Applications = applications
 	v := homeView{Home: p}
 	for _, s := range p.Sessions {
 		id := s.ID

@@ -1,0 +1,136 @@
+package flows
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// homeSessions on one page.
+const homeSessions = 20
+
+// serveHome is a person's own page at the portal: where they are signed in,
+// what they allowed, and how to end either.
+func (g *Gateway) serveHome(w http.ResponseWriter, r *Request) {
+	id := g.signedIn(r, g.portal)
+	switch {
+	case id == nil:
+		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: g.portal.host})
+	case r.Method == http.MethodPost:
+		g.changeHome(w, r, id)
+	default:
+		g.homePage(w, r, id, "")
+	}
+}
+
+func (g *Gateway) homePage(w http.ResponseWriter, r *Request, id *identity.Identity, message string) {
+	before, _ := uuid.Parse(r.query().Get("before"))
+	rows, err := g.Store.ListSessions(r.Context(), tokenstore.SessionQuery{Subject: id.Subject, Limit: homeSessions, Before: before})
+	if err != nil {
+		g.unavailable(w, r, err)
+		return
+	}
+	consents, err := g.Store.Consents(r.Context(), id.Subject)
+	if err != nil {
+		g.unavailable(w, r, err)
+		return
+	}
+	p := page.Home{
+		User: id.User, Action: g.portal.path, SignOutURL: g.portal.path + "logout", Message: message,
+		Fields: []page.Field{g.formToken(w, r.Request, g.portal)},
+	}
+	for _, row := range rows {
+		p.Sessions = append(p.Sessions, page.Session{
+			ID: row.ID.String(), Site: g.siteTitle(row.ClientID), UserAgent: row.UserAgent, Since: row.CreatedAt,
+			LastSeen: row.SeenAt, Current: row.ID == id.SessionID,
+		})
+	}
+	for _, consent := range consents {
+		a := page.Application{ID: consent.ClientID, Title: g.siteTitle(consent.ClientID)}
+		for _, s := range consent.Scope {
+			a.Scopes = append(a.Scopes, plainScope(s))
+		}
+		p.Applications = append(p.Applications, a)
+	}
+	if len(rows) == homeSessions {
+		p.MoreURL = g.portal.path + "?" + url.Values{"before": {rows[len(rows)-1].ID.String()}}.Encode()
+	}
+	g.Pages.Home(w, r.Request, http.StatusOK, p)
+}
+
+// siteTitle is what people know a client by.
+func (g *Gateway) siteTitle(clientID string) string {
+	if clientID == portalClient {
+		return g.portal.host
+	}
+	if c := g.Clients[clientID]; c != nil {
+		return c.Title
+	}
+	return clientID
+}
+
+// changeHome ends a session, or withdraws a consent and ends what the
+// application got by it.
+func (g *Gateway) changeHome(w http.ResponseWriter, r *Request, id *identity.Identity) {
+	if err := parseForm(w, r); err != nil || g.checkForm(r, g.portal) != formFine {
+		g.startOver(w, r, g.portal)
+		return
+	}
+	message := "Signed out there."
+	var err error
+	if clientID := r.PostForm.Get(page.FieldClient); clientID != "" {
+		message = "Withdrawn from " + g.siteTitle(clientID) + "."
+		err = g.withdraw(r, id.Subject, clientID)
+	} else {
+		err = g.endOwn(r, id.Subject, r.PostForm.Get(page.FieldSession))
+	}
+	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		g.unavailable(w, r, err)
+		return
+	}
+	g.homePage(w, r, id, message)
+}
+
+// endOwn ends a session of the subject's own; of another's it knows nothing.
+func (g *Gateway) endOwn(r *Request, subject, raw string) error {
+	session, err := uuid.Parse(raw)
+	if err != nil {
+		return tokenstore.ErrNotFound
+	}
+	row, err := g.Store.Session(r.Context(), session)
+	if err != nil {
+		return err
+	}
+	if row.Subject != subject {
+		return tokenstore.ErrNotFound
+	}
+	return g.revoke(r.Context(), session)
+}
+
+func (g *Gateway) withdraw(r *Request, subject, clientID string) error {
+	if err := g.Store.DeleteConsent(r.Context(), subject, clientID); err != nil {
+		return err
+	}
+	query := tokenstore.SessionQuery{Subject: subject, ClientID: clientID, Limit: 500}
+	for {
+		rows, err := g.Store.ListSessions(r.Context(), query)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			query.Before = row.ID
+			if err := g.revoke(r.Context(), row.ID); err != nil {
+				return err
+			}
+		}
+		if len(rows) < query.Limit {
+			return nil
+		}
+	}
+}
