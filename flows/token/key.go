@@ -119,3 +119,22 @@ func (k *Keys) openKey(row tokenstore.SigningKey) (*key, error) {
 	loaded.private = signer
 	return loaded, nil
 }
+
+// fits tells whether a key is of its algorithm's kind and size.
+func fits(alg string, public crypto.PublicKey) error {
+	switch k := public.(type) {
+	case *ecdsa.PublicKey:
+		if alg == ES256 && k.Curve == elliptic.P256() {
+			return nil
+		}
+	case ed25519.PublicKey:
+		if alg == EdDSA {
+			return nil
+		}
+	case *rsa.PublicKey:
+		if alg == RS256 && k.N.BitLen() >= 2048 {
+			return nil
+		}
+	}
+	return fmt.Errorf("the key does not fit %s", alg)
+}

@@ -24,7 +24,10 @@ var ErrNoKey = errors.New("no signing key is available")
 
 // Config of the signing keys.
 type Config struct {
-	Store   tokenstore.SigningKeys
+	Store tokenstore.SigningKeys
+	// File, a JWKS with private keys, is used instead of the store when set. It
+	// is read again at every Refresh.
+	File string
 	Keyring *keyring.Keyring
 	Logger  *slog.Logger
 	Now     func() time.Time
@@ -98,6 +101,9 @@ func (k *Keys) Run(ctx context.Context) {
 func (k *Keys) Refresh(ctx context.Context) error {
 	k.refresh.Lock()
 	defer k.refresh.Unlock()
+	if k.File != "" {
+		return k.loadFile()
+	}
 	rows, now, err := k.Store.SigningKeys(ctx)
 	if err != nil {
 		return err
@@ -123,6 +129,9 @@ func (k *Keys) Refresh(ctx context.Context) error {
 func (k *Keys) RotateNow(ctx context.Context) error {
 	k.refresh.Lock()
 	defer k.refresh.Unlock()
+	if k.File != "" {
+		return errors.New("the signing keys are in a file; change the file")
+	}
 	rows, now, err := k.Store.SigningKeys(ctx)
 	if err != nil {
 		return err
@@ -136,6 +145,15 @@ func (k *Keys) RotateNow(ctx context.Context) error {
 		return err
 	}
 	return k.load(rows)
+}
+
+func (k *Keys) loadFile() error {
+	set, err := readFile(k.File)
+	if err != nil {
+		return fmt.Errorf("reading signing keys from %s: %w", k.File, err)
+	}
+	k.current.Store(set)
+	return nil
 }
 
 // advance does what is due for one algorithm. Other nodes do the same; the

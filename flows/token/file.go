@@ -1,0 +1,82 @@
+package token
+
+import (
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// readFile makes a snapshot of a JWKS file with private keys: of each
+// algorithm the first signs, the others are published and verify. Rotation is
+// the operator's: add a key at the end, wait an hour, move it to the front, and
+// remove the old one a day later.
+func readFile(name string) (*keySet, error) {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var file jose.JSONWebKeySet
+	if err := json.Unmarshal(raw, &file); err != nil {
+		return nil, errors.New("it is not a JWKS (RFC 7517)") // the cause could quote a key
+	}
+	if len(file.Keys) == 0 {
+		return nil, errors.New("it holds no key")
+	}
+	set := &keySet{active: map[string]*key{}, byID: map[string]*key{}}
+	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	for i, jwk := range file.Keys {
+		loaded, err := fileKey(jwk)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		if set.byID[loaded.id] != nil {
+			return nil, fmt.Errorf("key %d is there twice", i+1)
+		}
+		set.byID[loaded.id] = loaded
+		public.Keys = append(public.Keys, loaded.jwk)
+		if set.active[loaded.alg] == nil && loaded.private != nil {
+			loaded.state = tokenstore.KeyActive
+			set.active[loaded.alg] = loaded
+		}
+	}
+	if set.active[ES256] == nil {
+		return nil, errors.New("it holds no private key for ES256, which access tokens are signed with")
+	}
+	set.jwks, err = json.Marshal(public)
+	return set, err
+}
+
+// fileKey takes a private key, or a public one that only verifies.
+func fileKey(jwk jose.JSONWebKey) (*key, error) {
+	method := signingMethod(jwk.Algorithm)
+	if method == nil {
+		return nil, fmt.Errorf("alg must be ES256, EdDSA or RS256, not %q", jwk.Algorithm)
+	}
+	private, _ := jwk.Key.(crypto.Signer)
+	var public crypto.PublicKey
+	switch {
+	case private != nil:
+		public = private.Public()
+	case jwk.IsPublic():
+		public = jwk.Key
+	default:
+		return nil, errors.New("it is neither a private nor a public key")
+	}
+	id, published, err := describe(jwk.Algorithm, public)
+	if err != nil {
+		return nil, err
+	}
+	if jwk.KeyID != "" {
+		id, published.KeyID = jwk.KeyID, jwk.KeyID
+	}
+	if err := fits(jwk.Algorithm, public); err != nil {
+		return nil, err
+	}
+	return &key{id: id, alg: jwk.Algorithm, state: tokenstore.KeyRetired, method: method, private: private, public: public, jwk: published}, nil
+}
