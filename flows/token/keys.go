@@ -27,7 +27,7 @@ type Config struct {
 	Store tokenstore.SigningKeys
 	// File, a JWKS with private keys, is used instead of the store when set. It
 	// is read again at every Refresh.
-	File string
+	File    string
 	Keyring *keyring.Keyring
 	Logger  *slog.Logger
 	Now     func() time.Time
