@@ -43,8 +43,8 @@ needs: ## Install what the tests need and this machine lacks
 
 .PHONY: lint
 lint: $(LINT) ## Check style, likely mistakes and the import direction
-	@$(STEP) "lint" $(LINT) run
-	@cd integration && ../$(STEP) "lint integration" $(LINT) run --config ../.golangci.yml
+	@$(STEP) "lint" $(LINT) run --allow-serial-runners
+	@cd integration && ../$(STEP) "lint integration" $(LINT) run --allow-serial-runners --config ../.golangci.yml
 
 .PHONY: fmt
 fmt: $(LINT) ## Format everything

@@ -48,24 +48,26 @@ func TestREADME_QuickstartRunsInAFreshClone(t *testing.T) {
 	if err := shell.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- shell.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = shell.Wait()
+	}()
 
 	page, err := awaitPage(ctx, "http://localhost:8080/reports?year=2026", ended)
 	_ = syscall.Kill(-shell.Process.Pid, syscall.SIGTERM)
+	<-ended
 	if err != nil {
-		<-ended
 		t.Fatalf("%v\n%s", err, log.String())
 	}
 	if !strings.Contains(page, "/.gatehouse/login?return_to=%2Freports%3Fyear%3D2026") {
 		t.Errorf("the site does not ask to sign in but leads to %q", page)
 	}
-	<-ended
 }
 
 // awaitPage asks for an address until something answers, and returns where the
-// answer leads. What the process ended with comes first.
-func awaitPage(ctx context.Context, address string, ended chan error) (string, error) {
+// answer leads. An ended process answers no more.
+func awaitPage(ctx context.Context, address string, ended <-chan struct{}) (string, error) {
 	client := &http.Client{
 		Timeout:       5 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -82,9 +84,8 @@ func awaitPage(ctx context.Context, address string, ended chan error) (string, e
 			return resp.Header.Get("Location"), nil
 		}
 		select {
-		case err := <-ended:
-			ended <- err
-			return "", errors.Join(errors.New("the command has ended"), err)
+		case <-ended:
+			return "", errors.New("the command has ended")
 		case <-ctx.Done():
 			return "", ctx.Err()
 		case <-time.After(100 * time.Millisecond):
