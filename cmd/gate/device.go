@@ -184,8 +184,8 @@ func explainPoll(err error, d *deviceFlow) error {
 // explainClient says what to do about a client that the issuer does not know,
 // or that may not do this.
 func explainClient(err error, client string, scopes []string) error {
-	var e *oauthError
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*oauthError](err)
+	if !ok {
 		return err
 	}
 	switch {

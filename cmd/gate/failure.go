@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // The exit codes.
@@ -25,6 +26,8 @@ type failure struct {
 	err  error
 	// fix tells the person what to do: one line or several.
 	fix string
+	// after is when a server wants to be asked again, if it says so.
+	after time.Duration
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -34,23 +37,22 @@ func fail(code int, fix, format string, args ...any) error {
 	return &failure{code: code, err: fmt.Errorf(format, args...), fix: fix}
 }
 
-// exitStatus is the exit code of a program that we ran; it has said itself what
+// exitError is the exit code of a program that we ran; it has said itself what
 // is wrong.
-type exitStatus int
+type exitError int
 
-func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // report writes an error for the person and returns the exit code.
 func report(ctx context.Context, stderr io.Writer, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	var status exitStatus
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[exitError](err); ok {
 		return int(status)
 	}
-	var f *failure
-	if !errors.As(err, &f) {
+	f, ok := errors.AsType[*failure](err)
+	if !ok {
 		f = &failure{code: exitFailed, err: err}
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

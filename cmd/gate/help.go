@@ -53,6 +53,7 @@ Examples:
   gate curl https://app.example.com/api/items
   gate curl https://app.example.com/api/items --json '{"name": "one"}' -sS --fail-with-body
 `
+	//nolint:gosec // there is no credential in it
 	helpWhoami = `Options:
   --json   print what the issuer says, as JSON
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -67,7 +68,7 @@ type reply struct {
 }
 
 func (b *browserless) get(ctx context.Context, address, bearer string) (reply, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil) //nolint:gosec // parseAddress has checked it
 	if err != nil {
 		return reply{}, err
 	}
@@ -78,7 +79,7 @@ func (b *browserless) get(ctx context.Context, address, bearer string) (reply, e
 }
 
 func (b *browserless) post(ctx context.Context, address string, form url.Values) (reply, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode())) //nolint:gosec // as in get
 	if err != nil {
 		return reply{}, err
 	}
@@ -89,7 +90,7 @@ func (b *browserless) post(ctx context.Context, address string, form url.Values)
 func (b *browserless) do(req *http.Request) (reply, error) {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "gate/"+version()+" ("+runtime.GOOS+")")
-	resp, err := b.client.Do(req)
+	resp, err := b.client.Do(req) //nolint:gosec // as in get
 	if err != nil {
 		return reply{}, unreachable(req, err)
 	}
@@ -110,8 +111,7 @@ func unreachable(req *http.Request, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	fix := "Check the address and the network, and try again."
@@ -134,7 +134,10 @@ func (e *netError) Unwrap() error { return e.err }
 func (r reply) json(from string, into any) error {
 	switch {
 	case r.status >= 500 || r.status == http.StatusTooManyRequests:
-		return fail(exitUnreachable, "Try again in a moment.", "%s answered %d", from, r.status)
+		return &failure{
+			code: exitUnreachable, err: fmt.Errorf("%s answered %d", from, r.status),
+			fix: "Try again in a moment.", after: r.retryAfter(),
+		}
 	case r.status >= 300 && r.status < 400:
 		return fail(exitFailed, "Redirects are not followed here. If the site has moved, use its new address.",
 			"%s answered %d, a redirect to %q", from, r.status, r.header.Get("Location"))

@@ -174,8 +174,7 @@ func (g *gate) greet(ctx context.Context, c chosen) error {
 		as = " as " + printable(c.login.User)
 	}
 	if _, err := g.accessToken(ctx, c); err != nil {
-		var f *failure
-		if errors.As(err, &f) && f.code == exitRefused {
+		if f, ok := errors.AsType[*failure](err); ok && f.code == exitRefused {
 			g.tell("Signed in%s at %s, but not for this site.", as, printable(c.login.Issuer))
 		}
 		return err

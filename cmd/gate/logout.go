@@ -70,10 +70,12 @@ func (g *gate) end(ctx context.Context, issuer string, local bool) error {
 		err = g.revoke(ctx, s, l)
 	}
 	if err != nil {
-		f := &failure{code: exitFailed, err: err}
-		errors.As(err, &f)
+		code := exitFailed
+		if f, ok := errors.AsType[*failure](err); ok {
+			code = f.code
+		}
 		return &failure{
-			code: f.code, err: &keptError{issuer, err},
+			code: code, err: &keptError{issuer, err},
 			fix: "Try again, or delete it here alone, leaving it good at the issuer: gate logout --local " + l.address(),
 		}
 	}

@@ -25,6 +25,9 @@ func (e *oauthError) Error() string {
 	return e.issuer + " answered " + e.Code + ": " + e.Description
 }
 
+// shortSecret is below what could be a secret; replacing it would garble words.
+const shortSecret = 8
+
 // secrets are the form fields that no error may repeat.
 var secrets = []string{"refresh_token", "device_code", "code_verifier", "token"} //nolint:gochecknoglobals // a constant list
 
@@ -41,7 +44,7 @@ func answer(issuer string, r reply, sent url.Values, into any) error {
 		return r.json(issuer, into)
 	}
 	for _, name := range secrets {
-		if secret := sent.Get(name); secret != "" {
+		if secret := sent.Get(name); len(secret) >= shortSecret {
 			e.Code = strings.ReplaceAll(e.Code, secret, "…")
 			e.Description = strings.ReplaceAll(e.Description, secret, "…")
 		}
@@ -53,18 +56,18 @@ func answer(issuer string, r reply, sent url.Values, into any) error {
 // passing tells whether an error may be gone at the next try, and when the
 // server wants that to be, if it says so.
 func passing(err error) (bool, time.Duration) {
-	var e *oauthError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*oauthError](err); ok {
 		return e.status >= 500 || e.status == http.StatusTooManyRequests || e.Code == "temporarily_unavailable", e.retryAfter
 	}
-	var f *failure
-	return errors.As(err, &f) && f.code == exitUnreachable, 0
+	if f, ok := errors.AsType[*failure](err); ok && f.code == exitUnreachable {
+		return true, f.after
+	}
+	return false, 0
 }
 
 // errorCode is the code of an issuer's error, "" for any other error.
 func errorCode(err error) string {
-	var e *oauthError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*oauthError](err); ok {
 		return e.Code
 	}
 	return ""

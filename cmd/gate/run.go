@@ -57,8 +57,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return report(ctx, stderr, fail(exitUsage, "gate help", "there is no command %q", name))
 }
 
-// parse reads options wherever they stand among the arguments, and at most most
-// other arguments.
+// parse reads options wherever they stand among the arguments; of those there
+// may be up to the given number.
 func parse(fs *flag.FlagSet, args []string, most int) ([]string, error) {
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"html"
 	"io"
 	"log/slog"
@@ -84,6 +85,9 @@ type world struct {
 	slept []time.Duration
 	// during is called while gate sleeps, before the clock moves.
 	during func(time.Duration)
+	// remember the last user code, if somebody wants to enter it.
+	remember bool
+	lastCode string
 	// approve is what happens when gate opens a browser.
 	approve func(address string)
 }
@@ -205,7 +209,26 @@ func (w *world) servePortal(rw http.ResponseWriter, r *http.Request) {
 	if before != nil && before(rw, r) {
 		return
 	}
+	if r.URL.Path == "/device_authorization" && w.remember {
+		rec := httptest.NewRecorder()
+		w.gateway.ServePortal(rec, asRequest(r))
+		var started deviceFlow
+		_ = json.Unmarshal(rec.Body.Bytes(), &started)
+		w.mu.Lock()
+		w.lastCode = started.UserCode
+		w.mu.Unlock()
+		rw.WriteHeader(rec.Code)
+		_, _ = rw.Write(rec.Body.Bytes())
+		return
+	}
 	w.gateway.ServePortal(rw, asRequest(r))
+}
+
+// userCode that the last login showed.
+func (w *world) userCode() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lastCode
 }
 
 func (w *world) intercept(f func(http.ResponseWriter, *http.Request) bool) {
