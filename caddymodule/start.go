@@ -101,7 +101,7 @@ func (a *App) endBackground() {
 }
 
 func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
-	pages, err := page.New(page.Options{Now: time.Now, Logger: a.ctx.Logger()})
+	pages, err := page.New(page.Options{Now: time.Now, Logger: a.logger})
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
 )
 
 // maxAttempts is how many sign-ins one browser may have begun at once; beyond

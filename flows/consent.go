@@ -48,7 +48,7 @@ func (g *Gateway) consentPage(w http.ResponseWriter, r *Request, at place, c *cl
 		Client: c.Title, ClientHost: host, User: id.User, Action: at.path + "consent",
 		Fields: []page.Field{{Name: "request", Value: g.sealRequest(at, a)}, g.formToken(w, r.Request, at)},
 	}
-	for _, s := range strings.Fields(a.Scope) {
+	for s := range strings.FieldsSeq(a.Scope) {
 		p.Scopes = append(p.Scopes, plainScope(s))
 	}
 	g.Pages.Consent(w, r.Request, http.StatusOK, p)

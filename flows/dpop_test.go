@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -52,9 +53,7 @@ func (h *holder) proof(method, uri, access string, change func(header, claims ma
 		change(header, claims)
 	}
 	token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
-	for k, v := range header {
-		token.Header[k] = v
-	}
+	maps.Copy(token.Header, header)
 	signed, err := token.SignedString(h.key)
 	if err != nil {
 		h.t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -102,9 +103,7 @@ func (g *Gateway) idToken(at place, of grantee, access string) (string, error) {
 	if len(of.claims.AMR) > 0 {
 		claims["amr"] = of.claims.AMR
 	}
-	for name, value := range userClaims(&of.claims, of.scope) {
-		claims[name] = value
-	}
+	maps.Copy(claims, userClaims(&of.claims, of.scope))
 	return g.Keys.Sign(token.TypeID, of.client.IDTokenAlgorithm, claims)
 }
 

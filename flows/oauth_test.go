@@ -18,10 +18,14 @@ const verifier = "a-verifier-of-more-than-forty-three-characters-123"
 func oauthClients() []*client.Client {
 	all := []string{"openid", "profile", "email", "groups", "offline_access"}
 	return []*client.Client{
-		{ID: "web", Secrets: []client.Secret{client.NewSecret("web-secret-of-enough-length")}, FirstParty: true, Scopes: all,
-			RedirectURIs: []string{"https://web.test/cb"}, Grants: []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials}},
-		{ID: "other", Secrets: []client.Secret{client.NewSecret("other-secret-of-enough-length")}, Scopes: all,
-			RedirectURIs: []string{"https://other.test/cb"}},
+		{
+			ID: "web", Secrets: []client.Secret{client.NewSecret("web-secret-of-enough-length")}, FirstParty: true, Scopes: all,
+			RedirectURIs: []string{"https://web.test/cb"}, Grants: []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials},
+		},
+		{
+			ID: "other", Secrets: []client.Secret{client.NewSecret("other-secret-of-enough-length")}, Scopes: all,
+			RedirectURIs: []string{"https://other.test/cb"},
+		},
 		{ID: "native", Public: true, FirstParty: true, Scopes: all, RedirectURIs: []string{"http://127.0.0.1/cb", "com.example.app:/cb"}},
 		{ID: "cli", Public: true, Scopes: all, Grants: []string{client.GrantDevice, client.GrantRefresh}},
 	}

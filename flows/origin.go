@@ -64,8 +64,8 @@ func hostName(host string) string {
 		}
 		return host
 	}
-	if i := strings.IndexByte(host, ':'); i >= 0 {
-		return host[:i]
+	if before, _, ok := strings.Cut(host, ":"); ok {
+		return before
 	}
 	return host
 }

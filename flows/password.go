@@ -33,6 +33,7 @@ func (g *Gateway) servePassword(w http.ResponseWriter, r *Request, at place) {
 		return
 	}
 	switch g.checkForm(r, at) {
+	case formFine:
 	case formNoCookie:
 		g.noCookies(w, r, at)
 		return

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/page"
@@ -59,10 +60,8 @@ func (g *Gateway) ServeSite(w http.ResponseWriter, r *Request) {
 
 // allowed answers 405 unless the method is one of those.
 func allowed(w http.ResponseWriter, r *Request, methods ...string) bool {
-	for _, m := range methods {
-		if r.Method == m {
-			return true
-		}
+	if slices.Contains(methods, r.Method) {
+		return true
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
 	problem(w, http.StatusMethodNotAllowed, "This address takes "+strings.Join(methods, ", ")+".", nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"mime"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
@@ -50,10 +51,8 @@ func readForm(w http.ResponseWriter, r *Request) error {
 		return invalid("invalid_request", "the form cannot be read")
 	}
 	query := r.query()
-	for _, name := range singleParameters {
-		if query.Has(name) {
-			return invalid("invalid_request", "parameters belong in the body, not in the URL")
-		}
+	if slices.ContainsFunc(singleParameters, query.Has) {
+		return invalid("invalid_request", "parameters belong in the body, not in the URL")
 	}
 	if name := repeated(r.PostForm, singleParameters...); name != "" {
 		return invalid("invalid_request", "the parameter "+name+" is there twice")

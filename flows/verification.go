@@ -112,7 +112,7 @@ func (g *Gateway) showDevice(w http.ResponseWriter, r *Request, at place, id *id
 		Client: c.Title, User: id.User, Code: code[:4] + "-" + code[4:], Address: d.Address, UserAgent: d.UserAgent,
 		Started: time.Unix(d.Begun, 0), Action: at.path + "device/decide",
 	}
-	for _, s := range strings.Fields(d.Scope) {
+	for s := range strings.FieldsSeq(d.Scope) {
 		p.Scopes = append(p.Scopes, plainScope(s))
 	}
 	sealed := g.Keyring.SealString("device decision", []byte(at.issuer()), marshal(decision{

@@ -7,6 +7,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -71,7 +72,6 @@ type world struct {
 	logs     *bytes.Buffer
 	portal   *httptest.Server
 	site     *httptest.Server // one that does what the guard does
-	admit    func(identity.Claims) bool
 }
 
 type worldOptions struct {
@@ -277,9 +277,7 @@ func (b *browser) submit(values url.Values) *browser {
 	for _, field := range hidden.FindAllStringSubmatch(b.body, -1) {
 		form.Set(html.UnescapeString(field[1]), html.UnescapeString(field[2]))
 	}
-	for name, v := range values {
-		form[name] = v
-	}
+	maps.Copy(form, values)
 	to, err := b.last.Request.URL.Parse(html.UnescapeString(action[1]))
 	if err != nil {
 		b.t.Fatal(err)

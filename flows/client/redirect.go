@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -21,12 +22,7 @@ func (c *Client) AllowsRedirect(uri string) bool {
 
 // AllowsPostLogoutRedirect compares byte for byte.
 func (c *Client) AllowsPostLogoutRedirect(uri string) bool {
-	for _, registered := range c.PostLogoutRedirectURIs {
-		if uri == registered {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.PostLogoutRedirectURIs, uri)
 }
 
 // sameLoopback compares two http URIs on a loopback address, but for the port.
@@ -51,9 +47,10 @@ func cutLoopback(uri string) (head, rest string, ok bool) {
 		end = len(after)
 	}
 	authority, rest := after[:end], after[end:]
-	host, port := authority, ""
+	host := authority
 	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
-		host, port = authority[:i], authority[i+1:]
+		port := authority[i+1:]
+		host = authority[:i]
 		if port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
 			return "", "", false
 		}

@@ -29,9 +29,20 @@ func TestContrast(t *testing.T) {
 			front, back string
 			least       float64
 		}{
-			{"ink", "card", 7}, {"ink", "page", 7}, {"ink", "hover", 7}, {"soft", "card", 4.5}, {"soft", "page", 4.5},
-			{"accent", "card", 4.5}, {"accent", "page", 3}, {"on-accent", "accent", 4.5}, {"on-accent", "accent-hover", 4.5},
-			{"bad", "bad-tint", 4.5}, {"bad", "card", 3}, {"warn", "warn-tint", 4.5}, {"good", "good-tint", 4.5}, {"edge", "card", 3},
+			{"ink", "card", 7},
+			{"ink", "page", 7},
+			{"ink", "hover", 7},
+			{"soft", "card", 4.5},
+			{"soft", "page", 4.5},
+			{"accent", "card", 4.5},
+			{"accent", "page", 3},
+			{"on-accent", "accent", 4.5},
+			{"on-accent", "accent-hover", 4.5},
+			{"bad", "bad-tint", 4.5},
+			{"bad", "card", 3},
+			{"warn", "warn-tint", 4.5},
+			{"good", "good-tint", 4.5},
+			{"edge", "card", 3},
 		} {
 			front, ok1 := colours[c.front]
 			back, ok2 := colours[c.back]

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
-
-	"go.uber.org/zap"
 )
 
 // ErrTemplate is wrapped by every error of New that an operator's template or
@@ -33,7 +32,7 @@ type Options struct {
 	// Now tells the time for "2 minutes ago"; nil shows dates only.
 	Now func() time.Time
 	// Logger hears of templates that fail; nil is silent.
-	Logger *zap.Logger
+	Logger *slog.Logger
 }
 
 // Renderer writes pages. It is safe for concurrent use.
@@ -44,7 +43,7 @@ type Renderer struct {
 	styleHash string
 	pages     map[name]*template.Template
 	now       func() time.Time
-	log       *zap.Logger
+	log       *slog.Logger
 }
 
 // New parses the templates and tries each of them, so that a mistake in an
@@ -69,7 +68,7 @@ func New(o Options) (*Renderer, error) {
 		r.lang = "en"
 	}
 	if r.log == nil {
-		r.log = zap.NewNop()
+		r.log = slog.New(slog.DiscardHandler)
 	}
 	if r.pages, err = r.parse(o.Templates); err != nil {
 		return nil, err
@@ -107,7 +106,7 @@ func (r *Renderer) write(w http.ResponseWriter, req *http.Request, status int, n
 	contentType := "text/html; charset=utf-8"
 	buf, err := r.execute(n, p)
 	if err != nil {
-		r.log.Error("page not shown", zap.String("page", string(n)), zap.Error(err))
+		r.log.Error("page not shown", "page", string(n), "error", err)
 		status, contentType = http.StatusInternalServerError, "text/plain; charset=utf-8"
 		buf = bytes.NewBufferString("This page could not be shown. The administrator finds the reason in the log.\n")
 	}

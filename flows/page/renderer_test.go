@@ -31,5 +31,4 @@ func TestSignIn(t *testing.T) {
 	if rec.Code != http.StatusUnauthorized {
 		t.Errorf("status %d", rec.Code)
 	}
-
 }

@@ -133,7 +133,7 @@ func TestStructure(t *testing.T) {
 				}
 			}
 			if refs, ok := attr(n, "aria-describedby"); ok {
-				for _, ref := range strings.Fields(refs) {
+				for ref := range strings.FieldsSeq(refs) {
 					if !ids[ref] {
 						t.Errorf("%s: described by %q, which is not there", page, ref)
 					}

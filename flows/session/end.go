@@ -99,7 +99,7 @@ func (m *Manager) signOut(ctx context.Context, id uuid.UUID) error {
 
 // root is the session to revoke for a sign-out of id.
 func (m *Manager) root(ctx context.Context, id uuid.UUID) (uuid.UUID, error) {
-	parent := uuid.Nil
+	var parent uuid.UUID
 	if e := m.table.get(&id); e != nil {
 		parent = e.who.Load().Portal
 	} else {

@@ -33,8 +33,9 @@ func (e ending) err() error {
 		return errUnknown
 	case suspended:
 		return errSuspended
+	default:
+		return errEnded
 	}
-	return errEnded
 }
 
 // endings remembers what has ended, within bounds. Manager.mu guards it.

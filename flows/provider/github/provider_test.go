@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -68,9 +69,7 @@ func newProvider(t *testing.T, change map[string]string, edit func(*github.Confi
 		"/api/v3/user/orgs":         `[{"login":"Acme"}]`,
 		"/api/v3/user/teams":        `[{"slug":"dev","organization":{"login":"Acme"}},{"slug":"a/b","organization":{"login":"x"}}]`,
 	}}
-	for path, answer := range change {
-		s.answers[path] = answer
-	}
+	maps.Copy(s.answers, change)
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	transport := &http.Transport{}

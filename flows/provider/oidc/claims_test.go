@@ -30,29 +30,51 @@ func TestIdentify(t *testing.T) {
 		claims func(obj)
 		check  func(c identity.Claims) bool // nil: refused
 	}{
-		{"e-mail unverified", nil, func(c obj) { c["email_verified"] = false },
-			func(c identity.Claims) bool { return !c.EmailVerified && c.Email != "" && c.User == "sso:u1" }},
-		{`email_verified "false"`, nil, func(c obj) { c["email_verified"] = "false" },
-			func(c identity.Claims) bool { return !c.EmailVerified && c.User == "sso:u1" }},
-		{"email_verified 1", nil, func(c obj) { c["email_verified"] = 1 },
-			func(c identity.Claims) bool { return !c.EmailVerified }},
-		{`email_verified "true"`, nil, func(c obj) { c["email_verified"] = "true" },
-			func(c identity.Claims) bool { return c.EmailVerified }},
-		{"email_verified missing", nil, func(c obj) { c["email_verified"] = nil },
-			func(c identity.Claims) bool { return !c.EmailVerified && c.User == "sso:u1" }},
-		{"missing but trusted", func(c *Config) { c.TrustEmail = true }, func(c obj) { c["email_verified"] = nil },
-			func(c identity.Claims) bool { return c.EmailVerified }},
-		{"false is not trusted", func(c *Config) { c.TrustEmail = true }, func(c obj) { c["email_verified"] = false },
-			func(c identity.Claims) bool { return !c.EmailVerified }},
-		{"malformed e-mail names nobody", nil, func(c obj) { c["email"] = "a@evil.com@corp.com" },
-			func(c identity.Claims) bool { return c.VerifiedDomain() == "" && c.User == "sso:u1" }},
-		{"e-mail with NUL", nil, func(c obj) { c["email"] = "a@corp.com\x00" },
-			func(c identity.Claims) bool { return c.Email == "" && !c.EmailVerified }},
-		{"e-mail array", nil, func(c obj) { c["email"] = []string{"a@corp.com"} },
-			func(c identity.Claims) bool { return c.Email == "" && !c.EmailVerified }},
+		{
+			"e-mail unverified", nil, func(c obj) { c["email_verified"] = false },
+			func(c identity.Claims) bool { return !c.EmailVerified && c.Email != "" && c.User == "sso:u1" },
+		},
+		{
+			`email_verified "false"`, nil, func(c obj) { c["email_verified"] = "false" },
+			func(c identity.Claims) bool { return !c.EmailVerified && c.User == "sso:u1" },
+		},
+		{
+			"email_verified 1", nil, func(c obj) { c["email_verified"] = 1 },
+			func(c identity.Claims) bool { return !c.EmailVerified },
+		},
+		{
+			`email_verified "true"`, nil, func(c obj) { c["email_verified"] = "true" },
+			func(c identity.Claims) bool { return c.EmailVerified },
+		},
+		{
+			"email_verified missing", nil, func(c obj) { c["email_verified"] = nil },
+			func(c identity.Claims) bool { return !c.EmailVerified && c.User == "sso:u1" },
+		},
+		{
+			"missing but trusted", func(c *Config) { c.TrustEmail = true }, func(c obj) { c["email_verified"] = nil },
+			func(c identity.Claims) bool { return c.EmailVerified },
+		},
+		{
+			"false is not trusted", func(c *Config) { c.TrustEmail = true }, func(c obj) { c["email_verified"] = false },
+			func(c identity.Claims) bool { return !c.EmailVerified },
+		},
+		{
+			"malformed e-mail names nobody", nil, func(c obj) { c["email"] = "a@evil.com@corp.com" },
+			func(c identity.Claims) bool { return c.VerifiedDomain() == "" && c.User == "sso:u1" },
+		},
+		{
+			"e-mail with NUL", nil, func(c obj) { c["email"] = "a@corp.com\x00" },
+			func(c identity.Claims) bool { return c.Email == "" && !c.EmailVerified },
+		},
+		{
+			"e-mail array", nil, func(c obj) { c["email"] = []string{"a@corp.com"} },
+			func(c identity.Claims) bool { return c.Email == "" && !c.EmailVerified },
+		},
 
-		{"user claim", func(c *Config) { c.UserClaim = "preferred_username" }, func(c obj) { c["preferred_username"] = "Al" },
-			func(c identity.Claims) bool { return c.User == "Al" }},
+		{
+			"user claim", func(c *Config) { c.UserClaim = "preferred_username" }, func(c obj) { c["preferred_username"] = "Al" },
+			func(c identity.Claims) bool { return c.User == "Al" },
+		},
 		{"user claim missing", func(c *Config) { c.UserClaim = "preferred_username" }, nil, nil},
 		{"user claim is a number", func(c *Config) { c.UserClaim = "uid" }, func(c obj) { c["uid"] = 0 }, nil},
 		{"user claim is an array", func(c *Config) { c.UserClaim = "uid" }, func(c obj) { c["uid"] = []string{"root"} }, nil},
@@ -62,34 +84,50 @@ func TestIdentify(t *testing.T) {
 		{"user claim with U+2028", func(c *Config) { c.UserClaim = "uid" }, func(c obj) { c["uid"] = "a\u2028b" }, nil},
 		{"user claim with half a surrogate", func(c *Config) { c.UserClaim = "uid" }, func(c obj) { c["uid"] = json.RawMessage(`"a\ud800"`) }, nil},
 		{"user claim is the unverified e-mail", func(c *Config) { c.UserClaim = "email" }, func(c obj) { c["email_verified"] = false }, nil},
-		{"user claim is the verified e-mail", func(c *Config) { c.UserClaim = "email" }, nil,
-			func(c identity.Claims) bool { return c.User == "alice@example.com" }},
+		{
+			"user claim is the verified e-mail", func(c *Config) { c.UserClaim = "email" }, nil,
+			func(c identity.Claims) bool { return c.User == "alice@example.com" },
+		},
 
-		{"one group", nil, func(c obj) { c["groups"] = "staff" },
-			func(c identity.Claims) bool { return cmp.Equal(c.Groups, []string{"staff"}) }},
+		{
+			"one group", nil, func(c obj) { c["groups"] = "staff" },
+			func(c identity.Claims) bool { return cmp.Equal(c.Groups, []string{"staff"}) },
+		},
 		{"odd groups", nil, func(c obj) {
 			c["groups"] = []any{"a", 1, nil, "", "a", obj{"x": 1}, strings.Repeat("g", 256), "b\n", "b"}
 		}, func(c identity.Claims) bool { return cmp.Equal(c.Groups, []string{"a", "b"}) }},
-		{"groups are an object", nil, func(c obj) { c["groups"] = obj{"admin": true} },
-			func(c identity.Claims) bool { return len(c.Groups) == 0 }},
-		{"1,000 groups", nil, func(c obj) { c["groups"] = many(1000) },
-			func(c identity.Claims) bool { return len(c.Groups) == 1000 }},
+		{
+			"groups are an object", nil, func(c obj) { c["groups"] = obj{"admin": true} },
+			func(c identity.Claims) bool { return len(c.Groups) == 0 },
+		},
+		{
+			"1,000 groups", nil, func(c obj) { c["groups"] = many(1000) },
+			func(c identity.Claims) bool { return len(c.Groups) == 1000 },
+		},
 		{"1,001 groups", nil, func(c obj) { c["groups"] = many(1001) }, nil},
-		{"groups by path", func(c *Config) { c.GroupsClaim = "realm_access.roles" },
+		{
+			"groups by path", func(c *Config) { c.GroupsClaim = "realm_access.roles" },
 			func(c obj) { c["realm_access"] = obj{"roles": []string{"admin"}} },
-			func(c identity.Claims) bool { return cmp.Equal(c.Groups, []string{"admin"}) }},
-		{"groups by a name with dots", func(c *Config) { c.GroupsClaim = "https://example.com/groups" },
+			func(c identity.Claims) bool { return cmp.Equal(c.Groups, []string{"admin"}) },
+		},
+		{
+			"groups by a name with dots", func(c *Config) { c.GroupsClaim = "https://example.com/groups" },
 			func(c obj) { c["https://example.com/groups"] = []string{"admin"} },
-			func(c identity.Claims) bool { return cmp.Equal(c.Groups, []string{"admin"}) }},
+			func(c identity.Claims) bool { return cmp.Equal(c.Groups, []string{"admin"}) },
+		},
 
-		{"hosted domain", func(c *Config) { c.HostedDomain = "example.com" }, func(c obj) { c["hd"] = "example.com" },
-			func(identity.Claims) bool { return true }},
+		{
+			"hosted domain", func(c *Config) { c.HostedDomain = "example.com" }, func(c obj) { c["hd"] = "example.com" },
+			func(identity.Claims) bool { return true },
+		},
 		{"other hosted domain", func(c *Config) { c.HostedDomain = "example.com" }, func(c obj) { c["hd"] = "evil.com" }, nil},
 		{"no hosted domain", func(c *Config) { c.HostedDomain = "example.com" }, nil, nil},
 
-		{"extra claims", func(c *Config) { c.ExtraClaims = []string{"dept", "missing", "huge", "n"} },
+		{
+			"extra claims", func(c *Config) { c.ExtraClaims = []string{"dept", "missing", "huge", "n"} },
 			func(c obj) { c["dept"] = "it"; c["huge"] = strings.Repeat("x", 5000); c["n"] = 7 },
-			func(c identity.Claims) bool { return cmp.Equal(c.Extra, map[string]any{"dept": "it", "n": 7.0}) }},
+			func(c identity.Claims) bool { return cmp.Equal(c.Extra, map[string]any{"dept": "it", "n": 7.0}) },
+		},
 		{"how they signed in", nil, func(c obj) {
 			c["acr"], c["amr"], c["sid"], c["auth_time"] = "gold", []string{"pwd", "otp"}, "s1", noon.Add(-time.Hour).Unix()
 		}, func(c identity.Claims) bool {
@@ -126,28 +164,42 @@ func TestUserInfo(t *testing.T) {
 		check  func(c identity.Claims) bool // nil: refused
 		want   error
 	}{
-		{"fills in", false, thin, obj{"sub": "u1", "email": "b@example.com", "email_verified": true, "groups": []string{"g"}, "name": "B"},
+		{
+			"fills in", false, thin,
+			obj{"sub": "u1", "email": "b@example.com", "email_verified": true, "groups": []string{"g"}, "name": "B"},
 			func(c identity.Claims) bool {
 				return c.User == "b@example.com" && c.Name == "B" && cmp.Equal(c.Groups, []string{"g"})
-			}, nil},
+			}, nil,
+		},
 		{"other subject", false, thin, obj{"sub": "u2", "email": "b@example.com"}, nil, provider.ErrResponse},
 		{"no subject", false, thin, obj{"email": "b@example.com"}, nil, provider.ErrResponse},
 		{"subject by another name", false, thin, obj{"SUB": "u1"}, nil, provider.ErrResponse},
 		{"an array", false, thin, []any{obj{"sub": "u1"}}, nil, provider.ErrResponse},
 		{"null", false, thin, nil, nil, provider.ErrResponse},
-		{"the ID token wins", true, nil, obj{"sub": "u1", "email": "evil@example.com", "name": "Evil", "groups": []string{"admin"}},
+		{
+			"the ID token wins", true, nil,
+			obj{"sub": "u1", "email": "evil@example.com", "name": "Evil", "groups": []string{"admin"}},
 			func(c identity.Claims) bool {
 				return c.Email == "Alice@Example.com" && c.Name == "Alice" && !c.InGroup("admin")
-			}, nil},
-		{"one's address, the other's verdict", true, func(c obj) { c["email_verified"] = nil },
+			}, nil,
+		},
+		{
+			"one's address, the other's verdict", true, func(c obj) { c["email_verified"] = nil },
 			obj{"sub": "u1", "email": "other@example.com", "email_verified": true},
-			func(c identity.Claims) bool { return c.Email == "Alice@Example.com" && !c.EmailVerified }, nil},
-		{"one's verdict, the other's address", true, func(c obj) { c["email"] = nil }, obj{"sub": "u1", "email": "other@example.com"},
-			func(c identity.Claims) bool { return c.Email == "other@example.com" && !c.EmailVerified }, nil},
-		{"who signed in and how is not its business", true, nil, obj{"sub": "u1", "acr": "gold", "sid": "x", "auth_time": 1},
+			func(c identity.Claims) bool { return c.Email == "Alice@Example.com" && !c.EmailVerified }, nil,
+		},
+		{
+			"one's verdict, the other's address", true, func(c obj) { c["email"] = nil },
+			obj{"sub": "u1", "email": "other@example.com"},
+			func(c identity.Claims) bool { return c.Email == "other@example.com" && !c.EmailVerified }, nil,
+		},
+		{
+			"who signed in and how is not its business", true, nil,
+			obj{"sub": "u1", "acr": "gold", "sid": "x", "auth_time": 1},
 			func(c identity.Claims) bool {
 				return c.ACR == "" && c.ProviderSession == "" && c.AuthTime.Equal(noon)
-			}, nil},
+			}, nil,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

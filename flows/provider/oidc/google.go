@@ -1,6 +1,9 @@
 package oidc
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Google fills in what is known of Google's accounts: issuer and title, and
 // that it has a parameter in place of the scope offline_access. A domain rule
@@ -13,9 +16,7 @@ func Google(c Config) Config {
 		c.Title = "Google"
 	}
 	params := map[string]string{}
-	for name, value := range c.AuthParams {
-		params[name] = value
-	}
+	maps.Copy(params, c.AuthParams)
 	if i := slices.Index(c.Scopes, "offline_access"); i >= 0 {
 		c.Scopes = slices.Delete(slices.Clone(c.Scopes), i, i+1)
 		params["access_type"] = "offline"

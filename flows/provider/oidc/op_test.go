@@ -34,18 +34,17 @@ type op struct {
 	key  *ecdsa.PrivateKey
 	keys []any // of the JWKS; default: key
 
-	mu        sync.Mutex
-	clock     time.Time
-	metadata  func(obj)
-	tokens    func(obj)
-	claims    func(obj)
-	sign      func(claims []byte) string
-	userinfo  any
-	handle    map[string]http.HandlerFunc
-	form      url.Values // of the last token or revocation request
-	basic     [2]string
-	fetches   map[string]*atomic.Int64
-	userinfos atomic.Int64
+	mu       sync.Mutex
+	clock    time.Time
+	metadata func(obj)
+	tokens   func(obj)
+	claims   func(obj)
+	sign     func(claims []byte) string
+	userinfo any
+	handle   map[string]http.HandlerFunc
+	form     url.Values // of the last token or revocation request
+	basic    [2]string
+	fetches  map[string]*atomic.Int64
 }
 
 func newOP(t *testing.T) *op {

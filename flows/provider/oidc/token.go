@@ -62,8 +62,7 @@ func (p *Provider) grantFailed(doing string, err error) error {
 	var refused *oauth2.RetrieveError
 	switch {
 	case !errors.As(err, &refused):
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if _, ok := errors.AsType[*json.SyntaxError](err); ok {
 			err = errors.New("the answer is no JSON")
 		}
 		return p.unavailable(doing, err)

@@ -14,8 +14,20 @@ func TestSeconds(t *testing.T) {
 		in   any
 		want int64
 	}{
-		{300.0, 300}, {"300", 300}, {int64(300), 300}, {0.0, 0}, {-1.0, 0}, {1e300, 0}, {math.NaN(), 0}, {math.Inf(1), 0},
-		{"NaN", 0}, {"soon", 0}, {"1e300", 0}, {nil, 0}, {true, 0}, {[]any{1.0}, 0},
+		{300.0, 300},
+		{"300", 300},
+		{int64(300), 300},
+		{0.0, 0},
+		{-1.0, 0},
+		{1e300, 0},
+		{math.NaN(), 0},
+		{math.Inf(1), 0},
+		{"NaN", 0},
+		{"soon", 0},
+		{"1e300", 0},
+		{nil, 0},
+		{true, 0},
+		{[]any{1.0}, 0},
 	} {
 		if got := outbound.Seconds(tt.in); got != tt.want {
 			t.Errorf("Seconds(%v) = %d, want %d", tt.in, got, tt.want)
