@@ -31,6 +31,7 @@ type world struct {
 	api    string // origin of the guarded API
 	app    *upstream.Server
 	client *http.Client // of applications, not of people
+	raw    http.RoundTripper
 }
 
 // start runs a gateway on free ports of localhost, by the given scheme, with
@@ -45,6 +46,7 @@ func start(t *testing.T, scheme string, clients ...string) *world {
 		w.node.Log.Await(t, 0, `"certificate obtained successfully"`, 30*time.Second)
 	}
 	w.client = w.programs()
+	w.raw = w.client.Transport
 	return w
 }
 
