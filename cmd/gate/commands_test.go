@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,37 @@ func TestGate_LoginAtTheIssuerItself(t *testing.T) {
 	w.login(w.issuer())
 	w.gate("token").want(exitDone)
 	w.gate("token", "--for", w.siteURL("two")).want(exitDone)
+}
+
+// The smallest configuration has no portal: each site is its own issuer.
+func TestGate_SitesAreTheirOwnIssuers(t *testing.T) {
+	w := newWorldAt(t, false, gateClient())
+	one, two := w.siteURL("one"), w.siteURL("two")
+	w.login(one).want(exitDone, "Sign in at "+one+"/.gatehouse.")
+	w.gate("token", "--for", two).want(exitSignIn, "not signed in at "+two+"/.gatehouse")
+	w.login(two)
+	for _, site := range []string{one, two} {
+		bearer := strings.TrimSpace(w.gate("token", "--for", site+"/x").want(exitDone).stdout)
+		r, err := newBrowserless(w.environment().transport).get(t.Context(), site+"/x", bearer)
+		if err != nil || r.status != http.StatusOK {
+			t.Errorf("the token for %s does not open it: %d, %v", site, r.status, err)
+		}
+		w.gate("whoami", site).want(exitDone, "alice@example.com")
+	}
+	w.gate("logout", "--all").want(exitDone, one, two)
+}
+
+func TestGate_DependsOnLittle(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").Output()
+	if err != nil {
+		t.Skip("the go command is not here")
+	}
+	allowed := []string{"github.com/gatehouse-auth/gatehouse", "golang.org/x/sys", "golang.org/x/term", "rsc.io/qr"}
+	for module := range strings.FieldsSeq(string(out)) {
+		if !slices.Contains(allowed, module) {
+			t.Errorf("gate depends on %s", module)
+		}
+	}
 }
 
 func TestGate_LoginFromAnOpenPage(t *testing.T) {

@@ -36,7 +36,7 @@ type discovered struct {
 
 // discover asks a site without credentials which issuer signs people in.
 func (g *gate) discover(ctx context.Context, site *url.URL) (discovered, error) {
-	r, err := g.http.get(ctx, site.String(), "")
+	r, err := g.http.probe(ctx, site.String())
 	if err != nil {
 		return discovered{}, err
 	}

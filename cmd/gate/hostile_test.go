@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -141,6 +142,27 @@ func TestLogin_HostileIssuers(t *testing.T) {
 				t.Errorf("%q", r.stderr)
 			}
 		})
+	}
+}
+
+// A redirect does not carry a device code or a refresh token elsewhere.
+func TestToken_RedirectsCarryNothing(t *testing.T) {
+	w := newWorld(t, gateClient())
+	w.login(w.siteURL("one"))
+	var reached atomic.Int32
+	thief := hostile(t, func(string, http.ResponseWriter, *http.Request) { reached.Add(1) })
+	w.intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost {
+			return false
+		}
+		http.Redirect(rw, r, thief, http.StatusTemporaryRedirect)
+		return true
+	})
+	w.gate("token", "--for", w.siteURL("two")).want(exitFailed, "Redirects are not followed")
+	w.gate("login", w.siteURL("two")).want(exitFailed, "Redirects are not followed")
+	w.gate("logout").want(exitFailed, "was kept")
+	if reached.Load() > 0 {
+		t.Error("a form was sent to the redirect's target")
 	}
 }
 

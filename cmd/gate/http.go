@@ -67,6 +67,20 @@ type reply struct {
 	body   []byte
 }
 
+// probe asks without reading the answer's body, which may be large or endless.
+func (b *browserless) probe(ctx context.Context, address string) (reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil) //nolint:gosec // as in get
+	if err != nil {
+		return reply{}, err
+	}
+	resp, err := b.send(req)
+	if err != nil {
+		return reply{}, err
+	}
+	_ = resp.Body.Close()
+	return reply{status: resp.StatusCode, header: resp.Header}, nil
+}
+
 func (b *browserless) get(ctx context.Context, address, bearer string) (reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil) //nolint:gosec // parseAddress has checked it
 	if err != nil {
@@ -88,11 +102,9 @@ func (b *browserless) post(ctx context.Context, address string, form url.Values)
 }
 
 func (b *browserless) do(req *http.Request) (reply, error) {
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", "gate/"+version()+" ("+runtime.GOOS+")")
-	resp, err := b.client.Do(req) //nolint:gosec // as in get
+	resp, err := b.send(req)
 	if err != nil {
-		return reply{}, unreachable(req, err)
+		return reply{}, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -103,6 +115,16 @@ func (b *browserless) do(req *http.Request) (reply, error) {
 		return reply{}, fail(exitFailed, "", "the answer of %s is too large", req.URL.Host)
 	}
 	return reply{status: resp.StatusCode, header: resp.Header, body: body}, nil
+}
+
+func (b *browserless) send(req *http.Request) (*http.Response, error) {
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "gate/"+version()+" ("+runtime.GOOS+")")
+	resp, err := b.client.Do(req) //nolint:gosec // as in get
+	if err != nil {
+		return nil, unreachable(req, err)
+	}
+	return resp, nil
 }
 
 // unreachable is the error of a request that was not answered. The address is
@@ -116,7 +138,7 @@ func unreachable(req *http.Request, err error) error {
 	}
 	fix := "Check the address and the network, and try again."
 	if strings.Contains(err.Error(), "x509: ") || strings.Contains(err.Error(), "tls: ") {
-		fix = "If the site has a certificate of its own authority, name that authority's file: SSL_CERT_FILE=root.crt gate …"
+		fix = "If the site has a certificate of its own authority, let this machine trust that authority; on Linux also: SSL_CERT_FILE=root.crt gate …"
 	}
 	return &failure{code: exitUnreachable, fix: fix, err: &netError{host: req.URL.Host, err: err}}
 }

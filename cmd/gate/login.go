@@ -181,9 +181,9 @@ func (g *gate) greet(ctx context.Context, c chosen) error {
 	}
 	g.tell("Signed in%s at %s.\n\nNext:", as, printable(c.login.Issuer))
 	if c.site != "" {
-		g.tell("  gate curl %s/     calls the site", printable(c.site))
+		g.tell("  gate curl %s/\n      calls the site", printable(c.site))
 	}
-	g.tell("  gate token --for URL     prints a token for a site of this issuer\n  gate logout              ends this login")
+	g.tell("  gate token --for URL\n      prints a token, for any site of this issuer\n  gate logout\n      ends this login")
 	if c.login.RefreshToken == "" {
 		g.tell("\nThis login cannot be refreshed, because the issuer gave no refresh token; it ends at %s.",
 			c.login.Access[c.site].Expires.Local().Format("15:04"))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"net/http"
 	"os"
 	"os/exec"
@@ -54,6 +55,35 @@ func TestToken_ParallelProcessesRefreshOnce(t *testing.T) {
 	}
 	if len(printed) != 1 {
 		t.Errorf("%d different tokens", len(printed))
+	}
+}
+
+func TestLogin_CtrlC(t *testing.T) {
+	if !private {
+		t.Skip("signals are of Unix")
+	}
+	w := newWorld(t, gateClient())
+	cmd := w.process("login", w.siteURL("one"))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "waiting for approval") {
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	var last string
+	for lines.Scan() {
+		last = lines.Text()
+	}
+	_ = cmd.Wait()
+	if cmd.ProcessState.ExitCode() != exitInterrupted || last != "gate: interrupted" {
+		t.Errorf("ended with %d: %s", cmd.ProcessState.ExitCode(), last)
 	}
 }
 
