@@ -160,9 +160,11 @@ type ProviderTokens interface {
 
 	// Enqueue adds an entry to the outbox.
 	Enqueue(ctx context.Context, e OutboxEntry) error
-	// TakeOutbox hands out up to limit due entries, each to one caller at a
-	// time: an entry not finished within lease is handed out again.
-	TakeOutbox(ctx context.Context, limit int, lease time.Duration) ([]OutboxEntry, error)
+	// TakeOutbox hands out up to limit due entries of the given kinds (none:
+	// of every kind), each to one caller at a time: an entry not finished
+	// within lease is handed out again. Who cannot deal with a kind must not
+	// take it: those who can would wait for the lease to end.
+	TakeOutbox(ctx context.Context, limit int, lease time.Duration, kinds ...OutboxKind) ([]OutboxEntry, error)
 	// FinishOutbox removes an entry, or with again > 0 has it handed out
 	// again after that time.
 	FinishOutbox(ctx context.Context, id uuid.UUID, again time.Duration) error

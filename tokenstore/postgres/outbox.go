@@ -21,6 +21,7 @@ const (
 		UPDATE outbox SET attempts = attempts + 1, due_at = {now} + $2::bigint * interval '1 microsecond'
 		WHERE id = ANY (ARRAY(
 			SELECT id FROM outbox WHERE due_at <= {now} AND (not_by IS NULL OR not_by > {now})
+				AND (cardinality($3::text[]) = 0 OR kind = ANY ($3))
 			ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED))
 		RETURNING id, kind, target, payload, attempts, not_by`
 	postponeOutbox = `UPDATE outbox SET due_at = {now} + $2::bigint * interval '1 microsecond' WHERE id = $1`
@@ -60,18 +61,23 @@ func (s *Store) queueRevocation(ctx context.Context, q querier, token tokenstore
 	return s.enqueue(ctx, q, e)
 }
 
-// TakeOutbox hands out up to limit due entries (0: 100), those longest due,
-// the oldest first.
-func (s *Store) TakeOutbox(ctx context.Context, limit int, lease time.Duration) ([]tokenstore.OutboxEntry, error) {
+// TakeOutbox hands out up to limit due entries (0: 100) of the given kinds, or
+// of all, those longest due, the oldest first.
+func (s *Store) TakeOutbox(ctx context.Context, limit int, lease time.Duration, kinds ...tokenstore.OutboxKind) ([]tokenstore.OutboxEntry, error) {
 	var c checker
 	limit = c.limit(limit)
+	names := make([]string, 0, len(kinds))
+	for _, k := range kinds {
+		c.text("kind", string(k), 0)
+		names = append(names, string(k))
+	}
 	if c.err != nil {
 		return nil, wrap("taking outbox entries", c.err)
 	}
 	var taken []tokenstore.OutboxEntry
 	err := s.try(ctx, once, func(ctx context.Context) error {
 		var err error
-		taken, err = all(ctx, s.pool, scanOutbox, s.plain(takeOutbox), limit, lease.Microseconds())
+		taken, err = all(ctx, s.pool, scanOutbox, s.plain(takeOutbox), limit, lease.Microseconds(), names)
 		return err
 	})
 	slices.SortFunc(taken, func(a, b tokenstore.OutboxEntry) int { return bytes.Compare(a.ID[:], b.ID[:]) })

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,11 +49,14 @@ func (t *tx) queueRevocation(ctx context.Context, token tokenstore.ProviderToken
 	return t.enqueue(ctx, e)
 }
 
-// TakeOutbox hands out up to limit due entries (0: 100), the longest due
-// first.
-func (s *Store) TakeOutbox(ctx context.Context, limit int, lease time.Duration) ([]tokenstore.OutboxEntry, error) {
+// TakeOutbox hands out up to limit due entries (0: 100) of the given kinds, or
+// of all, the longest due first.
+func (s *Store) TakeOutbox(ctx context.Context, limit int, lease time.Duration, kinds ...tokenstore.OutboxKind) ([]tokenstore.OutboxEntry, error) {
 	var c checker
 	limit = c.limit(limit)
+	for _, k := range kinds {
+		c.text("kind", string(k), 0)
+	}
 	if c.err != nil {
 		return nil, wrap("taking outbox entries", c.err)
 	}
@@ -62,7 +66,9 @@ func (s *Store) TakeOutbox(ctx context.Context, limit int, lease time.Duration) 
 	}
 	// The outbox is mostly empty, and that is no reason to take the lock.
 	now := s.now().UnixMicro()
-	due, err := one(ctx, q, scanOne[bool], `SELECT EXISTS (SELECT 1 FROM outbox WHERE due_at <= ?)`, now)
+	ofKinds, kindArgs := anyOf(kinds)
+	due, err := one(ctx, q, scanOne[bool], `SELECT EXISTS (SELECT 1 FROM outbox WHERE due_at <= ?`+ofKinds+`)`,
+		append([]any{now}, kindArgs...)...)
 	if err != nil || !due {
 		return nil, wrap("taking outbox entries", err)
 	}
@@ -73,13 +79,26 @@ func (s *Store) TakeOutbox(ctx context.Context, limit int, lease time.Duration) 
 		taken, err = all(ctx, t, scanOutbox, `
 			UPDATE outbox SET attempts = attempts + 1, due_at = ?
 			WHERE id IN (
-				SELECT id FROM outbox WHERE due_at <= ? AND (not_by IS NULL OR not_by > ?)
+				SELECT id FROM outbox WHERE due_at <= ? AND (not_by IS NULL OR not_by > ?)`+ofKinds+`
 				ORDER BY due_at, id LIMIT ?)
 			RETURNING id, kind, target, payload, attempts, not_by`,
-			now+lease.Microseconds(), now, now, limit)
+			append(append([]any{now + lease.Microseconds(), now, now}, kindArgs...), limit)...)
 		return err
 	})
 	return taken, wrap("taking outbox entries", err)
+}
+
+// anyOf is the condition that an entry is of one of the kinds, with its
+// arguments. No kinds are all.
+func anyOf(kinds []tokenstore.OutboxKind) (string, []any) {
+	if len(kinds) == 0 {
+		return "", nil
+	}
+	args := make([]any, len(kinds))
+	for i, k := range kinds {
+		args[i] = string(k)
+	}
+	return " AND kind IN (?" + strings.Repeat(", ?", len(kinds)-1) + ")", args
 }
 
 func scanOutbox(row scanner) (tokenstore.OutboxEntry, error) {

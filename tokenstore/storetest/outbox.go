@@ -14,6 +14,7 @@ var outboxTests = []test{
 	{name: "handed out again", run: testOutboxAgain},
 	{name: "given up", run: testOutboxGivenUp},
 	{name: "limited", run: testOutboxLimit},
+	{name: "by kind", run: testOutboxKinds},
 	{name: "taken by many at once", run: testOutboxRace},
 }
 
@@ -106,6 +107,32 @@ func testOutboxLimit(e *env) {
 			delete(want, entry.ID)
 		}
 	}
+}
+
+// testOutboxKinds: who asks for some kinds leaves the others to those who can
+// deal with them.
+func testOutboxKinds(e *env) {
+	logout := e.enqueue("client", time.Hour)
+	revocation := logout
+	revocation.ID, revocation.Kind = e.id(), tokenstore.OutboxProviderRevocation
+	e.ok(e.Enqueue(e.ctx, revocation))
+	takeOf := func(kinds ...tokenstore.OutboxKind) []uuid.UUID {
+		e.Helper()
+		entries, err := e.TakeOutbox(e.ctx, 10, time.Minute, kinds...)
+		e.ok(err)
+		var ids []uuid.UUID
+		for _, entry := range entries {
+			ids = append(ids, entry.ID)
+		}
+		return ids
+	}
+	e.same("entries of a kind that is not there", takeOf("other"), []uuid.UUID(nil))
+	e.same("revocations", takeOf(tokenstore.OutboxProviderRevocation), []uuid.UUID{revocation.ID})
+	e.same("what is left", takeOf(), []uuid.UUID{logout.ID})
+	e.advance(2 * time.Minute)
+	e.same("of two kinds", len(takeOf(tokenstore.OutboxProviderRevocation, tokenstore.OutboxBackchannelLogout)), 2)
+	_, err := e.TakeOutbox(e.ctx, 10, time.Minute, "\x00")
+	e.want("TakeOutbox of no kind", err, tokenstore.ErrInvalid)
 }
 
 func testOutboxRace(e *env) {
