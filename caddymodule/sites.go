@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -49,16 +50,16 @@ func bracketed(name string) string {
 // names of its site, and refuses places where it could not do its work.
 func (a *App) placeGuards() ([]site, error) {
 	var servers map[string]*caddyhttp.Server
-	var httpPort int
-	if app, err := a.ctx.AppIfConfigured("http"); err == nil {
-		servers = app.(*caddyhttp.App).Servers
-		httpPort = app.(*caddyhttp.App).HTTPPort
+	var ports standardPorts
+	if value, err := a.ctx.AppIfConfigured("http"); err == nil {
+		app := value.(*caddyhttp.App)
+		servers = app.Servers
+		ports = standardPorts{http: app.HTTPPort, https: app.HTTPSPort}
 	} else if !errors.Is(err, caddy.ErrNotConfigured) {
 		return nil, err
 	}
-	if httpPort == 0 {
-		httpPort = caddyhttp.DefaultHTTPPort
-	}
+	ports.http = cmp.Or(ports.http, caddyhttp.DefaultHTTPPort)
+	ports.https = cmp.Or(ports.https, caddyhttp.DefaultHTTPSPort)
 	var sites []site
 	placed := make(map[*Guard]bool)
 	for _, name := range sortedKeys(servers) {
@@ -72,7 +73,7 @@ func (a *App) placeGuards() ([]site, error) {
 				return nil, err
 			}
 		}
-		listeners := listenersOf(server, httpPort)
+		listeners := listenersOf(server, ports)
 		for _, spot := range w.found {
 			names, err := spot.names()
 			if err != nil {
@@ -125,7 +126,11 @@ type listener struct {
 	loopback bool
 }
 
-func listenersOf(server *caddyhttp.Server, httpPort int) []listener {
+// standardPorts are what the options http_port and https_port say: the ports
+// that 80 and 443 are forwarded to. Browsers still use 80 and 443.
+type standardPorts struct{ http, https int }
+
+func listenersOf(server *caddyhttp.Server, ports standardPorts) []listener {
 	var all []listener
 	for _, text := range server.Listen {
 		address, err := caddy.ParseNetworkAddress(text)
@@ -136,10 +141,13 @@ func listenersOf(server *caddyhttp.Server, httpPort int) []listener {
 		for offset := range address.PortRangeSize() {
 			port := int(address.StartPort + offset) //nolint:gosec // a port
 			l := listener{scheme: "http", loopback: isLoopback(address.Host)}
-			if len(server.TLSConnPolicies) > 0 && port != httpPort {
+			if len(server.TLSConnPolicies) > 0 && port != ports.http {
 				l.scheme = "https"
 			}
 			l.ports = append(l.ports, portSuffix(l.scheme, port))
+			if l.scheme == "https" && port == ports.https || l.scheme == "http" && port == ports.http {
+				l.ports = append(l.ports, "")
+			}
 			all = append(all, l)
 		}
 	}
