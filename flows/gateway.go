@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
+	"github.com/gatehouse-auth/gatehouse/flows/outbox"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -81,7 +82,7 @@ type Gateway struct {
 	providers map[string]provider.Provider
 	bearers   *bearers
 	discovery sync.Map // issuer to metadata, serialised
-	outbox    chan struct{}
+	drain     *outbox.Drain
 }
 
 // New checks a configuration. It does no I/O.
@@ -106,7 +107,7 @@ func New(c Config) (*Gateway, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, string, ...slog.Attr) {}
 	}
-	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers)), bearers: newBearers(), outbox: make(chan struct{}, 1)}
+	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers)), bearers: newBearers()}
 	for _, p := range c.Providers {
 		if g.providers[p.Name()] != nil {
 			return nil, fmt.Errorf("provider %q is configured twice", p.Name())
@@ -126,6 +127,10 @@ func New(c Config) (*Gateway, error) {
 			return nil, err
 		}
 		g.sites = append(g.sites, pattern)
+	}
+	var err error
+	if g.drain, err = g.newDrain(); err != nil {
+		return nil, err
 	}
 	return g, nil
 }

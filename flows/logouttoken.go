@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/outbox"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -25,8 +26,6 @@ const (
 	logoutAttempts = 8
 	logoutTimeout  = 5 * time.Second
 	logoutKeep     = time.Hour
-	outboxInterval = 5 * time.Second
-	outboxBatch    = 20
 )
 
 // pendingLogout is an entry of the outbox.
@@ -50,10 +49,7 @@ func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
 		}
 	}
 	if len(told) > 0 {
-		select {
-		case g.outbox <- struct{}{}:
-		default:
-		}
+		g.drain.Kick()
 	}
 	return nil
 }
@@ -101,58 +97,6 @@ func (g *Gateway) tellsClients() bool {
 	return false
 }
 
-// Run does the gateway's background work until ctx ends: it tells clients of
-// sign-outs, and learns which access tokens other nodes revoked. Without
-// clients it has nothing to do and returns at once.
-func (g *Gateway) Run(ctx context.Context) {
-	if g.Keys == nil || len(g.Clients) == 0 {
-		return
-	}
-	ticker := time.NewTicker(outboxInterval)
-	defer ticker.Stop()
-	for round := 0; ; round++ {
-		if round%2 == 0 {
-			if err := g.loadTokenIDs(ctx); err != nil && ctx.Err() == nil {
-				g.Logger.DebugContext(ctx, "learning of revoked tokens failed", "error", err)
-			}
-		}
-		if g.tellsClients() {
-			g.drain(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-g.outbox:
-		}
-	}
-}
-
-// drain sends what is due.
-func (g *Gateway) drain(ctx context.Context) {
-	entries, err := g.Store.TakeOutbox(ctx, outboxBatch, 2*logoutTimeout)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		if e.Kind != tokenstore.OutboxBackchannelLogout {
-			continue
-		}
-		again := time.Duration(0)
-		if err := g.tell(ctx, e); err != nil {
-			again = time.Second << min(e.Attempts, logoutAttempts)
-			gaveUp := e.Attempts >= logoutAttempts || g.Now().After(e.NotBy)
-			g.Logger.WarnContext(ctx, "telling a client of a sign-out failed", "client_id", e.Target, "attempts", e.Attempts, "gave_up", gaveUp, "error", err)
-			if gaveUp {
-				again = 0
-			}
-		}
-		if err := g.Store.FinishOutbox(ctx, e.ID, again); err != nil && ctx.Err() == nil {
-			g.Logger.WarnContext(ctx, "finishing an outbox entry failed", "error", err)
-		}
-	}
-}
-
 // tell posts a logout token (section 2.5).
 func (g *Gateway) tell(ctx context.Context, e tokenstore.OutboxEntry) error {
 	c := g.Clients[e.Target]
@@ -162,10 +106,10 @@ func (g *Gateway) tell(ctx context.Context, e tokenstore.OutboxEntry) error {
 	var p pendingLogout
 	plain, err := g.Keyring.Open("outbox", e.ID[:], e.Payload)
 	if err != nil {
-		return nil // sealed by a secret that is gone: nobody can send it
+		return fmt.Errorf("opening a logout that a client is to be told of: %w: %w", outbox.ErrFinal, err)
 	}
 	if err := json.Unmarshal(plain, &p); err != nil {
-		return nil
+		return fmt.Errorf("%w: reading a logout that a client is to be told of", outbox.ErrFinal)
 	}
 	now := g.Now()
 	signed, err := g.Keys.Sign(token.TypeLogout, c.IDTokenAlgorithm, jwt.MapClaims{

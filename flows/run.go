@@ -1,0 +1,49 @@
+package flows
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/outbox"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// tokenIDInterval is how often a node asks which access tokens were revoked.
+const tokenIDInterval = 10 * time.Second
+
+// Run does the gateway's background work until ctx ends, and returns when all
+// of it has stopped: it tells clients of sign-outs, and learns which access tokens
+// other nodes revoked.
+func (g *Gateway) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() { g.drain.Run(ctx) })
+	if g.Keys != nil && len(g.Clients) > 0 {
+		work.Go(func() { g.learnTokenIDs(ctx) })
+	}
+}
+
+// newDrain makes the drain of what this gateway can deal with.
+func (g *Gateway) newDrain() (*outbox.Drain, error) {
+	handlers := make(map[tokenstore.OutboxKind]outbox.Handler)
+	if g.HasPortal() && g.Keys != nil && len(g.Clients) > 0 {
+		handlers[tokenstore.OutboxBackchannelLogout] = outbox.Handler{Handle: g.tell, Attempts: logoutAttempts}
+	}
+	return outbox.New(outbox.Config{Store: g.Store, Handlers: handlers, Now: g.Now, Logger: g.Logger})
+}
+
+func (g *Gateway) learnTokenIDs(ctx context.Context) {
+	ticker := time.NewTicker(tokenIDInterval)
+	defer ticker.Stop()
+	for {
+		if err := g.loadTokenIDs(ctx); err != nil && ctx.Err() == nil {
+			g.Logger.DebugContext(ctx, "learning of revoked tokens failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
