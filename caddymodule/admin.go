@@ -25,6 +25,7 @@ func init() {
 //	GET  /gatehouse/health    what the gateway says of itself; 503 when degraded, unless ?status=200
 //	GET  /gatehouse/sessions  the sessions of ?subject=, or ?all=true; ?before= and ?limit= page
 //	POST /gatehouse/revoke    ends ?session= with the sign-in that it came from, or all of ?subject=
+//	POST /gatehouse/rotate-keys  publishes new signing keys
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -38,6 +39,7 @@ func (*Admin) Routes() []caddy.AdminRoute {
 		{Pattern: "/gatehouse/health", Handler: adminHandler(http.MethodGet, (*App).adminHealth)},
 		{Pattern: "/gatehouse/sessions", Handler: adminHandler(http.MethodGet, (*App).adminSessions)},
 		{Pattern: "/gatehouse/revoke", Handler: adminHandler(http.MethodPost, (*App).adminRevoke)},
+		{Pattern: "/gatehouse/rotate-keys", Handler: adminHandler(http.MethodPost, (*App).adminRotateKeys)},
 	}
 }
 
@@ -146,7 +148,7 @@ func (a *App) adminRevoke(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return badRequest(errors.New("session is not a session id"))
 		}
-		if err := a.shared.sessions.End(r.Context(), id); err != nil {
+		if err := a.gateway.Load().EndSession(r.Context(), id); err != nil {
 			return a.adminError("ending session", err)
 		}
 	}

@@ -62,6 +62,11 @@ type App struct {
 	// Rules about who may enter, by name, for guards to refer to.
 	Policies map[string]*policy.Policy `json:"policies,omitempty"`
 
+	// A JWKS file with the private keys that tokens are signed with; of each
+	// algorithm the first signs, all are published. Default: keys are made,
+	// rotated and kept in the token store.
+	SigningKeys string `json:"signing_keys,omitempty"`
+
 	// Programs that may ask for tokens.
 	Clients []*ClientConfig `json:"clients,omitempty"`
 

@@ -31,7 +31,7 @@ func parseGlobal(d *caddyfile.Dispenser, earlier any) (any, error) {
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "site", "headers"}
+var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "signing_keys", "site", "headers"}
 
 // UnmarshalCaddyfile parses the global option:
 //
@@ -58,6 +58,7 @@ var globalOptions = []string{"issuer", "token_store", "cache", "secret", "sessio
 //		}
 //		client <id> { … }
 //		gate_client on | off
+//		signing_keys <file>
 //		site <origin…>
 //		headers {
 //			user | email | name | groups <header name> | off
@@ -131,6 +132,8 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 		return err
 	case "session":
 		return p.session(d)
+	case "signing_keys":
+		return oneArg(d, &p.app.SigningKeys)
 	case "gate_client":
 		return p.gateClientOption(d)
 	case "serve_stale":

@@ -41,6 +41,8 @@ configuration.`,
 // them directly as well.
 func Verbs() []caddycmd.Command {
 	return []caddycmd.Command{
+		clientVerb(),
+		keysVerb(),
 		{
 			Name:  "doctor",
 			Usage: "[--config <path> [--adapter <name>]] [--address <listen>]",

@@ -72,7 +72,7 @@ func acquire(ctx context.Context, a *App, secrets []string) (*shared, error) {
 func (a *App) poolKey(secrets []string) string {
 	h := sha256.New()
 	for _, part := range append([]string{
-		caddy.GetModuleID(a.tokenStore), a.tokenStore.Key(), caddy.GetModuleID(a.cache), a.cache.Key(),
+		caddy.GetModuleID(a.tokenStore), a.tokenStore.Key(), caddy.GetModuleID(a.cache), a.cache.Key(), a.SigningKeys,
 	}, secrets...) {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
@@ -107,7 +107,7 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 	background, cancel := context.WithCancel(lasting)
 	s := &shared{
 		key: key, store: store, cache: cache, keys: keys, sessions: sessions, log: log, logger: current, cancel: cancel,
-		tokens: token.NewKeys(token.Config{Store: store, Keyring: keys, Logger: log, Now: time.Now, Random: rand.Reader}),
+		tokens: token.NewKeys(token.Config{Store: store, File: a.SigningKeys, Keyring: keys, Logger: log, Now: time.Now, Random: rand.Reader}),
 	}
 	s.lifetime.Store(int64(a.lifetime()))
 	s.ahead.Store(-1)
@@ -214,6 +214,8 @@ const (
 	retryMost  = 5 * time.Second
 	// How often the token store is maintained.
 	maintenanceInterval = 5 * time.Minute
+	// How often it is asked whether it is there.
+	pingInterval = 30 * time.Second
 	// How long one round of migration or maintenance may take.
 	maintenanceTimeout = 5 * time.Minute
 )
@@ -233,6 +235,8 @@ func (s *shared) maintain(ctx context.Context, migrated chan<- struct{}) {
 	s.done.Go(func() { s.tokens.Run(ctx) })
 	ticker := time.NewTicker(maintenanceInterval)
 	defer ticker.Stop()
+	ping := time.NewTicker(pingInterval)
+	defer ping.Stop()
 	for {
 		// A month that could not be made is tried again soon.
 		wait := ticker.C
@@ -242,6 +246,8 @@ func (s *shared) maintain(ctx context.Context, migrated chan<- struct{}) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-ping.C:
+			s.ping(ctx)
 		case <-wait:
 			s.round(ctx)
 		}
@@ -276,6 +282,17 @@ func (s *shared) migrate(ctx context.Context) bool {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// ping keeps the metric true between rounds.
+func (s *shared) ping(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if err := s.store.Ping(ctx); err != nil {
+		storeUp.Set(0)
+		return
+	}
+	storeUp.Set(1)
 }
 
 func (s *shared) round(ctx context.Context) {

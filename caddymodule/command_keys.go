@@ -1,0 +1,52 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func keysVerb() caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "keys",
+		Usage: "rotate",
+		Short: "Rotates the signing keys",
+		CobraFunc: func(cmd *cobra.Command) {
+			rotate := &cobra.Command{
+				Use:   "rotate",
+				Short: "Publishes new signing keys, which sign in an hour",
+				Long: `
+Publishes new signing keys now. They sign after an hour, when everybody who
+verifies tokens has seen them; the old ones are published until nothing that
+they signed is alive. Keys rotate by themselves every 30 days.`,
+			}
+			addressFlags(rotate)
+			rotate.RunE = caddycmd.WrapCommandFuncForCobra(cmdKeysRotate)
+			cmd.AddCommand(rotate)
+		},
+	}
+}
+
+func cmdKeysRotate(fl caddycmd.Flags) (int, error) {
+	if _, err := askServer(fl, http.MethodPost, "/gatehouse/rotate-keys"); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	if _, err := fmt.Fprintln(os.Stdout, "New signing keys are published; they sign in an hour."); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+// adminRotateKeys begins a rotation of the signing keys.
+func (a *App) adminRotateKeys(w http.ResponseWriter, r *http.Request) error {
+	if err := a.shared.tokens.RotateNow(r.Context()); err != nil {
+		return a.adminError("rotating signing keys", err)
+	}
+	a.logger.Info("signing keys are being rotated on command")
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
