@@ -42,6 +42,16 @@ func (a *answer) ReadFrom(r io.Reader) (int64, error) {
 	return a.ResponseWriterWrapper.ReadFrom(r)
 }
 
+// Flush implements [http.Flusher], for handlers that ask for it without a
+// [http.ResponseController].
+func (a *answer) Flush() { _ = a.FlushError() }
+
+// FlushError is what [http.ResponseController] prefers.
+func (a *answer) FlushError() error {
+	a.look()
+	return http.NewResponseController(a.ResponseWriter).Flush()
+}
+
 // look finds out, once, whether the response is a stream.
 func (a *answer) look() {
 	if a.looked {
@@ -107,4 +117,5 @@ func (s *watchedAnswer) finish() {
 var (
 	_ http.ResponseWriter = (*answer)(nil)
 	_ io.ReaderFrom       = (*answer)(nil)
+	_ http.Flusher        = (*answer)(nil)
 )

@@ -169,7 +169,10 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		}
 	}
 	if len(g.matchers) > 0 {
-		match, err := g.matchers.AnyMatchWithError(r)
+		if strings.IndexByte(r.URL.Path, 0) >= 0 {
+			return nonsense(w)
+		}
+		match, err := g.mustSignIn(r)
 		if err != nil {
 			return err
 		}
