@@ -403,6 +403,13 @@ func TestPAR_IsSingleUseAndBoundToItsClient(t *testing.T) {
 		t.Errorf("%d %v", got.status, got.body)
 	}
 	b.get(w.portalURL()+"/authorize?"+url.Values{"client_id": {"web"}, "request_uri": {uri}}.Encode()).want(400, "used already")
+	for _, name := range []string{"state", "nonce", "redirect_uri", "code_challenge", "response_type"} {
+		twice := authorizeParams("web", "https://web.test/cb", "openid")
+		twice.Add(name, twice.Get(name))
+		if got := web.post("par", twice); got.text("error") != "invalid_request" {
+			t.Errorf("%s twice: %v", name, got.body)
+		}
+	}
 	bad := authorizeParams("web", "https://evil.test/cb", "openid")
 	if got := web.post("par", bad); got.text("error") != "invalid_request" {
 		t.Errorf("a foreign redirect URI was pushed: %v", got.body)

@@ -41,6 +41,9 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	if form.Has("request_uri") || form.Has("request") {
 		return invalid("invalid_request", "request and request_uri are not accepted here")
 	}
+	if name := repeated(form, authorizeParameters...); name != "" {
+		return invalid("invalid_request", "the parameter "+name+" is there twice")
+	}
 	proof, err := g.checkProof(req.Context(), req.Request, req.at.url("par"), "", false)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 var singleParameters = []string{ //nolint:gochecknoglobals // a constant list
 	"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code",
 	"token", "token_type_hint", "client_id", "client_secret", "client_assertion", "client_assertion_type", "request_uri",
+	"code_challenge", "code_challenge_method",
 }
 
 // endpointRequest is a POST of a client whose form has been read and who has
