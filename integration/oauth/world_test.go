@@ -47,7 +47,26 @@ func start(t *testing.T, scheme string, clients ...string) *world {
 	}
 	w.client = w.programs()
 	w.raw = w.client.Transport
+	w.awaitKeys()
 	return w
+}
+
+// awaitKeys waits for the signing keys, which a first start makes: on a busy
+// machine that takes longer than a start waits.
+func (w *world) awaitKeys() {
+	w.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		resp, err := w.client.Get(w.issuer + "/jwks.json")
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("the keys are not published: %v", err)
+		}
+	}
 }
 
 func (w *world) caddyfile(clients []string) string {
