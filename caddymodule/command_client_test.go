@@ -31,12 +31,12 @@ func TestClientNew_PrintsABlockThatTheCaddyfileTakes(t *testing.T) {
 			if err := printClient(&out, c, secret); err != nil {
 				t.Fatal(err)
 			}
-			block, rest, _ := strings.Cut(out.String(), "}\n")
+			block, rest, _ := strings.Cut(out.String(), "\n}\n")
 			if (secret != "") != strings.Contains(rest, "="+secret) || strings.Contains(block, secret) && secret != "" {
 				t.Errorf("the secret is in the wrong place:\n%s", out.String())
 			}
 			app := new(App)
-			text := "gatehouse {\nprovider local {\nuser alice " + testHash + "\n}\n" + block + "}\n}"
+			text := "gatehouse {\nprovider local {\nuser alice " + testHash + "\n}\n" + block + "\n}\n}"
 			if err := app.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err != nil {
 				t.Fatalf("%v in\n%s", err, text)
 			}
