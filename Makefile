@@ -16,9 +16,10 @@ FUZZTIME ?= 5s
 FUZZPKGS ?= ./flows/... ./tokenstore/... ./cache/...
 # How many rounds of one-second windows the benchmark takes.
 PAIRS ?= 40
-# Narrows the tests down: make unit RUN=TestGuard PKGS=./caddymodule
+# Narrows the tests down: make unit-caddy RUN=TestGuard CADDY=./caddymodule
 RUN ?=
-PKGS ?= ./...
+LIGHT ?= ./flows/... ./tokenstore/... ./cache/... ./cmd/gate/...
+CADDY ?= . ./caddymodule/... ./cmd/gatehouse/...
 INTEGRATION ?= ./...
 
 STEP := .ci/step
@@ -57,8 +58,15 @@ $(LINT):
 	@mv $(BIN)/build/golangci-lint $@
 
 .PHONY: unit
-unit: ## Unit tests and the stores' conformance suites, with the race detector
-	@$(STEP) "unit tests" go test -race -tags $(TAGS) -timeout 10m -run '$(RUN)' $(PKGS)
+unit: unit-light unit-caddy ## Unit tests and the stores' conformance suites, with the race detector
+
+.PHONY: unit-light
+unit-light: ## Those that know no Caddy, and build in seconds
+	@$(STEP) "unit tests without Caddy" go test -race -tags $(TAGS) -timeout 20m -run '$(RUN)' $(LIGHT)
+
+.PHONY: unit-caddy
+unit-caddy: ## Those that do; the first build with the race detector takes minutes
+	@$(STEP) "unit tests with Caddy" go test -race -tags $(TAGS) -timeout 20m -run '$(RUN)' $(CADDY)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
