@@ -75,7 +75,11 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie st
 }
 
 func (g *Gateway) signedOut(w http.ResponseWriter, r *Request, at place, cookie string, asked logoutRequest) {
-	clearSession(w, cookie, r.secure())
+	// Another site can post here, and then the browser sends no cookie (SameSite)
+	// but would keep what the answer sets. Only what was sent is taken back.
+	if eachCookie(r.Header, sessionCookieName(cookie, r.secure()), func(string) bool { return true }) {
+		clearSession(w, cookie, r.secure())
+	}
 	if to := asked.afterLogout(); to != "" {
 		g.onward(w, r, asked.Client, to)
 		return

@@ -1,0 +1,54 @@
+package flows_test
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// foreignPost is what a page of another site has a browser send: cookies that
+// are SameSite=Lax stay at home.
+func foreignPost(t *testing.T, b *browser, to string, form url.Values) *browser {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	req.Header.Set("Sec-Fetch-Mode", "navigate")
+	req.Header.Set("Origin", "https://evil.test")
+	bare := *b.Client
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare.Jar = jar
+	return (&browser{t: t, Client: &bare}).do(req)
+}
+
+// A browser keeps what the answer to another site's POST sets, even if it sent
+// no cookie along: taking the session's cookie away would sign the person out.
+func TestSignOut_AnotherSiteTakesNoCookieAway(t *testing.T) {
+	for _, portal := range []bool{false, true} {
+		w := newWorld(t, worldOptions{portal: portal})
+		b := newBrowser(t)
+		b.get(w.siteURL("app") + "/").signIn("alice", "wonderland").want(http.StatusOK, "hello alice")
+		places := []string{w.siteURL("app") + "/.gatehouse/logout"}
+		if portal {
+			places = append(places, w.portalURL()+"/logout")
+		}
+		for _, to := range places {
+			for _, form := range []url.Values{{"form": {"x"}}, {}} {
+				got := foreignPost(t, b, to, form)
+				for _, c := range got.last.Cookies() {
+					if c.MaxAge < 0 {
+						t.Errorf("%s: another site's POST takes %s away", to, c.Name)
+					}
+				}
+			}
+		}
+	}
+}
