@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +24,8 @@ const (
 // Options of a store. Only the URL is required.
 type Options struct {
 	// URL is the database's address, as a postgres:// URL or a keyword/value
-	// string. pool_max_conns and the other settings of pgxpool may be in it.
+	// string. pool_max_conns (by default at least 16) and the other settings of
+	// pgxpool may be in it.
 	// With several hosts, target_session_attrs=read-write finds the primary.
 	URL string
 	// ConnectTimeout bounds one attempt to connect. Default: that of the URL,
@@ -76,6 +78,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
+// defaultMaxConns is how many connections a node opens at most, unless
+// pool_max_conns says otherwise.
+const defaultMaxConns = 16
+
 func (o Options) poolConfig() (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
@@ -86,6 +92,11 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 		config.ConnConfig.ConnectTimeout = o.ConnectTimeout
 	case config.ConnConfig.ConnectTimeout == 0:
 		config.ConnConfig.ConnectTimeout = DefaultConnectTimeout
+	}
+	// pgxpool's own default is as few as four. A rotation is short work that
+	// waits for the disk, and the server writes many waiting commits at once.
+	if !strings.Contains(o.URL, "pool_max_conns") {
+		config.MaxConns = max(defaultMaxConns, config.MaxConns)
 	}
 	config.ConnConfig.Tracer = o.Tracer
 	// No round trip to find out whether an idle connection is alive: the
