@@ -19,6 +19,11 @@ import (
 // twoWorlds are a portal that is the OpenID provider of another gateway.
 func twoWorlds(t *testing.T, admit func(identity.Claims) bool) (op, rp *world) {
 	t.Helper()
+	return twoWorldsWith(t, worldOptions{admit: admit})
+}
+
+func twoWorldsWith(t *testing.T, o worldOptions) (op, rp *world) {
+	t.Helper()
 	outside := &client.Client{
 		ID: "gateway", Secrets: []client.Secret{client.NewSecret("a-secret-of-the-other-gateway")}, FirstParty: true,
 		Scopes: []string{"openid", "profile", "email", "groups"}, RedirectURIs: []string{"https://later.test/"},
@@ -30,7 +35,7 @@ func twoWorlds(t *testing.T, admit func(identity.Claims) bool) (op, rp *world) {
 		return d.DialContext(ctx, network, "127.0.0.1:"+p)
 	}}}
 	t.Cleanup(dial.CloseIdleConnections)
-	rp = newWorld(t, worldOptions{admit: admit, providers: func(now func() time.Time) []provider.Provider {
+	o.providers = func(now func() time.Time) []provider.Provider {
 		p, err := oidc.New(oidc.Config{
 			Name: "outside", Title: "Outside", Issuer: op.portalURL(), InsecureHTTP: true, ClientID: "gateway",
 			ClientSecret: "a-secret-of-the-other-gateway", Scopes: []string{"openid", "profile", "email", "groups"}, HTTPClient: dial, Now: now,
@@ -39,7 +44,8 @@ func twoWorlds(t *testing.T, admit func(identity.Claims) bool) (op, rp *world) {
 			t.Fatal(err)
 		}
 		return []provider.Provider{p}
-	}})
+	}
+	rp = newWorld(t, o)
 	outside.RedirectURIs = []string{rp.siteURL("app") + "/.gatehouse/callback/outside"}
 	outside.BackchannelLogoutURI = "http://127.0.0.1" + port(rp.site) + "/.gatehouse/backchannel_logout/outside"
 	return op, rp

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/cache/memory"
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
@@ -30,6 +31,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/sqlite"
 )
 
@@ -75,6 +77,8 @@ type world struct {
 }
 
 type worldOptions struct {
+	// wrap sees every call to the stores.
+	wrap      func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store)
 	portal    bool
 	clients   []*client.Client
 	providers func(now func() time.Time) []provider.Provider
@@ -92,13 +96,18 @@ func newWorld(t *testing.T, o worldOptions) *world {
 		t.Fatal(err)
 	}
 	w.cache = memory.New(memory.Options{Now: w.clock.now})
+	var durable tokenstore.Store = w.store
+	var short cache.Store = w.cache
+	if o.wrap != nil {
+		durable, short = o.wrap(durable, short)
+	}
 	keys, err := keyring.New(rand.Reader, []byte("a secret that only tests know"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.NewTextHandler(&lockedWriter{b: w.logs}, nil))
 	w.sessions, err = session.New(session.Config{
-		Store: w.store, Cache: w.cache, Keyring: keys, Now: w.clock.now, Random: rand.Reader, Logger: logger,
+		Store: durable, Cache: short, Keyring: keys, Now: w.clock.now, Random: rand.Reader, Logger: logger,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +129,7 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	w.site = httptest.NewUnstartedServer(http.HandlerFunc(w.guard))
 	w.portal = httptest.NewUnstartedServer(http.HandlerFunc(w.servePortal))
 	config := flows.Config{
-		Sessions: w.sessions, Store: w.store, Cache: w.cache, Keyring: keys, Keys: w.keys, Pages: pages, Logger: logger,
+		Sessions: w.sessions, Store: durable, Cache: short, Keyring: keys, Keys: w.keys, Pages: pages, Logger: logger,
 		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit,
 	}
 	for _, c := range o.clients {
