@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
@@ -94,10 +96,10 @@ func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try atte
 			g.advanceFailed(w, r, at, err)
 			return
 		}
-		g.finish(w, r, at, flow.Request, start)
+		g.finishAs(w, r, at, flow.Request, start, uuid.Nil, result.Token)
 		return
 	}
-	g.finishAs(w, r, at, flow.Request, start, try.id)
+	g.finishAs(w, r, at, flow.Request, start, try.id, result.Token)
 }
 
 func (g *Gateway) advanceFailed(w http.ResponseWriter, r *Request, at place, err error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -22,15 +23,17 @@ const portalClient = ":portal"
 // a session and a redirect, for a client with a code, for a device with the
 // question whether it is theirs.
 func (g *Gateway) finish(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start) {
-	g.finishAs(w, r, at, a, start, uuid.Nil)
+	g.finishAs(w, r, at, a, start, uuid.Nil, nil)
 }
 
-// finishAs is finish for a sign-in that went through a stored flow.
-func (g *Gateway) finishAs(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start, pending uuid.UUID) {
+// finishAs is finish for a sign-in that went through a stored flow, and that the
+// provider may have given a token with.
+func (g *Gateway) finishAs(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start, pending uuid.UUID, token *provider.Token) {
 	started, ok := g.signIn(w, r, at, start)
 	if !ok {
 		return
 	}
+	g.keepToken(r.Context(), started.Identity, token)
 	// Whoever signs in by hand has done what was asked for.
 	a.Prompt = strings.Join(slices.DeleteFunc(strings.Fields(a.Prompt), func(p string) bool { return p != "consent" }), " ")
 	switch {

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/vault"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -34,8 +35,8 @@ const flowValidity = 10 * time.Minute
 // section 4.1.2, allows ten minutes; a redirect takes a second.
 const codeValidity = 60 * time.Second
 
-// Config is what a Gateway is made of. All but Issuer, Sites, Admit and Events
-// is required.
+// Config is what a Gateway is made of. All but Issuer, Sites, Admit, Vault and
+// Events is required.
 type Config struct {
 	// Issuer is the portal's URL. Default: "", then each guarded site is its
 	// own issuer, https://HOST/.gatehouse.
@@ -48,6 +49,9 @@ type Config struct {
 	// Admit tells whether somebody whom a provider vouched for may sign in at
 	// all. Default: everybody.
 	Admit func(identity.Claims) bool
+
+	// Vault keeps the tokens that the providers give. Nil: none are kept.
+	Vault *vault.Vault
 
 	// Clients of the authorization server, by id.
 	Clients map[string]*client.Client

@@ -13,12 +13,16 @@ import (
 const tokenIDInterval = 10 * time.Second
 
 // Run does the gateway's background work until ctx ends, and returns when all
-// of it has stopped: it tells clients of sign-outs, and learns which access tokens
-// other nodes revoked.
+// of it has stopped: it tells clients of sign-outs, has provider tokens revoked
+// that are no longer wanted, looks after the vault, and learns which access
+// tokens other nodes revoked.
 func (g *Gateway) Run(ctx context.Context) {
 	var work sync.WaitGroup
 	defer work.Wait()
 	work.Go(func() { g.drain.Run(ctx) })
+	if g.Vault != nil {
+		work.Go(func() { g.Vault.Run(ctx) })
+	}
 	if g.Keys != nil && len(g.Clients) > 0 {
 		work.Go(func() { g.learnTokenIDs(ctx) })
 	}
@@ -29,6 +33,9 @@ func (g *Gateway) newDrain() (*outbox.Drain, error) {
 	handlers := make(map[tokenstore.OutboxKind]outbox.Handler)
 	if g.HasPortal() && g.Keys != nil && len(g.Clients) > 0 {
 		handlers[tokenstore.OutboxBackchannelLogout] = outbox.Handler{Handle: g.tell, Attempts: logoutAttempts}
+	}
+	if g.Vault != nil {
+		handlers[tokenstore.OutboxProviderRevocation] = outbox.Handler{Handle: g.Vault.Revoke}
 	}
 	return outbox.New(outbox.Config{Store: g.Store, Handlers: handlers, Now: g.Now, Logger: g.Logger})
 }

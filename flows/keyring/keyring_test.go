@@ -222,6 +222,14 @@ func TestMAC(t *testing.T) {
 	}
 }
 
+func TestMACs(t *testing.T) {
+	k, was := ring(t, newSecret, oldSecret), ring(t, oldSecret)
+	macs := k.MACs("label", []byte("data"))
+	if len(macs) != 2 || !bytes.Equal(macs[0], k.MAC("label", []byte("data"))) || !bytes.Equal(macs[1], was.MAC("label", []byte("data"))) {
+		t.Errorf("MACs are not those of each key, the first first: %x", macs)
+	}
+}
+
 func FuzzOpenString(f *testing.F) {
 	k := ring(f, newSecret, oldSecret)
 	f.Add(k.SealString("l", []byte("aad"), []byte("plain")))

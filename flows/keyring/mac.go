@@ -17,6 +17,16 @@ func (k *Keyring) MAC(label string, data ...[]byte) []byte {
 	return k.keys[0].mac(label, data)
 }
 
+// MACs are the MACs under all keys, the first key's first: for finding what was
+// stored under any of them.
+func (k *Keyring) MACs(label string, data ...[]byte) [][]byte {
+	macs := make([][]byte, len(k.keys))
+	for i, key := range k.keys {
+		macs[i] = key.mac(label, data)
+	}
+	return macs
+}
+
 // VerifyMAC tells whether mac was made by any of the keys over the same label
 // and parts. It compares in constant time and accepts a MAC cut to 16 bytes or
 // more.

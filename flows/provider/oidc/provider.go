@@ -76,6 +76,9 @@ func (p *Provider) Name() string { return p.config.Name }
 // Title shown to people.
 func (p *Provider) Title() string { return p.config.Title }
 
+// ClientID is ours at the provider.
+func (p *Provider) ClientID() string { return p.config.ClientID }
+
 // Issuer of the provider's identities.
 func (p *Provider) Issuer() string { return p.config.Issuer }
 

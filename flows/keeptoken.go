@@ -1,0 +1,24 @@
+package flows
+
+import (
+	"context"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+// keepToken puts the token that a provider gave at a sign-in into the vault, if
+// it keeps that provider's. Nobody is kept out because it could not be kept.
+func (g *Gateway) keepToken(ctx context.Context, who *identity.Identity, token *provider.Token) {
+	if g.Vault == nil || !g.Vault.Keeps(who.Provider) {
+		return
+	}
+	if token == nil || token.RefreshToken == "" {
+		g.Logger.WarnContext(ctx, "the provider gave no refresh token to keep; does it give one for the scope offline_access, or only at the first consent?",
+			"provider", who.Provider, "user", who.User)
+		return
+	}
+	if _, err := g.Vault.Put(ctx, who.Subject, who.Provider, *token); err != nil {
+		g.Logger.WarnContext(ctx, "the provider's token could not be kept", "provider", who.Provider, "user", who.User, "error", err)
+	}
+}

@@ -1,0 +1,160 @@
+package vault
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+const (
+	// storeTimeout bounds what the store is asked in a refresh, together.
+	storeTimeout = 10 * time.Second
+	// leasePause is the least time between two looks at a row that somebody
+	// else is refreshing.
+	leasePause = 50 * time.Millisecond
+)
+
+// outcome of a refresh: a fresh token, or the row as somebody else left it.
+type outcome struct {
+	refreshed bool
+	access    Access
+	row       tokenstore.ProviderToken
+}
+
+// renew replaces the token in a row by a fresh one. However many callers have
+// seen this version of the row and found it wanting, there is one refresh. It
+// belongs to none of them: who gives up waiting fails alone.
+func (v *Vault) renew(ctx context.Context, s *source, row tokenstore.ProviderToken) (outcome, error) {
+	flight := v.flights.DoChan(flightKey(row), func() (any, error) {
+		v.running.begin()
+		defer v.running.end()
+		ctx := context.WithoutCancel(ctx)
+		return v.refresh(ctx, s, row)
+	})
+	select {
+	case r := <-flight:
+		o, _ := r.Val.(outcome)
+		return o, r.Err
+	case <-ctx.Done():
+		return outcome{}, context.Cause(ctx)
+	}
+}
+
+// flightKey names a version of a row. The subject's length keeps two rows
+// apart whose names run together alike.
+func flightKey(row tokenstore.ProviderToken) string {
+	return strconv.FormatInt(row.Version, 10) + ":" + strconv.Itoa(len(row.Subject)) + ":" + row.Subject + row.Provider
+}
+
+// refresh is one flight: take the lease, ask the provider, write back. Nothing
+// of the store is held while the provider is asked.
+func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderToken) (outcome, error) {
+	if wait := s.breaker.wait(v.Now()); wait > 0 {
+		return outcome{}, &UnavailableError{RetryAfter: wait}
+	}
+	owner := hex.EncodeToString(v.Keyring.Random(16))
+	leased, err := v.lease(ctx, row, owner)
+	if err != nil {
+		return outcome{}, err
+	}
+	if leased.Version != row.Version {
+		return outcome{row: leased}, nil
+	}
+	t, err := v.open(leased)
+	if err != nil {
+		v.unlease(ctx, leased, owner)
+		return outcome{}, err
+	}
+	if wait := s.breaker.enter(v.Now()); wait > 0 {
+		v.unlease(ctx, leased, owner)
+		return outcome{}, &UnavailableError{RetryAfter: wait}
+	}
+	asking, cancel := context.WithTimeout(ctx, v.RefreshTimeout)
+	fresh, err := s.refresher.Refresh(asking, t.RefreshToken, nil)
+	cancel()
+	final := errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
+	pause := s.breaker.leave(v.Now(), err == nil || final, v.jitter)
+	switch {
+	case err == nil:
+		v.counters.refreshed.Add(1)
+		return v.save(ctx, s, leased, t.RefreshToken, fresh)
+	case final:
+		return v.refused(ctx, s, leased, t.RefreshToken, err)
+	}
+	v.counters.refreshFailed.Add(1)
+	v.Logger.WarnContext(ctx, "refreshing a provider token failed", "provider", s.Name(), "subject", row.Subject, "pause", pause, "error", err)
+	v.unlease(ctx, leased, owner)
+	return outcome{}, &UnavailableError{RetryAfter: pause, Err: err}
+}
+
+// lease takes the right to refresh a row. While another node has it, the row is
+// looked at again and again, for [Config.LeaseWait] at most; once somebody
+// wrote it, it is returned with its new version.
+func (v *Vault) lease(ctx context.Context, row tokenstore.ProviderToken, owner string) (tokenstore.ProviderToken, error) {
+	ctx, cancel := context.WithTimeout(ctx, v.LeaseWait+storeTimeout)
+	defer cancel()
+	giveUp := time.NewTimer(v.LeaseWait)
+	defer giveUp.Stop()
+	for last := false; ; {
+		leased, err := v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, v.RefreshTimeout+leaseMargin)
+		if !errors.Is(err, tokenstore.ErrConflict) {
+			return leased, err
+		}
+		now, err := v.Store.ProviderToken(ctx, row.Subject, row.Provider)
+		if err != nil || now.Version != row.Version {
+			return now, err
+		}
+		if last {
+			return now, &UnavailableError{RetryAfter: v.LeaseWait, Err: errors.New("another node is refreshing the token")}
+		}
+		select {
+		case <-giveUp.C:
+			last = true // one more look
+		case <-time.After(leasePause + v.jitter(2*leasePause)):
+		}
+	}
+}
+
+// unlease lets another caller try at once. If it fails, the lease ends by
+// itself.
+func (v *Vault) unlease(ctx context.Context, row tokenstore.ProviderToken, owner string) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	_, _ = v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, 0)
+}
+
+// refused deals with a refresh token that the provider refused for good. If the
+// row has another one by now, that is the one to use; else the user must sign
+// in again.
+func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderToken, spent string, cause error) (outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	for {
+		now, err := v.Store.ProviderToken(ctx, row.Subject, row.Provider)
+		if err != nil {
+			return outcome{}, err
+		}
+		t, err := v.open(now)
+		if err != nil {
+			return outcome{}, err
+		}
+		if t.RefreshToken != spent {
+			return outcome{row: now}, nil
+		}
+		now.NeedsReauth = true
+		_, err = v.Store.UpdateProviderToken(ctx, now)
+		if errors.Is(err, tokenstore.ErrConflict) {
+			continue // resealed, or signed in again
+		}
+		v.counters.needsReauth.Add(1)
+		v.Logger.WarnContext(ctx, "a provider refused a refresh token; the user must sign in there again",
+			"provider", s.Name(), "subject", row.Subject, "error", cause)
+		return outcome{}, errors.Join(fmt.Errorf("refreshing token of %s: %w: %w", s.Name(), ErrNeedsReauth, cause), err)
+	}
+}

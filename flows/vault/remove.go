@@ -1,0 +1,75 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// RemoveAccess removes the token with this access token, and returns it; none
+// is no error. Like everything that is removed, it is revoked at its provider
+// too, as soon as that can be reached.
+func (v *Vault) RemoveAccess(ctx context.Context, accessToken string) ([]Token, error) {
+	if accessToken == "" {
+		return nil, fmt.Errorf("removing provider token: the access token is empty: %w", tokenstore.ErrInvalid)
+	}
+	var removed []Token
+	for _, hash := range v.Keyring.MACs(accessHashLabel, []byte(accessToken)) {
+		rows, err := v.remove(ctx, tokenstore.ProviderTokenQuery{AccessHash: hash})
+		removed = append(removed, rows...)
+		if err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// RemoveRefresh removes the token with this refresh token; see
+// [Vault.RemoveAccess].
+func (v *Vault) RemoveRefresh(ctx context.Context, refreshToken string) ([]Token, error) {
+	if refreshToken == "" {
+		return nil, fmt.Errorf("removing provider token: the refresh token is empty: %w", tokenstore.ErrInvalid)
+	}
+	var removed []Token
+	for _, hash := range v.Keyring.MACs(refreshHashLabel, []byte(refreshToken)) {
+		rows, err := v.remove(ctx, tokenstore.ProviderTokenQuery{RefreshHash: hash})
+		removed = append(removed, rows...)
+		if err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// RemoveSubject removes all tokens of a user; see [Vault.RemoveAccess].
+func (v *Vault) RemoveSubject(ctx context.Context, subject string) ([]Token, error) {
+	if subject == "" {
+		return nil, fmt.Errorf("removing provider tokens: subject is empty: %w", tokenstore.ErrInvalid)
+	}
+	return v.remove(ctx, tokenstore.ProviderTokenQuery{Subject: subject})
+}
+
+// Remove removes a page of what a query selects, and returns what went. Nothing
+// returned means that nothing is left. See [Vault.RemoveAccess].
+func (v *Vault) Remove(ctx context.Context, q Query) ([]Token, error) {
+	selected, err := v.query(q)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := v.Store.DeleteProviderTokens(ctx, selected, false)
+	return v.openAll(rows), err
+}
+
+// remove removes everything that a query selects.
+func (v *Vault) remove(ctx context.Context, q tokenstore.ProviderTokenQuery) ([]Token, error) {
+	q.Limit = defaultPage
+	var removed []Token
+	for {
+		rows, err := v.Store.DeleteProviderTokens(ctx, q, false)
+		removed = append(removed, v.openAll(rows)...)
+		if err != nil || len(rows) < q.Limit {
+			return removed, err
+		}
+	}
+}
