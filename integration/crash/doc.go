@@ -1,0 +1,9 @@
+// Package crash kills gateways and Postgres (kill -9) while people sign in,
+// programs refresh their tokens, devices poll and sessions end, and judges
+// every confirmed answer afterwards:
+//
+//	GATEHOUSE_TEST_KILLS=50 go test -v -timeout 0 ./crash
+//
+// [Ledger] holds the answers and [Ledger.Judge] knows the rules; it knows no
+// gateway, so that its own tests can show that it finds what it looks for.
+package crash

@@ -1,0 +1,35 @@
+package crash_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache/redis/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
+)
+
+const inside = `respond "inside"`
+
+func TestGatewaysKilledUnderLoad(t *testing.T) {
+	server := postgrestest.Start(t, postgrestest.Options{})
+	l := newLoad(t, startNodes(t, 2, inside, server.URL(t), redistest.URL(t)))
+	l.kill = func(i int) {
+		node := l.nodes[i%len(l.nodes)]
+		node.Kill(t)
+		<-time.After(rand.N(300 * time.Millisecond)) // the other one alone
+		node.Restart(t)
+	}
+	l.run(kills(t))
+}
+
+func TestPostgresKilledUnderLoad(t *testing.T) {
+	server := postgrestest.Start(t, postgrestest.Options{})
+	l := newLoad(t, startNodes(t, 2, inside, server.URL(t), redistest.URL(t)))
+	l.kill = func(int) {
+		server.Kill(t)
+		<-time.After(rand.N(300 * time.Millisecond)) // nobody answers
+		server.Restart(t)
+	}
+	l.run(kills(t))
+}
