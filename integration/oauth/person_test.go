@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,10 +57,8 @@ func (p *person) visit(address string) *browser.Page {
 // has tells whether a page of the issuer has a form with a field.
 func has(page *browser.Page, field string) bool {
 	for _, form := range page.Forms() {
-		for _, name := range form.Fields {
-			if name == field {
-				return true
-			}
+		if slices.Contains(form.Fields, field) {
+			return true
 		}
 	}
 	return false

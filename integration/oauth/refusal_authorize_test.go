@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -61,7 +62,7 @@ func TestRefusal_AuthorizationRequests(t *testing.T) {
 	set := func(name, value string) func(url.Values) { return func(q url.Values) { q.Set(name, value) } }
 	drop := func(names ...string) func(url.Values) {
 		return func(q url.Values) {
-			maps.DeleteFunc(q, func(name string, _ []string) bool { return contains(names, name) })
+			maps.DeleteFunc(q, func(name string, _ []string) bool { return slices.Contains(names, name) })
 		}
 	}
 	for name, c := range map[string]struct {
@@ -114,15 +115,6 @@ func TestRefusal_AuthorizationRequests(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, said, c.code)
 		}
 	}
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // TestRefusal_AuthorizationRequestsThatLeadNowhere are answered by a page.

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -66,9 +67,7 @@ func (w *world) forgeries(t *testing.T, got answer) map[string]string {
 	kid := header["kid"]
 	mine := func(more map[string]any) string {
 		h := map[string]any{"typ": "at+jwt", "kid": kid}
-		for name, value := range more {
-			h[name] = value
-		}
+		maps.Copy(h, more)
 		return forge(t, jose.ES256, key, h, claims)
 	}
 	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }

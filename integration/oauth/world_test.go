@@ -28,6 +28,7 @@ type world struct {
 	t      *testing.T
 	node   *gateway.Node
 	issuer string
+	portal string // its origin, or ""
 	api    string // origin of the guarded API
 	app    *upstream.Server
 	client *http.Client // of applications, not of people
@@ -35,14 +36,42 @@ type world struct {
 }
 
 // start runs a gateway on free ports of localhost, by the given scheme, with
-// the given client blocks.
+// the given client blocks. Its issuer is a portal without a path.
 func start(t *testing.T, scheme string, clients ...string) *world {
 	t.Helper()
 	w := &world{t: t, app: upstream.Start(t)}
-	w.issuer = fmt.Sprintf("%s://localhost:%d", scheme, gateway.FreePort(t))
-	w.api = fmt.Sprintf("%s://localhost:%d", scheme, gateway.FreePort(t))
+	w.portal, w.api = origin(t, scheme), origin(t, scheme)
+	w.issuer = w.portal
+	return w.run(clients)
+}
+
+// startBelow is start for an issuer with a path.
+func startBelow(t *testing.T, path string, clients ...string) *world {
+	t.Helper()
+	w := &world{t: t, app: upstream.Start(t)}
+	w.portal, w.api = origin(t, "http"), origin(t, "http")
+	w.issuer = w.portal + path
+	return w.run(clients)
+}
+
+// startAlone is start for a guarded site that is its own issuer.
+func startAlone(t *testing.T, clients ...string) *world {
+	t.Helper()
+	w := &world{t: t, app: upstream.Start(t), api: origin(t, "http")}
+	w.issuer = w.api + "/.gatehouse"
+	return w.run(clients)
+}
+
+func origin(t *testing.T, scheme string) string {
+	t.Helper()
+	return fmt.Sprintf("%s://localhost:%d", scheme, gateway.FreePort(t))
+}
+
+func (w *world) run(clients []string) *world {
+	t := w.t
+	t.Helper()
 	w.node = gateway.Start(t, gateway.Options{Caddyfile: w.caddyfile(clients)})
-	if scheme == "https" { // Caddy makes the certificate in the background
+	if strings.HasPrefix(w.issuer, "https:") { // Caddy makes the certificate in the background
 		w.node.Log.Await(t, 0, `"certificate obtained successfully"`, 30*time.Second)
 	}
 	w.client = w.programs()
@@ -70,9 +99,13 @@ func (w *world) awaitKeys() {
 }
 
 func (w *world) caddyfile(clients []string) string {
+	issuer, portal := "", ""
+	if w.portal != "" {
+		issuer, portal = "issuer "+w.issuer, w.portal+" {\n\tgatehouse_portal\n}"
+	}
 	return fmt.Sprintf(`{
 	gatehouse {
-		issuer %s
+		%s
 		provider local {
 			user alice %s {
 				email alice@example.com
@@ -86,14 +119,12 @@ func (w *world) caddyfile(clients []string) string {
 		%s
 	}
 }
-%s {
-	gatehouse_portal
-}
+%s
 %s {
 	gatehouse
 	reverse_proxy %s
 }
-`, w.issuer, hash(w.t, alicePassword), hash(w.t, bobPassword), strings.Join(clients, "\n"), w.issuer, w.api, w.app.Addr)
+`, issuer, hash(w.t, alicePassword), hash(w.t, bobPassword), strings.Join(clients, "\n"), portal, w.api, w.app.Addr)
 }
 
 // hash is quick to make and to check; production hashes are not.

@@ -72,6 +72,23 @@ const revoke = async (config, tokens, subject, { confidential, options }) => {
   }
 }
 
+// boundCode pushes a request with one key and redeems its code with another.
+const boundCode = async (config, options) => {
+  const pkceCodeVerifier = client.randomPKCECodeVerifier()
+  const expectedState = client.randomState()
+  const to = await client.buildAuthorizationUrlWithPAR(config, {
+    redirect_uri: redirectURI, scope: 'openid', state: expectedState, code_challenge_method: 'S256',
+    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+  }, options)
+  const callback = await visit(to.href)
+  const redeem = (options) =>
+    client.authorizationCodeGrant(config, callback, { pkceCodeVerifier, expectedState }, undefined, options)
+  const other = { DPoP: client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256')) }
+  await refused('invalid_grant', () => redeem(other))
+  await refused('invalid_grant', () => redeem(undefined))
+  await redeem(options)
+}
+
 const everything = async (name, id, auth, { confidential, push, bound }) => {
   step(`${name}: discovery`)
   const config = await discover(id, auth)
@@ -111,6 +128,9 @@ main(async () => {
   const answer = await client.fetchProtectedResource(keyed, tokens.access_token, new URL(API + '/api?x=1'), 'GET', undefined, undefined, options)
   assert.equal(answer.status, 200)
   assert.match(await answer.text(), /^Remote-User: alice$/m)
+
+  step('a code is bound to the key that its request was pushed with')
+  await boundCode(keyed, options)
 
   step('client credentials')
   const own = await client.clientCredentialsGrant(config, { resource: API })
