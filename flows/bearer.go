@@ -5,16 +5,19 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -40,6 +43,8 @@ type bearers struct {
 
 	deniedMu sync.RWMutex
 	denied   map[string]time.Time // jti, until
+	// learned tells that what was revoked before this start is known.
+	learned atomic.Bool
 }
 
 func newBearers() *bearers {
@@ -114,6 +119,11 @@ func (g *Gateway) verifyAccess(ctx context.Context, at place, raw string) (*acce
 		return nil, nil, token.ErrToken
 	}
 	if known.who != nil {
+		if !g.bearers.learned.Load() {
+			if err := g.loadTokenIDs(ctx); err != nil {
+				return nil, nil, fmt.Errorf("%w: learning of revoked tokens: %w", session.ErrUnavailable, err)
+			}
+		}
 		if g.bearers.isDenied(known.claims.ID) {
 			return nil, nil, token.ErrToken
 		}
@@ -219,5 +229,6 @@ func (g *Gateway) loadTokenIDs(ctx context.Context) error {
 	for _, id := range ids {
 		g.bearers.deny(id, g.Now().Add(24*time.Hour))
 	}
+	g.bearers.learned.Store(true)
 	return nil
 }

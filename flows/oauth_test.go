@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
-	"github.com/gatehouse-auth/gatehouse/flows/token"
 )
 
 const verifier = "a-verifier-of-more-than-forty-three-characters-123"
@@ -168,26 +167,6 @@ func TestCode_WrongAttemptsConsumeNothingAndReplayRevokes(t *testing.T) {
 	}
 	// What else the person had goes on.
 	b.get(w.siteURL("one")+"/").want(200, "hello alice")
-}
-
-func TestCode_IsNotConsumedWhileThereIsNoKeyToSignWith(t *testing.T) {
-	clients := oauthClients()
-	clients[0].IDTokenAlgorithm = token.RS256 // which the world has no key of
-	w := newWorld(t, worldOptions{portal: true, clients: clients})
-	web := app{t, w, "web", "web-secret-of-enough-length"}
-	code := w.code(w.signedInBrowser(), authorizeParams("web", "https://web.test/cb", "openid"))
-	for range 2 {
-		if got := web.post("token", redeem(code)); got.status != 503 || got.header.Get("Retry-After") == "" {
-			t.Fatalf("without a key: %d %v", got.status, got.body)
-		}
-	}
-	w.keys.Algorithms = append(w.keys.Algorithms, token.RS256)
-	if err := w.keys.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := web.post("token", redeem(code)); got.status != 200 {
-		t.Errorf("with a key: %d %v", got.status, got.body)
-	}
 }
 
 func TestCode_ParallelRedemptionsHaveOneWinner(t *testing.T) {
