@@ -2,8 +2,12 @@ package caddymodule
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // request asks for a path byte for byte.
@@ -66,6 +70,30 @@ func TestGuard_NoSpellingOfAPathSkipsTheMatcher(t *testing.T) {
 		t.Run(tt.host+tt.path, func(t *testing.T) {
 			wantStatus(t, r.do(request(t, tt.host, tt.path)), tt.want)
 		})
+	}
+}
+
+// What follows the colon ends in addresses of our own and in what is kept by
+// issuer, so it must be a port.
+func TestGuard_KnowsItsNameWithAPortOnly(t *testing.T) {
+	r := serve(t, aliceLocal, "http://app.example.com, http://[::1] {\n\tgatehouse\n"+echo+"}")
+	for host, want := range map[string]int{
+		"app.example.com": 401, "APP.example.com:8080": 401, "app.example.com:65535": 401, "[::1]": 401, "[::1]:8080": 401,
+		"app.example.com:65536": 421, "app.example.com:080": 421, "app.example.com:0": 421, "app.example.com:": 421,
+		"app.example.com:80a": 421, "app.example.com:made-up": 421, "app.example.com:80:80": 421, "[::1]8080": 421, "[::1]:x": 421, "[::1": 421,
+	} {
+		req := get("http://app.example.com/")
+		req.Host = host
+		rec := httptest.NewRecorder()
+		guard := r.app.guards[0]
+		srv := r.srv[":80"]
+		repl := caddy.NewReplacer()
+		if err := guard.ServeHTTP(rec, caddyhttp.PrepareRequest(req, repl, rec, srv), nil); err != nil {
+			t.Fatal(err)
+		}
+		if rec.Code != want {
+			t.Errorf("Host %q: status %d, want %d", host, rec.Code, want)
+		}
 	}
 }
 

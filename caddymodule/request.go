@@ -40,18 +40,39 @@ func schemeOf(r *http.Request) string {
 	return "http"
 }
 
-// hostName is a Host header without its port and brackets.
+// hostName is a Host header without its port and brackets, or "" when what
+// stands for the port is none: own addresses are built with the port as
+// requested, and a client must not be able to make up any number of them.
 func hostName(host string) string {
+	name, port := host, ""
 	if strings.HasPrefix(host, "[") {
-		if end := strings.IndexByte(host, ']'); end > 0 {
-			return host[1:end]
+		end := strings.IndexByte(host, ']')
+		if end < 0 {
+			return ""
 		}
-		return host
+		name, port = host[1:end], host[end+1:]
+	} else if i := strings.IndexByte(host, ':'); i >= 0 {
+		name, port = host[:i], host[i:]
 	}
-	if i := strings.IndexByte(host, ':'); i >= 0 {
-		return host[:i]
+	if port != "" && !isPort(port) {
+		return ""
 	}
-	return host
+	return name
+}
+
+// isPort tells whether s is a colon and a port number as URLs spell it.
+func isPort(s string) bool {
+	if len(s) < 2 || len(s) > 6 || s[0] != ':' || s[1] == '0' {
+		return false
+	}
+	port := 0
+	for i := 1; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+		port = port*10 + int(s[i]-'0')
+	}
+	return port <= 65535
 }
 
 // notStarted answers while the app has not started. Caddy starts its apps in any

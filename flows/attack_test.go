@@ -3,7 +3,10 @@ package flows_test
 import (
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -35,7 +38,7 @@ func TestSignOut_AnotherSiteTakesNoCookieAway(t *testing.T) {
 	for _, portal := range []bool{false, true} {
 		w := newWorld(t, worldOptions{portal: portal})
 		b := newBrowser(t)
-		b.get(w.siteURL("app") + "/").signIn("alice", "wonderland").want(http.StatusOK, "hello alice")
+		b.get(w.siteURL("app")+"/").signIn("alice", "wonderland").want(http.StatusOK, "hello alice")
 		places := []string{w.siteURL("app") + "/.gatehouse/logout"}
 		if portal {
 			places = append(places, w.portalURL()+"/logout")
@@ -50,5 +53,34 @@ func TestSignOut_AnotherSiteTakesNoCookieAway(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The names of a wildcard site, and the ports in a Host header, are the
+// client's to choose.
+func TestDiscovery_KeepsNothingForEveryNameThatIsAskedFor(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	ask := func(from, to int) {
+		for i := from; i < to; i++ {
+			req := httptest.NewRequest(http.MethodGet, "/.gatehouse/.well-known/openid-configuration", nil)
+			req.Host = "app" + strconv.Itoa(i) + ".sites.test"
+			rec := httptest.NewRecorder()
+			w.gateway.ServeSite(rec, asRequest(req))
+			if rec.Code != http.StatusOK {
+				t.Fatalf("answered %d: %s", rec.Code, rec.Body)
+			}
+		}
+	}
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	ask(0, 100)
+	before := heap()
+	ask(100, 5000)
+	if after := heap(); after > before+2<<20 {
+		t.Errorf("%d KiB are kept of 4900 names", (after-before)>>10)
 	}
 }

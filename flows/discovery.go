@@ -81,8 +81,13 @@ func (g *Gateway) metadataOf(at place) metadata {
 	}
 }
 
-// serveDiscovery answers with the metadata, serialised once for each issuer.
+// serveDiscovery answers with the metadata. The portal's are serialised once; a
+// site's are not kept, since a wildcard site has any number of names.
 func (g *Gateway) serveDiscovery(w http.ResponseWriter, r *Request, at place) {
+	if !at.portal {
+		serveStatic(w, r, marshal(g.metadataOf(at)))
+		return
+	}
 	body, ok := g.discovery.Load(at.issuer())
 	if !ok {
 		body, _ = g.discovery.LoadOrStore(at.issuer(), marshal(g.metadataOf(at)))
