@@ -102,9 +102,7 @@ func (c *crowd) approve(worker, i int) {
 
 // collect polls a device by several pollers on each node, all at once.
 func (c *crowd) collect(d *waiter, pollers int) {
-	if !d.pending.IsZero() {
-		time.Sleep(time.Until(d.pending.Add(d.interval + 100*time.Millisecond))) // as slow_down demands
-	}
+	c.settle(d)
 	var all sync.WaitGroup
 	for _, p := range d.programs {
 		for range pollers {
