@@ -128,6 +128,9 @@ type ProviderConfig struct {
 	Allow []policy.Rule `json:"allow,omitempty"`
 	// Who may not, even if allowed.
 	Deny []policy.Rule `json:"deny,omitempty"`
+	// Whether the tokens that it gives at sign-ins are kept, so that fresh
+	// ones can be had. Default: they are not.
+	StoreTokens *StoreTokensConfig `json:"store_tokens,omitempty"`
 	// The type of provider, and its options.
 	ModuleRaw json.RawMessage `json:"module,omitempty" caddy:"namespace=gatehouse.providers inline_key=type"`
 

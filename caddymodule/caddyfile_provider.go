@@ -11,8 +11,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 )
 
-// provider parses `provider NAME [TYPE] [ARG…] { … }`. title, allow and deny are
-// ours; everything else is for the module of that type.
+// provider parses `provider NAME [TYPE] [ARG…] { … }`. title, store_tokens, allow
+// and deny are ours; everything else is for the module of that type.
 func (p *globalParser) provider(d *caddyfile.Dispenser) error {
 	start := d.Token()
 	if !d.NextArg() {
@@ -45,6 +45,10 @@ func (p *globalParser) provider(d *caddyfile.Dispenser) error {
 		switch d.Val() {
 		case "title":
 			if err := oneArg(d, &config.Title); err != nil {
+				return err
+			}
+		case "store_tokens":
+			if err := parseStoreTokens(d, config); err != nil {
 				return err
 			}
 		case "allow", "deny":

@@ -113,8 +113,11 @@ func (a *App) loadProvider(ctx caddy.Context, c *ProviderConfig) (ProviderModule
 	if !ok {
 		return nil, fmt.Errorf("module %T is not a caddymodule.ProviderModule", guest)
 	}
-	p, err := module.OpenProvider(ProviderBlock{Name: c.Name, Title: c.Title, Logger: a.logger})
+	p, err := module.OpenProvider(ProviderBlock{Name: c.Name, Title: c.Title, StoreTokens: c.StoreTokens != nil, Logger: a.logger})
 	if err != nil {
+		return nil, err
+	}
+	if err := c.checkStoreTokens(p); err != nil {
 		return nil, err
 	}
 	if same := slices.IndexFunc(a.providers, func(other provider.Provider) bool { return other.Issuer() == p.Issuer() }); same >= 0 {

@@ -44,9 +44,11 @@ type CacheModule interface {
 
 // ProviderBlock is the part of a provider block that all types have in common.
 type ProviderBlock struct {
-	Name   string
-	Title  string // "" leaves it to the module
-	Logger *slog.Logger
+	Name  string
+	Title string // "" leaves it to the module
+	// StoreTokens: tokens are kept, so ask for a refresh token.
+	StoreTokens bool
+	Logger      *slog.Logger
 }
 
 // ProviderModule is what a module of gatehouse.providers implements.

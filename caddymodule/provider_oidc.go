@@ -56,7 +56,7 @@ func (c *OIDCClient) parseOption(d *caddyfile.Dispenser) error {
 	}
 	target, ok := texts[option]
 	if !ok {
-		return d.Errf("unrecognized option %q%s", option, didYouMean(option, append(slices.Clone(clientOptions), "title", "allow", "deny")))
+		return d.Errf("unrecognized option %q%s", option, didYouMean(option, append(slices.Clone(clientOptions), "title", "store_tokens", "allow", "deny")))
 	}
 	if *target != "" {
 		return d.Errf("%s is given twice", option)
@@ -100,7 +100,7 @@ func (c OIDCClient) userNames() userNames {
 func (c OIDCClient) config(b ProviderBlock) oidc.Config {
 	return oidc.Config{
 		Name: b.Name, Title: b.Title, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
-		Scopes: c.Scopes, GroupsClaim: c.GroupsClaim, UserClaim: c.UserClaim,
+		Scopes: b.withOffline(c.Scopes), GroupsClaim: c.GroupsClaim, UserClaim: c.UserClaim,
 		Now: time.Now, Logger: b.Logger,
 	}
 }

@@ -71,7 +71,6 @@ func (a *App) Start() error {
 	}
 	a.gateway.Store(gateway)
 	close(a.ready)
-	go gateway.Run(a.ctx) // ends with this configuration
 	a.logRedirectURIs(gateway, sites)
 	return nil
 }
@@ -105,11 +104,16 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	kept, err := a.newVault(entry)
+	if err != nil {
+		return nil, err
+	}
 	return flows.New(flows.Config{
 		Issuer:    a.issuer,
 		Sites:     append(origins(sites), a.Sites...),
 		Providers: a.providers,
 		Admit:     a.admit,
+		Vault:     kept,
 		Clients:   a.clients,
 		Keys:      entry.tokens,
 		Sessions:  entry.sessions,
