@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -113,10 +114,10 @@ func (a *goApp) signIn(p *person) {
 
 func TestGoOIDC_SignsInRefreshesAndReadsUserinfo(t *testing.T) {
 	t.Parallel()
-	for _, scheme := range []string{"http", "https"} {
-		t.Run(scheme, func(t *testing.T) {
+	for _, c := range []struct{ scheme, alg string }{{"http", "ES256"}, {"https", "EdDSA"}, {"http", "RS256"}} {
+		t.Run(c.scheme+" "+c.alg, func(t *testing.T) {
 			t.Parallel()
-			w := start(t, scheme, webClient)
+			w := start(t, c.scheme, strings.Replace(webClient, "first_party", "first_party\nid_token_signing_alg "+c.alg, 1))
 			a := startGoApp(w, "web", webSecret, "openid", "profile", "email", "groups", "offline_access")
 			a.signIn(w.alice(t))
 			checkIDToken(t, a.id)

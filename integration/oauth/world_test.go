@@ -27,6 +27,7 @@ const (
 type world struct {
 	t      *testing.T
 	node   *gateway.Node
+	config string // the Caddyfile
 	issuer string
 	portal string // its origin, or ""
 	api    string // origin of the guarded API
@@ -70,7 +71,8 @@ func origin(t *testing.T, scheme string) string {
 func (w *world) run(clients []string) *world {
 	t := w.t
 	t.Helper()
-	w.node = gateway.Start(t, gateway.Options{Caddyfile: w.caddyfile(clients)})
+	w.config = w.caddyfile(clients)
+	w.node = gateway.Start(t, gateway.Options{Caddyfile: w.config})
 	if strings.HasPrefix(w.issuer, "https:") { // Caddy makes the certificate in the background
 		w.node.Log.Await(t, 0, `"certificate obtained successfully"`, 30*time.Second)
 	}
