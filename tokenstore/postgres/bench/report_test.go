@@ -34,6 +34,8 @@ type bed struct {
 	db     *pgx.Conn
 	store  *postgres.Store
 	timed  *timings
+	// generations of the sessions of month; nil: not read yet.
+	generations []uint32
 }
 
 func (b *bed) table() string { return b.month.Format("session_2006_01") }
@@ -140,6 +142,9 @@ func (b *bed) measured(who string, rotate func(time.Duration) sample) sample {
 	b.Helper()
 	before := number[float64](b, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
 	s := rotate(time.Duration(*secondsFlag) * time.Second)
+	if s.rotations == 0 {
+		b.Fatalf("%s rotated nothing", who)
+	}
 	after := number[float64](b, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
 	s.wal = (after - before) / float64(s.rotations)
 	b.Logf("%s: %.0f/s, %.2f ms, WAL %.0f bytes", who, s.rate(), s.mean, s.wal)
