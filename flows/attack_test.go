@@ -84,3 +84,67 @@ func TestDiscovery_KeepsNothingForEveryNameThatIsAskedFor(t *testing.T) {
 		t.Errorf("%d KiB are kept of 4900 names", (after-before)>>10)
 	}
 }
+
+// Browsers resolve dot segments, escaped ones too, before they ask.
+func TestSite_SignInNeverReturnsToOwnEndpointsByDetour(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	for _, to := range []string{
+		"/.gatehouse/logout", "/x/../.gatehouse/logout", "/./.gatehouse/login?prompt=login", "/%2e/.gatehouse/logout",
+		"/x/%2e%2e/.gatehouse/logout", "/x/.%2E/%2egatehouse/login", "/.gatehouse", "/x/..//.gatehouse/logout",
+	} {
+		b := newBrowser(t)
+		b.get(w.siteURL("app")+"/.gatehouse/login?return_to="+url.QueryEscape(to)).signIn("alice", "wonderland")
+		if got := b.last.Request.URL.RequestURI(); got != "/" {
+			t.Errorf("%s leads to %s", to, got)
+		}
+	}
+}
+
+// A sub-domain can set cookies of our names where __Host- is not to be had, and
+// browsers send those with the longer path first.
+func TestSite_TossedCookiesMaskNoSession(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	b := newBrowser(t)
+	b.get(w.siteURL("app")+"/").signIn("alice", "wonderland").want(http.StatusOK, "hello alice")
+	site, err := url.Parse(w.siteURL("app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := b.Jar.Cookies(site)[0]
+	bare := newBrowser(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, site.String()+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Cookie", strings.Repeat(session.Name+"=junk; ", 50)+session.String())
+	bare.do(req).want(http.StatusOK, "hello alice")
+}
+
+// Whatever stands around a token of ours, an upstream does not get it.
+func TestStripCredentials_FindsOurTokenInAnySpelling(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	web := app{t, w, "web", "web-secret-of-enough-length"}
+	token := web.post("token", url.Values{"grant_type": {"client_credentials"}, "resource": {w.siteURL("app")}}).text("access_token")
+	if token == "" {
+		t.Fatal("no token")
+	}
+	for _, value := range []string{
+		"Bearer " + token, "bearer  " + token, "Bearer\t" + token, "Bearerx " + token, token, "Basic x, Bearer " + token,
+		"Bearer " + token + ", Basic x", "Token token=" + token, `Bearer "` + token + `"`, "Bearer:" + token,
+	} {
+		req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
+		req.Header.Set("Authorization", value)
+		w.gateway.StripCredentials(req)
+		if got := req.Header.Get("Authorization"); got != "" {
+			t.Errorf("an upstream gets %q", got)
+		}
+	}
+	for _, value := range []string{"Basic dXNlcjpwYXNz", "Bearer somebody-elses", "Bearer e30.e30.e30", ""} {
+		req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
+		req.Header.Set("Authorization", value)
+		w.gateway.StripCredentials(req)
+		if got := req.Header.Get("Authorization"); got != value {
+			t.Errorf("%q becomes %q", value, got)
+		}
+	}
+}

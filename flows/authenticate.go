@@ -82,17 +82,28 @@ func (g *Gateway) issuerAt(host string, secure bool) (place, string) {
 	return sitePlace(origin, clientOf(host)), origin
 }
 
+// How many cookies of our name one request may hold: of any kind, and such that
+// name a session.
+const (
+	maxTossed  = 200
+	maxLookups = 4
+)
+
 // fromCookies tries each cookie of the name: the valid one wins.
 func (g *Gateway) fromCookies(ctx context.Context, h http.Header, name, client string) (*identity.Identity, error) {
 	var found *identity.Identity
 	failure := session.ErrNoSession
-	tries := 0
+	tries, lookups := 0, 0
 	eachCookie(h, name, func(value string) bool {
-		// A sub-domain can send many; looking each up would be its weapon.
-		if tries++; tries > 4 {
+		// A sub-domain can send many, of which looking up the well-made ones
+		// would be its weapon. Junk is told by its MAC and masks nothing.
+		if tries++; tries > maxTossed || lookups == maxLookups {
 			return true
 		}
 		id, err := g.Sessions.Authenticate(ctx, client, value)
+		if !errors.Is(err, session.ErrForged) {
+			lookups++
+		}
 		if err == nil {
 			found = id
 			return true
@@ -115,8 +126,20 @@ func (g *Gateway) StripCredentials(r *http.Request) {
 	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
 		return
 	}
-	if raw, _, err := g.bearerOf(r.Header, r.Host); raw != "" || err != nil {
-		delete(r.Header, "Authorization")
-		delete(r.Header, "Dpop")
+	// Whatever stands around it: a server may read a scheme or a list that we do
+	// not.
+	for _, value := range r.Header["Authorization"] {
+		for word := range strings.FieldsFuncSeq(value, betweenTokens) {
+			if g.claimsOurs(word, r.Host) {
+				delete(r.Header, "Authorization")
+				delete(r.Header, "Dpop")
+				return
+			}
+		}
 	}
+}
+
+// betweenTokens tells whether a character cannot be part of a token of ours.
+func betweenTokens(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
 }

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -27,8 +28,9 @@ func safeReturnTo(s string) string {
 	if err != nil || u.Host != "" || u.Scheme != "" {
 		return "/"
 	}
-	// Back to our own endpoints would sign out again or loop.
-	if isOwnPath(u.Path) {
+	// Back to our own endpoints would sign out again or loop. Browsers resolve dot
+	// segments before they ask.
+	if isOwnPath(u.Path) || isOwnPath(path.Clean(u.Path)) {
 		return "/"
 	}
 	return s

@@ -24,7 +24,7 @@ const attempts = 5
 func (m *Manager) Authenticate(ctx context.Context, clientID, h string) (*identity.Identity, error) {
 	id, digest, ok := handle.SessionDigest(h)
 	if !ok {
-		return nil, errForged
+		return nil, ErrForged
 	}
 	for range attempts {
 		e := m.table.get(&id)
@@ -69,7 +69,7 @@ func (m *Manager) Live(ctx context.Context, id uuid.UUID) (*identity.Identity, e
 func (m *Manager) prove(ctx context.Context, s string, digest [sha256.Size]byte, e *entry) (*entry, error) {
 	h, err := handle.ParseSession(m.keys, s)
 	if err != nil {
-		return nil, errForged
+		return nil, ErrForged
 	}
 	if e == nil {
 		if e, err = m.load(ctx, h.ID); err != nil {

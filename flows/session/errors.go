@@ -19,9 +19,12 @@ var (
 	ErrUnavailable = errors.New("session cannot be checked now")
 )
 
+// ErrForged is the ErrNoSession of a handle that this gateway never made, or that
+// was damaged on the way: its MAC is wrong, and no store was asked.
+var ErrForged = fmt.Errorf("%w: handle is not ours", ErrNoSession)
+
 // Reasons of ErrNoSession, made once: refusing costs no allocation.
 var (
-	errForged      = fmt.Errorf("%w: handle is not ours", ErrNoSession)
 	errUnknown     = fmt.Errorf("%w: unknown", ErrNoSession)
 	errEnded       = fmt.Errorf("%w: it has ended", ErrNoSession)
 	errSuspended   = fmt.Errorf("%w: %w", ErrNoSession, tokenstore.ErrSuspended)
