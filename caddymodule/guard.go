@@ -164,7 +164,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		v.uri = originalURI(r)
 		v.scheme = schemeOf(r)
 		if gateway.OwnPath(v.uri) {
-			gateway.ServeSite(w, v.request(r))
+			g.app.serveOwn(w, v.request(r), gateway.ServeSite)
 			return nil
 		}
 	}

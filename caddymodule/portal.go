@@ -57,9 +57,9 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 		return misdirected(w)
 	}
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	gateway.ServePortal(w, &flows.Request{
+	p.app.serveOwn(w, &flows.Request{
 		Request: r, URI: originalURI(r), Scheme: schemeOf(r), Host: r.Host, Client: client,
-	})
+	}, gateway.ServePortal)
 	return nil
 }
 

@@ -13,10 +13,14 @@ import (
 func TestHeaders(t *testing.T) {
 	r := renderer(t, Options{CSS: ":root { --accent: #006600 }\r\n.card { border-width: 2px }\r\n"})
 	every(t, r, http.MethodGet, "alice", func(page string, rec *httptest.ResponseRecorder) {
+		referrer := "same-origin"
+		if page == "fault" {
+			referrer = "no-referrer"
+		}
 		for key, want := range map[string]string{
 			"Content-Type":           "text/html; charset=utf-8",
 			"Cache-Control":          "no-store",
-			"Referrer-Policy":        "same-origin",
+			"Referrer-Policy":        referrer,
 			"X-Content-Type-Options": "nosniff",
 			"Content-Length":         strconv.Itoa(rec.Body.Len()),
 		} {

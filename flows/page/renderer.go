@@ -111,6 +111,11 @@ func (r *Renderer) write(w http.ResponseWriter, req *http.Request, status int, n
 		buf = bytes.NewBufferString("This page could not be shown. The administrator finds the reason in the log.\n")
 	}
 	r.header(w.Header(), contentType, targets)
+	if n == fault {
+		// A fault has no form, and may stand at a callback's address, whose
+		// code must not travel on as a Referer.
+		w.Header().Set("Referrer-Policy", "no-referrer")
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
 	w.WriteHeader(status)
 	if req.Method == http.MethodHead {
