@@ -13,7 +13,7 @@ LINT := $(BIN)/golangci-lint-$(LINT_VERSION)
 # How long each fuzz target runs, and in which packages they are looked for.
 # Fuzzing in caddymodule builds all of Caddy once more: FUZZPKGS=./caddymodule/...
 FUZZTIME ?= 5s
-FUZZPKGS ?= ./flows/... ./tokenstore/... ./cache/...
+FUZZPKGS ?= ./flows/... ./tokenstore/... ./cache/... ./cmd/gate
 # How many rounds of one-second windows the benchmark takes.
 PAIRS ?= 40
 # Narrows the tests down: make unit-caddy RUN=TestGuard CADDY=./caddymodule
@@ -29,8 +29,9 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build bin/gatehouse (the first build takes minutes and prints nothing)
+build: ## Build bin/gatehouse and bin/gate (the first build takes minutes and prints nothing)
 	go build -trimpath -tags $(TAGS) -o $(BIN)/gatehouse ./cmd/gatehouse
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(BIN)/gate ./cmd/gate
 
 .PHONY: test
 test: ## Everything: install what is missing, lint, unit tests, fuzzing, integration
