@@ -62,7 +62,9 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 		return err
 	}
 	challenge := form.Get("code_challenge")
-	if challenge != "" && (form.Get("code_challenge_method") != "S256" || !client.ValidChallenge(challenge)) {
+	// A method alone means that the challenge got lost on the way.
+	sent := form.Has("code_challenge") || form.Has("code_challenge_method")
+	if sent && (form.Get("code_challenge_method") != "S256" || !client.ValidChallenge(challenge)) {
 		return invalid("invalid_request", "code_challenge must be one of S256")
 	}
 	id, secret := handle.NewID(g.Now(), g.Random), g.Keyring.Random(32)

@@ -173,12 +173,12 @@ func (g *Gateway) serveDecision(w http.ResponseWriter, r *Request, at place) {
 		g.startOver(w, r, at)
 		return
 	}
-	approved := r.PostForm.Get(page.FieldDecision) == page.Approve
-	if approved && !g.mayUse(c, id) {
-		approved = false
+	answer := page.DeviceDone{Client: c.Title, Approved: r.PostForm.Get(page.FieldDecision) == page.Approve}
+	if answer.Approved && !g.mayUse(c, id) {
+		answer.Approved, answer.Barred = false, true
 		g.Logger.WarnContext(r.Context(), "policy refuses a device", "client_id", c.ID, "user", id.User)
 	}
-	g.decide(w, r, at, d, c, id, approved)
+	g.decide(w, r, at, d, c, id, answer)
 }
 
 func (g *Gateway) openDecision(at place, sealed string) (decision, bool) {
@@ -192,10 +192,10 @@ func (g *Gateway) openDecision(at place, sealed string) (decision, bool) {
 
 // decide moves the flow on, once: PENDING to READY with who approved, or to
 // ERROR, which the device learns with its next poll.
-func (g *Gateway) decide(w http.ResponseWriter, r *Request, at place, d decision, c *client.Client, id *identity.Identity, approved bool) {
+func (g *Gateway) decide(w http.ResponseWriter, r *Request, at place, d decision, c *client.Client, id *identity.Identity, answer page.DeviceDone) {
 	ctx := r.Context()
 	move := cache.Transition{Key: d.Key, From: cache.Pending, To: cache.Error}
-	if approved {
+	if answer.Approved {
 		flow, err := g.Cache.Flow(ctx, d.Key)
 		var asked deviceRequest
 		if err == nil {
@@ -215,13 +215,16 @@ func (g *Gateway) decide(w http.ResponseWriter, r *Request, at place, d decision
 		g.decisionFailed(w, r, at, err)
 		return
 	}
-	name := "device_refused"
-	if approved {
+	name, status := "device_refused", http.StatusOK
+	switch {
+	case answer.Approved:
 		name = "device_approved"
+	case answer.Barred:
+		status = http.StatusForbidden
 	}
-	g.Logger.InfoContext(ctx, "device answered", "approved", approved, "client_id", c.ID, "user", id.User, "client_ip", r.Client)
+	g.Logger.InfoContext(ctx, "device answered", "approved", answer.Approved, "client_id", c.ID, "user", id.User, "client_ip", r.Client)
 	g.Events(ctx, name, slog.String("client_id", c.ID), slog.String("user", id.User))
-	g.Pages.DeviceDone(w, r.Request, http.StatusOK, page.DeviceDone{Client: c.Title, Approved: approved})
+	g.Pages.DeviceDone(w, r.Request, status, answer)
 }
 
 func (g *Gateway) openDevice(flow cache.Flow) (deviceRequest, error) {

@@ -35,22 +35,37 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore/sqlite"
 )
 
-// clock is a clock that tests set forward; it ticks as well.
+// clock is a clock that tests set forward; it ticks as well, unless it is held.
 type clock struct {
 	mu     sync.Mutex
 	offset time.Duration
+	held   time.Time
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.held.IsZero() {
+		return c.held
+	}
 	return time.Now().Add(c.offset)
+}
+
+// hold stops the clock from ticking, at d after where it stands.
+func (c *clock) hold(d time.Duration) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = now.Add(d)
 }
 
 func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset += d
+	if !c.held.IsZero() {
+		c.held = c.held.Add(d)
+	}
 }
 
 // plain compares passwords kept in clear, so that tests cost no hashing; the

@@ -44,6 +44,8 @@ type DeviceConfirm struct {
 type DeviceDone struct {
 	Client   string
 	Approved bool
+	// Barred: the person approved, but may not use the client.
+	Barred bool
 }
 
 type deviceConfirmView struct {

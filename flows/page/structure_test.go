@@ -55,6 +55,9 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 		"device-done": func(w http.ResponseWriter, q *http.Request) {
 			r.DeviceDone(w, q, 200, DeviceDone{Client: text, Approved: true})
 		},
+		"device-done, barred": func(w http.ResponseWriter, q *http.Request) {
+			r.DeviceDone(w, q, 403, DeviceDone{Client: text, Barred: true})
+		},
 		"home": func(w http.ResponseWriter, q *http.Request) {
 			r.Home(w, q, 200, Home{
 				User: text, Action: text, Fields: fields, SignOutURL: text, MoreURL: text, Message: text,

@@ -1,0 +1,148 @@
+package flows_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+)
+
+// TestDevice_SlowDownCountsForAllLaterPolls: each poll that is too early adds
+// five seconds, for good (RFC 8628, section 3.5).
+func TestDevice_SlowDownCountsForAllLaterPolls(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	cli := app{t, w, "cli", ""}
+	started := cli.device()
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{
+		{0, "authorization_pending"},
+		{4900 * time.Millisecond, "slow_down"}, // from now on 10 s
+		{9900 * time.Millisecond, "slow_down"}, // from now on 15 s
+		{15100 * time.Millisecond, "authorization_pending"},
+		{14900 * time.Millisecond, "slow_down"}, // from now on 20 s
+		{20100 * time.Millisecond, "authorization_pending"},
+	} {
+		w.clock.hold(step.after)
+		if got := cli.poll(started); got.text("error") != step.want {
+			t.Errorf("after %v: %v, want %s", step.after, got.body, step.want)
+		}
+	}
+	// Who has approved does not make an early poll a good one.
+	b := newBrowser(t)
+	b.get(started.text("verification_uri_complete")).signIn("alice", "wonderland")
+	b.submit(url.Values{"decision": {"approve"}}).want(200, "")
+	w.clock.hold(19900 * time.Millisecond)
+	if got := cli.poll(started); got.text("error") != "slow_down" {
+		t.Errorf("an early poll of an approved flow: %v", got.body)
+	}
+	w.clock.hold(25100 * time.Millisecond)
+	if got := cli.poll(started); got.status != 200 {
+		t.Errorf("%v", got.body)
+	}
+	// Another flow of the same client is not slowed down.
+	if got := cli.poll(cli.device()); got.text("error") != "authorization_pending" {
+		t.Errorf("another flow: %v", got.body)
+	}
+}
+
+func TestDevice_ExpiresToTheSecond(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	cli := app{t, w, "cli", ""}
+	w.clock.hold(0)
+	started := cli.device()
+	w.clock.hold(10*time.Minute - time.Second)
+	if got := cli.poll(started); got.text("error") != "authorization_pending" {
+		t.Errorf("a second before: %v", got.body)
+	}
+	w.clock.hold(time.Second)
+	if got := cli.poll(started); got.text("error") != "expired_token" {
+		t.Errorf("at its end: %v", got.body)
+	}
+}
+
+// TestDevice_ExpiresUnderThePersonWhoApproves opens the question in time and
+// answers it too late; approving in time and polling too late is too late too.
+func TestDevice_ExpiresUnderThePersonWhoApproves(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	cli := app{t, w, "cli", ""}
+	b := newBrowser(t)
+	b.get(w.portalURL()+"/device").signIn("alice", "wonderland")
+	w.clock.hold(0)
+	late, undelivered := cli.device(), cli.device()
+	w.clock.hold(10*time.Minute - time.Second)
+	b.get(undelivered.text("verification_uri_complete")).submit(url.Values{"decision": {"approve"}}).want(200, "connected")
+	b.get(late.text("verification_uri_complete")).want(200, late.text("user_code"))
+	w.clock.hold(time.Second)
+	b.submit(url.Values{"decision": {"approve"}}).want(409, "expired")
+	b.get(late.text("verification_uri_complete"))
+	if b.last.StatusCode != 404 {
+		t.Errorf("the code's page: %d %s", b.last.StatusCode, b.body)
+	}
+	for name, started := range map[string]answer{"approved too late": late, "polled too late": undelivered} {
+		if got := cli.poll(started); got.text("error") != "expired_token" {
+			t.Errorf("%s: %v", name, got.body)
+		}
+	}
+}
+
+// TestDevice_GuessesOfOneLockOutNobodyElse: neither another person at the same
+// site nor the person who owns the code.
+func TestDevice_GuessesOfOneLockOutNobodyElse(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	cli := app{t, w, "cli", ""}
+	started := cli.device()
+	guesser := newBrowser(t).from(t, "127.0.0.66")
+	guesser.get(started.text("verification_uri")).signIn("alice", "wonderland")
+	for range 5 {
+		guesser.submit(url.Values{"user_code": {"BBBB-BBBB"}}).want(404, "not known")
+	}
+	guesser.submit(url.Values{"user_code": {started.text("user_code")}}).want(429, "Too many wrong codes")
+	if guesser.last.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	other := newBrowser(t).from(t, "127.0.0.2")
+	other.get(started.text("verification_uri_complete")).signIn("bob", "builder").want(200, started.text("user_code"))
+	other.submit(url.Values{"decision": {"approve"}}).want(200, "connected")
+	if got := cli.poll(started); got.status != 200 {
+		t.Errorf("%v", got.body)
+	}
+	// In the code's lifetime; then the guesser may try again.
+	w.clock.advance(10*time.Minute + time.Second)
+	guesser.get(w.portalURL()+"/device").submit(url.Values{"user_code": {cli.device().text("user_code")}}).want(200, "decision")
+}
+
+// TestDevice_RefusedCostsNoWait: access_denied is the next answer, and stays.
+func TestDevice_RefusedCostsNoWait(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	cli := app{t, w, "cli", ""}
+	started := cli.device()
+	cli.poll(started)
+	b := newBrowser(t)
+	b.get(started.text("verification_uri_complete")).signIn("alice", "wonderland")
+	b.submit(url.Values{"decision": {"refuse"}}).want(200, "refused")
+	for range 3 { // though each of these polls is too early
+		got := cli.post("token", url.Values{"grant_type": {client.GrantDevice}, "device_code": {started.text("device_code")}})
+		if got.text("error") != "access_denied" {
+			t.Errorf("%v", got.body)
+		}
+	}
+}
+
+// from has the browser's requests come from an address of this machine.
+func (b *browser) from(t *testing.T, address string) *browser {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
+		return dialer.DialContext(ctx, network, "127.0.0.1"+to[strings.LastIndexByte(to, ':'):])
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	b.Transport = transport
+	return b
+}
