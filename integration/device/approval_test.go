@@ -1,8 +1,8 @@
 package device_test
 
 import (
+	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -18,10 +18,7 @@ func TestApproval_IsOneDeliberateActOfTheBrowserThatWasAsked(t *testing.T) {
 	f := cli.begin()
 	_, form := asked(t, alice, f)
 	decision := func(b *browser.Browser, origin string, change ...string) *browser.Page {
-		values := url.Values{}
-		for name, value := range form.Values {
-			values[name] = value
-		}
+		values := maps.Clone(form.Values)
 		values.Set("decision", "approve")
 		for i := 0; i+1 < len(change); i += 2 {
 			values.Set(change[i], change[i+1])

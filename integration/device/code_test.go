@@ -1,6 +1,7 @@
 package device_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -167,9 +168,7 @@ func TestStart_IsRefusedClearly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			form := url.Values{}
-			for name, values := range test.form {
-				form[name] = values
-			}
+			maps.Copy(form, test.form)
 			w.program(t, 0, "127.0.0.2", test.client).post("device_authorization", form).want(t, test.status, test.code)
 		})
 	}
