@@ -13,7 +13,8 @@ import (
 
 // answer is a response that turns out to be an event stream, or not: a program
 // may get one without having asked for it in Accept. A stream is ended when the
-// session is. For all others it costs next to nothing.
+// session is. For all others it costs next to nothing. It also keeps answers out
+// of shared caches (RFC 9111, section 5.2.2.7) unless the app says otherwise.
 type answer struct {
 	caddyhttp.ResponseWriterWrapper
 	app     *App
@@ -58,7 +59,13 @@ func (a *answer) look() {
 		return
 	}
 	a.looked = true
-	types := a.Header()["Content-Type"]
+	h := a.Header()
+	if _, told := h["Cache-Control"]; !told {
+		// Shared caches keep by rules of their own (by file extension, say) what
+		// says nothing: this is for one person. An app that says "public" means it.
+		h["Cache-Control"] = []string{"private"}
+	}
+	types := h["Content-Type"]
 	if len(types) == 0 || a.session == uuid.Nil || !isStream(types[0]) {
 		return
 	}

@@ -97,6 +97,23 @@ func TestGuard_KnowsItsNameWithAPortOnly(t *testing.T) {
 	}
 }
 
+// What somebody gets to see because of who they are must not come out of a
+// shared cache to anybody else.
+func TestGuard_KeepsAnswersOutOfSharedCaches(t *testing.T) {
+	r := serve(t, aliceLocal, "http://app.example.com {\n\tgatehouse /private/*\n"+
+		"\theader /private/own Cache-Control \"public, max-age=60\"\n\trespond hello\n}")
+	alice := r.signIn("app.example.com", nil)
+	for path, want := range map[string]string{
+		"/private/report.pdf": "private", "/private/own": "public, max-age=60", "/open": "",
+	} {
+		rec := r.do(get("http://app.example.com"+path, alice))
+		wantStatus(t, rec, http.StatusOK)
+		if got := rec.Header().Get("Cache-Control"); got != want {
+			t.Errorf("%s: Cache-Control %q, want %q", path, got, want)
+		}
+	}
+}
+
 func FuzzReadings(f *testing.F) {
 	for _, seed := range []string{"/", "/a;b/c", `/a\b`, "/%2e%2e/a", "/%", "/%2", "/;", "/%25%32%66"} {
 		f.Add(seed)
