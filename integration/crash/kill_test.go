@@ -13,7 +13,8 @@ const inside = `respond "inside"`
 
 func TestGatewaysKilledUnderLoad(t *testing.T) {
 	server := postgrestest.Start(t, postgrestest.Options{})
-	l := newLoad(t, startNodes(t, 2, inside, server.URL(t), redistest.URL(t)))
+	config := caddyfile(t, inside, secretA)
+	l := newLoad(t, startNodes(t, server.URL(t), redistest.URL(t), config, config))
 	l.kill = func(i int) {
 		node := l.nodes[i%len(l.nodes)]
 		node.Kill(t)
@@ -25,7 +26,8 @@ func TestGatewaysKilledUnderLoad(t *testing.T) {
 
 func TestPostgresKilledUnderLoad(t *testing.T) {
 	server := postgrestest.Start(t, postgrestest.Options{})
-	l := newLoad(t, startNodes(t, 2, inside, server.URL(t), redistest.URL(t)))
+	config := caddyfile(t, inside, secretA)
+	l := newLoad(t, startNodes(t, server.URL(t), redistest.URL(t), config, config))
 	l.kill = func(int) {
 		server.Kill(t)
 		<-time.After(rand.N(300 * time.Millisecond)) // nobody answers

@@ -20,6 +20,8 @@ const (
 	// grace is the gateway's for the refresh token before the current one, less
 	// what a retry may take.
 	grace = 25 * time.Second
+	// revalidation is how often a node asks the store about what it knows.
+	revalidation = 60 * time.Second
 	// learned is how many secrets the gateway's log is searched for.
 	learned = 300
 )
@@ -35,6 +37,7 @@ type load struct {
 	families atomic.Int64
 	lost     atomic.Int64 // answers that never came
 	overdue  atomic.Int64 // refreshes that got no answer within the grace
+	asked    atomic.Int64 // sign-in forms for people who are signed in
 	rounds   atomic.Uint32
 	later    sync.WaitGroup
 
@@ -79,9 +82,9 @@ func (l *load) run(n int) {
 	for text, times := range l.faults {
 		l.Errorf("%d times: %s", times, text)
 	}
-	l.Logf("%d kills in %.0f s; %d confirmed answers: %d sessions, %d redemptions, %d rotations, %d sessions ended; %d answers lost, %d refreshes without an answer in %v",
+	l.Logf("%d kills in %.0f s; %d confirmed answers: %d sessions, %d redemptions, %d rotations, %d sessions ended; %d answers lost, %d refreshes without an answer in %v, %d sign-in forms for people who were signed in",
 		n, last.Sub(start).Seconds(), l.Confirmed(), l.Count(crash.Created), l.Count(crash.Redeemed), l.Count(crash.Rotated),
-		l.Count(crash.Ended), l.lost.Load(), l.overdue.Load(), grace)
+		l.Count(crash.Ended), l.lost.Load(), l.overdue.Load(), grace, l.asked.Load())
 }
 
 // await waits for n more confirmed answers.
@@ -166,12 +169,17 @@ func (l *load) ending(families ...string) {
 	}
 }
 
+// endedBy records that families have ended at the given moment.
+func (l *load) endedBy(moment time.Time, families ...string) {
+	for _, f := range families {
+		l.Record(crash.Answer{Kind: crash.Ended, Family: f, Sent: moment, Got: moment})
+	}
+}
+
 // ended records that families have ended, and has all nodes asked once the
 // grace is over.
 func (l *load) ended(ctx context.Context, v *crash.Visitor, families ...string) {
-	for _, f := range families {
-		l.Record(crash.Answer{Kind: crash.Ended, Family: f, Sent: time.Now(), Got: time.Now()})
-	}
+	l.endedBy(time.Now(), families...)
 	l.later.Go(func() {
 		time.Sleep(crash.Grace + 20*time.Millisecond)
 		for _, f := range families {

@@ -46,17 +46,17 @@ func (p *person) work(ctx context.Context) {
 	}
 }
 
-// answered is a page that did not come from the person's portal sign-in: the
-// sign-in form. It confirms that the portal refused the cookie.
+// answered judges a page that somebody who is signed in at the portal was given.
+// A sign-in form is counted, and is no refusal yet: in the end the same cookie
+// must be good.
 func (p *person) answered(page *browser.Page, sent time.Time) {
-	if p.portal == "" {
-		return
+	switch {
+	case p.portal == "":
+	case asksPassword(page):
+		p.asked.Add(1)
+	default:
+		p.Record(crash.Answer{Kind: crash.Accepted, Family: p.portal, Sent: sent, Got: time.Now()})
 	}
-	kind := crash.Accepted
-	if asksPassword(page) {
-		kind = crash.Refused
-	}
-	p.Record(crash.Answer{Kind: kind, Family: p.portal, Sent: sent, Got: time.Now()})
 }
 
 func asksPassword(page *browser.Page) bool {
@@ -219,11 +219,13 @@ func (p *person) signOut(ctx context.Context) error {
 	}
 	families := append([]string{p.portal}, p.sites...)
 	p.ending(families...)
+	lost := false
 	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		err := p.postSignOut(ctx)
 		if err == nil {
 			break
 		}
+		lost = true
 		p.failed(err)
 		p.Elsewhere()
 		if time.Now().After(end) {
@@ -231,6 +233,12 @@ func (p *person) signOut(ctx context.Context) error {
 		}
 	}
 	p.portal, p.sites = "", nil
+	if lost {
+		// The try before may have ended everything and been cut off before it
+		// told the other node, which then learns it when it asks again.
+		p.endedBy(time.Now().Add(revalidation), families...)
+		return nil
+	}
 	p.ended(ctx, p.Visitor, families...)
 	return nil
 }

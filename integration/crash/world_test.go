@@ -50,26 +50,25 @@ func kills(t *testing.T) int {
 }
 
 // caddyfile is one of a gateway with a portal, a guarded site, a client for
-// browsers and one for devices. The site answers by what app says.
-func caddyfile(t *testing.T, app string, secrets ...string) string {
+// browsers and one for devices, and the given lines in the gatehouse block. The
+// site answers by what app says.
+func caddyfile(t *testing.T, app string, lines ...string) string {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var users, keys strings.Builder
+	var users strings.Builder
 	for n := range people {
 		_, _ = fmt.Fprintf(&users, "\t\t\tuser person-%d %s\n", n, hash)
-	}
-	for _, name := range secrets {
-		_, _ = fmt.Fprintf(&keys, "\t\tsecret {env.%s}\n", name)
 	}
 	return fmt.Sprintf(`{
 	gatehouse {
 		issuer %[1]s
 		token_store postgres {env.DATABASE_URL}
 		cache redis {env.REDIS_URL}
-%[2]s		provider local {
+		%[2]s
+		provider local {
 %[3]s		}
 		client web {
 			public
@@ -94,19 +93,23 @@ func caddyfile(t *testing.T, app string, secrets ...string) string {
 	gatehouse
 	%[6]s
 }
-`, issuer, keys.String(), users.String(), redirect, site, app)
+`, issuer, strings.Join(lines, "\n\t\t"), users.String(), redirect, site, app)
 }
 
-// startNodes starts nodes of the same configuration, with one secret.
-func startNodes(t *testing.T, n int, app, database, redis string) []*gateway.Node {
+// Lines for the gatehouse block.
+const (
+	secretA = "secret {env.SECRET_A}"
+	secretB = "secret {env.SECRET_B}"
+)
+
+// startNodes starts nodes on one database and one Redis, each with a
+// configuration of its own.
+func startNodes(t *testing.T, database, redis string, configurations ...string) []*gateway.Node {
 	t.Helper()
-	o := gateway.Options{
-		Caddyfile: caddyfile(t, app, "SECRET_A"), Secrets: new(gateway.Secrets),
-		Env: environment(database, redis),
-	}
-	nodes := make([]*gateway.Node, n)
-	for i := range nodes {
-		nodes[i] = gateway.Start(t, o)
+	secrets := new(gateway.Secrets)
+	nodes := make([]*gateway.Node, len(configurations))
+	for i, text := range configurations {
+		nodes[i] = gateway.Start(t, gateway.Options{Caddyfile: text, Env: environment(database, redis), Secrets: secrets})
 	}
 	return nodes
 }
