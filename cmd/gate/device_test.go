@@ -164,7 +164,13 @@ func TestLogin_OnATerminal(t *testing.T) {
 	if !strings.Contains(r.stderr, "\r\x1b[KSigned in") {
 		t.Errorf("the waiting line stays: %q", r.stderr)
 	}
-	env.columns = 30
+	env.rows = 24
+	r = w.gateWith(env, "", "login", "--browser", w.siteURL("one")).want(exitDone, "█")
+	shown, _, _ := strings.Cut(r.stderr, "⠋")
+	if below := shown[strings.Index(shown, blackOnWhite):]; !strings.Contains(below, "and type") || strings.Count(below, "\n") >= env.rows {
+		t.Errorf("from the QR code to the waiting line it is more than a small screen shows:\n%s", shown)
+	}
+	env.columns, env.rows = 30, 0
 	if r := w.gateWith(env, "", "login", "--browser", w.siteURL("one")).want(exitDone); strings.Contains(r.stderr, "█") {
 		t.Error("a narrow terminal is drawn on")
 	}

@@ -21,7 +21,9 @@ type environment struct {
 	// sleep waits, or returns the context's error.
 	sleep func(context.Context, time.Duration) error
 	// columns of the terminal that errors go to; 0 when it is none.
-	columns   int
+	columns int
+	// rows of it; 0 when that is not known.
+	rows      int
 	transport http.RoundTripper
 	// open shows a page in the person's browser.
 	open func(context.Context, string) error
@@ -39,8 +41,8 @@ func systemEnvironment() environment {
 	}
 	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) {
 		e.columns = 80
-		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
-			e.columns = width
+		if width, height, err := term.GetSize(fd); err == nil && width > 0 {
+			e.columns, e.rows = width, height
 		}
 	}
 	return e

@@ -98,19 +98,28 @@ func (g *gate) beginLogin(ctx context.Context, o loginOptions, s server, site st
 	return g.startDevice(ctx, s, o.client, scopes, resources)
 }
 
-// showCode tells the person what to do.
+// showCode tells the person what to do. The drawing comes first: where the
+// screen has 24 rows, the code, which is to be compared, and the address are
+// what must not roll out of sight.
 func (g *gate) showCode(ctx context.Context, o loginOptions, d *deviceFlow) {
 	g.tell("Sign in at %s.", printable(d.server.Issuer))
-	g.tell("\n  Open      %s\n  and type  %s\n", printable(d.URI), printable(d.UserCode))
 	complete := d.URIComplete
 	if complete == "" {
 		complete = d.URI
 	}
-	if g.env.draws() {
-		drawLetters(g.stderr, strings.ToUpper(d.UserCode), g.env.columns)
-		if !o.noQR {
-			g.tell("\n  or scan this with your phone, and compare the code:\n")
-			drawQR(g.stderr, complete, g.env.columns)
+	var code []string
+	if g.env.draws() && !o.noQR {
+		code = qrLines(complete, g.env.columns)
+	}
+	if len(code) > 0 {
+		g.tell("\n  Scan this with your phone, and compare the code:\n\n%s", strings.Join(code, "\n"))
+	}
+	g.tell("  Open      %s\n  and type  %s", printable(d.URI), printable(d.UserCode))
+	const others = 9 // rows: the two above, the letters between empty ones, the waiting line
+	if roomy := g.env.rows == 0 || g.env.rows >= len(code)+others; roomy {
+		g.tell("")
+		if g.env.draws() {
+			drawLetters(g.stderr, strings.ToUpper(d.UserCode), g.env.columns)
 		}
 		g.tell("")
 	}

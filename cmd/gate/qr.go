@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"strings"
 
 	"rsc.io/qr"
@@ -54,12 +53,15 @@ const (
 	plainColours = "\x1b[0m"
 )
 
-func drawQR(w io.Writer, address string, columns int) {
+// qrLines draws the QR code of an address; none if it is too wide.
+func qrLines(address string, columns int) []string {
 	b, err := qrCode(address)
 	if err != nil || b.width+2 > columns {
-		return
+		return nil
 	}
-	for _, line := range b.lines() {
-		_, _ = io.WriteString(w, "  "+blackOnWhite+line+plainColours+"\n")
+	lines := b.lines()
+	for i, line := range lines {
+		lines[i] = "  " + blackOnWhite + line + plainColours
 	}
+	return lines
 }

@@ -19,7 +19,9 @@ func TestTerminal_WithARealBrowser(t *testing.T) {
 	w := start(t)
 	x := openTerminal(t)
 	p := openPhone(t)
+	x.resize(80, 24) // the smallest there is: nothing of what is needed may roll out of sight
 	x.checkRefusal(w, p)
+	x.resize(columns, rows)
 	x.checkLogin(w, p)
 	x.checkCommands(w)
 }

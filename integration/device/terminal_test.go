@@ -22,11 +22,17 @@ type terminal struct {
 	lines  int // command lines entered so far
 }
 
-// The size of the screen.
+// The size of the screen to begin with; see [terminal.resize].
 const (
 	columns = 100
 	rows    = 60
 )
+
+// resize gives the screen another size, at most the first one.
+func (x *terminal) resize(columns, rows int) {
+	x.t.Helper()
+	x.tmux("resize-window", "-x", fmt.Sprint(columns), "-y", fmt.Sprint(rows))
+}
 
 // openTerminal opens one that ends with the test, and at the latest after three
 // minutes. Without tmux the test is skipped, or fails when the environment
