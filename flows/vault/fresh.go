@@ -73,10 +73,7 @@ func (v *Vault) isFresh(t Token, minLeft time.Duration) bool {
 	}
 	lifetime := t.GetExpiresIn()
 	// The jitter keeps a crowd of callers from wanting a refresh at once.
-	need := min(defaultSkew+v.jitter(defaultSkew/10), lifetime/2)
-	if minLeft > need {
-		need = minLeft
-	}
+	need := max(minLeft, min(defaultSkew+v.jitter(defaultSkew/10), lifetime/2))
 	if need >= lifetime {
 		need = lifetime / 2
 	}
@@ -85,7 +82,7 @@ func (v *Vault) isFresh(t Token, minLeft time.Duration) bool {
 
 // refusal is why a token cannot be refreshed, whoever tries, or nil.
 func (v *Vault) refusal(s *source, t Token) error {
-	why := ""
+	var why string
 	switch {
 	case t.NeedsReauth:
 		why = "its refresh token was refused"

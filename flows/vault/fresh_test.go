@@ -20,7 +20,13 @@ func (b *bed) fresh(v *vault.Vault) vault.Access {
 	return a
 }
 
-func (b *bed) refuses(v *vault.Vault, want error) error {
+func (b *bed) refuses(v *vault.Vault, want error) {
+	b.Helper()
+	_ = b.refusal(v, want)
+}
+
+// refusal is why there is no fresh token.
+func (b *bed) refusal(v *vault.Vault, want error) error {
 	b.Helper()
 	a, err := v.Fresh(b.Context(), "ann", "sso", 0)
 	if !errors.Is(err, want) {
@@ -144,7 +150,7 @@ func TestFresh_ProviderFails(t *testing.T) {
 		b.same("no second time in the pause", b.fresh(v).AccessToken, first.AccessToken)
 		b.same("asked", b.op.asked(), 1)
 		b.clock.advance(time.Minute)
-		err := b.refuses(v, provider.ErrUnavailable)
+		err := b.refusal(v, provider.ErrUnavailable)
 		var unavailable *vault.UnavailableError
 		if !errors.As(err, &unavailable) || unavailable.RetryAfter < time.Second || unavailable.RetryAfter > 3*time.Second {
 			b.Errorf("no second pause in %v", err)
@@ -168,7 +174,7 @@ func TestFresh_ProviderIsDown(t *testing.T) {
 		b.op.server.Close()
 		for range 8 { // the pause grows, and no further than a minute
 			var unavailable *vault.UnavailableError
-			if !errors.As(b.refuses(v, provider.ErrUnavailable), &unavailable) || unavailable.RetryAfter > 70*time.Second {
+			if !errors.As(b.refusal(v, provider.ErrUnavailable), &unavailable) || unavailable.RetryAfter > 70*time.Second {
 				b.Fatalf("pause of %v", unavailable)
 			}
 			b.clock.advance(unavailable.RetryAfter)
