@@ -16,6 +16,12 @@ FUZZTIME ?= 5s
 FUZZPKGS ?= ./flows/... ./tokenstore/... ./cache/... ./cmd/gate
 # How many rounds of one-second windows the benchmark takes.
 PAIRS ?= 40
+# The store report's numbers of sessions and seconds for each figure, and how
+# long every Go benchmark runs. ROWS=10000,10000000 takes some twenty
+# minutes, most of it for filling the table.
+ROWS ?= 10000,100000
+SECONDS ?= 5
+BENCHTIME ?= 200ms
 # Narrows the tests down: make unit-caddy RUN=TestGuard CADDY=./caddymodule
 RUN ?=
 LIGHT ?= ./flows/... ./tokenstore/... ./cache/... ./cmd/gate/...
@@ -78,6 +84,18 @@ integration: ## The built gateway with real browsers, providers, Postgres and Re
 	@cd integration && ../$(STEP) "integration tests" go test -timeout 15m -run '$(RUN)' $(INTEGRATION)
 
 .PHONY: bench
-bench: ## Measure a guarded request against a plain reverse_proxy (minutes; an idle machine)
+bench: bench-guard bench-store bench-all ## Measure everything (some minutes; an idle machine)
+
+.PHONY: bench-guard
+bench-guard: ## Measure a guarded request against a plain reverse_proxy, PAIRS=40 rounds
 	@cd integration && go test -run '^$$' -bench . -benchtime $(PAIRS)x -timeout 30m ./bench
-	@go test -tags $(TAGS) -run '^$$' -bench . -benchmem ./flows/... ./caddymodule/...
+
+.PHONY: bench-store
+bench-store: ## Measure the stores: ROWS=10000,100000 sessions, SECONDS=5 for each figure
+	@go test -run '^TestReport$$' -v -count 1 -timeout 0 ./tokenstore/postgres/bench -args -rows $(ROWS) -seconds $(SECONDS)
+	@go test -run '^$$' -bench '^BenchmarkRotate$$' -benchtime $(SECONDS)s ./tokenstore/sqlite
+	@go test -run '^$$' -bench '^BenchmarkMemoryPerSession$$' -benchtime 100000x ./flows/session
+
+.PHONY: bench-all
+bench-all: ## Run every Go benchmark, for BENCHTIME=200ms each
+	@go test -tags $(TAGS) -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 30m $(PKGS)

@@ -63,6 +63,7 @@ func BenchmarkRotate(b *testing.B) {
 		generations[n] = r.Session.Generation
 		i++
 	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rotations/s")
 }
 
 func BenchmarkCreateSession(b *testing.B) {
