@@ -80,12 +80,12 @@ func (b *bearers) put(sum [sha256.Size]byte, v *bearer, now time.Time) {
 	b.known[sum] = v
 }
 
-func (b *bearers) deny(jti string, until time.Time) {
+func (b *bearers) deny(jti string, until, now time.Time) {
 	b.deniedMu.Lock()
 	defer b.deniedMu.Unlock()
 	b.denied[jti] = until
 	for id, end := range b.denied {
-		if time.Until(end) < -time.Hour {
+		if now.Sub(end) > time.Hour {
 			delete(b.denied, id)
 		}
 	}
@@ -168,7 +168,7 @@ func (g *Gateway) revokeTokenID(ctx context.Context, jti string, until time.Time
 	if err := g.Store.RevokeTokenID(ctx, jti, until); err != nil {
 		return err
 	}
-	g.bearers.deny(jti, until)
+	g.bearers.deny(jti, until, g.Now())
 	return nil
 }
 
@@ -226,8 +226,9 @@ func (g *Gateway) loadTokenIDs(ctx context.Context) error {
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		return err
 	}
+	now := g.Now()
 	for _, id := range ids {
-		g.bearers.deny(id, g.Now().Add(24*time.Hour))
+		g.bearers.deny(id, now.Add(24*time.Hour), now)
 	}
 	g.bearers.learned.Store(true)
 	return nil

@@ -85,6 +85,7 @@ type Gateway struct {
 	sites     []originPattern
 	providers map[string]provider.Provider
 	bearers   *bearers
+	checking  inFlight
 	discovery sync.Map // issuer to metadata, serialised
 	drain     *outbox.Drain
 }

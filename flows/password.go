@@ -52,6 +52,8 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 		return
 	}
 	counts := g.failureCounts(r, at, username)
+	with, leave := g.checking.enter(counts)
+	defer leave()
 	throttles, err := g.Cache.Peek(ctx, counts...)
 	if err != nil {
 		g.unavailable(w, r, err)
@@ -59,6 +61,10 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 	}
 	if wait := longest(throttles); wait > 0 {
 		g.throttled(w, r, at, a, username, wait)
+		return
+	}
+	if overWith(counts, throttles, with) {
+		g.busy(w, r, at, a, username)
 		return
 	}
 	claims, err := local.Authenticate(ctx, username, password)
@@ -79,8 +85,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 		g.signInPage(w, r, at, a, http.StatusUnauthorized, username, "The user name or the password is wrong.")
 		return
 	case errors.Is(err, provider.ErrBusy):
-		w.Header().Set("Retry-After", "2")
-		g.signInPage(w, r, at, a, http.StatusServiceUnavailable, username, "Many people are signing in right now. Please try again in a moment.")
+		g.busy(w, r, at, a, username)
 		return
 	default:
 		g.unavailable(w, r, err)
@@ -92,6 +97,12 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 	}
 	g.remember(w, at, username)
 	g.finish(w, r, at, a, session.Start{Claims: claims})
+}
+
+// busy asks to try again in a moment.
+func (g *Gateway) busy(w http.ResponseWriter, r *Request, at place, a authRequest, username string) {
+	w.Header().Set("Retry-After", "2")
+	g.signInPage(w, r, at, a, http.StatusServiceUnavailable, username, "Many people are signing in right now. Please try again in a moment.")
 }
 
 func (g *Gateway) passwordProvider() provider.Password {

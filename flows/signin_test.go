@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -277,4 +278,27 @@ func (u userAgent) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header["User-Agent"] = []string{u.name}
 	return u.RoundTripper.RoundTrip(r)
+}
+
+func TestSite_ABurstOfGuessesIsNoMoreThanItsLimit(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	b := newBrowser(t)
+	b.get(w.siteURL("app") + "/")
+	page := *b
+	var mu sync.Mutex
+	answers := map[int]int{}
+	var all sync.WaitGroup
+	for range 60 {
+		all.Go(func() {
+			guess := page
+			guess.signIn("alice", "wrong")
+			mu.Lock()
+			defer mu.Unlock()
+			answers[guess.last.StatusCode]++
+		})
+	}
+	all.Wait()
+	if answers[401] > 10 || answers[401] == 0 {
+		t.Errorf("%d guesses were checked, want at most 10: %v", answers[401], answers)
+	}
 }
