@@ -113,8 +113,7 @@ func (l *load) created(family string, sent time.Time, credentials ...credential)
 
 // failed notes an answer that did not come, or should not have.
 func (l *load) failed(err error) {
-	var unexpected *crash.UnexpectedError
-	if !errors.As(err, &unexpected) {
+	if _, unexpected := errors.AsType[*crash.UnexpectedError](err); !unexpected {
 		l.lost.Add(1)
 		return
 	}

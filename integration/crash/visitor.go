@@ -136,9 +136,9 @@ func (v *Visitor) Step(ctx context.Context, node int, method, address string, fo
 	for _, cookie := range jar.Cookies(r.URL) {
 		r.AddCookie(cookie)
 	}
-	page, resp, err := v.do(node, r)
+	page, err := v.do(node, r)
 	if err == nil {
-		jar.SetCookies(r.URL, resp.Cookies())
+		jar.SetCookies(r.URL, page.Trail[0].Cookies)
 	}
 	return page, err
 }
@@ -151,7 +151,7 @@ func (v *Visitor) Post(ctx context.Context, node int, address string, form url.V
 		return 0, err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	page, _, err := v.do(node, r)
+	page, err := v.do(node, r)
 	if err != nil {
 		return 0, err
 	}
@@ -170,7 +170,7 @@ func (v *Visitor) Bearer(ctx context.Context, node int, address, token string) (
 		return 0, err
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	page, _, err := v.do(node, r)
+	page, err := v.do(node, r)
 	if err != nil {
 		return 0, err
 	}
@@ -178,24 +178,27 @@ func (v *Visitor) Bearer(ctx context.Context, node int, address, token string) (
 }
 
 // do fails too where the gateway says that it cannot answer now.
-func (v *Visitor) do(node int, r *http.Request) (*browser.Page, *http.Response, error) {
+func (v *Visitor) do(node int, r *http.Request) (*browser.Page, error) {
 	resp, err := v.clients[node].Do(r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	page := &browser.Page{Status: resp.StatusCode, Header: resp.Header, URL: r.URL, Body: string(body)}
+	page := &browser.Page{
+		Status: resp.StatusCode, Header: resp.Header, URL: r.URL, Body: string(body),
+		Trail: []browser.Hop{{Method: r.Method, URL: r.URL.Redacted(), Status: resp.StatusCode, Cookies: resp.Cookies()}},
+	}
 	if resp.StatusCode == http.StatusServiceUnavailable {
-		return nil, nil, fmt.Errorf("%s says: not now", r.URL.Path)
+		return nil, fmt.Errorf("%s says: not now", r.URL.Path)
 	}
 	if resp.StatusCode >= http.StatusInternalServerError {
-		return nil, nil, fmt.Errorf("%w", unexpected(page))
+		return nil, fmt.Errorf("%w", unexpected(page))
 	}
-	return page, resp, nil
+	return page, nil
 }
 
 // UnexpectedError is an answer that no outage excuses.
