@@ -128,13 +128,14 @@ func fenced(t *testing.T, language string) []string {
 }
 
 // TestREADME_EveryCommandIsRun: each line of README's sh blocks is one that a
-// test runs; see readme_test.go and, for xcaddy, integration/.
+// test runs; see readme_test.go and, for xcaddy and whole sessions of gate,
+// integration/.
 func TestREADME_EveryCommandIsRun(t *testing.T) {
 	var lines []string
 	for _, block := range fenced(t, "sh") {
 		lines = append(lines, strings.Split(strings.TrimSpace(block), "\n")...)
 	}
-	known := []string{commandClone, commandQuickstart, commandXcaddy, commandTest}
+	known := []string{commandClone, commandQuickstart, commandXcaddy, commandTest, commandGate, commandGateLogin, commandGateCurl}
 	slices.Sort(lines)
 	slices.Sort(known)
 	if !slices.Equal(lines, known) {

@@ -20,6 +20,9 @@ const (
 	commandQuickstart = "go run ./cmd/gatehouse run --config caddyfiles/quickstart.Caddyfile"
 	commandXcaddy     = "xcaddy build --with github.com/gatehouse-auth/gatehouse"
 	commandTest       = "make test"
+	commandGate       = "go install github.com/gatehouse-auth/gatehouse/cmd/gate@latest"
+	commandGateLogin  = "gate login https://app.example.com"
+	commandGateCurl   = "gate curl https://app.example.com/api/report"
 )
 
 // TestREADME_QuickstartRunsInAFreshClone types README's first two commands, as
@@ -112,5 +115,27 @@ func TestREADME_MakeTestIsThere(t *testing.T) {
 	args := append(strings.Fields(commandTest)[1:], "--dry-run")
 	if out, err := exec.CommandContext(t.Context(), "make", args...).CombinedOutput(); err != nil {
 		t.Errorf("make %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// TestREADME_GateInstallsAndSaysWhatIsWrong types README's commands of gate, with
+// this checkout for the published one and a closed port for the site. What they
+// do at a real site is tried in integration/device.
+func TestREADME_GateInstallsAndSaysWhatIsWrong(t *testing.T) {
+	bin := t.TempDir()
+	install := exec.CommandContext(t.Context(), "go", strings.Fields(strings.ReplaceAll(commandGate, "github.com/gatehouse-auth/gatehouse/cmd/gate@latest", "./cmd/gate"))[1:]...)
+	install.Env = append(os.Environ(), "GOBIN="+bin)
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for command, code := range map[string]int{commandGateLogin: 5, commandGateCurl: 5} {
+		args := strings.Fields(strings.ReplaceAll(command, "https://app.example.com", "https://127.0.0.1:1"))
+		gate := exec.CommandContext(t.Context(), filepath.Join(bin, args[0]), args[1:]...)
+		gate.Env = append(os.Environ(), "HOME="+bin, "XDG_CONFIG_HOME="+bin)
+		out, err := gate.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != code || len(out) == 0 {
+			t.Errorf("%s: %v, want exit code %d and a word why\n%s", command, err, code, out)
+		}
 	}
 }

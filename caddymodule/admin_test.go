@@ -19,8 +19,7 @@ func adminCall(t *testing.T, method, pattern, query string) (*httptest.ResponseR
 		}
 		rec := httptest.NewRecorder()
 		err := route.Handler.ServeHTTP(rec, httptest.NewRequest(method, pattern+query, nil))
-		var apiErr caddy.APIError
-		if errors.As(err, &apiErr) {
+		if apiErr, ok := errors.AsType[caddy.APIError](err); ok {
 			return rec, apiErr.HTTPStatus
 		}
 		if err != nil {

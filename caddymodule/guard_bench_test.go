@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -35,9 +36,7 @@ func warmGuard(tb testing.TB) (g *Guard, fresh func() *http.Request) {
 	empty := *repl
 	return r.app.guards[0], func() *http.Request {
 		clear(header)
-		for k, v := range template {
-			header[k] = v
-		}
+		maps.Copy(header, template)
 		clear(vars)
 		*repl = empty
 		return req

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -26,10 +27,8 @@ type headerSet struct {
 // remove adds a name to those that are removed.
 func (s *headerSet) remove(name string) {
 	form := normalForm(name)
-	for _, f := range s.forms {
-		if f == form {
-			return
-		}
+	if slices.Contains(s.forms, form) {
+		return
 	}
 	s.forms = append(s.forms, form)
 	s.lengths |= 1 << min(len(form), 63)

@@ -176,16 +176,17 @@ func (s spot) siteName() string {
 
 // advice is the line to write instead.
 func (s spot) advice(matcher any) string {
-	line := "gatehouse"
+	var line strings.Builder
+	line.WriteString("gatehouse")
 	if path, ok := matcher.(*caddyhttp.MatchPath); ok && len(*path) == 1 {
-		line += " " + (*path)[0]
+		line.WriteString(" " + (*path)[0])
 	} else {
-		line += " @matcher"
+		line.WriteString(" @matcher")
 	}
 	for _, p := range s.guard.Policies {
-		line += " " + p
+		line.WriteString(" " + p)
 	}
-	return line
+	return line.String()
 }
 
 func describe(matcher any) string {
@@ -242,7 +243,7 @@ func notReaches(m *caddyhttp.MatchNot, r *http.Request) bool {
 }
 
 func (s spot) probeRequest(method, path string) *http.Request {
-	r := httptest.NewRequest(method, "http://gatehouse.invalid"+path, nil)
+	r := httptest.NewRequestWithContext(context.Background(), method, "http://gatehouse.invalid"+path, nil)
 	if names, err := s.names(); err == nil && len(names) > 0 {
 		r.Host = strings.ReplaceAll(names[0], "*", "x")
 	}

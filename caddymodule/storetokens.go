@@ -35,8 +35,8 @@ func parseStoreTokens(d *caddyfile.Dispenser, config *ProviderConfig) error {
 }
 
 // checkStoreTokens refuses to keep the tokens of a provider that gives none.
-func (c *ProviderConfig) checkStoreTokens(p provider.Provider) error {
-	if _, ok := p.(provider.Refresher); c.StoreTokens != nil && !ok {
+func (p *ProviderConfig) checkStoreTokens(opened provider.Provider) error {
+	if _, ok := opened.(provider.Refresher); p.StoreTokens != nil && !ok {
 		return errors.New("store_tokens is of no use: its tokens cannot be refreshed")
 	}
 	return nil

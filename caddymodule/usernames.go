@@ -1,6 +1,9 @@
 package caddymodule
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // userNames is what a provider can call its users.
 type userNames struct {
@@ -36,10 +39,8 @@ func (n userNames) fixedMeets(other userNames) bool {
 		if other.emails && strings.ContainsAny(name, "@:") {
 			return true
 		}
-		for _, same := range other.fixed {
-			if name == same {
-				return true
-			}
+		if slices.Contains(other.fixed, name) {
+			return true
 		}
 	}
 	return false

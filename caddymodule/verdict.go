@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,9 +60,7 @@ func (v *verdict) hide(g *flows.Gateway, r *http.Request) {
 
 // show undoes hide.
 func (v *verdict) show(r *http.Request) {
-	for name, values := range v.hidden {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, v.hidden)
 	v.hidden = nil
 }
 

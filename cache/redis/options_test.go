@@ -110,7 +110,7 @@ func TestOptions_UserOfACluster(t *testing.T) {
 }
 
 func fields(s string) (args []any) {
-	for _, field := range strings.Fields(s) {
+	for field := range strings.FieldsSeq(s) {
 		args = append(args, field)
 	}
 	return args
@@ -246,13 +246,13 @@ func TestReadOnly_HealsByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	host, port, _ := net.SplitHostPort(other.Addr)
-	if err := admin.SlaveOf(t.Context(), host, port).Err(); err != nil {
+	if err := admin.ReplicaOf(t.Context(), host, port).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.StartFlow(t.Context(), newFlow("b")); !errors.Is(err, cache.ErrUnavailable) {
 		t.Fatalf("StartFlow on a replica = %v", err)
 	}
-	if err := admin.SlaveOf(t.Context(), "no", "one").Err(); err != nil {
+	if err := admin.ReplicaOf(t.Context(), "no", "one").Err(); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.StartFlow(t.Context(), newFlow("c")); err != nil {

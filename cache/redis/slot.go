@@ -29,8 +29,11 @@ func (s *Store) ownerSlot(owner string) slot {
 }
 
 func (t slot) reserve(f cache.NewFlow) call {
-	return call{slotReserve, []string{t.key},
-		[]any{f.Key, milliseconds(f.Validity), t.limit, flag(f.State == cache.Ready)}}
+	return call{
+		slotReserve,
+		[]string{t.key},
+		[]any{f.Key, milliseconds(f.Validity), t.limit, flag(f.State == cache.Ready)},
+	}
 }
 
 func (t slot) release(flow string, onlyReady bool) call {
@@ -62,8 +65,11 @@ func (s *Store) settleFinished(ctx context.Context, key, owner string, v verdict
 func (s *Store) giveBack(ctx context.Context, key string, v verdict) {
 	var restore, release []call
 	for _, slot := range s.slots(v.owner) {
-		restore = append(restore, call{slotRestore, []string{slot.key},
-			[]any{key, v.flow.ExpiresAt.UnixMilli(), flag(v.flow.State == cache.Ready)}})
+		restore = append(restore, call{
+			slotRestore,
+			[]string{slot.key},
+			[]any{key, v.flow.ExpiresAt.UnixMilli(), flag(v.flow.State == cache.Ready)},
+		})
 		release = append(release, slot.release(key, false))
 	}
 	s.settle(ctx, restore...)

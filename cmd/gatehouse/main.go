@@ -4,9 +4,8 @@ package main
 
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	"github.com/spf13/cobra"
-
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+	"github.com/spf13/cobra"
 
 	_ "github.com/gatehouse-auth/gatehouse"
 	"github.com/gatehouse-auth/gatehouse/caddymodule"

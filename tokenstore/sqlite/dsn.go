@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func dsn(path string, readOnly bool) string {
 func checkPragmas(db *sql.DB, readOnly bool) error {
 	for _, p := range pragmas(readOnly) {
 		var got string
-		if err := db.QueryRow("PRAGMA " + p.name).Scan(&got); err != nil {
+		if err := db.QueryRowContext(context.Background(), "PRAGMA "+p.name).Scan(&got); err != nil {
 			return fmt.Errorf("reading setting %s: %w", p.name, err)
 		}
 		if got != p.reported {

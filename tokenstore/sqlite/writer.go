@@ -65,7 +65,7 @@ func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) 
 // write gets another.
 func (w *writer) noticeBroken(err error) error {
 	if w.conn != nil && (errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)) {
-		w.drop()
+		_ = w.drop() // the connection is broken already
 	}
 	return err
 }

@@ -73,6 +73,8 @@ func (m *model) rotate() {
 			which = func(o *modelSession) bool { return o.subject == s.subject }
 		}
 		m.sameIDs("revoked by reuse", got.Reused, m.revoke(which))
+	case refused, retried:
+		// Nothing changes.
 	}
 	if err == nil && (got.Retry != (what == retried) || got.Session.Generation != s.generation) {
 		m.Fatalf("rotating gave generation %d, retry %v; want %d, %v", got.Session.Generation, got.Retry, s.generation, what == retried)

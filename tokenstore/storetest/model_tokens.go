@@ -26,7 +26,7 @@ var (
 func wider(a, b string) bool {
 	count := func(in, of string) (n int) {
 		set := strings.Fields(in)
-		for _, s := range strings.Fields(of) {
+		for s := range strings.FieldsSeq(of) {
 			if slices.Contains(set, s) {
 				n++
 			}
