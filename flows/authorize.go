@@ -200,7 +200,10 @@ func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
 
 // authorize goes on with a request that is in order.
 func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *client.Client, a authRequest) {
-	id := g.signedIn(r, at)
+	id, ok := g.whoIsHere(w, r, at)
+	if !ok {
+		return
+	}
 	if id != nil && g.fresh(&a, id) {
 		g.authorized(w, r, at, c, a, id, uuid.Nil)
 		return

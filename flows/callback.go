@@ -121,23 +121,35 @@ func (g *Gateway) badCallback(w http.ResponseWriter, r *Request, at place, messa
 		Title: "Please sign in again", Message: message, Detail: "invalid_request",
 		RetryURL: g.beginning(at), RetryLabel: "Start again",
 	}
-	if id := g.signedIn(r, at); id != nil {
+	if id, _ := g.signedIn(r, at); id != nil {
 		f.Title, f.RetryLabel, f.User = "You are signed in already", "Go on", id.User
 	}
 	g.Pages.Fault(w, r.Request, http.StatusBadRequest, f)
 }
 
-// signedIn is who is signed in at a place, or nil.
-func (g *Gateway) signedIn(r *Request, at place) *identity.Identity {
+// signedIn is who is signed in at a place, or nil; an error only when that
+// cannot be told now. To take "cannot be told" for "nobody" would ask people
+// for a password that they need not give.
+func (g *Gateway) signedIn(r *Request, at place) (*identity.Identity, error) {
 	name, client := siteCookie, at.host
 	if at.portal {
 		name, client = portalCookie, portalClient
 	}
 	id, err := g.fromCookies(r.Context(), r.Header, sessionCookieName(name, r.secure()), client)
-	if err != nil {
-		return nil
+	if errors.Is(err, session.ErrUnavailable) {
+		return nil, err
 	}
-	return id
+	return id, nil
+}
+
+// whoIsHere is signedIn that answers 503 itself when that cannot be told.
+func (g *Gateway) whoIsHere(w http.ResponseWriter, r *Request, at place) (id *identity.Identity, ok bool) {
+	id, err := g.signedIn(r, at)
+	if err != nil {
+		g.unavailable(w, r, err)
+		return nil, false
+	}
+	return id, true
 }
 
 // providerRefused ends a sign-in that the provider, or the person there, did

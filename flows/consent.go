@@ -78,7 +78,10 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *Request, at place) {
 		return
 	}
 	a, err := g.openRequest(at, r.PostForm.Get("request"))
-	id := g.signedIn(r, at)
+	id, ok := g.whoIsHere(w, r, at)
+	if !ok {
+		return
+	}
 	c := g.Clients[a.Client]
 	// The person who answers must be the one who was asked.
 	if err != nil || c == nil || id == nil || a.Session != id.SessionID.String() || g.checkForm(r, at) != formFine {

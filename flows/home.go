@@ -18,7 +18,10 @@ const homeSessions = 20
 // serveHome is a person's own page at the portal: where they are signed in,
 // what they allowed, and how to end either.
 func (g *Gateway) serveHome(w http.ResponseWriter, r *Request) {
-	id := g.signedIn(r, g.portal)
+	id, ok := g.whoIsHere(w, r, g.portal)
+	if !ok {
+		return
+	}
 	switch {
 	case id == nil:
 		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: g.portal.host})

@@ -1,9 +1,12 @@
 package flows
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
 // inFlight counts the passwords that this node is checking at this moment, so
@@ -47,4 +50,29 @@ func overWith(counts []cache.Count, failed []cache.Throttle, with []int) bool {
 		}
 	}
 	return false
+}
+
+// turns is how often, with growing pauses, a check waits for those before it:
+// about five seconds in all.
+const turns = 12
+
+// turn waits until a check can be let in and returns the counters; leave must be
+// called whatever the error. provider.ErrBusy: too many are under way.
+func (g *Gateway) turn(ctx context.Context, counts []cache.Count) (throttles []cache.Throttle, leave func(), err error) {
+	pause := 10 * time.Millisecond
+	for range turns {
+		with, leave := g.checking.enter(counts)
+		throttles, err := g.Cache.Peek(ctx, counts...)
+		if err != nil || longest(throttles) > 0 || !overWith(counts, throttles, with) {
+			return throttles, leave, err
+		}
+		leave()
+		select {
+		case <-ctx.Done():
+			return nil, func() {}, provider.ErrBusy
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, time.Second)
+	}
+	return nil, func() {}, provider.ErrBusy
 }

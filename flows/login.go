@@ -27,7 +27,11 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *Request) {
 	// Somebody who is signed in already has nothing to do here, unless they
 	// want to be somebody else.
 	if a.Prompt == "" {
-		if _, err := g.Authenticate(r.Request, r.Host, r.secure()); err == nil {
+		id, ok := g.whoIsHere(w, r, at)
+		if !ok {
+			return
+		}
+		if id != nil {
 			seeOther(w, r, a.ReturnTo)
 			return
 		}

@@ -52,19 +52,18 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 		return
 	}
 	counts := g.failureCounts(r, at, username)
-	with, leave := g.checking.enter(counts)
+	throttles, leave, err := g.turn(ctx, counts)
 	defer leave()
-	throttles, err := g.Cache.Peek(ctx, counts...)
-	if err != nil {
+	switch {
+	case errors.Is(err, provider.ErrBusy):
+		g.busy(w, r, at, a, username)
+		return
+	case err != nil:
 		g.unavailable(w, r, err)
 		return
 	}
 	if wait := longest(throttles); wait > 0 {
 		g.throttled(w, r, at, a, username, wait)
-		return
-	}
-	if overWith(counts, throttles, with) {
-		g.busy(w, r, at, a, username)
 		return
 	}
 	claims, err := local.Authenticate(ctx, username, password)

@@ -1,12 +1,19 @@
 package flows_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 func TestSite_SignInLandsOnTheAskedForPage(t *testing.T) {
@@ -301,4 +308,45 @@ func TestSite_ABurstOfGuessesIsNoMoreThanItsLimit(t *testing.T) {
 	if answers[401] > 10 || answers[401] == 0 {
 		t.Errorf("%d guesses were checked, want at most 10: %v", answers[401], answers)
 	}
+}
+
+// downStore cannot be reached while it is down.
+type downStore struct {
+	tokenstore.Store
+	down *atomic.Bool
+}
+
+func (s downStore) Session(ctx context.Context, id uuid.UUID) (tokenstore.Session, error) {
+	if s.down.Load() {
+		return tokenstore.Session{}, tokenstore.ErrUnavailable
+	}
+	return s.Store.Session(ctx, id)
+}
+
+// TestPortal_AnOutageAsksNobodyForAPassword: a node that does not know the
+// session yet, and cannot ask, says 503 and takes no cookie away.
+func TestPortal_AnOutageAsksNobodyForAPassword(t *testing.T) {
+	down := new(atomic.Bool)
+	first := newWorld(t, worldOptions{portal: true})
+	b := newBrowser(t) // of the first node
+	b.get(first.siteURL("one")+"/").signIn("alice", "wonderland").want(200, "hello alice")
+	portal, _ := url.Parse(first.portalURL())
+	second := newWorld(t, worldOptions{portal: true, wrap: func(_ tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+		return downStore{first.store, down}, c
+	}})
+	down.Store(true)
+	other := newBrowser(t)
+	there, _ := url.Parse(second.portalURL())
+	other.Jar.SetCookies(there, b.Jar.Cookies(portal))
+	for _, prompt := range []string{"", "none"} {
+		params := authorizeParams("one.sites.test", second.siteURL("one")+"/.gatehouse/callback", "openid")
+		params.Set("prompt", prompt)
+		other.held().get(second.portalURL()+"/authorize?"+params.Encode()).want(503, "not signed out")
+	}
+	other.held().get(second.portalURL()+"/").want(503, "not signed out")
+	if len(other.Jar.Cookies(there)) == 0 {
+		t.Error("an outage took the cookie away")
+	}
+	down.Store(false)
+	other.held().get(second.portalURL()+"/").want(200, "alice")
 }

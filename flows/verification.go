@@ -41,7 +41,10 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place)
 			code = code[:64]
 		}
 	}
-	id := g.signedIn(r, at)
+	id, ok := g.whoIsHere(w, r, at)
+	if !ok {
+		return
+	}
 	if id == nil {
 		g.offer(w, r, at, authRequest{Client: at.host, Device: code, Begun: g.Now().Unix()}, "")
 		return
@@ -159,7 +162,10 @@ func (g *Gateway) serveDecision(w http.ResponseWriter, r *Request, at place) {
 		g.startOver(w, r, at)
 		return
 	}
-	id := g.signedIn(r, at)
+	id, ok := g.whoIsHere(w, r, at)
+	if !ok {
+		return
+	}
 	d, ok := g.openDecision(at, r.PostForm.Get("request"))
 	if !ok || id == nil || d.Session != id.SessionID.String() || g.checkForm(r, at) != formFine {
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{

@@ -76,6 +76,11 @@ func (m *Manager) signOut(ctx context.Context, id uuid.UUID) error {
 		return unavailable(err)
 	}
 	ids, err := m.revoke(ctx, root)
+	if err == nil && len(ids) == 0 {
+		// It had ended before: perhaps by a call whose answer was lost, and
+		// then nobody has been told of its children.
+		ids, err = m.children(ctx, root)
+	}
 	if err != nil {
 		return unavailable(err)
 	}
@@ -95,6 +100,26 @@ func (m *Manager) signOut(ctx context.Context, id uuid.UUID) error {
 	}
 	m.Announce(ctx, cache.Announcement{Sessions: ids})
 	return nil
+}
+
+// children are the sessions that came from one, ended or not.
+func (m *Manager) children(ctx context.Context, root uuid.UUID) ([]uuid.UUID, error) {
+	row, err := m.store.Session(ctx, root)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := m.store.ListSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, All: true, Parent: root, Limit: 1000})
+	if err != nil {
+		return nil, err
+	}
+	var ids []uuid.UUID
+	for _, child := range rows {
+		ids = append(ids, child.ID)
+	}
+	return ids, nil
 }
 
 // root is the session to revoke for a sign-out of id.
