@@ -16,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
@@ -147,6 +148,10 @@ func (g *Gateway) verifyNew(at place, raw string) (*bearer, error) {
 	if claims.Subject == "" || claims.ClientID == "" || claims.ID == "" || len(claims.Audience) == 0 || claims.IssuedAt == nil {
 		return nil, token.ErrToken
 	}
+	// The leeway of Verify is for clocks that differ; this token is our own.
+	if !g.Now().Before(claims.ExpiresAt.Time) {
+		return nil, token.ErrToken
+	}
 	b := &bearer{claims: claims, expires: claims.ExpiresAt.Time}
 	if claims.SessionID == "" {
 		b.who = &identity.Identity{
@@ -169,6 +174,9 @@ func (g *Gateway) revokeTokenID(ctx context.Context, jti string, until time.Time
 		return err
 	}
 	g.bearers.deny(jti, until, g.Now())
+	if err := g.Cache.Announce(ctx, cache.Announcement{TokenIDs: []string{jti}}); err != nil {
+		g.Logger.WarnContext(ctx, "announcing a revoked token failed; other nodes learn of it soon", "error", err)
+	}
 	return nil
 }
 

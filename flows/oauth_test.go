@@ -1,15 +1,20 @@
 package flows_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 const verifier = "a-verifier-of-more-than-forty-three-characters-123"
@@ -485,5 +490,38 @@ func TestDiscovery_IsTrueAndCacheable(t *testing.T) {
 	b.get(w.portalURL()+"/jwks.json").want(200, `"kid"`)
 	if strings.Contains(b.body, `"d"`) {
 		t.Error("the key set holds a private key")
+	}
+}
+
+func TestRevocation_OfATokenWithoutSessionReachesOtherNodes(t *testing.T) {
+	first := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	second := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store) {
+		return first.store, first.cache
+	}, issuer: first.portalURL()})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); second.gateway.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	one, two := app{t, first, "web", "web-secret-of-enough-length"}, app{t, second, "web", "web-secret-of-enough-length"}
+	access := one.post("token", url.Values{"grant_type": {"client_credentials"}}).text("access_token")
+	active := func() bool {
+		form := url.Values{"token": {access}}
+		r := httptest.NewRequest(http.MethodPost, first.portalURL()+"/introspect", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth(two.id, two.secret)
+		rec := httptest.NewRecorder()
+		u, _ := url.Parse(first.portalURL())
+		second.gateway.ServePortal(rec, &flows.Request{Request: r, URI: "/introspect", Scheme: "http", Host: u.Host, Client: "192.0.2.1"})
+		return strings.Contains(rec.Body.String(), `"active":true`)
+	}
+	if !active() {
+		t.Fatal("the token of one node is not known to the other")
+	}
+	one.post("revoke", url.Values{"token": {access}})
+	for deadline := time.Now().Add(time.Second); active(); {
+		if time.Now().After(deadline) {
+			t.Fatal("still active a second after its revocation")
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }

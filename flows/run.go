@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -40,7 +41,22 @@ func (g *Gateway) newDrain() (*outbox.Drain, error) {
 	return outbox.New(outbox.Config{Store: g.Store, Handlers: handlers, Now: g.Now, Logger: g.Logger})
 }
 
+// learnTokenIDs hears at once of access tokens that other nodes revoked, and asks
+// now and then for what was not heard.
 func (g *Gateway) learnTokenIDs(ctx context.Context) {
+	heard := func(a cache.Announcement) {
+		now := g.Now()
+		for _, id := range a.TokenIDs {
+			g.bearers.deny(id, now.Add(24*time.Hour), now)
+		}
+	}
+	missed := func() { g.bearers.learned.Store(false) }
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	listening.Go(func() {
+		// It waits for a cache that is down, and fails only when ctx ends.
+		_ = g.Cache.Subscribe(ctx, heard, missed)
+	})
 	ticker := time.NewTicker(tokenIDInterval)
 	defer ticker.Stop()
 	for {

@@ -92,6 +92,8 @@ type world struct {
 }
 
 type worldOptions struct {
+	// issuer of another world whose node this one is.
+	issuer string
 	// wrap sees every call to the stores.
 	wrap      func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store)
 	portal    bool
@@ -130,8 +132,12 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	running := make(chan struct{})
 	go func() { defer close(running); _ = w.sessions.Run(ctx) }()
+	var signing tokenstore.SigningKeys = w.store
+	if o.issuer != "" {
+		signing = durable
+	}
 	w.keys = token.NewKeys(token.Config{
-		Store: w.store, Keyring: keys, Logger: logger, Now: w.clock.now, Random: rand.Reader,
+		Store: signing, Keyring: keys, Logger: logger, Now: w.clock.now, Random: rand.Reader,
 		Algorithms: []string{token.ES256, token.EdDSA},
 	})
 	if err := w.keys.Refresh(t.Context()); err != nil {
@@ -159,6 +165,9 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	config.Providers = o.providers(w.clock.now)
 	if o.portal {
 		config.Issuer = "http://portal.test" + port(w.portal)
+		if o.issuer != "" {
+			config.Issuer = o.issuer
+		}
 		config.Sites = []string{"http://*.sites.test" + port(w.site)}
 	}
 	if w.gateway, err = flows.New(config); err != nil {
