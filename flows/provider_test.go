@@ -188,3 +188,35 @@ func TestProvider_SignOutThereEndsTheSessionHere(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+// TestProvider_AttemptsAreAtMostSixty: a page that begins sign-ins again and
+// again must not fill the browser with cookies until every request is too large.
+func TestProvider_AttemptsAreAtMostSixty(t *testing.T) {
+	_, rp := twoWorlds(t, nil)
+	b := newBrowser(t)
+	held := b.held()
+	at, _ := url.Parse(rp.siteURL("app") + "/.gatehouse/callback/outside")
+	first := ""
+	for i := range 70 {
+		held.get(rp.siteURL("app") + "/.gatehouse/login?return_to=/x")
+		if held.last.StatusCode != 303 {
+			t.Fatalf("%d %s", held.last.StatusCode, held.body)
+		}
+		cookies := b.Jar.Cookies(at)
+		if i == 0 {
+			first = cookies[0].Name
+		}
+		if len(cookies) > 60 {
+			t.Fatalf("%d attempts in the browser", len(cookies))
+		}
+	}
+	for _, c := range b.Jar.Cookies(at) {
+		if c.Name == first {
+			t.Error("the oldest attempt is still there")
+		}
+	}
+	app, _ := url.Parse(rp.siteURL("app") + "/reports")
+	if got := b.Jar.Cookies(app); len(got) != 0 {
+		t.Errorf("the app's addresses see %v", got)
+	}
+}
