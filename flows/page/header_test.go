@@ -91,6 +91,7 @@ func TestOnward(t *testing.T) {
 	for _, tc := range []struct{ name, in, want string }{
 		{"web", "https://app.example.com/cb?code=a%2Bb&state=c", "https://app.example.com/cb?code=a%2Bb&state=c"},
 		{"native", "com.example.app:/cb?code=x", "com.example.app:/cb?code=x"},
+		{"native, with what no URI may hold", "com.example.app:a \"b\"<é>'c'", "com.example.app:a%20%22b%22%3C%C3%A9%3E%27c%27"},
 		{"loopback", "http://127.0.0.1:5555/cb", "http://127.0.0.1:5555/cb"},
 		{"script", "JavaScript:alert(1)", ""},
 		{"data", "data:text/html,x", ""},

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"html/template"
 	"net/url"
 	"strings"
@@ -38,8 +39,24 @@ func (p Onward) view() (onwardView, bool) {
 		return v, false
 	}
 	// Checked above; html/template would refuse the schemes of native apps.
-	v.URL = template.URL(u.String()) //nolint:gosec // scheme checked
+	v.URL = template.URL(escape(u.String())) //nolint:gosec // scheme checked
 	return v, true
+}
+
+// escape writes what no URI may hold (RFC 3986, section 2) as percent escapes:
+// net/url leaves what follows a scheme of its own (com.example.app:…) as it
+// came, and the address stands in a header field too, where a quote has a meaning of its own.
+// An apostrophe goes with them: html/template escapes it in the link.
+func escape(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || strings.IndexByte("\"'<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 func leadsAway(u *url.URL) bool {
