@@ -70,7 +70,7 @@ func describe(alg string, public crypto.PublicKey) (id string, jwk jose.JSONWebK
 func signingMethod(alg string) jwt.SigningMethod {
 	switch alg {
 	case ES256:
-		return jwt.SigningMethodES256
+		return deterministicES256{jwt.SigningMethodES256}
 	case EdDSA:
 		return jwt.SigningMethodEdDSA
 	case RS256:
