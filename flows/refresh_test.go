@@ -1,0 +1,60 @@
+package flows_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRefresh_RotatesAndToleratesALostAnswer(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	web := app{t, w, "web", "web-secret-of-enough-length"}
+	start := func() string {
+		code := w.code(w.signedInBrowser(), authorizeParams("web", "https://web.test/cb", "openid profile offline_access"))
+		return web.post("token", redeem(code)).text("refresh_token")
+	}
+	refresh := func(token string, more ...string) answer {
+		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
+		for i := 0; i+1 < len(more); i += 2 {
+			form.Set(more[i], more[i+1])
+		}
+		return web.post("token", form)
+	}
+	one := start()
+	two := refresh(one)
+	if two.status != 200 || two.text("refresh_token") == one {
+		t.Fatalf("%d %v", two.status, two.body)
+	}
+	if again := refresh(one); again.text("refresh_token") != two.text("refresh_token") {
+		t.Errorf("a retry inside the grace got another successor: %v", again.body)
+	}
+	three := refresh(two.text("refresh_token"), "scope", "openid")
+	if three.text("scope") != "openid" {
+		t.Errorf("the scope was not narrowed: %v", three.body)
+	}
+	if got := refresh(three.text("refresh_token"), "scope", "openid groups"); got.text("error") != "invalid_scope" {
+		t.Errorf("the scope was widened: %v", got.body)
+	}
+	if got := (app{t, w, "other", "other-secret-of-enough-length"}).post("token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {three.text("refresh_token")}}); got.text("error") != "invalid_grant" {
+		t.Errorf("another client refreshed: %v", got.body)
+	}
+	// Refusals consumed nothing, even after the grace.
+	w.clock.advance(time.Minute)
+	four := refresh(three.text("refresh_token"))
+	if four.status != 200 {
+		t.Fatalf("after refusals: %v", four.body)
+	}
+	// An old one after the grace ends the family.
+	if got := refresh(one); got.text("error") != "invalid_grant" {
+		t.Errorf("reuse: %v", got.body)
+	}
+	if got := refresh(four.text("refresh_token")); got.text("error") != "invalid_grant" {
+		t.Errorf("the family survived a reuse: %v", got.body)
+	}
+	for _, junk := range []string{"", "gtr_", one[:len(one)-1], one + "A", two.text("access_token"), "gtr_" + strings.Repeat("A", 5000)} {
+		if got := refresh(junk); got.text("error") != "invalid_grant" {
+			t.Errorf("junk %.20q: %v", junk, got.body)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package flows_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+func TestRevocation_EndsTheFamilyAndItsAccessTokens(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	web, other := app{t, w, "web", "web-secret-of-enough-length"}, app{t, w, "other", "other-secret-of-enough-length"}
+	got := web.post("token", redeem(w.code(w.signedInBrowser(), authorizeParams("web", "https://web.test/cb", "openid offline_access"))))
+	access, refresh := got.text("access_token"), got.text("refresh_token")
+	for _, form := range []url.Values{{"token": {refresh}}, {"token": {access}}, {"token": {"junk"}, "token_type_hint": {"refresh_token"}}} {
+		if got := other.post("revoke", form); got.status != 200 {
+			t.Errorf("a foreign client's revocation: %d", got.status)
+		}
+	}
+	if other.post("introspect", url.Values{"token": {access}}).body["active"] != false {
+		t.Error("another client sees the token")
+	}
+	info := func() answer {
+		b := newBrowser(t)
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.portalURL()+"/userinfo", nil)
+		req.Header.Set("Authorization", "bearer "+access)
+		b.do(req)
+		a := answer{status: b.last.StatusCode, header: b.last.Header, body: map[string]any{}}
+		_ = json.Unmarshal([]byte(b.body), &a.body)
+		return a
+	}
+	if got := info(); got.status != 200 || got.text("sub") == "" {
+		t.Fatalf("userinfo: %d %v", got.status, got.body)
+	}
+	if got := web.post("revoke", url.Values{"token": {refresh}}); got.status != 200 {
+		t.Fatalf("revoke: %d", got.status)
+	}
+	if got := info(); got.status != 401 || !strings.Contains(got.header.Get("WWW-Authenticate"), "invalid_token") {
+		t.Errorf("userinfo after revocation: %d %v", got.status, got.header)
+	}
+	inactive := web.post("introspect", url.Values{"token": {refresh}})
+	if len(inactive.body) != 1 || inactive.body["active"] != false {
+		t.Errorf("introspection after revocation: %v", inactive.body)
+	}
+}
+
+func TestRevocation_OfATokenWithoutSessionReachesOtherNodes(t *testing.T) {
+	first := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	second := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store) {
+		return first.store, first.cache
+	}, issuer: first.portalURL()})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); second.gateway.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	one, two := app{t, first, "web", "web-secret-of-enough-length"}, app{t, second, "web", "web-secret-of-enough-length"}
+	access := one.post("token", url.Values{"grant_type": {"client_credentials"}}).text("access_token")
+	active := func() bool {
+		form := url.Values{"token": {access}}
+		r := httptest.NewRequest(http.MethodPost, first.portalURL()+"/introspect", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth(two.id, two.secret)
+		rec := httptest.NewRecorder()
+		u, _ := url.Parse(first.portalURL())
+		second.gateway.ServePortal(rec, &flows.Request{Request: r, URI: "/introspect", Scheme: "http", Host: u.Host, Client: "192.0.2.1"})
+		return strings.Contains(rec.Body.String(), `"active":true`)
+	}
+	if !active() {
+		t.Fatal("the token of one node is not known to the other")
+	}
+	one.post("revoke", url.Values{"token": {access}})
+	for deadline := time.Now().Add(time.Second); active(); {
+		if time.Now().After(deadline) {
+			t.Fatal("still active a second after its revocation")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
