@@ -95,8 +95,8 @@ func (g *Gateway) mayNarrow(ctx context.Context, req *endpointRequest, id uuid.U
 		return err
 	}
 	h, err := g.openHandover(flow)
-	if err != nil {
-		return invalidGrant()
+	if err != nil || h.Client != req.client.ID {
+		return invalidGrant() // what another client was granted is not told
 	}
 	_, err = g.narrow(req, h.Resource)
 	return err
