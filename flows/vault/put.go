@@ -47,6 +47,7 @@ func (v *Vault) Put(ctx context.Context, subject, providerName string, t provide
 		return Stored{}, fmt.Errorf("storing token of %s: the refresh token has expired: %w", s.Name(), tokenstore.ErrExpired)
 	}
 	result, err := v.put(ctx, s, row)
+	v.Forget(subject)
 	if err != nil {
 		return Stored{}, err
 	}

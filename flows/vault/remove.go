@@ -58,7 +58,7 @@ func (v *Vault) Remove(ctx context.Context, q Query) ([]Token, error) {
 		return nil, err
 	}
 	rows, err := v.Store.DeleteProviderTokens(ctx, selected, false)
-	return v.openAll(rows), err
+	return v.removed(rows), err
 }
 
 // remove removes everything that a query selects.
@@ -67,9 +67,17 @@ func (v *Vault) remove(ctx context.Context, q tokenstore.ProviderTokenQuery) ([]
 	var removed []Token
 	for {
 		rows, err := v.Store.DeleteProviderTokens(ctx, q, false)
-		removed = append(removed, v.openAll(rows)...)
+		removed = append(removed, v.removed(rows)...)
 		if err != nil || len(rows) < q.Limit {
 			return removed, err
 		}
 	}
+}
+
+// removed has tokens that went used no more by this node.
+func (v *Vault) removed(rows []tokenstore.ProviderToken) []Token {
+	for _, row := range rows {
+		v.Forget(row.Subject)
+	}
+	return v.openAll(rows)
 }

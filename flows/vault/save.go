@@ -23,6 +23,7 @@ func (v *Vault) save(ctx context.Context, s *source, row tokenstore.ProviderToke
 	next := v.refreshed(row, spent, fresh)
 	got := outcome{refreshed: true, access: Access{
 		AccessToken: fresh.AccessToken, TokenType: next.TokenType, Scope: next.Scope, ExpiresAt: next.ExpiresAt,
+		lifetime: next.GetExpiresIn(),
 	}}
 	var failure error
 	for attempt := range saveAttempts {

@@ -34,6 +34,8 @@ type Access struct {
 	TokenType   string
 	Scope       string
 	ExpiresAt   time.Time // zero: unknown
+
+	lifetime time.Duration // as issued
 }
 
 // String says what it is, and nothing of the secret.
@@ -43,7 +45,7 @@ func (Access) String() string { return "provider's access token" }
 func (a Access) GoString() string { return a.String() }
 
 func (t Token) access() Access {
-	return Access{AccessToken: t.AccessToken, TokenType: t.TokenType, Scope: t.Scope, ExpiresAt: t.ExpiresAt}
+	return Access{AccessToken: t.AccessToken, TokenType: t.TokenType, Scope: t.Scope, ExpiresAt: t.ExpiresAt, lifetime: t.GetExpiresIn()}
 }
 
 var (

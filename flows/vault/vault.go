@@ -69,6 +69,7 @@ type Vault struct {
 	Config
 	sources  []*source
 	flights  singleflight.Group
+	held     held
 	running  running
 	counters counters
 }
