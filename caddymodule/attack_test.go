@@ -26,7 +26,9 @@ func request(t *testing.T, host, path string) *http.Request {
 // reading must sign in, the request must.
 func TestGuard_NoSpellingOfAPathSkipsTheMatcher(t *testing.T) {
 	r := serve(t, aliceLocal, "http://part.example.com {\n\tgatehouse /admin/*\n"+echo+"}\n"+
-		"http://public.example.com {\n\t@closed not path /public/*\n\tgatehouse @closed\n"+echo+"}")
+		"http://public.example.com {\n\t@closed not path /public/*\n\tgatehouse @closed\n"+echo+"}\n"+
+		"http://cel.example.com {\n\t@closed `{path}.startsWith(\"/admin/\")`\n\tgatehouse @closed\n"+echo+"}\n"+
+		"http://vars.example.com {\n\t@closed vars_regexp {uri} ^/admin/\n\tgatehouse @closed\n"+echo+"}")
 	tests := []struct {
 		host, path string
 		want       int
@@ -65,11 +67,70 @@ func TestGuard_NoSpellingOfAPathSkipsTheMatcher(t *testing.T) {
 		{"public.example.com", "/public/%00/../admin", 400},
 		{"public.example.com", "/public-secret", 401},
 		{"public.example.com", "/admin?x=/public/", 401},
+		{"cel.example.com", "/admin/x", 401},
+		{"cel.example.com", "//admin/x", 401},
+		{"cel.example.com", "/./admin/x", 401},
+		{"cel.example.com", "/x/../admin/x", 401},
+		{"cel.example.com", "/x/%2e%2e/admin/x", 401},
+		{"cel.example.com", "/x/..;/admin/x", 401},
+		{"cel.example.com", "/x/..%5cadmin%5cx", 401},
+		{"cel.example.com", "/%2561dmin/x", 401},
+		{"cel.example.com", "/x/.well-known", 200},
+		{"vars.example.com", "/x/..;/admin/x", 401},
+		{"vars.example.com", "//admin/x", 401},
+		{"vars.example.com", "/x//y", 200},
 	}
 	for _, tt := range tests {
 		t.Run(tt.host+tt.path, func(t *testing.T) {
 			wantStatus(t, r.do(request(t, tt.host, tt.path)), tt.want)
 		})
+	}
+}
+
+// Methods are case-sensitive, yet many a framework takes "post" for POST.
+func TestGuard_NoSpellingOfAMethodSkipsTheMatcher(t *testing.T) {
+	r := serve(t, aliceLocal, "http://all.example.com {\n\tgatehouse /admin\n"+echo+"}\n"+
+		"http://write.example.com {\n\t@write method POST DELETE\n\tgatehouse @write\n"+echo+"}\n"+
+		"http://both.example.com {\n\t@both {\n\t\tmethod POST\n\t\tpath /admin/*\n\t}\n\tgatehouse @both\n"+echo+"}\n"+
+		"http://cel.example.com {\n\t@write `{method} == \"POST\"`\n\tgatehouse @write\n"+echo+"}")
+	tests := []struct {
+		method, host, path string
+		want               int
+	}{
+		{"get", "all.example.com", "/admin", 401},
+		{"GETX", "all.example.com", "/admin", 401},
+		{"TRACE", "all.example.com", "/admin", 401},
+		{"CONNECT", "all.example.com", "/admin", 401},
+		{"GET", "write.example.com", "/x", 200},
+		{"get", "write.example.com", "/x", 200},
+		{"POST", "write.example.com", "/x", 401},
+		{"post", "write.example.com", "/x", 401},
+		{"dElEtE", "write.example.com", "/x", 401},
+		{"post", "both.example.com", "/public", 200},
+		{"post", "both.example.com", "/x/..;/admin/x", 401},
+		{"post", "cel.example.com", "/x", 401},
+		{"get", "cel.example.com", "/x", 200},
+	}
+	for _, tt := range tests {
+		t.Run(tt.method+" "+tt.host+tt.path, func(t *testing.T) {
+			req := request(t, tt.host, tt.path)
+			req.Method = tt.method
+			wantStatus(t, r.do(req), tt.want)
+		})
+	}
+}
+
+// What asks a framework to take the request for another is for the framework.
+func TestGuard_ReadsNoOverrides(t *testing.T) {
+	r := serve(t, aliceLocal, "http://app.example.com {\n\t@closed {\n\t\tmethod POST\n\t\tpath /admin\n\t}\n\tgatehouse @closed\n"+echo+"}")
+	for _, header := range []string{"X-HTTP-Method-Override: GET", "X-Method-Override: GET", "X-Original-URL: /x", "X-Rewrite-URL: /x", "X-Forwarded-Uri: /x"} {
+		req := request(t, "app.example.com", "/admin?_method=GET")
+		req.Method = http.MethodPost
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Set(name, value)
+		if rec := r.do(req); rec.Code != http.StatusUnauthorized {
+			t.Errorf("%s: status %d", header, rec.Code)
+		}
 	}
 }
 

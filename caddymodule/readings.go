@@ -1,8 +1,12 @@
 package caddymodule
 
 import (
+	"context"
 	"net/http"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // ambiguous are the characters that make servers disagree about which path they
@@ -10,33 +14,73 @@ import (
 const ambiguous = ";\\%"
 
 // mustSignIn tells whether a request matches one of the guard's matcher sets in
-// any of the ways that an upstream may read its path: to a servlet container
-// /public/..;/admin is /admin, to others a backslash is a slash, and some decode
-// twice. Who guards by path must not be the only one to read it right.
+// any of the ways that an upstream may read it: to a servlet container
+// /public/..;/admin is /admin, to others a backslash is a slash, some decode
+// twice, and some take "post" for POST (methods are case-sensitive: RFC 9110,
+// section 9.1). Who guards by path or method must not be the only one to read it
+// right.
 func (g *Guard) mustSignIn(r *http.Request) (bool, error) {
 	match, err := g.matchers.AnyMatchWithError(r)
-	if match || err != nil || !strings.ContainsAny(r.URL.Path, ambiguous) {
+	if match || err != nil {
 		return match, err
 	}
-	for _, path := range readings(r.URL.Path) {
-		if match, err = g.matchers.AnyMatchWithError(withPath(r, path)); match || err != nil {
-			return match, err
+	paths := []string{r.URL.Path}
+	if isAmbiguous(r.URL.Path) {
+		paths = append(paths, readings(r.URL.Path)...)
+	}
+	methods := []string{r.Method}
+	if upper := strings.ToUpper(r.Method); upper != r.Method {
+		methods = append(methods, upper)
+	}
+	for i, method := range methods {
+		for j, path := range paths {
+			if i+j == 0 {
+				continue // as it was sent: no match
+			}
+			if match, err = g.matchers.AnyMatchWithError(readAs(r, method, path)); match || err != nil {
+				return match, err
+			}
 		}
 	}
 	return false, nil
 }
 
-// withPath is a request as an upstream that reads its path so would see it.
-func withPath(r *http.Request, path string) *http.Request {
-	read, url := *r, *r.URL
+// isAmbiguous tells whether a path can be read in another way. Caddy's own path
+// matchers clean paths; those that compare a placeholder do not.
+func isAmbiguous(path string) bool {
+	return strings.ContainsAny(path, ambiguous) || strings.Contains(path, "//") || strings.Contains(path, "/.")
+}
+
+// readAs is a request as an upstream that reads it so would see it, also to
+// matchers that look at placeholders, such as expressions.
+func readAs(r *http.Request, method, path string) *http.Request {
+	url := *r.URL
 	url.Path, url.RawPath = path, ""
-	read.URL = &url
-	return &read
+	ctx := r.Context()
+	if sent, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl := caddy.NewEmptyReplacer()
+		repl.Map(func(key string) (any, bool) {
+			switch key {
+			case "http.request.method", "http.request.orig_method":
+				return method, true
+			case "http.request.uri.path", "http.request.orig_uri.path":
+				return path, true
+			case "http.request.uri", "http.request.orig_uri":
+				return url.RequestURI(), true
+			}
+			return sent.Get(key)
+		})
+		ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, repl)
+	}
+	read := r.WithContext(ctx)
+	read.Method, read.URL = method, &url
+	return read
 }
 
 // readings are the ways to read a decoded path that differ from taking it as it
-// is: decoded once or twice more, with backslashes for slashes, and without the
-// parameters of its segments, in all combinations.
+// is: decoded once or twice more, with backslashes for slashes, without the
+// parameters of its segments, and with its dot segments and doubled slashes
+// resolved, in all combinations.
 func readings(path string) []string {
 	seen := map[string]struct{}{path: {}}
 	var all []string
@@ -48,10 +92,10 @@ func readings(path string) []string {
 	}
 	for range 3 {
 		slashed := strings.ReplaceAll(path, `\`, "/")
-		add(path)
-		add(slashed)
-		add(withoutParameters(path))
-		add(withoutParameters(slashed))
+		for _, reading := range []string{path, slashed, withoutParameters(path), withoutParameters(slashed)} {
+			add(reading)
+			add(caddyhttp.CleanPath(reading, true))
+		}
 		path = decodeAgain(path)
 	}
 	return all
