@@ -39,10 +39,10 @@ func TestES256_IsWhatOthersVerify(t *testing.T) {
 // The key and the signature of RFC 6979, section A.2.5, with SHA-256 and the
 // message "sample".
 func TestES256_IsRFC6979(t *testing.T) {
-	key := &ecdsa.PrivateKey{D: number(t, "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721")}
-	key.Curve = elliptic.P256()
-	key.X = number(t, "60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6")
-	key.Y = number(t, "7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299")
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), number(t, "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721").Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
 	signature, err := signingMethod(ES256).Sign("sample", key)
 	if err != nil {
 		t.Fatal(err)

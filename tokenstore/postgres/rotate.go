@@ -58,7 +58,7 @@ func (s *Store) rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.R
 	if c.err != nil {
 		return tokenstore.RotationResult{}, c.err
 	}
-	result, err := s.rotateBy(ctx, rotateCurrent, r)
+	result, err := s.rotateTogether(ctx, r)
 	for tries := 0; errors.Is(err, tokenstore.ErrNotFound) && tries < rotateTries; tries++ {
 		var row storedSession
 		row, err = s.readSession(ctx, r.ID)

@@ -54,6 +54,7 @@ type Store struct {
 	lockTimeout time.Duration
 	clockOffset func() time.Duration
 	statements  sync.Map // statement → its text
+	rotations   rotations
 }
 
 // Open makes a store. It does not connect: an unreachable database is
