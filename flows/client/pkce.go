@@ -30,6 +30,7 @@ func ValidVerifier(verifier string) bool {
 
 // ValidChallenge tells whether a challenge is one that S256 makes.
 func ValidChallenge(challenge string) bool {
+	// The length as well: the library skips line breaks.
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(challenge)
-	return err == nil && len(raw) == sha256.Size
+	return err == nil && len(raw) == sha256.Size && len(challenge) == base64.RawURLEncoding.EncodedLen(sha256.Size)
 }
