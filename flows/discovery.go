@@ -113,7 +113,6 @@ func serveStatic(w http.ResponseWriter, r *Request, body []byte) {
 	tag := `"` + encode(sum[:12]) + `"`
 	h := w.Header()
 	h.Set("Cache-Control", "public, max-age=3600")
-	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("ETag", tag)
 	h.Set("X-Content-Type-Options", "nosniff")
 	if strings.Contains(r.Header.Get("If-None-Match"), tag) {

@@ -83,6 +83,7 @@ type Gateway struct {
 	Config
 	portal    place // zero without an issuer
 	sites     []originPattern
+	origins   client.Origins // of pages that may call the endpoints
 	providers map[string]provider.Provider
 	bearers   *bearers
 	checking  inFlight
@@ -113,6 +114,7 @@ func New(c Config) (*Gateway, error) {
 		c.Events = func(context.Context, string, ...slog.Attr) {}
 	}
 	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers)), bearers: newBearers()}
+	g.origins = client.NewOrigins(c.Clients)
 	for _, p := range c.Providers {
 		if g.providers[p.Name()] != nil {
 			return nil, fmt.Errorf("provider %q is configured twice", p.Name())

@@ -43,7 +43,7 @@ func (g *Gateway) serveIssuer(w http.ResponseWriter, r *Request, at place, endpo
 // serveTokens answers the endpoints that programs use.
 func (g *Gateway) serveTokens(w http.ResponseWriter, r *Request, at place, endpoint string) {
 	post := func(serve func(http.ResponseWriter, *Request, place)) {
-		if allowed(w, r, http.MethodPost) {
+		if g.allowedToPages(w, r, http.MethodPost) {
 			serve(w, r, at)
 		}
 	}
@@ -54,26 +54,30 @@ func (g *Gateway) serveTokens(w http.ResponseWriter, r *Request, at place, endpo
 		post(g.servePAR)
 	case "revoke":
 		post(g.serveRevoke)
-	case "introspect":
-		post(g.serveIntrospect)
 	case "device_authorization":
 		post(g.serveDevice)
+	case "introspect":
+		if allowed(w, r, http.MethodPost) {
+			g.serveIntrospect(w, r, at)
+		}
 	case "device/decide":
-		post(g.serveDecision)
+		if allowed(w, r, http.MethodPost) {
+			g.serveDecision(w, r, at)
+		}
 	case "device":
 		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
 			g.serveVerification(w, r, at)
 		}
 	case "userinfo":
-		if allowed(w, r, http.MethodGet, http.MethodPost) {
+		if g.allowedToPages(w, r, http.MethodGet, http.MethodPost) {
 			g.serveUserinfo(w, r, at)
 		}
 	case "jwks.json":
-		if allowed(w, r, http.MethodGet, http.MethodHead) {
+		if allowedToAll(w, r) {
 			g.serveJWKS(w, r)
 		}
 	case ".well-known/openid-configuration", ".well-known/oauth-authorization-server":
-		if allowed(w, r, http.MethodGet, http.MethodHead) {
+		if allowedToAll(w, r) {
 			g.serveDiscovery(w, r, at)
 		}
 	default:

@@ -11,7 +11,7 @@ func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 	noStore(w)
 	path := strings.TrimSuffix(g.portal.path, "/")
 	if g.Keys != nil && r.origin() == g.portal.origin && (r.path() == serverMetadataPath+path || r.path() == openidMetadataPath+path) {
-		if allowed(w, r, http.MethodGet, http.MethodHead) {
+		if allowedToAll(w, r) {
 			g.serveDiscovery(w, r, g.portal)
 		}
 		return

@@ -21,15 +21,9 @@ type resourceMetadata struct {
 // appended: the resource is the origin. Unlike our other answers it may be
 // cached.
 func (g *Gateway) serveResourceMetadata(w http.ResponseWriter, r *Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		problem(w, http.StatusMethodNotAllowed, "Only GET is possible here.", nil)
-		return
-	}
 	resource := r.origin() + strings.TrimPrefix(r.path(), resourceMetadataPath)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "public, max-age=3600")
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	_ = json.NewEncoder(w).Encode(resourceMetadata{
 		Resource:             resource,
 		AuthorizationServers: []string{g.issuerOf(r).issuer()},

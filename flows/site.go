@@ -28,11 +28,13 @@ func (g *Gateway) ServeSite(w http.ResponseWriter, r *Request) {
 	noStore(w)
 	path := r.path()
 	if strings.HasPrefix(path, resourceMetadataPath) {
-		g.serveResourceMetadata(w, r)
+		if allowedToAll(w, r) {
+			g.serveResourceMetadata(w, r)
+		}
 		return
 	}
 	if isSiteMetadata(path) && g.Keys != nil && !g.HasPortal() {
-		if allowed(w, r, http.MethodGet, http.MethodHead) {
+		if allowedToAll(w, r) {
 			g.serveDiscovery(w, r, g.sitePlace(r))
 		}
 		return

@@ -1,0 +1,78 @@
+package flows
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Which pages of other origins may read our answers (CORS, in the Fetch
+// standard).
+//
+// Metadata and keys are for everybody. The endpoints that a client running in
+// the browser calls itself are for the origins of the clients' redirect URIs
+// ([client.Origins]), whichever client the request then names: a preflight names
+// none, and neither does an answer to a client that is unknown. That one client's
+// pages may read what another's would be told gives them nothing, for what is
+// told depends on the code, secret or token in the request alone, never on
+// cookies: Access-Control-Allow-Credentials is never sent.
+//
+// All else has no CORS at all. The authorization endpoint must not have it (RFC
+// 9700, section 2.6) and the pages have no use for it; introspection is for clients
+// that keep a secret, which no page can.
+const (
+	corsHeaders = "Authorization, Content-Type, DPoP"
+	corsExposed = "DPoP-Nonce, Retry-After, WWW-Authenticate"
+	// corsMaxAge is how many seconds a browser may remember a preflight. What
+	// it may read it learns from each answer anew.
+	corsMaxAge = "3600"
+)
+
+// allowedToPages is [allowed] for an endpoint that pages of clients' origins may
+// call as well. It answers preflights, which costs no I/O. Every answer of the
+// endpoint carries the headers, errors too: a page could not tell invalid_grant
+// from an outage otherwise.
+func (g *Gateway) allowedToPages(w http.ResponseWriter, r *Request, methods ...string) bool {
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	origins := r.Header["Origin"]
+	known := len(origins) == 1 && g.origins.Allow(origins[0])
+	if known {
+		h.Set("Access-Control-Allow-Origin", origins[0])
+	}
+	switch {
+	case !isPreflight(r):
+		if known {
+			h.Set("Access-Control-Expose-Headers", corsExposed)
+		}
+		return allowed(w, r, methods...)
+	case !known:
+		problem(w, http.StatusForbidden, "This is the origin of no client's redirect URI, so its pages may not call this address.", nil)
+	default:
+		answerPreflight(w, strings.Join(methods, ", "), corsHeaders)
+	}
+	return false
+}
+
+// allowedToAll is [allowed] for a document that every page may read. A request
+// for it may carry any header: some clients send a protocol version along.
+func allowedToAll(w http.ResponseWriter, r *Request) bool {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if isPreflight(r) {
+		answerPreflight(w, "GET, HEAD", "*")
+		return false
+	}
+	return allowed(w, r, http.MethodGet, http.MethodHead)
+}
+
+// isPreflight tells whether a browser asks what a page may send.
+func isPreflight(r *Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+func answerPreflight(w http.ResponseWriter, methods, headers string) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", methods)
+	h.Set("Access-Control-Allow-Headers", headers)
+	h.Set("Access-Control-Max-Age", corsMaxAge)
+	w.WriteHeader(http.StatusNoContent)
+}
