@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -24,6 +25,14 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 	if errors.Is(err, session.ErrUnavailable) {
 		g.unavailable(w, r, err)
 		return
+	}
+	if id == nil {
+		// A sign-out whose answer was lost is said again like this, and the
+		// answer now is what counts.
+		if err := g.confirmSignedOut(r, cookie); err != nil {
+			g.unavailable(w, r, err)
+			return
+		}
 	}
 	params := logoutParams(w, r)
 	if r.Method == http.MethodPost && params.Has(formField) {
@@ -72,6 +81,25 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie st
 		}
 	}
 	g.signedOut(w, r, at, cookie, asked)
+}
+
+// confirmSignedOut has the sessions that a request's cookies name, and that have
+// ended, ended everywhere.
+func (g *Gateway) confirmSignedOut(r *Request, cookie string) (err error) {
+	tries, lookups := 0, 0
+	eachCookie(r.Header, sessionCookieName(cookie, r.secure()), func(value string) bool {
+		if tries++; tries > maxTossed || lookups == maxLookups {
+			return true
+		}
+		h, parsing := handle.ParseSession(g.Keyring, value)
+		if parsing != nil {
+			return false // not one of ours
+		}
+		lookups++
+		err = errors.Join(err, g.Sessions.ConfirmEnd(r.Context(), h))
+		return false
+	})
+	return err
 }
 
 func (g *Gateway) signedOut(w http.ResponseWriter, r *Request, at place, cookie string, asked logoutRequest) {

@@ -12,6 +12,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
+// childrenPage is how many sessions are listed at once.
+const childrenPage = 1000
+
 // End signs out: it revokes the portal sign-in that the session came from, or
 // the session itself if it has none, with everything that came from that, and
 // tells all nodes. A session that has ended already, or is unknown, is no
@@ -75,6 +78,12 @@ func (m *Manager) signOut(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return unavailable(err)
 	}
+	return m.endFrom(ctx, root, id)
+}
+
+// endFrom revokes root, with everything that came from it, and id, which did
+// so, or is root itself.
+func (m *Manager) endFrom(ctx context.Context, root, id uuid.UUID) error {
 	ids, err := m.revoke(ctx, root)
 	if err == nil && len(ids) == 0 {
 		// It had ended before: perhaps by a call whose answer was lost, and
@@ -111,15 +120,20 @@ func (m *Manager) children(ctx context.Context, root uuid.UUID) ([]uuid.UUID, er
 	if err != nil {
 		return nil, err
 	}
-	rows, err := m.store.ListSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, All: true, Parent: root, Limit: 1000})
-	if err != nil {
-		return nil, err
-	}
 	var ids []uuid.UUID
-	for _, child := range rows {
-		ids = append(ids, child.ID)
+	query := tokenstore.SessionQuery{Subject: row.Subject, All: true, Parent: root, Limit: childrenPage}
+	for {
+		rows, err := m.store.ListSessions(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		for _, child := range rows {
+			ids, query.Before = append(ids, child.ID), child.ID
+		}
+		if len(rows) < query.Limit {
+			return ids, nil
+		}
 	}
-	return ids, nil
 }
 
 // root is the session to revoke for a sign-out of id.

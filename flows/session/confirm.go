@@ -1,0 +1,70 @@
+package session
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// ConfirmEnd makes true what somebody is about to be told whose session this
+// node refuses: that they are signed out. The sign-out may have been said to a
+// node that died before it told the others; or have come while the token store
+// was down, so that the sessions which that node knew are refused, the store
+// knows nothing, and others that came from the same sign-in go on. Whatever is
+// known to have ended, here or in the store, is revoked with everything that
+// came from it, and announced again.
+//
+// Nothing that is live ends: a session that was revoked by itself leaves the
+// sign-in that it came from. What is unknown, or has only expired, is no error.
+// It does not stop when ctx ends. Error: [ErrUnavailable], and then nobody may
+// be told.
+func (m *Manager) ConfirmEnd(ctx context.Context, h handle.Handle) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	root, err := m.endedFrom(ctx, h)
+	if err == nil && root != uuid.Nil {
+		err = m.endFrom(ctx, root, h.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("confirming a sign-out: %w", unavailable(err))
+	}
+	return nil
+}
+
+// endedFrom is the sign-in that a handle's session came from, if that has ended,
+// or the session itself, if only that has; uuid.Nil if neither.
+func (m *Manager) endedFrom(ctx context.Context, h handle.Handle) (uuid.UUID, error) {
+	row, ended, err := m.revokedRow(ctx, h.ID)
+	if err != nil || subtle.ConstantTimeCompare(row.SecretHash, h.SecretHash()) != 1 {
+		return uuid.Nil, err
+	}
+	if row.Parent != uuid.Nil {
+		_, ended, err := m.revokedRow(ctx, row.Parent)
+		if err != nil || ended {
+			return row.Parent, err
+		}
+	}
+	if ended {
+		return row.ID, nil
+	}
+	return uuid.Nil, nil
+}
+
+// revokedRow is a session's row, a zero one if there is none, and whether it has
+// been revoked: in the store, or so far only by announcement.
+func (m *Manager) revokedRow(ctx context.Context, id uuid.UUID) (tokenstore.Session, bool, error) {
+	row, err := m.store.Session(ctx, id)
+	m.heard(ctx, err)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return tokenstore.Session{}, false, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return row, !row.RevokedAt.IsZero() || m.endings.tombs[id].why == revoked, err
+}
