@@ -1,6 +1,7 @@
 package tokenstore
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -11,6 +12,26 @@ import (
 // RevocationRetention is how long a store keeps trying, through whoever drains
 // the outbox, to have a provider token revoked at its provider.
 const RevocationRetention = 7 * 24 * time.Hour
+
+// Validate refuses an entry that no store may accept.
+func (e OutboxEntry) Validate() error {
+	return cmp.Or(
+		ValidateText("kind", string(e.Kind)),
+		ValidateText("target", e.Target),
+		validTime("end of tries", e.NotBy),
+		faultIf(e.ID == uuid.Nil, "id", "is missing"),
+	)
+}
+
+// ValidateTake refuses what [ProviderTokens] may not be asked for by TakeOutbox.
+func ValidateTake(limit int, kinds []OutboxKind) error {
+	for _, k := range kinds {
+		if err := ValidateText("kind", string(k)); err != nil {
+			return err
+		}
+	}
+	return validLimit(limit)
+}
 
 // NewRevocation returns the outbox entry that a store queues, in the
 // transaction that deletes or displaces a provider token, to have that token

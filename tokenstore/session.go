@@ -38,7 +38,7 @@ type NewSession struct {
 	ACR        string
 	AMR        []string
 	Provider   string // the provider block's name
-	UserAgent  string // cut by the store to MaxUserAgent
+	UserAgent  string // stored as CutUserAgent returns it
 	// Idle is how long the session lives unused, Lifetime how long at most.
 	// The absolute end is the earlier of now+Lifetime and the parent's.
 	Idle     time.Duration

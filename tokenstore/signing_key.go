@@ -1,6 +1,7 @@
 package tokenstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -27,6 +28,23 @@ type SigningKey struct {
 	CreatedAt time.Time
 	// ChangedAt is when it came into its state.
 	ChangedAt time.Time
+}
+
+// Validate refuses a key that no store may accept.
+func (k SigningKey) Validate() error {
+	return cmp.Or(
+		validRequired("key id", k.ID, MaxTokenID),
+		validRequired("algorithm", k.Algorithm, MaxAlgorithm),
+	)
+}
+
+// ValidateTokenID refuses a token id that no store may accept as revoked.
+func ValidateTokenID(jti string, until time.Time) error {
+	return cmp.Or(
+		validRequired("token id", jti, MaxTokenID),
+		validTime("expiry", until),
+		faultIf(until.IsZero(), "expiry", "is missing"),
+	)
 }
 
 // SigningKeys are shared by all nodes.

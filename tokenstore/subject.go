@@ -1,8 +1,11 @@
 package tokenstore
 
 import (
+	"cmp"
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Subject is a person or program as Gatehouse knows it. Its ID is ours: opaque
@@ -17,11 +20,19 @@ type Subject struct {
 func (s Subject) Suspended() bool { return !s.SuspendedAt.IsZero() }
 
 // Identity is who somebody is at a provider: the provider's issuer and its
-// subject there. It belongs to exactly one [Subject]. An issuer has at most
-// 2,048 bytes, a subject 255.
+// subject there, of at most [MaxIssuer] and [MaxIdentitySubject] bytes. It
+// belongs to exactly one [Subject].
 type Identity struct {
 	Issuer  string
 	Subject string
+}
+
+// Validate refuses an identity that no store may accept.
+func (id Identity) Validate() error {
+	return cmp.Or(
+		validRequired("issuer", id.Issuer, MaxIssuer),
+		validRequired("provider's subject", id.Subject, MaxIdentitySubject),
+	)
 }
 
 // SignIn is one completed sign-in: the identity that a provider vouched for,
@@ -35,12 +46,32 @@ type SignIn struct {
 	Session NewSession
 }
 
+// Validate refuses a sign-in that no store may accept.
+func (s SignIn) Validate() error {
+	err := cmp.Or(s.Identity.Validate(), ValidateSubject(s.NewSubject))
+	if err != nil || s.Session.ID == uuid.Nil {
+		return err
+	}
+	s.Session.Subject = s.NewSubject
+	return s.Session.Validate()
+}
+
 // Consent is what a subject allowed a client.
 type Consent struct {
 	Subject  string
 	ClientID string
 	Scope    []string
 	At       time.Time
+}
+
+// Validate refuses a consent that no store may accept.
+func (c Consent) Validate() error {
+	return cmp.Or(
+		ValidateSubject(c.Subject),
+		validText("client id", c.ClientID, MaxClientID),
+		validTexts("scope", c.Scope),
+		validTime("time of consent", c.At),
+	)
 }
 
 // Subjects are people, their identities at providers, and what they consented

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/jackc/pgx/v5"
@@ -16,13 +17,8 @@ const upsertConsent = `
 // SetConsent records what a subject allowed a client; a later consent replaces
 // the earlier one. A zero At is the store's clock.
 func (s *Store) SetConsent(ctx context.Context, consent tokenstore.Consent) error {
-	var c checker
-	c.subject(consent.Subject)
-	c.clientID(consent.ClientID)
-	c.texts("scope", consent.Scope)
-	c.moment("time of consent", consent.At)
-	if c.err != nil {
-		return wrap("recording consent", c.err)
+	if err := consent.Validate(); err != nil {
+		return wrap("recording consent", err)
 	}
 	return wrap("recording consent", s.try(ctx, repeatable, func(ctx context.Context) error {
 		_, err := s.pool.Exec(ctx, s.plain(upsertConsent),
@@ -33,10 +29,8 @@ func (s *Store) SetConsent(ctx context.Context, consent tokenstore.Consent) erro
 
 // Consents lists a subject's consents, by client.
 func (s *Store) Consents(ctx context.Context, subject string) ([]tokenstore.Consent, error) {
-	var c checker
-	c.text("subject", subject, 0)
-	if c.err != nil {
-		return nil, wrap("listing consents", c.err)
+	if err := tokenstore.ValidateText("subject", subject); err != nil {
+		return nil, wrap("listing consents", err)
 	}
 	var list []tokenstore.Consent
 	err := s.try(ctx, repeatable, func(ctx context.Context) error {
@@ -57,11 +51,8 @@ func scanConsent(row pgx.CollectableRow) (tokenstore.Consent, error) {
 
 // DeleteConsent withdraws a consent, or answers [tokenstore.ErrNotFound].
 func (s *Store) DeleteConsent(ctx context.Context, subject, clientID string) error {
-	var c checker
-	c.text("subject", subject, 0)
-	c.text("client id", clientID, 0)
-	if c.err != nil {
-		return wrap("withdrawing consent", c.err)
+	if err := cmp.Or(tokenstore.ValidateText("subject", subject), tokenstore.ValidateText("client id", clientID)); err != nil {
+		return wrap("withdrawing consent", err)
 	}
 	return wrap("withdrawing consent", s.try(ctx, once, func(ctx context.Context) error {
 		tag, err := s.pool.Exec(ctx, `DELETE FROM consent WHERE sub = $1 AND client_id = $2`, subject, clientID)

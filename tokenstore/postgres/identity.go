@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/jackc/pgx/v5"
@@ -16,10 +17,8 @@ const selectIdentity = `
 // FindSubject returns the subject of an identity, or
 // [tokenstore.ErrNotFound].
 func (s *Store) FindSubject(ctx context.Context, id tokenstore.Identity) (tokenstore.Subject, error) {
-	var c checker
-	c.identity(id)
-	if c.err != nil {
-		return tokenstore.Subject{}, wrap("finding subject", c.err)
+	if err := id.Validate(); err != nil {
+		return tokenstore.Subject{}, wrap("finding subject", err)
 	}
 	sub, err := s.readSubject(ctx, selectIdentity, id.Issuer, id.Subject)
 	return sub, wrap("finding subject", err)
@@ -27,10 +26,8 @@ func (s *Store) FindSubject(ctx context.Context, id tokenstore.Identity) (tokens
 
 // Identities lists the identities of a subject, oldest first.
 func (s *Store) Identities(ctx context.Context, subject string) ([]tokenstore.Identity, error) {
-	var c checker
-	c.text("subject", subject, 0)
-	if c.err != nil {
-		return nil, wrap("listing identities", c.err)
+	if err := tokenstore.ValidateText("subject", subject); err != nil {
+		return nil, wrap("listing identities", err)
 	}
 	var list []tokenstore.Identity
 	err := s.try(ctx, repeatable, func(ctx context.Context) error {
@@ -57,11 +54,8 @@ const (
 // Link adds an identity to a subject. [tokenstore.ErrExists] when it belongs
 // to another subject, [tokenstore.ErrNotFound] when there is no such subject.
 func (s *Store) Link(ctx context.Context, subject string, id tokenstore.Identity) error {
-	var c checker
-	c.subject(subject)
-	c.identity(id)
-	if c.err != nil {
-		return wrap("linking identity", c.err)
+	if err := cmp.Or(tokenstore.ValidateSubject(subject), id.Validate()); err != nil {
+		return wrap("linking identity", err)
 	}
 	return wrap("linking identity", s.try(ctx, repeatable, func(ctx context.Context) error {
 		tag, err := s.pool.Exec(ctx, insertLink, id.Issuer, id.Subject, subject)
@@ -85,11 +79,8 @@ func (s *Store) Link(ctx context.Context, subject string, id tokenstore.Identity
 // Unlink removes an identity of a subject, or answers
 // [tokenstore.ErrNotFound].
 func (s *Store) Unlink(ctx context.Context, subject string, id tokenstore.Identity) error {
-	var c checker
-	c.text("subject", subject, 0)
-	c.identity(id)
-	if c.err != nil {
-		return wrap("unlinking identity", c.err)
+	if err := cmp.Or(tokenstore.ValidateText("subject", subject), id.Validate()); err != nil {
+		return wrap("unlinking identity", err)
 	}
 	return wrap("unlinking identity", s.try(ctx, once, func(ctx context.Context) error {
 		tag, err := s.pool.Exec(ctx, `DELETE FROM identity WHERE issuer = $1 AND external = $2 AND sub = $3`,

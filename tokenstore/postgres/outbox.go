@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -31,15 +32,8 @@ const (
 // Enqueue adds an entry to the outbox, due at once. [tokenstore.ErrExists]:
 // the id is taken. A zero NotBy never gives up.
 func (s *Store) Enqueue(ctx context.Context, e tokenstore.OutboxEntry) error {
-	var c checker
-	c.text("kind", string(e.Kind), 0)
-	c.text("target", e.Target, 0)
-	c.moment("end of tries", e.NotBy)
-	if e.ID == uuid.Nil {
-		c.fault("id", "is missing")
-	}
-	if c.err != nil {
-		return wrap("queueing outbox entry", c.err)
+	if err := e.Validate(); err != nil {
+		return wrap("queueing outbox entry", err)
 	}
 	return wrap("queueing outbox entry", s.try(ctx, once, func(ctx context.Context) error {
 		return s.enqueue(ctx, s.pool, e)
@@ -64,20 +58,17 @@ func (s *Store) queueRevocation(ctx context.Context, q querier, token tokenstore
 // TakeOutbox hands out up to limit due entries (0: 100) of the given kinds, or
 // of all, those longest due, the oldest first.
 func (s *Store) TakeOutbox(ctx context.Context, limit int, lease time.Duration, kinds ...tokenstore.OutboxKind) ([]tokenstore.OutboxEntry, error) {
-	var c checker
-	limit = c.limit(limit)
-	names := make([]string, 0, len(kinds))
-	for _, k := range kinds {
-		c.text("kind", string(k), 0)
-		names = append(names, string(k))
+	if err := tokenstore.ValidateTake(limit, kinds); err != nil {
+		return nil, wrap("taking outbox entries", err)
 	}
-	if c.err != nil {
-		return nil, wrap("taking outbox entries", c.err)
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = string(k)
 	}
 	var taken []tokenstore.OutboxEntry
 	err := s.try(ctx, once, func(ctx context.Context) error {
 		var err error
-		taken, err = all(ctx, s.pool, scanOutbox, s.plain(takeOutbox), limit, lease.Microseconds(), names)
+		taken, err = all(ctx, s.pool, scanOutbox, s.plain(takeOutbox), cmp.Or(limit, tokenstore.DefaultPage), lease.Microseconds(), names)
 		return err
 	})
 	slices.SortFunc(taken, func(a, b tokenstore.OutboxEntry) int { return bytes.Compare(a.ID[:], b.ID[:]) })

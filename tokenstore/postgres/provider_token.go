@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -64,11 +65,8 @@ const (
 // ProviderToken returns a subject's token for a provider, or
 // [tokenstore.ErrNotFound].
 func (s *Store) ProviderToken(ctx context.Context, subject, provider string) (tokenstore.ProviderToken, error) {
-	var c checker
-	c.text("subject", subject, 0)
-	c.text("provider", provider, 0)
-	if c.err != nil {
-		return tokenstore.ProviderToken{}, wrap("reading provider token", c.err)
+	if err := cmp.Or(tokenstore.ValidateText("subject", subject), tokenstore.ValidateText("provider", provider)); err != nil {
+		return tokenstore.ProviderToken{}, wrap("reading provider token", err)
 	}
 	var token tokenstore.ProviderToken
 	err := s.try(ctx, repeatable, func(ctx context.Context) error {
@@ -77,36 +75,6 @@ func (s *Store) ProviderToken(ctx context.Context, subject, provider string) (to
 		return err
 	})
 	return token, wrap("reading provider token", err)
-}
-
-// providerToken refuses a token that no store may accept.
-func (c *checker) providerToken(t tokenstore.ProviderToken) {
-	c.subject(t.Subject)
-	c.required("provider", t.Provider, maxIssuer)
-	c.text("client id", t.ClientID, 0)
-	c.text("key id", t.KeyID, 0)
-	c.text("token type", t.TokenType, 0)
-	c.text("scope", t.Scope, 0)
-	c.moment("time of issue", t.IssuedAt)
-	c.moment("expiry", t.ExpiresAt)
-	c.moment("refresh token's expiry", t.RefreshExpiresAt)
-	c.moment("access token's revocation", t.AccessRevokedAt)
-	c.moment("refresh token's revocation", t.RefreshRevokedAt)
-	if len(t.RefreshToken) == 0 {
-		c.fault("refresh token", "is missing")
-	}
-	if t.RefreshExpiresAt.IsZero() {
-		c.fault("refresh token's expiry", "is missing")
-	}
-	c.hash("access token's hash", t.AccessHash)
-	c.hash("refresh token's hash", t.RefreshHash)
-}
-
-// hash refuses what is no hash, and would not fit into an index.
-func (c *checker) hash(name string, sum []byte) {
-	if len(sum) > maxHash {
-		c.fault(name, "is too long")
-	}
 }
 
 // truncated is a time as the database keeps it.

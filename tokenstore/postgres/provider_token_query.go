@@ -76,26 +76,14 @@ func (s *Store) queueRevocations(ctx context.Context, tx pgx.Tx, tokens []tokens
 // providerTokenPage is the part of a statement, from FROM on, that selects a
 // page of tokens.
 func providerTokenPage(q tokenstore.ProviderTokenQuery) (string, []any, error) {
-	var c checker
-	c.text("subject", q.Subject, 0)
-	c.text("provider", q.Provider, 0)
-	c.text("client id", q.ClientID, 0)
-	c.text("key id", q.KeyIDNot, 0)
-	c.text("subject", q.AfterSubject, 0)
-	c.text("provider", q.AfterProvider, 0)
-	c.moment("expiry", q.ExpiredBefore)
-	limit := c.limit(q.Limit)
+	if err := q.Validate(); err != nil {
+		return "", nil, err
+	}
 	w := providerTokenConditions(q)
-	if len(w.conditions) == 0 && !q.All {
-		c.fault("query", "has no condition")
-	}
-	if c.err != nil {
-		return "", nil, c.err
-	}
 	if q.AfterSubject != "" || q.AfterProvider != "" {
 		w.add("(p.sub, p.provider) > (%s, %s)", q.AfterSubject, q.AfterProvider)
 	}
-	page := ` FROM provider_token p` + w.clause() + ` ORDER BY p.sub, p.provider LIMIT ` + w.placeholder(limit)
+	page := ` FROM provider_token p` + w.clause() + ` ORDER BY p.sub, p.provider LIMIT ` + w.placeholder(cmp.Or(q.Limit, tokenstore.DefaultPage))
 	return page, w.args, nil
 }
 

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -40,10 +39,8 @@ const (
 // StoreProviderToken stores a token, unless the one stored already is live and
 // can do more.
 func (s *Store) StoreProviderToken(ctx context.Context, token tokenstore.ProviderToken, o tokenstore.StoreOptions) (tokenstore.StoreResult, error) {
-	var c checker
-	c.providerToken(token)
-	if c.err != nil {
-		return tokenstore.StoreResult{}, wrap("storing provider token", c.err)
+	if err := token.Validate(); err != nil {
+		return tokenstore.StoreResult{}, wrap("storing provider token", err)
 	}
 	var result tokenstore.StoreResult
 	err := s.try(ctx, once, func(ctx context.Context) error {
@@ -55,11 +52,8 @@ func (s *Store) StoreProviderToken(ctx context.Context, token tokenstore.Provide
 		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 			var now time.Time
 			result, now, err = s.storeProviderToken(ctx, tx, token)
-			if err != nil || result.Displaced == nil {
+			if err != nil || !o.Revokes(result) {
 				return err
-			}
-			if bytes.Equal(result.Displaced.RefreshHash, result.Kept.RefreshHash) {
-				return nil // revoking it would end the kept one
 			}
 			return s.queueRevocation(ctx, tx, *result.Displaced, now)
 		})

@@ -79,10 +79,8 @@ func readRevoked(results pgx.BatchResults) ([]uuid.UUID, bool, error) {
 // RevokeSubject revokes all sessions of a subject and returns those that this
 // call revoked. An empty subject is [tokenstore.ErrInvalid].
 func (s *Store) RevokeSubject(ctx context.Context, subject string) ([]uuid.UUID, error) {
-	var c checker
-	c.required("subject", subject, 0)
-	if c.err != nil {
-		return nil, wrap("revoking subject's sessions", c.err)
+	if err := tokenstore.ValidateRequired("subject", subject); err != nil {
+		return nil, wrap("revoking subject's sessions", err)
 	}
 	ids, err := s.revokeSubject(ctx, subject)
 	return ids, wrap("revoking subject's sessions", err)

@@ -50,7 +50,7 @@ const (
 func sessionArgs(n tokenstore.NewSession) []any {
 	return []any{
 		[16]byte(n.ID), nullID(n.Parent), n.ClientID, n.Scope, notNil(n.Resource), n.Claims, notNull(n.SecretHash), n.Cnf,
-		zeronull.Timestamptz(n.AuthTime), n.ACR, notNil(n.AMR), n.Provider, cutText(n.UserAgent, tokenstore.MaxUserAgent),
+		zeronull.Timestamptz(n.AuthTime), n.ACR, notNil(n.AMR), n.Provider, n.CutUserAgent(),
 		n.Idle.Microseconds(), n.Lifetime.Microseconds(),
 	}
 }
@@ -64,10 +64,8 @@ func notNull(b []byte) []byte {
 
 // CreateSession creates a session of a known subject.
 func (s *Store) CreateSession(ctx context.Context, n tokenstore.NewSession) (tokenstore.Session, error) {
-	var c checker
-	c.newSession(n)
-	if c.err != nil {
-		return tokenstore.Session{}, wrap("creating session", c.err)
+	if err := n.Validate(); err != nil {
+		return tokenstore.Session{}, wrap("creating session", err)
 	}
 	st := statement{template: createAlone}
 	if n.Parent != uuid.Nil {

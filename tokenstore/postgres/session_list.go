@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -18,19 +19,12 @@ func (s *Store) ListSessions(ctx context.Context, q tokenstore.SessionQuery) ([]
 }
 
 func (s *Store) listSessions(ctx context.Context, q tokenstore.SessionQuery) ([]tokenstore.Session, error) {
-	var c checker
-	if q.Subject == "" && !q.All {
-		c.fault("subject", "is empty")
-	}
-	c.text("subject", q.Subject, 0)
-	c.text("client id", q.ClientID, 0)
-	limit := c.limit(q.Limit)
-	if c.err != nil {
-		return nil, c.err
+	if err := q.Validate(); err != nil {
+		return nil, err
 	}
 	w := sessionConditions(q)
 	query := `SELECT ` + sessionColumns + `, ` + suspendedSession + `, {now} FROM session s` + w.clause() +
-		` ORDER BY s.id DESC LIMIT ` + w.placeholder(limit)
+		` ORDER BY s.id DESC LIMIT ` + w.placeholder(cmp.Or(q.Limit, tokenstore.DefaultPage))
 	var rows []storedSession
 	err := s.try(ctx, repeatable, func(ctx context.Context) error {
 		var err error

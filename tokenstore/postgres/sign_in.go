@@ -47,18 +47,10 @@ func (s *Store) SignIn(ctx context.Context, in tokenstore.SignIn) (tokenstore.Se
 }
 
 func (s *Store) signIn(ctx context.Context, in tokenstore.SignIn) (tokenstore.Session, error) {
-	withSession := in.Session.ID != uuid.Nil
-	in.Session.Subject = in.NewSubject
-	var c checker
-	c.identity(in.Identity)
-	c.subject(in.NewSubject)
-	if withSession {
-		c.newSession(in.Session)
+	if err := in.Validate(); err != nil {
+		return tokenstore.Session{}, err
 	}
-	if c.err != nil {
-		return tokenstore.Session{}, c.err
-	}
-	if !withSession {
+	if in.Session.ID == uuid.Nil {
 		return s.signInWithoutSession(ctx, in)
 	}
 	var row storedSession

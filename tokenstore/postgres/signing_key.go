@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -68,11 +69,8 @@ func (s *Store) keysTx(ctx context.Context, f func(context.Context, pgx.Tx) erro
 // active one. Its times are the store's. [tokenstore.ErrExists]: there is a
 // key of that id.
 func (s *Store) AddSigningKey(ctx context.Context, k tokenstore.SigningKey) (tokenstore.SigningKey, error) {
-	var c checker
-	c.required("key id", k.ID, maxTokenID)
-	c.required("algorithm", k.Algorithm, maxExternal)
-	if c.err != nil {
-		return tokenstore.SigningKey{}, wrap("adding signing key", c.err)
+	if err := k.Validate(); err != nil {
+		return tokenstore.SigningKey{}, wrap("adding signing key", err)
 	}
 	var added tokenstore.SigningKey
 	err := s.keysTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -116,11 +114,8 @@ func keyInState(ctx context.Context, tx pgx.Tx, algorithm string, state tokensto
 // PromoteSigningKey makes a pending key active and the active one of its
 // algorithm, which must be from, retired.
 func (s *Store) PromoteSigningKey(ctx context.Context, from, to string) error {
-	var c checker
-	c.text("key id", from, 0)
-	c.required("key id", to, 0)
-	if c.err != nil {
-		return wrap("promoting signing key", c.err)
+	if err := cmp.Or(tokenstore.ValidateText("key id", from), tokenstore.ValidateRequired("key id", to)); err != nil {
+		return wrap("promoting signing key", err)
 	}
 	return wrap("promoting signing key", s.keysTx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		algorithm, err := one(ctx, tx, pgx.RowTo[string], selectKeyAlgorithm, to, string(tokenstore.KeyPending))
@@ -147,10 +142,8 @@ func (s *Store) PromoteSigningKey(ctx context.Context, from, to string) error {
 
 // RemoveSigningKey makes a retired key gone and forgets its private part.
 func (s *Store) RemoveSigningKey(ctx context.Context, id string) error {
-	var c checker
-	c.text("key id", id, 0)
-	if c.err != nil {
-		return wrap("removing signing key", c.err)
+	if err := tokenstore.ValidateText("key id", id); err != nil {
+		return wrap("removing signing key", err)
 	}
 	return wrap("removing signing key", s.try(ctx, once, func(ctx context.Context) error {
 		tag, err := s.pool.Exec(ctx, s.plain(removeSigningKey), id, string(tokenstore.KeyGone), string(tokenstore.KeyRetired))

@@ -19,10 +19,8 @@ func scanSubject(row pgx.CollectableRow) (tokenstore.Subject, error) {
 
 // Subject returns one subject, or [tokenstore.ErrNotFound].
 func (s *Store) Subject(ctx context.Context, id string) (tokenstore.Subject, error) {
-	var c checker
-	c.text("subject", id, 0)
-	if c.err != nil {
-		return tokenstore.Subject{}, wrap("reading subject", c.err)
+	if err := tokenstore.ValidateText("subject", id); err != nil {
+		return tokenstore.Subject{}, wrap("reading subject", err)
 	}
 	sub, err := s.readSubject(ctx, selectSubject, id)
 	return sub, wrap("reading subject", err)
@@ -46,10 +44,8 @@ const (
 // Suspend suspends a subject, or lifts it; a subject that is suspended already
 // keeps its time. [tokenstore.ErrNotFound].
 func (s *Store) Suspend(ctx context.Context, subject string, suspended bool) error {
-	var c checker
-	c.text("subject", subject, 0)
-	if c.err != nil {
-		return wrap("suspending subject", c.err)
+	if err := tokenstore.ValidateText("subject", subject); err != nil {
+		return wrap("suspending subject", err)
 	}
 	template := resumeSubject
 	if suspended {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 const (
@@ -17,14 +19,8 @@ const (
 // RevokeTokenID refuses an access token without a session until it expires.
 // Revoked twice, the later time holds.
 func (s *Store) RevokeTokenID(ctx context.Context, jti string, until time.Time) error {
-	var c checker
-	c.required("token id", jti, maxTokenID)
-	c.moment("expiry", until)
-	if until.IsZero() {
-		c.fault("expiry", "is missing")
-	}
-	if c.err != nil {
-		return wrap("revoking token id", c.err)
+	if err := tokenstore.ValidateTokenID(jti, until); err != nil {
+		return wrap("revoking token id", err)
 	}
 	return wrap("revoking token id", s.try(ctx, repeatable, func(ctx context.Context) error {
 		_, err := s.pool.Exec(ctx, upsertRevoked, jti, until)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 
@@ -10,14 +11,9 @@ import (
 // SetConsent records what a subject allowed a client; a later consent replaces
 // the earlier one. A zero At is the store's clock.
 func (s *Store) SetConsent(ctx context.Context, consent tokenstore.Consent) error {
-	var c checker
-	c.subject(consent.Subject)
-	c.clientID(consent.ClientID)
-	c.texts("scope", consent.Scope)
-	c.moment("time of consent", consent.At)
 	scope, err := jsonList(consent.Scope)
-	if c.err != nil || err != nil {
-		return wrap("recording consent", firstError(c.err, err))
+	if err := cmp.Or(consent.Validate(), err); err != nil {
+		return wrap("recording consent", err)
 	}
 	return wrap("recording consent", s.write(ctx, func(t *tx) error {
 		at := consent.At
@@ -39,10 +35,8 @@ func (s *Store) Consents(ctx context.Context, subject string) ([]tokenstore.Cons
 }
 
 func (s *Store) consents(ctx context.Context, subject string) ([]tokenstore.Consent, error) {
-	var c checker
-	c.text("subject", subject, 0)
-	if c.err != nil {
-		return nil, c.err
+	if err := tokenstore.ValidateText("subject", subject); err != nil {
+		return nil, err
 	}
 	q, err := s.read(ctx)
 	if err != nil {
@@ -67,22 +61,10 @@ func scanConsent(row scanner) (tokenstore.Consent, error) {
 
 // DeleteConsent withdraws a consent, or answers [tokenstore.ErrNotFound].
 func (s *Store) DeleteConsent(ctx context.Context, subject, clientID string) error {
-	var c checker
-	c.text("subject", subject, 0)
-	c.text("client id", clientID, 0)
-	if c.err != nil {
-		return wrap("withdrawing consent", c.err)
+	if err := cmp.Or(tokenstore.ValidateText("subject", subject), tokenstore.ValidateText("client id", clientID)); err != nil {
+		return wrap("withdrawing consent", err)
 	}
 	return wrap("withdrawing consent", s.write(ctx, func(t *tx) error {
 		return found(t.exec(ctx, `DELETE FROM consent WHERE subject = ? AND client_id = ?`, subject, clientID))
 	}))
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -22,10 +23,8 @@ func (s *Store) FindSubject(ctx context.Context, id tokenstore.Identity) (tokens
 }
 
 func (s *Store) findSubject(ctx context.Context, id tokenstore.Identity) (tokenstore.Subject, error) {
-	var c checker
-	c.identity(id)
-	if c.err != nil {
-		return tokenstore.Subject{}, c.err
+	if err := id.Validate(); err != nil {
+		return tokenstore.Subject{}, err
 	}
 	q, err := s.read(ctx)
 	if err != nil {
@@ -41,10 +40,8 @@ func (s *Store) Identities(ctx context.Context, subject string) ([]tokenstore.Id
 }
 
 func (s *Store) identities(ctx context.Context, subject string) ([]tokenstore.Identity, error) {
-	var c checker
-	c.text("subject", subject, 0)
-	if c.err != nil {
-		return nil, c.err
+	if err := tokenstore.ValidateText("subject", subject); err != nil {
+		return nil, err
 	}
 	q, err := s.read(ctx)
 	if err != nil {
@@ -59,11 +56,8 @@ func (s *Store) identities(ctx context.Context, subject string) ([]tokenstore.Id
 // Link adds an identity to a subject. [tokenstore.ErrExists] when it belongs
 // to another subject, [tokenstore.ErrNotFound] when there is no such subject.
 func (s *Store) Link(ctx context.Context, subject string, id tokenstore.Identity) error {
-	var c checker
-	c.subject(subject)
-	c.identity(id)
-	if c.err != nil {
-		return wrap("linking identity", c.err)
+	if err := cmp.Or(tokenstore.ValidateSubject(subject), id.Validate()); err != nil {
+		return wrap("linking identity", err)
 	}
 	return wrap("linking identity", s.write(ctx, func(t *tx) error {
 		if _, err := one(ctx, t, scanSubject, selectSubject, subject); err != nil {
@@ -86,11 +80,8 @@ func (s *Store) Link(ctx context.Context, subject string, id tokenstore.Identity
 // Unlink removes an identity of a subject, or answers
 // [tokenstore.ErrNotFound].
 func (s *Store) Unlink(ctx context.Context, subject string, id tokenstore.Identity) error {
-	var c checker
-	c.text("subject", subject, 0)
-	c.identity(id)
-	if c.err != nil {
-		return wrap("unlinking identity", c.err)
+	if err := cmp.Or(tokenstore.ValidateText("subject", subject), id.Validate()); err != nil {
+		return wrap("unlinking identity", err)
 	}
 	return wrap("unlinking identity", s.write(ctx, func(t *tx) error {
 		return found(t.exec(ctx, `DELETE FROM identity WHERE issuer = ? AND external = ? AND subject = ?`,

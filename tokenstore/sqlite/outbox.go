@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"strings"
@@ -18,15 +19,8 @@ const insertOutbox = `
 // Enqueue adds an entry to the outbox, due at once. [tokenstore.ErrExists]:
 // the id is taken. A zero NotBy never gives up.
 func (s *Store) Enqueue(ctx context.Context, e tokenstore.OutboxEntry) error {
-	var c checker
-	c.text("kind", string(e.Kind), 0)
-	c.text("target", e.Target, 0)
-	c.moment("end of tries", e.NotBy)
-	if e.ID == uuid.Nil {
-		c.fault("id", "is missing")
-	}
-	if c.err != nil {
-		return wrap("queueing outbox entry", c.err)
+	if err := e.Validate(); err != nil {
+		return wrap("queueing outbox entry", err)
 	}
 	return wrap("queueing outbox entry", s.write(ctx, func(t *tx) error { return t.enqueue(ctx, e) }))
 }
@@ -52,13 +46,8 @@ func (t *tx) queueRevocation(ctx context.Context, token tokenstore.ProviderToken
 // TakeOutbox hands out up to limit due entries (0: 100) of the given kinds, or
 // of all, the longest due first.
 func (s *Store) TakeOutbox(ctx context.Context, limit int, lease time.Duration, kinds ...tokenstore.OutboxKind) ([]tokenstore.OutboxEntry, error) {
-	var c checker
-	limit = c.limit(limit)
-	for _, k := range kinds {
-		c.text("kind", string(k), 0)
-	}
-	if c.err != nil {
-		return nil, wrap("taking outbox entries", c.err)
+	if err := tokenstore.ValidateTake(limit, kinds); err != nil {
+		return nil, wrap("taking outbox entries", err)
 	}
 	q, err := s.read(ctx)
 	if err != nil {
@@ -82,7 +71,7 @@ func (s *Store) TakeOutbox(ctx context.Context, limit int, lease time.Duration, 
 				SELECT id FROM outbox WHERE due_at <= ? AND (not_by IS NULL OR not_by > ?)`+ofKinds+`
 				ORDER BY due_at, id LIMIT ?)
 			RETURNING id, kind, target, payload, attempts, not_by`,
-			append(append([]any{now + lease.Microseconds(), now, now}, kindArgs...), limit)...)
+			append(append([]any{now + lease.Microseconds(), now, now}, kindArgs...), cmp.Or(limit, tokenstore.DefaultPage))...)
 		return err
 	})
 	return taken, wrap("taking outbox entries", err)

@@ -1,11 +1,10 @@
 package sqlite
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,11 +39,8 @@ func (s *Store) ProviderToken(ctx context.Context, subject, provider string) (to
 }
 
 func (s *Store) providerToken(ctx context.Context, subject, provider string) (tokenstore.ProviderToken, error) {
-	var c checker
-	c.text("subject", subject, 0)
-	c.text("provider", provider, 0)
-	if c.err != nil {
-		return tokenstore.ProviderToken{}, c.err
+	if err := cmp.Or(tokenstore.ValidateText("subject", subject), tokenstore.ValidateText("provider", provider)); err != nil {
+		return tokenstore.ProviderToken{}, err
 	}
 	q, err := s.read(ctx)
 	if err != nil {
@@ -56,20 +52,15 @@ func (s *Store) providerToken(ctx context.Context, subject, provider string) (to
 // StoreProviderToken stores a token, unless the one stored already is live and
 // can do more.
 func (s *Store) StoreProviderToken(ctx context.Context, token tokenstore.ProviderToken, o tokenstore.StoreOptions) (tokenstore.StoreResult, error) {
-	var c checker
-	c.providerToken(token)
-	if c.err != nil {
-		return tokenstore.StoreResult{}, wrap("storing provider token", c.err)
+	if err := token.Validate(); err != nil {
+		return tokenstore.StoreResult{}, wrap("storing provider token", err)
 	}
 	var result tokenstore.StoreResult
 	err := s.write(ctx, func(t *tx) error {
 		var err error
 		result, err = t.storeProviderToken(ctx, token)
-		if err != nil || result.Displaced == nil || !o.RevokeDisplaced {
+		if err != nil || !o.Revokes(result) {
 			return err
-		}
-		if bytes.Equal(result.Displaced.RefreshHash, result.Kept.RefreshHash) {
-			return nil // revoking it would end the kept one
 		}
 		return t.queueRevocation(ctx, *result.Displaced)
 	})
@@ -93,7 +84,7 @@ func (t *tx) storeProviderToken(ctx context.Context, token tokenstore.ProviderTo
 	case errors.Is(err, tokenstore.ErrNotFound):
 	case err != nil:
 		return tokenstore.StoreResult{}, err
-	case isLive(former, t.now) && strictlyContains(former.GetScope(), token.GetScope()):
+	case former.Withstands(token, t.now):
 		token.Version = 0
 		return tokenstore.StoreResult{Kept: former, Displaced: &token}, nil
 	default:
@@ -102,19 +93,6 @@ func (t *tx) storeProviderToken(ctx context.Context, token tokenstore.ProviderTo
 	}
 	result.Kept, err = t.writeProviderToken(ctx, token)
 	return result, err
-}
-
-// isLive tells whether a token can still be used to obtain new ones.
-func isLive(t tokenstore.ProviderToken, now time.Time) bool {
-	return now.Before(t.RefreshExpiresAt) && t.RefreshRevokedAt.IsZero() && !t.NeedsReauth
-}
-
-// strictlyContains tells whether a has all scopes of b and at least one more.
-func strictlyContains(a, b []string) bool {
-	contains := func(list, part []string) bool {
-		return !slices.ContainsFunc(part, func(s string) bool { return !slices.Contains(list, s) })
-	}
-	return contains(a, b) && !contains(b, a)
 }
 
 // writeProviderToken inserts or replaces a row.
@@ -126,25 +104,4 @@ func (t *tx) writeProviderToken(ctx context.Context, p tokenstore.ProviderToken)
 		p.Subject, p.Provider, p.ClientID, p.AccessToken, p.RefreshToken, p.AccessHash, p.RefreshHash, p.KeyID,
 		p.TokenType, p.Scope, micros(p.IssuedAt), micros(p.ExpiresAt), micros(p.RefreshExpiresAt),
 		micros(p.AccessRevokedAt), micros(p.RefreshRevokedAt), p.NeedsReauth, p.Version, p.LeaseOwner, micros(p.LeaseUntil))
-}
-
-// providerToken refuses a token that no store may accept.
-func (c *checker) providerToken(t tokenstore.ProviderToken) {
-	c.subject(t.Subject)
-	c.required("provider", t.Provider, maxIssuer)
-	c.text("client id", t.ClientID, 0)
-	c.text("key id", t.KeyID, 0)
-	c.text("token type", t.TokenType, 0)
-	c.text("scope", t.Scope, 0)
-	c.moment("time of issue", t.IssuedAt)
-	c.moment("expiry", t.ExpiresAt)
-	c.moment("refresh token's expiry", t.RefreshExpiresAt)
-	c.moment("access token's revocation", t.AccessRevokedAt)
-	c.moment("refresh token's revocation", t.RefreshRevokedAt)
-	if len(t.RefreshToken) == 0 {
-		c.fault("refresh token", "is missing")
-	}
-	if t.RefreshExpiresAt.IsZero() {
-		c.fault("refresh token's expiry", "is missing")
-	}
 }

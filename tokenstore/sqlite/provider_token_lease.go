@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -11,12 +12,13 @@ import (
 // LeaseProviderToken takes the right to refresh a token, for at most d. Who
 // holds the lease already gets it anew.
 func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string, version int64, owner string, d time.Duration) (tokenstore.ProviderToken, error) {
-	var c checker
-	c.text("subject", subject, 0)
-	c.text("provider", provider, 0)
-	c.required("lease's owner", owner, 0)
-	if c.err != nil {
-		return tokenstore.ProviderToken{}, wrap("leasing provider token", c.err)
+	invalid := cmp.Or(
+		tokenstore.ValidateText("subject", subject),
+		tokenstore.ValidateText("provider", provider),
+		tokenstore.ValidateRequired("lease's owner", owner),
+	)
+	if invalid != nil {
+		return tokenstore.ProviderToken{}, wrap("leasing provider token", invalid)
 	}
 	var leased tokenstore.ProviderToken
 	err := s.write(ctx, func(t *tx) error {
@@ -41,10 +43,8 @@ func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string
 // UpdateProviderToken writes a token back whose Version is still the row's,
 // ends the lease and returns the new row; else [tokenstore.ErrConflict].
 func (s *Store) UpdateProviderToken(ctx context.Context, token tokenstore.ProviderToken) (tokenstore.ProviderToken, error) {
-	var c checker
-	c.providerToken(token)
-	if c.err != nil {
-		return tokenstore.ProviderToken{}, wrap("updating provider token", c.err)
+	if err := token.Validate(); err != nil {
+		return tokenstore.ProviderToken{}, wrap("updating provider token", err)
 	}
 	var updated tokenstore.ProviderToken
 	err := s.write(ctx, func(t *tx) error {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -61,27 +62,15 @@ func (s *Store) DeleteProviderTokens(ctx context.Context, q tokenstore.ProviderT
 
 // selectProviderTokens is the statement for a page of tokens.
 func selectProviderTokens(q tokenstore.ProviderTokenQuery) (string, []any, error) {
-	var c checker
-	c.text("subject", q.Subject, 0)
-	c.text("provider", q.Provider, 0)
-	c.text("client id", q.ClientID, 0)
-	c.text("key id", q.KeyIDNot, 0)
-	c.text("subject", q.AfterSubject, 0)
-	c.text("provider", q.AfterProvider, 0)
-	c.moment("expiry", q.ExpiredBefore)
-	limit := c.limit(q.Limit)
+	if err := q.Validate(); err != nil {
+		return "", nil, err
+	}
 	w := providerTokenConditions(q)
-	if len(w.conditions) == 0 && !q.All {
-		c.fault("query", "has no condition")
-	}
-	if c.err != nil {
-		return "", nil, c.err
-	}
 	if q.AfterSubject != "" || q.AfterProvider != "" {
 		w.add("(subject, provider) > (?, ?)", q.AfterSubject, q.AfterProvider)
 	}
 	return `SELECT ` + providerTokenColumns + ` FROM provider_token` + w.clause() + ` ORDER BY subject, provider LIMIT ?`,
-		append(w.args, limit), nil
+		append(w.args, cmp.Or(q.Limit, tokenstore.DefaultPage)), nil
 }
 
 func providerTokenConditions(q tokenstore.ProviderTokenQuery) where {

@@ -41,10 +41,8 @@ func (t *tx) revokeFamily(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error
 // RevokeSubject revokes all sessions of a subject and returns those that this
 // call revoked. An empty subject is [tokenstore.ErrInvalid].
 func (s *Store) RevokeSubject(ctx context.Context, subject string) ([]uuid.UUID, error) {
-	var c checker
-	c.required("subject", subject, 0)
-	if c.err != nil {
-		return nil, wrap("revoking subject's sessions", c.err)
+	if err := tokenstore.ValidateRequired("subject", subject); err != nil {
+		return nil, wrap("revoking subject's sessions", err)
 	}
 	var revoked []uuid.UUID
 	err := s.write(ctx, func(t *tx) error {

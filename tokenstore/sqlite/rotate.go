@@ -1,10 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,14 +25,8 @@ func (s *Store) Rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.R
 }
 
 func (s *Store) rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.RotationResult, error) {
-	var c checker
-	c.text("client id", r.ClientID, 0)
-	c.text("confirmation key", r.Cnf, 0)
-	if r.Generation == math.MaxUint32 {
-		c.fault("generation", "has no successor")
-	}
-	if c.err != nil {
-		return tokenstore.RotationResult{}, c.err
+	if err := r.Validate(); err != nil {
+		return tokenstore.RotationResult{}, err
 	}
 	var result tokenstore.RotationResult
 	err := s.single(ctx, func(t *tx) error {
@@ -78,24 +70,21 @@ func (t *tx) rotateAfter(ctx context.Context, r tokenstore.Rotation) (tokenstore
 	if err != nil {
 		return tokenstore.RotationResult{}, err
 	}
-	if !bytes.Equal(row.SecretHash, r.SecretHash) || row.ClientID != r.ClientID || row.Cnf != r.Cnf {
-		return tokenstore.RotationResult{}, tokenstore.ErrMismatch
-	}
-	if err := row.Err(); err != nil {
-		return tokenstore.RotationResult{}, err
-	}
+	retry, err := r.Judge(row.Session)
 	switch {
-	case r.Generation >= row.Generation:
-		// Ahead of the row: the database lost writes. Or it was put back
-		// since the first look.
-		if _, err := t.exec(ctx, `UPDATE session SET generation = ? WHERE id = ?`, r.Generation, r.ID[:]); err != nil {
-			return tokenstore.RotationResult{}, err
-		}
-		return t.rotateCurrent(ctx, r)
-	case r.Generation+1 == row.Generation && t.now.Before(row.RotatedAt.Add(r.Grace)):
+	case errors.Is(err, tokenstore.ErrReused):
+		return t.reused(ctx, r, row)
+	case err != nil:
+		return tokenstore.RotationResult{}, err
+	case retry:
 		return tokenstore.RotationResult{Session: row.Session, PreviousRotatedAt: row.rotatedBefore, Retry: true}, nil
 	}
-	return t.reused(ctx, r, row)
+	// Ahead of the row: the database lost writes. Or it was put back since the
+	// first look.
+	if _, err := t.exec(ctx, `UPDATE session SET generation = ? WHERE id = ?`, r.Generation, r.ID[:]); err != nil {
+		return tokenstore.RotationResult{}, err
+	}
+	return t.rotateCurrent(ctx, r)
 }
 
 // reused revokes what a reused refresh token endangers.
@@ -117,13 +106,8 @@ func (t *tx) reused(ctx context.Context, r tokenstore.Rotation, row storedSessio
 // UnrotateSession puts back a rotation that policy refused, if the session is
 // still at that generation and not revoked.
 func (s *Store) UnrotateSession(ctx context.Context, id uuid.UUID, generation uint32, rotatedAt time.Time) error {
-	var c checker
-	c.moment("time of rotation", rotatedAt)
-	if generation == 0 || rotatedAt.IsZero() {
-		c.fault("rotation", "never happened")
-	}
-	if c.err != nil {
-		return wrap("putting back rotation", c.err)
+	if err := tokenstore.ValidateUnrotation(generation, rotatedAt); err != nil {
+		return wrap("putting back rotation", err)
 	}
 	return wrap("putting back rotation", s.single(ctx, func(t *tx) error {
 		n, err := t.exec(ctx, `

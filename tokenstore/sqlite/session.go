@@ -76,10 +76,8 @@ func (s *Store) Session(ctx context.Context, id uuid.UUID) (tokenstore.Session, 
 
 // CreateSession creates a session of a known subject.
 func (s *Store) CreateSession(ctx context.Context, n tokenstore.NewSession) (tokenstore.Session, error) {
-	var c checker
-	c.newSession(n)
-	if c.err != nil {
-		return tokenstore.Session{}, wrap("creating session", c.err)
+	if err := n.Validate(); err != nil {
+		return tokenstore.Session{}, wrap("creating session", err)
 	}
 	var created tokenstore.Session
 	err := s.write(ctx, func(t *tx) error {
@@ -132,7 +130,7 @@ func (t *tx) createSession(ctx context.Context, n tokenstore.NewSession) (tokens
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, NULL, ?, ?)
 		RETURNING `+sessionColumns+`, 0`,
 		n.ID[:], blobID(n.Parent), n.Subject, n.ClientID, n.Scope, resource, n.Claims, notNull(n.SecretHash), n.Cnf,
-		micros(n.AuthTime), n.ACR, amr, n.Provider, cutText(n.UserAgent, tokenstore.MaxUserAgent),
+		micros(n.AuthTime), n.ACR, amr, n.Provider, n.CutUserAgent(),
 		now, now, now, n.Idle.Microseconds(), expires.UnixMicro())
 	return row.Session, err
 }

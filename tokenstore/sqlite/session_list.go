@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -16,15 +17,8 @@ func (s *Store) ListSessions(ctx context.Context, q tokenstore.SessionQuery) ([]
 }
 
 func (s *Store) listSessions(ctx context.Context, q tokenstore.SessionQuery) ([]tokenstore.Session, error) {
-	var c checker
-	if q.Subject == "" && !q.All {
-		c.fault("subject", "is empty")
-	}
-	c.text("subject", q.Subject, 0)
-	c.text("client id", q.ClientID, 0)
-	limit := c.limit(q.Limit)
-	if c.err != nil {
-		return nil, c.err
+	if err := q.Validate(); err != nil {
+		return nil, err
 	}
 	reader, err := s.read(ctx)
 	if err != nil {
@@ -49,7 +43,7 @@ func (s *Store) listSessions(ctx context.Context, q tokenstore.SessionQuery) ([]
 	}
 	rows, err := all(ctx, reader, scanSession(now),
 		`SELECT `+sessionColumns+`, `+subjectSuspended+` FROM session`+w.clause()+` ORDER BY id DESC LIMIT ?`,
-		append(w.args, limit)...)
+		append(w.args, cmp.Or(q.Limit, tokenstore.DefaultPage))...)
 	if err != nil {
 		return nil, err
 	}

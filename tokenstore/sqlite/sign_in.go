@@ -19,16 +19,8 @@ func (s *Store) SignIn(ctx context.Context, in tokenstore.SignIn) (tokenstore.Se
 }
 
 func (s *Store) signIn(ctx context.Context, in tokenstore.SignIn) (tokenstore.Session, error) {
-	withSession := in.Session.ID != uuid.Nil
-	in.Session.Subject = in.NewSubject
-	var c checker
-	c.identity(in.Identity)
-	c.subject(in.NewSubject)
-	if withSession {
-		c.newSession(in.Session)
-	}
-	if c.err != nil {
-		return tokenstore.Session{}, c.err
+	if err := in.Validate(); err != nil {
+		return tokenstore.Session{}, err
 	}
 	var session tokenstore.Session
 	err := s.write(ctx, func(t *tx) error {
@@ -38,7 +30,7 @@ func (s *Store) signIn(ctx context.Context, in tokenstore.SignIn) (tokenstore.Se
 			return err
 		case subject.Suspended():
 			return tokenstore.ErrSuspended
-		case !withSession:
+		case in.Session.ID == uuid.Nil:
 			session = tokenstore.Session{Subject: subject.ID}
 			return nil
 		}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -37,11 +38,8 @@ func (s *Store) SigningKeys(ctx context.Context) ([]tokenstore.SigningKey, time.
 // active one. Its times are the store's. [tokenstore.ErrExists]: there is a
 // key of that id.
 func (s *Store) AddSigningKey(ctx context.Context, k tokenstore.SigningKey) (tokenstore.SigningKey, error) {
-	var c checker
-	c.required("key id", k.ID, 0)
-	c.required("algorithm", k.Algorithm, 0)
-	if c.err != nil {
-		return tokenstore.SigningKey{}, wrap("adding signing key", c.err)
+	if err := k.Validate(); err != nil {
+		return tokenstore.SigningKey{}, wrap("adding signing key", err)
 	}
 	var added tokenstore.SigningKey
 	err := s.write(ctx, func(t *tx) error {
@@ -89,11 +87,8 @@ func (t *tx) keyInState(ctx context.Context, algorithm string, state tokenstore.
 // PromoteSigningKey makes a pending key active and the active one of its
 // algorithm, which must be from, retired.
 func (s *Store) PromoteSigningKey(ctx context.Context, from, to string) error {
-	var c checker
-	c.text("key id", from, 0)
-	c.required("key id", to, 0)
-	if c.err != nil {
-		return wrap("promoting signing key", c.err)
+	if err := cmp.Or(tokenstore.ValidateText("key id", from), tokenstore.ValidateRequired("key id", to)); err != nil {
+		return wrap("promoting signing key", err)
 	}
 	return wrap("promoting signing key", s.write(ctx, func(t *tx) error {
 		algorithm, err := one(ctx, t, scanOne[string],
@@ -126,10 +121,8 @@ func (t *tx) moveKey(ctx context.Context, id string, to tokenstore.KeyState) err
 
 // RemoveSigningKey makes a retired key gone and forgets its private part.
 func (s *Store) RemoveSigningKey(ctx context.Context, id string) error {
-	var c checker
-	c.text("key id", id, 0)
-	if c.err != nil {
-		return wrap("removing signing key", c.err)
+	if err := tokenstore.ValidateText("key id", id); err != nil {
+		return wrap("removing signing key", err)
 	}
 	return wrap("removing signing key", s.write(ctx, func(t *tx) error {
 		n, err := t.exec(ctx, `

@@ -24,10 +24,8 @@ func (s *Store) Subject(ctx context.Context, id string) (tokenstore.Subject, err
 }
 
 func (s *Store) subject(ctx context.Context, id string) (tokenstore.Subject, error) {
-	var c checker
-	c.text("subject", id, 0)
-	if c.err != nil {
-		return tokenstore.Subject{}, c.err
+	if err := tokenstore.ValidateText("subject", id); err != nil {
+		return tokenstore.Subject{}, err
 	}
 	q, err := s.read(ctx)
 	if err != nil {
@@ -39,10 +37,8 @@ func (s *Store) subject(ctx context.Context, id string) (tokenstore.Subject, err
 // Suspend suspends a subject, or lifts it; a subject that is suspended already
 // keeps its time. [tokenstore.ErrNotFound].
 func (s *Store) Suspend(ctx context.Context, subject string, suspended bool) error {
-	var c checker
-	c.text("subject", subject, 0)
-	if c.err != nil {
-		return wrap("suspending subject", c.err)
+	if err := tokenstore.ValidateText("subject", subject); err != nil {
+		return wrap("suspending subject", err)
 	}
 	return wrap("suspending subject", s.write(ctx, func(t *tx) error {
 		var n int64

@@ -3,19 +3,15 @@ package sqlite
 import (
 	"context"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // RevokeTokenID refuses an access token without a session until it expires.
 // Revoked twice, the later time holds.
 func (s *Store) RevokeTokenID(ctx context.Context, jti string, until time.Time) error {
-	var c checker
-	c.required("token id", jti, 0)
-	c.moment("expiry", until)
-	if until.IsZero() {
-		c.fault("expiry", "is missing")
-	}
-	if c.err != nil {
-		return wrap("revoking token id", c.err)
+	if err := tokenstore.ValidateTokenID(jti, until); err != nil {
+		return wrap("revoking token id", err)
 	}
 	return wrap("revoking token id", s.write(ctx, func(t *tx) error {
 		_, err := t.exec(ctx, `

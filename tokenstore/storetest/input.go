@@ -216,21 +216,32 @@ func testInputLength(e *env) {
 			_, err := e.CreateSession(e.ctx, e.newSession(long(tokenstore.MaxSubject)))
 			return err
 		},
-		"new subject":            signIn(identity("x"), long(tokenstore.MaxSubject)),
-		"identity's issuer":      signIn(tokenstore.Identity{Issuer: long(2048), Subject: "x"}, "x"),
-		"identity's subject":     signIn(identity(long(255)), "x"),
-		"linked issuer":          func() error { return e.Link(e.ctx, "sub-ann", tokenstore.Identity{Issuer: long(2048), Subject: "x"}) },
-		"linked subject":         func() error { return e.Link(e.ctx, "sub-ann", identity(long(255))) },
+		"new subject":        signIn(identity("x"), long(tokenstore.MaxSubject)),
+		"identity's issuer":  signIn(tokenstore.Identity{Issuer: long(tokenstore.MaxIssuer), Subject: "x"}, "x"),
+		"identity's subject": signIn(identity(long(tokenstore.MaxIdentitySubject)), "x"),
+		"linked issuer": func() error {
+			return e.Link(e.ctx, "sub-ann", tokenstore.Identity{Issuer: long(tokenstore.MaxIssuer), Subject: "x"})
+		},
+		"linked subject":         func() error { return e.Link(e.ctx, "sub-ann", identity(long(tokenstore.MaxIdentitySubject))) },
 		"provider token's owner": func() error { return e.storeFor(long(tokenstore.MaxSubject)) },
 		"client that is consented": func() error {
 			return e.SetConsent(e.ctx, tokenstore.Consent{Subject: "sub-ann", ClientID: long(tokenstore.MaxClientID)})
+		},
+		"token id":      func() error { return e.RevokeTokenID(e.ctx, long(tokenstore.MaxTokenID), e.now().Add(time.Hour)) },
+		"key's id":      func() error { _, err := e.AddSigningKey(e.ctx, key(long(tokenstore.MaxTokenID), "RS256")); return err },
+		"key algorithm": func() error { _, err := e.AddSigningKey(e.ctx, key("x", long(tokenstore.MaxAlgorithm))); return err },
+		"hash": func() error {
+			t := e.token("long", "openid")
+			t.AccessHash = make([]byte, tokenstore.MaxHash+1)
+			_, err := e.StoreProviderToken(e.ctx, t, tokenstore.StoreOptions{})
+			return err
 		},
 	} {
 		e.want("a "+name+" that is too long", call(), tokenstore.ErrInvalid)
 	}
 	check()
 	// At the limit, each works.
-	at := tokenstore.Identity{Issuer: strings.Repeat("i", 2048), Subject: strings.Repeat("s", 255)}
+	at := tokenstore.Identity{Issuer: strings.Repeat("i", tokenstore.MaxIssuer), Subject: strings.Repeat("s", tokenstore.MaxIdentitySubject)}
 	e.ok(signIn(at, strings.Repeat("n", tokenstore.MaxSubject))())
 	e.ok(e.storeFor(strings.Repeat("n", tokenstore.MaxSubject)))
 }

@@ -1,0 +1,50 @@
+package tokenstore
+
+import (
+	"cmp"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// Validate refuses a session that no store may accept.
+func (n NewSession) Validate() error {
+	return cmp.Or(
+		faultIf(n.ID.Version() != 7 || n.ID.Variant() != uuid.RFC4122, "session id", "is not a UUIDv7"),
+		ValidateSubject(n.Subject),
+		validText("client id", n.ClientID, MaxClientID),
+		validText("scope", n.Scope, MaxScope),
+		validTexts("resource", n.Resource),
+		ValidateText("confirmation key", n.Cnf),
+		validTime("authentication time", n.AuthTime),
+		ValidateText("acr", n.ACR),
+		validTexts("amr", n.AMR),
+		ValidateText("provider", n.Provider),
+		ValidateText("user agent", n.UserAgent),
+		faultIf(len(n.Claims) > MaxClaims, "claims", "are too long"),
+		faultIf(n.Idle < 0 || n.Lifetime < 0, "session's lifetime", "is negative"),
+	)
+}
+
+// CutUserAgent returns the user agent as it is stored: cut to at most
+// [MaxUserAgent] bytes, between two characters.
+func (n NewSession) CutUserAgent() string {
+	if len(n.UserAgent) <= MaxUserAgent {
+		return n.UserAgent
+	}
+	end := MaxUserAgent
+	for end > 0 && !utf8.RuneStart(n.UserAgent[end]) {
+		end--
+	}
+	return n.UserAgent[:end]
+}
+
+// Validate refuses a query that no store may answer.
+func (q SessionQuery) Validate() error {
+	return cmp.Or(
+		faultIf(q.Subject == "" && !q.All, "subject", "is empty"),
+		ValidateText("subject", q.Subject),
+		ValidateText("client id", q.ClientID),
+		validLimit(q.Limit),
+	)
+}
