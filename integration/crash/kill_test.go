@@ -14,11 +14,13 @@ const inside = `respond "inside"`
 func TestGatewaysKilledUnderLoad(t *testing.T) {
 	server := postgrestest.Start(t, postgrestest.Options{})
 	config := caddyfile(t, inside, secretA)
-	l := newLoad(t, startNodes(t, server.URL(t), redistest.URL(t), config, config))
+	// Of three, one can be killed before it told the third what it did, and the
+	// second be asked for it again.
+	l := newLoad(t, startNodes(t, server.URL(t), redistest.URL(t), config, config, config))
 	l.kill = func(i int) {
 		node := l.nodes[i%len(l.nodes)]
 		node.Kill(t)
-		<-time.After(rand.N(300 * time.Millisecond)) // the other one alone
+		<-time.After(rand.N(300 * time.Millisecond)) // the others alone
 		node.Restart(t)
 	}
 	l.run(kills(t))
@@ -32,6 +34,24 @@ func TestPostgresKilledUnderLoad(t *testing.T) {
 		server.Kill(t)
 		<-time.After(rand.N(300 * time.Millisecond)) // nobody answers
 		server.Restart(t)
+	}
+	l.run(kills(t))
+}
+
+// TestBothKilledUnderLoad takes from a gateway what it had still to tell
+// Postgres.
+func TestBothKilledUnderLoad(t *testing.T) {
+	server := postgrestest.Start(t, postgrestest.Options{})
+	config := caddyfile(t, inside, secretA)
+	l := newLoad(t, startNodes(t, server.URL(t), redistest.URL(t), config, config))
+	l.kill = func(i int) {
+		node := l.nodes[i%len(l.nodes)]
+		server.Kill(t)
+		<-time.After(rand.N(300 * time.Millisecond)) // revocations are owed
+		node.Kill(t)
+		<-time.After(rand.N(300 * time.Millisecond)) // the other one without its store
+		server.Restart(t)
+		node.Restart(t)
 	}
 	l.run(kills(t))
 }

@@ -24,7 +24,8 @@ const (
 	// Accepted confirms that a credential of Family was good.
 	Accepted
 	// Refused confirms that a credential of Family was not good, presented by
-	// the rules: the newest one, or a retry inside the grace.
+	// the rules: the newest one, or a retry inside the grace. Who is signed in
+	// and is asked for a password was refused.
 	Refused
 	// Ending is no answer: somebody began to end Family, and may have
 	// succeeded.
@@ -44,6 +45,9 @@ type Answer struct {
 
 // Ledger records answers. It may be used by several goroutines.
 type Ledger struct {
+	// Pulse tells how much of a time the machine ran.
+	Pulse Pulse
+
 	mu      sync.Mutex
 	answers []Answer
 }
@@ -103,9 +107,9 @@ func (l *Ledger) Judge(last time.Time) []string {
 				faults = append(faults, fmt.Sprintf("%s: a generation has two successors", a.Family))
 			}
 			successors[a.Key] = a.Value
-			faults = append(faults, of.judgeAccepted(a)...)
+			faults = append(faults, l.judgeAccepted(of, a)...)
 		case Accepted:
-			faults = append(faults, of.judgeAccepted(a)...)
+			faults = append(faults, l.judgeAccepted(of, a)...)
 		case Refused:
 			if of.ending.IsZero() || a.Got.Before(of.ending) {
 				faults = append(faults, fmt.Sprintf("%s: refused %v after it was created, and nobody had ended it", a.Family, a.Got.Sub(of.created)))
@@ -145,11 +149,11 @@ func (l *Ledger) histories(last time.Time) map[string]*history {
 	return families
 }
 
-func (h *history) judgeAccepted(a Answer) []string {
-	if h.ended.IsZero() || a.Sent.Sub(h.ended) <= Grace {
+func (l *Ledger) judgeAccepted(of *history, a Answer) []string {
+	if of.ended.IsZero() || l.Pulse.Ran(of.ended, a.Sent) <= Grace {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: accepted %v after it had ended", a.Family, a.Sent.Sub(h.ended))}
+	return []string{fmt.Sprintf("%s: accepted %v after it had ended", a.Family, a.Sent.Sub(of.ended))}
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -20,8 +20,6 @@ const (
 	// grace is the gateway's for the refresh token before the current one, less
 	// what a retry may take.
 	grace = 25 * time.Second
-	// revalidation is how often a node asks the store about what it knows.
-	revalidation = 60 * time.Second
 	// learned is how many secrets the gateway's log is searched for.
 	learned = 300
 )
@@ -37,7 +35,7 @@ type load struct {
 	families atomic.Int64
 	lost     atomic.Int64 // answers that never came
 	overdue  atomic.Int64 // refreshes that got no answer within the grace
-	asked    atomic.Int64 // sign-in forms for people who are signed in
+	again    atomic.Int64 // sign-outs that had to be said again
 	rounds   atomic.Uint32
 	later    sync.WaitGroup
 
@@ -55,7 +53,10 @@ func newLoad(t *testing.T, nodes []*gateway.Node) *load {
 // run has the load go on through n kills, and judges.
 func (l *load) run(n int) {
 	l.Helper()
-	ctx, start := l.Context(), time.Now()
+	ctx, stop := context.WithCancel(l.Context())
+	defer stop()
+	start := time.Now()
+	go l.Pulse.Run(ctx)
 	var running sync.WaitGroup
 	for i := range workers {
 		p := l.person(i)
@@ -82,9 +83,10 @@ func (l *load) run(n int) {
 	for text, times := range l.faults {
 		l.Errorf("%d times: %s", times, text)
 	}
-	l.Logf("%d kills in %.0f s; %d confirmed answers: %d sessions, %d redemptions, %d rotations, %d sessions ended; %d answers lost, %d refreshes without an answer in %v, %d sign-in forms for people who were signed in",
+	l.Logf("%d kills in %.0f s; %d confirmed answers: %d sessions, %d redemptions, %d rotations, %d accepted, %d refused, %d sessions ended, %d sign-outs said again; %d answers lost, %d refreshes without an answer in %v; the machine stood still for %v",
 		n, last.Sub(start).Seconds(), l.Confirmed(), l.Count(crash.Created), l.Count(crash.Redeemed), l.Count(crash.Rotated),
-		l.Count(crash.Ended), l.lost.Load(), l.overdue.Load(), grace, l.asked.Load())
+		l.Count(crash.Accepted), l.Count(crash.Refused), l.Count(crash.Ended), l.again.Load(), l.lost.Load(), l.overdue.Load(), grace,
+		l.Pulse.Stood().Round(time.Millisecond))
 }
 
 // await waits for n more confirmed answers.
@@ -168,23 +170,19 @@ func (l *load) ending(families ...string) {
 	}
 }
 
-// endedBy records that families have ended at the given moment.
-func (l *load) endedBy(moment time.Time, families ...string) {
-	for _, f := range families {
-		l.Record(crash.Answer{Kind: crash.Ended, Family: f, Sent: moment, Got: moment})
-	}
-}
-
 // ended records that families have ended, and has all nodes asked once the
-// grace is over.
+// grace is over: a node that is down, as soon as it is up again.
 func (l *load) ended(ctx context.Context, v *crash.Visitor, families ...string) {
-	l.endedBy(time.Now(), families...)
+	now := time.Now()
+	for _, f := range families {
+		l.Record(crash.Answer{Kind: crash.Ended, Family: f, Sent: now, Got: now})
+	}
 	l.later.Go(func() {
 		time.Sleep(crash.Grace + 20*time.Millisecond)
 		for _, f := range families {
 			for _, c := range l.credentials(f) {
 				for node := range l.nodes {
-					_, _ = l.check(ctx, v, node, f, c) // no answer is one too: the last look finds out
+					l.insist(ctx, v, node, f, c)
 				}
 			}
 		}

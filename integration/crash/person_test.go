@@ -47,16 +47,16 @@ func (p *person) work(ctx context.Context) {
 }
 
 // answered judges a page that somebody who is signed in at the portal was given.
-// A sign-in form is counted, and is no refusal yet: in the end the same cookie
-// must be good.
+// To be asked for a password is to be refused: no store that is down excuses it.
 func (p *person) answered(page *browser.Page, sent time.Time) {
-	switch {
-	case p.portal == "":
-	case asksPassword(page):
-		p.asked.Add(1)
-	default:
-		p.Record(crash.Answer{Kind: crash.Accepted, Family: p.portal, Sent: sent, Got: time.Now()})
+	if p.portal == "" {
+		return
 	}
+	kind := crash.Accepted
+	if asksPassword(page) {
+		kind = crash.Refused
+	}
+	p.Record(crash.Answer{Kind: kind, Family: p.portal, Sent: sent, Got: time.Now()})
 }
 
 func asksPassword(page *browser.Page) bool {
@@ -209,52 +209,4 @@ func (p *person) useDevice(ctx context.Context) error {
 	return p.redeem(ctx, "cli", device.Code, url.Values{
 		"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {device.Code},
 	}, true)
-}
-
-// signOut ends the sign-in at the portal and all that came from it, and insists
-// until that is confirmed.
-func (p *person) signOut(ctx context.Context) error {
-	if p.portal == "" || rand.IntN(3) > 0 {
-		return p.visitSite(ctx)
-	}
-	families := append([]string{p.portal}, p.sites...)
-	p.ending(families...)
-	lost := false
-	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		err := p.postSignOut(ctx)
-		if err == nil {
-			break
-		}
-		lost = true
-		p.failed(err)
-		p.Elsewhere()
-		if time.Now().After(end) {
-			return fmt.Errorf("signing out took too long: %w", err)
-		}
-	}
-	p.portal, p.sites = "", nil
-	if lost {
-		// The try before may have ended everything and been cut off before it
-		// told the other node, which then learns it when it asks again.
-		p.endedBy(time.Now().Add(revalidation), families...)
-		return nil
-	}
-	p.ended(ctx, p.Visitor, families...)
-	return nil
-}
-
-func (p *person) postSignOut(ctx context.Context) error {
-	page, err := p.Open(ctx, issuer+"/logout", "")
-	if err != nil {
-		return err
-	}
-	forms := page.Forms()
-	if len(forms) == 0 || len(forms[0].Fields) == 0 {
-		return nil // the sign-out before, whose answer was lost, has happened
-	}
-	page, err = p.Submit(ctx, page, forms[0].Fields[0], nil, "")
-	if err == nil && page.Status != http.StatusOK {
-		return &crash.UnexpectedError{Path: page.URL.Path, Status: page.Status, Text: page.Text()}
-	}
-	return err
 }
