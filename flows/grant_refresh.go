@@ -106,8 +106,6 @@ func (g *Gateway) reused(ctx context.Context, req *endpointRequest, r tokenstore
 	g.Logger.WarnContext(ctx, "refresh token was reused; its family is revoked",
 		"client_id", req.client.ID, "session", r.Session.ID.String(), "client_ip", req.Client)
 	g.Events(ctx, "refresh_reuse_detected")
-	if err := g.Cache.Announce(ctx, cache.Announcement{Sessions: r.Reused}); err != nil {
-		g.Logger.WarnContext(ctx, "announcing a revocation failed; other nodes learn of it within the revalidation interval", "error", err)
-	}
+	g.Sessions.Announce(ctx, cache.Announcement{Sessions: r.Reused})
 	return invalidGrant()
 }

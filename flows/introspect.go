@@ -150,15 +150,17 @@ func (g *Gateway) revokeToken(ctx context.Context, req *endpointRequest, raw str
 		}
 		return g.revoke(ctx, s.ID)
 	}
-	claims, _, err := g.verifyAccess(ctx, req.at, raw)
+	// Whether its session lives does not matter: one that is refused already may
+	// owe the store its revocation, or have been ended by a call that died before
+	// it told the other nodes.
+	known, err := g.verifyNew(req.at, raw)
 	switch {
-	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
+	case errors.Is(err, token.ErrNoKey):
 		return err
-	case err != nil, claims.ClientID != req.client.ID:
+	case err != nil, known.claims.ClientID != req.client.ID:
 		return nil
+	case known.session != uuid.Nil:
+		return g.revoke(ctx, known.session)
 	}
-	if id, err := uuid.Parse(claims.SessionID); err == nil {
-		return g.revoke(ctx, id)
-	}
-	return g.revokeTokenID(ctx, claims.ID, claims.ExpiresAt.Time)
+	return g.revokeTokenID(ctx, known.claims.ID, known.claims.ExpiresAt.Time)
 }

@@ -2,9 +2,11 @@ package flows_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
@@ -58,5 +60,49 @@ func TestLogout_SignedOutIsSaidWhenItIsStored(t *testing.T) {
 			}
 			b.get(logout).want(200, "You are signed out") // without a cookie
 		})
+	}
+}
+
+// journal notes in which order the store was told what.
+type journal struct {
+	tokenstore.Store
+	mu    sync.Mutex
+	wrote []string
+}
+
+func (j *journal) note(what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.wrote = append(j.wrote, what)
+}
+
+func (j *journal) Enqueue(ctx context.Context, e tokenstore.OutboxEntry) error {
+	j.note(string(e.Kind))
+	return j.Store.Enqueue(ctx, e)
+}
+
+func (j *journal) RevokeSession(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error) {
+	j.note("revoked")
+	return j.Store.RevokeSession(ctx, id)
+}
+
+// TestLogout_ClientsAreNotedBeforeTheSessionsEnd: a crash between the two must
+// not be the last that is heard of those who are to be told.
+func TestLogout_ClientsAreNotedBeforeTheSessionsEnd(t *testing.T) {
+	var j journal
+	clients := oauthClients()
+	clients[0].BackchannelLogoutURI = "http://127.0.0.1:1/"
+	w := newWorld(t, worldOptions{portal: true, clients: clients, wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+		j.Store = s
+		return &j, c
+	}})
+	b := w.signedInBrowser()
+	web := app{t, w, "web", "web-secret-of-enough-length"}
+	web.post("token", redeem(w.code(b, authorizeParams("web", "https://web.test/cb", "openid"))))
+	b.get(w.portalURL()+"/logout").submit(nil).want(200, "You are signed out")
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if diff := cmp.Diff([]string{string(tokenstore.OutboxBackchannelLogout), "revoked"}, j.wrote); diff != "" {
+		t.Errorf("the order of writes (-want +got):\n%s", diff)
 	}
 }

@@ -39,14 +39,16 @@ type pendingLogout struct {
 // everything that came from that. Clients that asked for it are told. An
 // unknown or ended session is no error; [session.ErrUnavailable] is.
 func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
+	// First this: once the sessions have ended nobody finds out again who is to
+	// be told, and a crash in between would be the last that is heard of it.
 	told := g.clientsToTell(ctx, id)
-	if err := g.Sessions.End(ctx, id); err != nil {
-		return err
-	}
 	for _, e := range told {
 		if err := g.Store.Enqueue(ctx, e); err != nil {
 			g.Logger.WarnContext(ctx, "a client will not be told of a sign-out", "client_id", e.Target, "error", err)
 		}
+	}
+	if err := g.Sessions.End(ctx, id); err != nil {
+		return err
 	}
 	if len(told) > 0 {
 		g.drain.Kick()

@@ -1,10 +1,14 @@
 package flows_test
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 func TestRefresh_RotatesAndToleratesALostAnswer(t *testing.T) {
@@ -56,5 +60,36 @@ func TestRefresh_RotatesAndToleratesALostAnswer(t *testing.T) {
 		if got := refresh(junk); got.text("error") != "invalid_grant" {
 			t.Errorf("junk %.20q: %v", junk, got.body)
 		}
+	}
+}
+
+// muteCache tells nobody anything.
+type muteCache struct{ cache.Store }
+
+func (muteCache) Announce(context.Context, cache.Announcement) error { return cache.ErrUnavailable }
+
+func TestRefresh_ReuseEndsAccessAtOnceWithoutTheCache(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+		return s, muteCache{c}
+	}})
+	web := app{t, w, "web", "web-secret-of-enough-length"}
+	first := web.post("token", redeem(w.code(w.signedInBrowser(), authorizeParams("web", "https://web.test/cb", "openid offline_access"))))
+	active := func() bool {
+		return web.post("introspect", url.Values{"token": {first.text("access_token")}}).body["active"] == true
+	}
+	if !active() {
+		t.Fatal("the access token is not active")
+	}
+	refresh := func(token string) answer {
+		return web.post("token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+	}
+	if got := refresh(refresh(first.text("refresh_token")).text("refresh_token")); got.status != 200 {
+		t.Fatal(got.body)
+	}
+	if got := refresh(first.text("refresh_token")); got.text("error") != "invalid_grant" {
+		t.Errorf("reuse: %v", got.body)
+	}
+	if active() {
+		t.Error("this node serves a family that it has revoked")
 	}
 }

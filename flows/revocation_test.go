@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,6 +50,37 @@ func TestRevocation_EndsTheFamilyAndItsAccessTokens(t *testing.T) {
 	inactive := web.post("introspect", url.Values{"token": {refresh}})
 	if len(inactive.body) != 1 || inactive.body["active"] != false {
 		t.Errorf("introspection after revocation: %v", inactive.body)
+	}
+}
+
+// TestRevocation_IsConfirmedWhenItIsStored: after a revocation that could not be
+// stored this node refuses the token, and a client that asks again is not told
+// on the strength of that that it is revoked.
+func TestRevocation_IsConfirmedWhenItIsStored(t *testing.T) {
+	for _, kind := range []string{"access_token", "refresh_token"} {
+		t.Run(kind, func(t *testing.T) {
+			down := new(atomic.Bool)
+			w := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+				return brokenStore{downStore{s, down}}, c
+			}})
+			web := app{t, w, "web", "web-secret-of-enough-length"}
+			got := web.post("token", redeem(w.code(w.signedInBrowser(), authorizeParams("web", "https://web.test/cb", "openid offline_access"))))
+			form := url.Values{"token": {got.text(kind)}}
+			down.Store(true)
+			for range 2 {
+				if got := web.post("revoke", form); got.status != 503 {
+					t.Fatalf("while the store is down: %d %v", got.status, got.body)
+				}
+			}
+			down.Store(false)
+			if got := web.post("revoke", form); got.status != 200 {
+				t.Fatalf("afterwards: %d %v", got.status, got.body)
+			}
+			rows, err := w.store.ListSessions(t.Context(), tokenstore.SessionQuery{All: true, ClientID: "web"})
+			if err != nil || len(rows) != 1 || rows[0].RevokedAt.IsZero() {
+				t.Errorf("the store has %+v, %v", rows, err)
+			}
+		})
 	}
 }
 
