@@ -1,7 +1,6 @@
 package flows_test
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,8 +16,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
-
-	"github.com/gatehouse-auth/gatehouse/flows/client"
 )
 
 // holder has a key and makes proofs of it.
@@ -169,51 +166,4 @@ func publicJWK(h *holder) []byte {
 func privateJWK(h *holder) []byte {
 	raw, _ := jose.JSONWebKey{Key: h.key}.MarshalJSON()
 	return raw
-}
-
-func TestPrivateKeyJWT(t *testing.T) {
-	key := newHolder(t, time.Now)
-	clients := oauthClients()
-	clients = append(clients, &client.Client{
-		ID: "keyed", Keys: map[string]crypto.PublicKey{"k1": key.key.Public()}, Grants: []string{client.GrantClientCredentials}, Scopes: []string{},
-	})
-	w := newWorld(t, worldOptions{portal: true, clients: clients})
-	key.now = w.clock.now
-	assertion := func(change func(header map[string]any, claims jwt.MapClaims)) url.Values {
-		claims := jwt.MapClaims{"iss": "keyed", "sub": "keyed", "aud": w.portalURL(), "jti": rand.Text(), "iat": w.clock.now().Unix(), "exp": w.clock.now().Add(time.Minute).Unix()}
-		token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
-		token.Header["kid"] = "k1"
-		if change != nil {
-			change(token.Header, claims)
-		}
-		signed, _ := token.SignedString(key.key)
-		return url.Values{
-			"grant_type": {"client_credentials"}, "client_assertion": {signed},
-			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-		}
-	}
-	nobody := app{t, w, "", ""}
-	good := assertion(nil)
-	if got := nobody.post("token", good); got.status != 200 {
-		t.Fatalf("%d %v", got.status, got.body)
-	}
-	if got := nobody.post("token", good); got.text("error") != "invalid_client" {
-		t.Errorf("an assertion was used twice: %v", got.body)
-	}
-	for name, change := range map[string]func(map[string]any, jwt.MapClaims){
-		"another audience":  func(_ map[string]any, c jwt.MapClaims) { c["aud"] = "https://evil.test" },
-		"several audiences": func(_ map[string]any, c jwt.MapClaims) { c["aud"] = []string{w.portalURL(), "https://evil.test"} },
-		"another subject":   func(_ map[string]any, c jwt.MapClaims) { c["sub"] = "web" },
-		"another issuer":    func(_ map[string]any, c jwt.MapClaims) { c["iss"] = "web" },
-		"expired":           func(_ map[string]any, c jwt.MapClaims) { c["exp"] = w.clock.now().Add(-time.Hour).Unix() },
-		"no expiry":         func(_ map[string]any, c jwt.MapClaims) { delete(c, "exp") },
-		"a year":            func(_ map[string]any, c jwt.MapClaims) { c["exp"] = w.clock.now().Add(365 * 24 * time.Hour).Unix() },
-		"no jti":            func(_ map[string]any, c jwt.MapClaims) { delete(c, "jti") },
-		"unknown kid":       func(h map[string]any, _ jwt.MapClaims) { h["kid"] = "k2" },
-		"crit":              func(h map[string]any, _ jwt.MapClaims) { h["crit"] = []string{"x"} },
-	} {
-		if got := nobody.post("token", assertion(change)); got.status != 401 || got.text("error") != "invalid_client" {
-			t.Errorf("%s: %d %v", name, got.status, got.body)
-		}
-	}
 }

@@ -41,7 +41,7 @@ func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, client.ErrClient):
-		return &oauthError{Code: "invalid_client", Description: "client authentication failed", status: http.StatusUnauthorized}
+		return &oauthError{Code: "invalid_client", Description: err.Error(), status: http.StatusUnauthorized}
 	case errors.Is(err, client.ErrRequest):
 		return invalid("invalid_request", "the client is named or authenticated in more than one way")
 	case errors.Is(err, client.ErrScope):

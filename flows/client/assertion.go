@@ -3,9 +3,15 @@ package client
 import (
 	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -14,57 +20,137 @@ import (
 // assertionType is the value of client_assertion_type (RFC 7523, section 2.2).
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
+const (
+	// maxAssertionLife is how long an assertion may still be good when it
+	// arrives. Some libraries always make it an hour. Longer ones would have to
+	// be remembered longer, and are worth more to whoever finds one in a log.
+	maxAssertionLife = time.Hour
+	// clockSkew is how far a client's clock may be from ours.
+	clockSkew = 30 * time.Second
+)
+
+// What is wrong with an assertion that the client's own key did sign. Only then
+// is it told: to somebody without the key every refusal looks the same.
+var (
+	errAssertionTime = fmt.Errorf("%w: the assertion has expired, is not valid yet, or has no exp", ErrClient)
+	errAssertionLife = fmt.Errorf("%w: the assertion must expire within an hour", ErrClient)
+	errAudience      = fmt.Errorf("%w: the aud of the assertion must hold the issuer, and beside it at most the token endpoint", ErrClient)
+	errAssertionUsed = fmt.Errorf("%w: the assertion was used already", ErrClient)
+)
+
 // asymmetric are the algorithms that assertions and proofs may be signed with.
 // Never none, never HS*: a public key must not become a shared secret
 // (RFC 8725, section 3.1).
 var asymmetric = []string{"ES256", "ES384", "EdDSA", "RS256", "PS256"} //nolint:gochecknoglobals // a constant list
+
+// assertion is a JWT that a client's key signed.
+type assertion struct {
+	client *Client
+	claims jwt.RegisteredClaims
+	raw    string
+	token  *jwt.Token
+	key    crypto.PublicKey
+}
 
 // withAssertion authenticates by private_key_jwt.
 func (a *Authenticator) withAssertion(ctx context.Context, form url.Values) (*Client, error) {
 	if form.Get("client_assertion_type") != assertionType {
 		return nil, ErrRequest
 	}
-	raw := form.Get("client_assertion")
-	if len(raw) > 8192 {
-		return nil, ErrClient
-	}
-	var claims jwt.RegisteredClaims
-	parser := jwt.NewParser(jwt.WithValidMethods(asymmetric), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
-		jwt.WithLeeway(30*time.Second), jwt.WithTimeFunc(a.Now), jwt.WithStrictDecoding())
-	var c *Client
-	_, err := parser.ParseWithClaims(raw, &claims, func(t *jwt.Token) (any, error) {
-		if _, critical := t.Header["crit"]; critical {
-			return nil, ErrClient
-		}
-		c = a.Find(claims.Subject)
-		if c == nil || claims.Issuer != c.ID {
-			return nil, ErrClient
-		}
-		kid, _ := t.Header["kid"].(string)
-		return c.key(kid)
-	})
+	s, err := a.parseAssertion(form.Get("client_assertion"))
 	if err != nil {
-		return nil, ErrClient
+		return nil, err
 	}
-	if id := form.Get("client_id"); id != "" && id != c.ID {
+	if id := form.Get("client_id"); id != "" && id != s.client.ID {
 		return nil, ErrRequest
 	}
-	if len(claims.Audience) != 1 || claims.Audience[0] != a.Issuer || claims.ID == "" {
-		return nil, ErrClient
+	if !a.isAudience(s.claims.Audience) {
+		return nil, errAudience
 	}
-	left := claims.ExpiresAt.Sub(a.Now()) + 30*time.Second
-	if left > 10*time.Minute {
-		return nil, ErrClient
+	left := s.claims.ExpiresAt.Sub(a.Now())
+	if left > maxAssertionLife+clockSkew {
+		return nil, errAssertionLife
 	}
-	sum := sha256.Sum256([]byte(c.ID + "\x00" + claims.ID))
-	first, err := a.Once(ctx, "assertion:"+base64.RawURLEncoding.EncodeToString(sum[:]), left)
+	// A second more than it is good: never forgotten too early.
+	first, err := a.Once(ctx, s.guard(), left+clockSkew+time.Second)
 	if err != nil {
 		return nil, err
 	}
 	if !first {
+		return nil, errAssertionUsed
+	}
+	return s.client, nil
+}
+
+// parseAssertion checks an assertion's form, signature and times.
+func (a *Authenticator) parseAssertion(raw string) (*assertion, error) {
+	if len(raw) > 8192 {
 		return nil, ErrClient
 	}
-	return c, nil
+	s := &assertion{raw: raw}
+	parser := jwt.NewParser(jwt.WithValidMethods(asymmetric), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithLeeway(clockSkew), jwt.WithTimeFunc(a.Now), jwt.WithStrictDecoding())
+	var err error
+	s.token, err = parser.ParseWithClaims(raw, &s.claims, func(t *jwt.Token) (any, error) {
+		if _, critical := t.Header["crit"]; critical {
+			return nil, ErrClient
+		}
+		s.client = a.Find(s.claims.Subject)
+		if s.client == nil || s.claims.Issuer != s.client.ID {
+			return nil, ErrClient
+		}
+		kid, _ := t.Header["kid"].(string)
+		key, err := s.client.key(kid)
+		s.key = key
+		return key, err
+	})
+	switch {
+	case errors.Is(err, jwt.ErrTokenInvalidClaims):
+		return nil, errAssertionTime
+	case err != nil:
+		return nil, ErrClient
+	}
+	return s, nil
+}
+
+// isAudience tells whether an assertion was made for this server; see
+// [Authenticator] for why.
+func (a *Authenticator) isAudience(aud []string) bool {
+	return slices.Contains(aud, a.Issuer) && !slices.ContainsFunc(aud, func(value string) bool {
+		return value != a.Issuer && value != a.TokenEndpoint
+	})
+}
+
+// guard is what the assertion is remembered by.
+func (s *assertion) guard() string {
+	if s.claims.ID != "" {
+		return "assertion:" + digest(s.client.ID, s.claims.ID)
+	}
+	signed := s.raw[:strings.LastIndexByte(s.raw, '.')]
+	return "assertion-signature:" + digest(s.client.ID, signed, string(s.signature()))
+}
+
+// signature is the assertion's, in the one form that everybody can turn it into:
+// with (r, s), (r, n-s) is an ECDSA signature as well, and would else be a second
+// use.
+func (s *assertion) signature() []byte {
+	key, ok := s.key.(*ecdsa.PublicKey)
+	if !ok {
+		return s.token.Signature
+	}
+	half := len(s.token.Signature) / 2
+	canonical := slices.Clone(s.token.Signature)
+	low := new(big.Int).SetBytes(canonical[half:])
+	if other := new(big.Int).Sub(key.Params().N, low); other.Cmp(low) < 0 {
+		low = other
+	}
+	low.FillBytes(canonical[half:])
+	return canonical
+}
+
+func digest(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // key finds the key of an assertion: by kid, or the only one.

@@ -20,19 +20,41 @@ var ErrRequest = errors.New("client authentication is ambiguous")
 
 // Authenticator tells which client sent a request to the token endpoint and its
 // kin.
+//
+// A client assertion (private_key_jwt; RFC 7523, section 3) is signed by a key of
+// the client that its iss and sub name, has an exp at most an hour ahead, and
+// works once.
+//
+// Its aud holds the issuer, alone or in an array, and beside it nothing but the
+// token endpoint. RFC 7523 would take the token endpoint alone; but a client
+// learns that address from the server's metadata, and a hostile server may name
+// ours in its own: the client then makes, for the hostile server, an assertion
+// that works here (audience injection, 2025). The issuer is what whoever runs the
+// client configured, so it is not the hostile server's to choose, and an
+// assertion that is for somebody else as well is refused.
+// draft-ietf-oauth-rfc7523bis goes on to forbid the token endpoint beside the
+// issuer; it is taken because zitadel's client sends both, and it names nobody
+// whom the issuer does not name already.
+//
+// A jti is optional, as in the RFC. Without one an assertion is remembered by
+// what was signed and the signature. Where the algorithm makes the same signature
+// of the same content (RS256, EdDSA), such a client has one request a second: its
+// next assertion of that second is the same, and cannot be told from a replay.
 type Authenticator struct {
 	// Find returns a client by its id, or nil.
 	Find func(id string) *Client
-	// Issuer is what the audience of a client assertion must be, alone: an
-	// assertion made for somebody else must not work here.
-	Issuer string
-	// Once is true for the first use of a jti (RFC 7523, section 3).
+	// Issuer is what the aud of a client assertion must hold, and TokenEndpoint
+	// the one thing that it may hold beside.
+	Issuer, TokenEndpoint string
+	// Once is true for the first use of a key within ttl, which is little more
+	// than an hour at most.
 	Once func(ctx context.Context, key string, ttl time.Duration) (bool, error)
 	Now  func() time.Time
 }
 
 // Authenticate finds and authenticates the client of a request whose form has
-// been parsed. Errors: ErrClient, ErrRequest, or what Once returned.
+// been parsed. Errors: ErrClient, whose text the client may be told, ErrRequest,
+// or what Once returned.
 func (a *Authenticator) Authenticate(r *http.Request) (*Client, error) {
 	form := r.PostForm
 	for _, name := range []string{"client_id", "client_secret", "client_assertion", "client_assertion_type"} {
