@@ -84,11 +84,15 @@ integration: ## The built gateway with real browsers, providers, Postgres and Re
 	@cd integration && ../$(STEP) "integration tests" go test -timeout 15m -run '$(RUN)' $(INTEGRATION)
 
 .PHONY: bench
-bench: bench-guard bench-store bench-all ## Measure everything (some minutes; an idle machine)
+bench: bench-guard bench-refresh bench-store bench-all ## Measure everything (some minutes; an idle machine)
 
 .PHONY: bench-guard
 bench-guard: ## Measure a guarded request against a plain reverse_proxy, PAIRS=40 rounds
-	@cd integration && go test -run '^$$' -bench . -benchtime $(PAIRS)x -timeout 30m ./bench
+	@cd integration && go test -run '^$$' -bench Guarded -benchtime $(PAIRS)x -timeout 30m ./bench
+
+.PHONY: bench-refresh
+bench-refresh: ## Measure a refresh with 0, 10 and 20 ms added between gateway and Postgres
+	@cd integration && go test -run '^$$' -bench Refresh -benchtime 300x -timeout 30m ./bench
 
 .PHONY: bench-store
 bench-store: ## Measure the stores: ROWS=10000,100000 sessions, SECONDS=5 for each figure
