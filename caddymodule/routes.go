@@ -18,13 +18,15 @@ import (
 type routeWalk struct {
 	server  *caddyhttp.Server
 	invoked []string // named routes on the way, against loops
+	onError bool     // in routes that errors go through
 	found   []spot
 }
 
 // spot is a guard and the matchers around it, the outermost first.
 type spot struct {
-	guard  *Guard
-	around []caddyhttp.MatcherSet
+	guard   *Guard
+	around  []caddyhttp.MatcherSet
+	onError bool
 }
 
 func (w *routeWalk) routes(routes caddyhttp.RouteList, around []caddyhttp.MatcherSet) error {
@@ -52,7 +54,7 @@ func (w *routeWalk) routes(routes caddyhttp.RouteList, around []caddyhttp.Matche
 func (w *routeWalk) handler(handler caddyhttp.MiddlewareHandler, around []caddyhttp.MatcherSet) error {
 	switch h := handler.(type) {
 	case *Guard:
-		s := spot{guard: h, around: around}
+		s := spot{guard: h, around: around, onError: w.onError}
 		if err := s.checkReach(); err != nil {
 			return err
 		}
@@ -61,9 +63,7 @@ func (w *routeWalk) handler(handler caddyhttp.MiddlewareHandler, around []caddyh
 		if err := w.routes(h.Routes, around); err != nil {
 			return err
 		}
-		if h.Errors != nil {
-			return w.routes(h.Errors.Routes, around)
-		}
+		return w.errors(h.Errors, around)
 	case *caddyhttp.Invoke:
 		named, ok := w.server.NamedRoutes[h.Name]
 		if !ok || slices.Contains(w.invoked, h.Name) {
@@ -74,6 +74,16 @@ func (w *routeWalk) handler(handler caddyhttp.MiddlewareHandler, around []caddyh
 		return w.routes(caddyhttp.RouteList{*named}, around)
 	}
 	return nil
+}
+
+// errors looks in the routes that errors go through.
+func (w *routeWalk) errors(config *caddyhttp.HTTPErrorConfig, around []caddyhttp.MatcherSet) error {
+	if config == nil {
+		return nil
+	}
+	defer func(before bool) { w.onError = before }(w.onError)
+	w.onError = true
+	return w.routes(config.Routes, around)
 }
 
 // names are the host names that a guard's site answers to: those of the host
@@ -154,7 +164,7 @@ func (s spot) checkReach() error {
 	for _, set := range s.around {
 		for _, matcher := range set {
 			for _, probe := range probes {
-				if reaches(matcher, s.probeRequest(probe.method, probe.path)) {
+				if reaches(matcher, probeRequest(probe.method, probe.path, s.anyName())) {
 					continue
 				}
 				return fmt.Errorf("site %s: a gatehouse guard stands inside %s, which keeps %s* away from it, so nobody could sign in; "+
@@ -180,7 +190,7 @@ func (s spot) advice(matcher any) string {
 	line.WriteString("gatehouse")
 	if path, ok := matcher.(*caddyhttp.MatchPath); ok && len(*path) == 1 {
 		line.WriteString(" " + (*path)[0])
-	} else {
+	} else if matcher != nil {
 		line.WriteString(" @matcher")
 	}
 	for _, p := range s.guard.Policies {
@@ -242,10 +252,20 @@ func notReaches(m *caddyhttp.MatchNot, r *http.Request) bool {
 	return true
 }
 
-func (s spot) probeRequest(method, path string) *http.Request {
-	r := httptest.NewRequestWithContext(context.Background(), method, "http://gatehouse.invalid"+path, nil)
+// anyName is one of the names of a guard's site, or "".
+func (s spot) anyName() string {
 	if names, err := s.names(); err == nil && len(names) > 0 {
-		r.Host = strings.ReplaceAll(names[0], "*", "x")
+		return names[0]
+	}
+	return ""
+}
+
+// probeRequest is a request that matchers judge and nobody sends. A wildcard in
+// its host becomes a label that nobody gives a site of its own.
+func probeRequest(method, path, host string) *http.Request {
+	r := httptest.NewRequestWithContext(context.Background(), method, "http://gatehouse.invalid"+path, nil)
+	if host != "" {
+		r.Host = strings.ReplaceAll(host, "*", "gatehouse-probe")
 	}
 	ctx := context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
 	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, make(map[string]any))

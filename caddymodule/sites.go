@@ -68,10 +68,11 @@ func (a *App) placeGuards() ([]site, error) {
 		if err := w.routes(server.Routes, nil); err != nil {
 			return nil, err
 		}
-		if server.Errors != nil {
-			if err := w.routes(server.Errors.Routes, nil); err != nil {
-				return nil, err
-			}
+		if err := w.errors(server.Errors, nil); err != nil {
+			return nil, err
+		}
+		if err := w.checkShadows(); err != nil {
+			return nil, err
 		}
 		listeners := listenersOf(server, ports)
 		for _, spot := range w.found {
