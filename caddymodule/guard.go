@@ -27,6 +27,10 @@ func init() {
 // Several guards may meet one request: the first authenticates, each applies
 // its own policies, and all must allow.
 //
+// A WebSocket that a page of another host opens with the visitor's cookie is
+// refused. Where such a page is to be trusted, remove its Origin before the
+// guard: `request_header @trusted -Origin` in a `route`.
+//
 // The placeholders `{http.auth.user.id}`, `email`, `name`, `groups`,
 // `provider`, `sub` and `session` are set for whom it lets pass, and
 // `{http.auth.candidate.*}` for whom it does not.
@@ -201,6 +205,9 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	}
 	v.id = id
 	v.placeholders(r)
+	if g.openedElsewhere(r, v, id) {
+		return foreign(w)
+	}
 	if !g.allows(v) {
 		return g.forbid(w, r, gateway, v)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -74,6 +75,60 @@ func TestStream_EndsWithItsSession(t *testing.T) {
 				t.Error("the stream goes on after its session has ended")
 			}
 		})
+	}
+}
+
+// No CORS holds a page back that opens a WebSocket, and SameSite holds no cookie
+// back from a sibling's page.
+func TestWebSocket_IsRefusedToPagesOfOthers(t *testing.T) {
+	r := serve(t, aliceLocal, "http://app.example.com, http://www.example.com, http://*.apps.example.com {\n\tgatehouse /private/*\n"+echo+"}\n"+
+		"http://trusting.example.com {\n\troute {\n\t\t@trusted header Origin https://spa.example.com\n\t\trequest_header @trusted -Origin\n\t\tgatehouse\n"+echo+"\t}\n}")
+	tests := map[string]struct {
+		host, path, upgrade string
+		origins             []string
+		want                int
+	}{
+		"a program":               {"app.example.com", "/private/x", "websocket", nil, 200},
+		"own page":                {"app.example.com", "/private/x", "websocket", []string{"http://app.example.com"}, 200},
+		"own page behind TLS":     {"app.example.com", "/private/x", "websocket", []string{"https://app.example.com"}, 200},
+		"another port":            {"app.example.com:8080", "/private/x", "websocket", []string{"http://APP.example.com:5173"}, 200},
+		"another name of it":      {"app.example.com", "/private/x", "websocket", []string{"http://www.example.com"}, 200},
+		"another site":            {"app.example.com", "/private/x", "websocket", []string{"https://evil.test"}, 403},
+		"sibling":                 {"app.example.com", "/private/x", "websocket", []string{"https://evil.example.com"}, 403},
+		"sibling of the wildcard": {"one.apps.example.com", "/private/x", "websocket", []string{"https://two.apps.example.com"}, 403},
+		"suffix":                  {"app.example.com", "/private/x", "websocket", []string{"https://app.example.com.evil.test"}, 403},
+		"user":                    {"app.example.com", "/private/x", "websocket", []string{"https://app.example.com@evil.test"}, 403},
+		"sandboxed page":          {"app.example.com", "/private/x", "websocket", []string{"null"}, 403},
+		"nothing":                 {"app.example.com", "/private/x", "websocket", []string{""}, 403},
+		"extension":               {"app.example.com", "/private/x", "websocket", []string{"app://app.example.com"}, 403},
+		"two":                     {"app.example.com", "/private/x", "websocket", []string{"http://app.example.com", "https://evil.test"}, 403},
+		"in capitals":             {"app.example.com", "/private/x", "WebSocket", []string{"https://evil.test"}, 403},
+		"open to all":             {"app.example.com", "/public", "websocket", []string{"https://evil.test"}, 200},
+		"no WebSocket":            {"app.example.com", "/private/x", "", []string{"https://evil.test"}, 200},
+		"trusted":                 {"trusting.example.com", "/", "websocket", []string{"https://spa.example.com"}, 200},
+		"beside the trusted":      {"trusting.example.com", "/", "websocket", []string{"https://evil.test"}, 403},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, _, _ := strings.Cut(tt.host, ":")
+			req := get("http://"+tt.host+tt.path, r.signIn(client, nil))
+			if tt.upgrade != "" {
+				req.Header.Set("Connection", "Upgrade")
+				req.Header.Set("Upgrade", tt.upgrade)
+			}
+			req.Header["Origin"] = tt.origins
+			wantStatus(t, r.do(req), tt.want)
+		})
+	}
+	tls := &verdict{scheme: "https"}
+	req := get("http://app.example.com/")
+	req.Header.Set("Upgrade", "websocket")
+	req.Header.Set("Origin", "http://app.example.com")
+	if !r.app.guards[0].openedElsewhere(req, tls, &identity.Identity{}) {
+		t.Error("a page that came by plain http may open a WebSocket of an https site")
+	}
+	if r.app.guards[0].openedElsewhere(req, tls, &identity.Identity{TokenID: "x"}) {
+		t.Error("an access token, which no page can send, is refused for its Origin")
 	}
 }
 
