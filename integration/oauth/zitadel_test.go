@@ -33,18 +33,25 @@ type zitadelApp struct {
 
 func startZitadelApp(w *world, id, secret string, scopes ...string) *zitadelApp {
 	w.t.Helper()
+	return startZitadelAppWith(w, id, secret, scopes)
+}
+
+func startZitadelAppWith(w *world, id, secret string, scopes []string, more ...rp.Option) *zitadelApp {
+	w.t.Helper()
 	mux := http.NewServeMux()
 	a := &zitadelApp{w: w, server: httptest.NewServer(mux)}
 	w.t.Cleanup(a.server.Close)
 	cookies := httphelper.NewCookieHandler([]byte(strings.Repeat("h", 32)), []byte(strings.Repeat("e", 32)), httphelper.WithUnsecure())
 	var err error
 	a.RelyingParty, err = rp.NewRelyingPartyOIDC(w.t.Context(), w.issuer, id, secret, a.server.URL+"/callback", scopes,
-		rp.WithHTTPClient(w.programs()), rp.WithPKCE(cookies), rp.WithLogger(slog.New(slog.DiscardHandler)),
-		rp.WithSigningAlgsFromDiscovery(), rp.WithVerifierOpts(rp.WithIssuedAtOffset(5*time.Second)),
-		rp.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, code, description, _ string) {
-			a.fault = code
-			http.Error(w, code+": "+description, http.StatusForbidden)
-		}))
+		append([]rp.Option{
+			rp.WithHTTPClient(w.programs()), rp.WithPKCE(cookies), rp.WithLogger(slog.New(slog.DiscardHandler)),
+			rp.WithSigningAlgsFromDiscovery(), rp.WithVerifierOpts(rp.WithIssuedAtOffset(5 * time.Second)),
+			rp.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, code, description, _ string) {
+				a.fault = code
+				http.Error(w, code+": "+description, http.StatusForbidden)
+			}),
+		}, more...)...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
