@@ -241,13 +241,27 @@ func (b *bed) crowd(nodes []*vault.Vault, each int) {
 
 func TestFresh_OneRefreshForAll(t *testing.T) {
 	onEachStore(t, func(b *bed) {
-		nodes := []*vault.Vault{b.vault(), b.vault()}
+		c := b.config()
+		store := &watchedStore{ProviderTokens: c.Store}
+		c.Store, c.LeaseWait = store, time.Minute
+		nodes := []*vault.Vault{b.open(c), b.open(c)}
 		b.signIn(nodes[0])
-		slowly := func(http.ResponseWriter) bool { time.Sleep(100 * time.Millisecond); return false }
+		const each = 16
+		// The provider answers when all have seen the old token.
+		slowly := func(http.ResponseWriter) bool {
+			for deadline := time.Now().Add(20 * time.Second); store.looks.Load() < 2*each; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					b.Error("not all came to look")
+					break
+				}
+			}
+			return false
+		}
 		b.op.do(func(o *op) { o.before = slowly })
 		for round := range 5 {
 			b.clock.advance(2 * time.Hour)
-			b.crowd(nodes, 16)
+			store.looks.Store(0)
+			b.crowd(nodes, each)
 			b.same("refreshes", b.op.asked(), round+1)
 		}
 		b.same("marked", b.row().NeedsReauth, false)

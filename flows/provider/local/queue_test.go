@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -11,6 +12,10 @@ import (
 
 func TestQueue(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testQueue)
+}
+
+func testQueue(t *testing.T) {
 	q := NewQueue(1, 1, time.Minute)
 	if err := q.enter(t.Context()); err != nil {
 		t.Fatal(err)
@@ -18,9 +23,7 @@ func TestQueue(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	waiting := make(chan error, 1)
 	go func() { waiting <- q.enter(ctx) }()
-	for len(q.places) < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	synctest.Wait()
 	if err := q.enter(t.Context()); !errors.Is(err, provider.ErrBusy) {
 		t.Errorf("entering a full queue: %v, want ErrBusy", err)
 	}
@@ -30,9 +33,7 @@ func TestQueue(t *testing.T) {
 	}
 
 	go func() { waiting <- q.enter(t.Context()) }()
-	for len(q.places) < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	synctest.Wait()
 	q.leave()
 	if err := <-waiting; err != nil {
 		t.Errorf("the one who waited: %v", err)

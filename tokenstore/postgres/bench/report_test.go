@@ -36,6 +36,7 @@ type bed struct {
 	timed  *timings
 	// generations of the sessions of month; nil: not read yet.
 	generations []uint32
+	rotated     int
 }
 
 func (b *bed) table() string { return b.month.Format("session_2006_01") }
@@ -145,6 +146,7 @@ func (b *bed) measured(who string, rotate func(time.Duration) sample) sample {
 	if s.rotations == 0 {
 		b.Fatalf("%s rotated nothing", who)
 	}
+	b.rotated += s.rotations
 	after := number[float64](b, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
 	s.wal = (after - before) / float64(s.rotations)
 	b.Logf("%s: %.0f/s, %.2f ms, WAL %.0f bytes", who, s.rate(), s.mean, s.wal)
@@ -162,12 +164,17 @@ func median(samples []sample, of func(sample) float64) float64 {
 
 // reportDeadRows tells what the rotations left behind.
 func (b *bed) reportDeadRows() {
-	time.Sleep(2 * time.Second) // backends report to the statistics once a second
 	var updated, hot, dead float64
-	err := b.db.QueryRow(context.Background(), `
-		SELECT n_tup_upd, n_tup_hot_upd, n_dead_tup FROM pg_stat_user_tables WHERE relname = $1`, b.table()).Scan(&updated, &hot, &dead)
-	if err != nil {
-		b.Fatal(err)
+	// Idle backends report to the statistics after ten seconds.
+	for end := time.Now().Add(30 * time.Second); updated < float64(b.rotated); time.Sleep(100 * time.Millisecond) {
+		err := b.db.QueryRow(context.Background(), `
+			SELECT n_tup_upd, n_tup_hot_upd, n_dead_tup FROM pg_stat_user_tables WHERE relname = $1`, b.table()).Scan(&updated, &hot, &dead)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if time.Now().After(end) {
+			b.Fatalf("the statistics tell of %.0f rotations out of %d", updated, b.rotated)
+		}
 	}
 	b.Logf("of %.0f rotations %.2f%% were HOT; %.3f dead rows for each are left, and %s",
 		updated, 100*hot/updated, dead/updated, fmt.Sprintf("the table has %.0f bytes for each session",
