@@ -16,6 +16,7 @@ import (
 //		allow anyone | <condition…>
 //		deny  <condition…>
 //		hosts <name…>
+//		provider_token <provider>
 //	}
 //
 // The matcher is kept inside the handler: it decides who must sign in, not what
@@ -88,6 +89,8 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		}
 		g.Hosts = append(g.Hosts, hosts...)
 		return noBlock(h.Dispenser)
+	case "provider_token":
+		return g.parseToken(h, app)
 	case "allow", "deny":
 		line, err := parseRule(h.Dispenser, &g.Allow, &g.Deny)
 		if err != nil {
@@ -95,7 +98,7 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		}
 		return line.check(h.Dispenser, app.providerNames())
 	default:
-		return h.Errf("unrecognized option %q%s", h.Val(), didYouMean(h.Val(), []string{"allow", "deny", "hosts"}))
+		return h.Errf("unrecognized option %q%s", h.Val(), didYouMean(h.Val(), []string{"allow", "deny", "hosts", "provider_token"}))
 	}
 }
 

@@ -48,6 +48,12 @@ type Guard struct {
 	Allow []policy.Rule `json:"allow,omitempty"`
 	Deny  []policy.Rule `json:"deny,omitempty"`
 
+	// The provider whose token for the user is passed upstream, as
+	// `Authorization: Bearer`; it is always a fresh one. The provider's block
+	// must say `store_tokens`. The Authorization that a client sends is then
+	// never passed on. Default: none.
+	ProviderToken string `json:"provider_token,omitempty"`
+
 	// The site's host names, where its address has none. The first label may
 	// be `*`. Default: those of the site. Accepts global placeholders.
 	Hosts []string `json:"hosts,omitempty"`
@@ -56,6 +62,7 @@ type Guard struct {
 	matchers caddyhttp.MatcherSets
 	deciders []policy.Decider
 	headers  *headerSet
+	bearer   *headerSet          // Authorization, where a provider's token goes there
 	exact    map[string]struct{} // names of the site, lower case
 	patterns []string            // those with a wildcard
 }
@@ -92,6 +99,9 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 			return err
 		}
 		g.deciders = append(g.deciders, own)
+	}
+	if err := g.provisionToken(); err != nil {
+		return err
 	}
 	for i, h := range g.Hosts {
 		if g.Hosts[i], err = expand("hosts", h); err != nil {
@@ -195,6 +205,9 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		if !g.allows(v) {
 			return g.forbid(w, r, gateway, v)
 		}
+		if !g.passToken(w, r, gateway, v) {
+			return nil
+		}
 		return next.ServeHTTP(w, r)
 	}
 	v.show(r)
@@ -213,6 +226,9 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	}
 	gateway.StripCredentials(r)
 	g.headers.set(r.Header, id)
+	if !g.passToken(w, r, gateway, v) {
+		return nil
+	}
 	if v.stream {
 		return g.serveStream(w, r, id.SessionID, next)
 	}

@@ -66,6 +66,9 @@ func (g *Gateway) toPortal(w http.ResponseWriter, r *Request, a authRequest) {
 	if a.Prompt != "" {
 		query.Set("prompt", a.Prompt)
 	}
+	if a.Provider != "" {
+		query.Set("provider", a.Provider)
+	}
 	noStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", g.portal.url("authorize")+"?"+query.Encode())

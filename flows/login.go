@@ -20,13 +20,14 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *Request) {
 	if pathCookie(r.Request, g.sitePlace(r), leftCookie) != "" && a.Prompt == "" {
 		a.Prompt = "select_account"
 	}
+	g.wantProvider(&a, query.Get("provider"))
 	if g.HasPortal() {
 		g.toPortal(w, r, a)
 		return
 	}
 	// Somebody who is signed in already has nothing to do here, unless they
-	// want to be somebody else.
-	if a.Prompt == "" {
+	// want to be somebody else, or a provider's token is wanted.
+	if a.Prompt == "" && a.Provider == "" {
 		id, ok := g.whoIsHere(w, r, at)
 		if !ok {
 			return
@@ -36,7 +37,7 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *Request) {
 			return
 		}
 	}
-	g.offer(w, r, at, a, query.Get("provider"))
+	g.offer(w, r, at, a, "")
 }
 
 // promptOf is the prompt that a link of ours may ask for; a stranger's link
@@ -52,6 +53,9 @@ func promptOf(query url.Values) string {
 // offer goes on with a sign-in: straight to the provider when there is one to
 // be sent to, else by way of a page.
 func (g *Gateway) offer(w http.ResponseWriter, r *Request, at place, a authRequest, name string) {
+	if name == "" {
+		name = a.Provider
+	}
 	if name == "" && len(g.Providers) == 1 {
 		name = g.Providers[0].Name()
 	}

@@ -27,7 +27,7 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a auth
 	flow := providerFlow{Request: a, Provider: p.Name(), Callback: at.url("callback/" + p.Name())}
 	location, err := p.AuthURL(ctx, provider.AuthRequest{
 		State: g.state(try, p.Name()), Nonce: g.derive(try, "nonce"), Verifier: g.derive(try, "pkce verifier"),
-		RedirectURI: flow.Callback, Prompt: a.providerPrompt(), LoginHint: a.LoginHint, ACRValues: a.ACRValues, MaxAge: a.maxAge(),
+		RedirectURI: flow.Callback, Prompt: g.promptFor(&a, p), LoginHint: a.LoginHint, ACRValues: a.ACRValues, MaxAge: a.maxAge(),
 	})
 	if err != nil {
 		g.providerDown(w, r, at, a, p, err)

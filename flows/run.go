@@ -24,7 +24,10 @@ func (g *Gateway) Run(ctx context.Context) {
 	if g.Vault != nil {
 		work.Go(func() { g.Vault.Run(ctx) })
 	}
-	if g.Keys != nil && len(g.Clients) > 0 {
+	if g.hasTokens() || g.Vault != nil {
+		work.Go(func() { g.listen(ctx) })
+	}
+	if g.hasTokens() {
 		work.Go(func() { g.learnTokenIDs(ctx) })
 	}
 }
@@ -32,7 +35,7 @@ func (g *Gateway) Run(ctx context.Context) {
 // newDrain makes the drain of what this gateway can deal with.
 func (g *Gateway) newDrain() (*outbox.Drain, error) {
 	handlers := make(map[tokenstore.OutboxKind]outbox.Handler)
-	if g.HasPortal() && g.Keys != nil && len(g.Clients) > 0 {
+	if g.HasPortal() && g.hasTokens() {
 		handlers[tokenstore.OutboxBackchannelLogout] = outbox.Handler{Handle: g.tell, Attempts: logoutAttempts}
 	}
 	if g.Vault != nil {
@@ -41,22 +44,39 @@ func (g *Gateway) newDrain() (*outbox.Drain, error) {
 	return outbox.New(outbox.Config{Store: g.Store, Handlers: handlers, Now: g.Now, Logger: g.Logger})
 }
 
-// learnTokenIDs hears at once of access tokens that other nodes revoked, and asks
-// now and then for what was not heard.
-func (g *Gateway) learnTokenIDs(ctx context.Context) {
+// hasTokens tells whether access tokens are issued here.
+func (g *Gateway) hasTokens() bool { return g.Keys != nil && len(g.Clients) > 0 }
+
+// listen hears at once of access tokens that other nodes revoked, and of users
+// whose provider tokens they removed.
+func (g *Gateway) listen(ctx context.Context) {
 	heard := func(a cache.Announcement) {
 		now := g.Now()
 		for _, id := range a.TokenIDs {
 			g.bearers.deny(id, now.Add(24*time.Hour), now)
 		}
+		if g.Vault == nil {
+			return
+		}
+		for _, subject := range a.Subjects {
+			g.Vault.Forget(subject)
+		}
 	}
-	missed := func() { g.bearers.learned.Store(false) }
-	var listening sync.WaitGroup
-	defer listening.Wait()
-	listening.Go(func() {
-		// It waits for a cache that is down, and fails only when ctx ends.
-		_ = g.Cache.Subscribe(ctx, heard, missed)
-	})
+	missed := func() {
+		g.bearers.learned.Store(false)
+		if g.Vault != nil {
+			g.Vault.Doubt()
+		}
+	}
+	// It waits for a cache that is down, and fails only when ctx ends.
+	if g.Cache.Subscribe(ctx, heard, missed) == nil && g.Vault != nil {
+		g.Vault.Doubt() // what was announced before is not known
+	}
+}
+
+// learnTokenIDs asks now and then which access tokens were revoked, for what was
+// not heard.
+func (g *Gateway) learnTokenIDs(ctx context.Context) {
 	ticker := time.NewTicker(tokenIDInterval)
 	defer ticker.Stop()
 	for {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
-	"golang.org/x/text/language"
 )
 
 // The one client that the provider knows.
@@ -27,8 +26,11 @@ const Password = "correct horse battery"
 type Provider struct {
 	Issuer string
 
+	users *users
+
 	mu       sync.Mutex
 	requests map[string]int // by path
+	behaviour
 }
 
 // Start starts a provider that ends with the test, and whose client may be
@@ -42,9 +44,9 @@ func Start(t testing.TB, redirectURIs ...string) *Provider {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	// The issuer is compared byte by byte, and the example's has this slash.
-	p := &Provider{Issuer: "http://localhost:" + port + "/", requests: map[string]int{}}
+	p := &Provider{Issuer: "http://localhost:" + port + "/", requests: map[string]int{}, users: newUsers()}
 	client := storage.WebClient(ClientID, ClientSecret, redirectURIs...)
-	store := storage.NewStorageWithClients(users{}, map[string]*storage.Client{ClientID: client})
+	store := storage.NewStorageWithClients(p.users, map[string]*storage.Client{ClientID: client})
 	handler := exampleop.SetupServer(p.Issuer, store, slog.New(slog.DiscardHandler), false)
 
 	server := httptest.NewUnstartedServer(p.count(handler))
@@ -76,35 +78,6 @@ func (p *Provider) count(next http.Handler) http.Handler {
 		p.mu.Lock()
 		p.requests[r.URL.Path]++
 		p.mu.Unlock()
-		next.ServeHTTP(w, r)
+		p.behave(w, r, next)
 	})
-}
-
-// users is the provider's list of users.
-type users struct{}
-
-func (users) ExampleClientID() string { return "service" }
-
-func (u users) GetUserByID(id string) *storage.User { return u.all()[id] }
-
-func (u users) GetUserByUsername(name string) *storage.User {
-	for _, user := range u.all() {
-		if user.Username == name {
-			return user
-		}
-	}
-	return nil
-}
-
-func (users) all() map[string]*storage.User {
-	return map[string]*storage.User{
-		"id-alice": {
-			ID: "id-alice", Username: "alice", Password: Password, FirstName: "Alice", LastName: "Liddell",
-			Email: "alice@example.com", EmailVerified: true, PreferredLanguage: language.English,
-		},
-		"id-bob": {
-			ID: "id-bob", Username: "bob", Password: Password, FirstName: "Bob", LastName: "Dodgson",
-			Email: "bob@example.net", EmailVerified: true, PreferredLanguage: language.English,
-		},
-	}
 }

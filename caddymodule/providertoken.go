@@ -1,0 +1,67 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
+)
+
+// parseToken parses `provider_token <provider>`.
+func (g *Guard) parseToken(h httpcaddyfile.Helper, app *App) error {
+	if g.ProviderToken != "" {
+		return h.Err("provider_token is given twice; one Authorization header holds one token")
+	}
+	if err := oneArg(h.Dispenser, &g.ProviderToken); err != nil {
+		return err
+	}
+	if err := app.checkPassedToken(g.ProviderToken); err != nil {
+		return h.WrapErr(err)
+	}
+	return nil
+}
+
+// checkPassedToken refuses to pass on the tokens of a provider that is not
+// there, or whose tokens nobody keeps.
+func (a *App) checkPassedToken(name string) error {
+	i := slices.IndexFunc(a.Providers, func(p *ProviderConfig) bool { return p.Name == name })
+	switch {
+	case i < 0:
+		return fmt.Errorf("provider_token: provider %q is not defined%s", name, didYouMean(name, a.providerNames()))
+	case a.Providers[i].StoreTokens == nil:
+		return fmt.Errorf("provider_token: the tokens of provider %q are not kept, so there is none to pass on; write in the global gatehouse block: provider %s { … store_tokens }", name, name)
+	}
+	return nil
+}
+
+func (g *Guard) provisionToken() error {
+	if g.ProviderToken == "" {
+		return nil
+	}
+	if err := g.app.checkPassedToken(g.ProviderToken); err != nil {
+		return err
+	}
+	g.bearer = new(headerSet)
+	g.bearer.remove("Authorization")
+	return nil
+}
+
+// passToken puts the provider's token into the request for the upstream, in
+// place of whatever the client sent there. Without one the request is answered.
+func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict) bool {
+	if g.bearer == nil {
+		return true
+	}
+	token, err := gateway.ProviderToken(r.Context(), v.id, g.ProviderToken)
+	if err != nil {
+		gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err)
+		return false
+	}
+	g.bearer.strip(r)
+	delete(r.Header, "Dpop") // a proof for what has just been removed
+	r.Header["Authorization"] = []string{"Bearer " + token}
+	return true
+}

@@ -1,0 +1,144 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/vault"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// ErrNoPerson: an access token without a session stands for a program, which
+// signs in at no provider.
+var ErrNoPerson = errors.New("no person has signed in")
+
+// ProviderToken returns a fresh access token that a provider gave for somebody,
+// to be passed upstream. One that was passed on before costs no I/O. It is a
+// secret.
+//
+// Errors are to be given to [Gateway.ChallengeProvider].
+func (g *Gateway) ProviderToken(ctx context.Context, id *identity.Identity, name string) (string, error) {
+	switch {
+	case g.Vault == nil:
+		return "", vault.ErrProvider
+	case id.SessionID == uuid.Nil:
+		return "", ErrNoPerson
+	}
+	access, err := g.Vault.Use(ctx, id.Subject, name)
+	return access.AccessToken, err
+}
+
+// ProviderTokenIsAway tells whether an error of [Gateway.ProviderToken] means
+// that there is no token now, and not that the person has to do something.
+func ProviderTokenIsAway(err error) bool {
+	return errors.Is(err, provider.ErrUnavailable) || errors.Is(err, tokenstore.ErrUnavailable) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// ChallengeProvider answers a request of somebody who is signed in, but of whom
+// there is no token of a provider to pass upstream.
+//
+// While the provider or the token store is away, that is 503 with Retry-After:
+// the person can do nothing, and a sign-in would fail as well. Else there is none,
+// or the provider refused it for good, and only the person can change that: a
+// navigation is sent to sign in there, once; who has just been there sees a page
+// that says what is missing, never a second redirect. A program gets 401 with
+// login_url and the error of RFC 9470 (section 3): its own token is good, and
+// fetching another would change nothing. A program that stands for nobody gets
+// 403.
+func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *identity.Identity, name string, err error) {
+	noStore(w)
+	switch {
+	case errors.Is(err, ErrNoPerson):
+		problem(w, http.StatusForbidden, "This is for people who have signed in; a program of its own cannot use it.", nil)
+		return
+	case ProviderTokenIsAway(err):
+		g.Logger.WarnContext(r.Context(), "no provider token now", "provider", name, "user", id.User, "error", err)
+		g.providerTokenAway(w, r, name, err)
+		return
+	}
+	g.Logger.InfoContext(r.Context(), "no provider token; the user must sign in there", "provider", name, "user", id.User, "error", err)
+	switch callerOf(r.Request) {
+	case callerNavigation:
+		if g.wasJustAt(id, name) {
+			g.providerTokenMissing(w, r, id, name)
+			return
+		}
+		http.Redirect(w, r.Request, providerLoginPath(g.returnTo(r), name), http.StatusSeeOther)
+	case callerHTMX:
+		w.Header().Set("HX-Redirect", providerLoginPath(refererPath(r.Header.Get("HX-Current-URL"), r.origin()), name))
+		g.needsProvider(w, r, name)
+	case callerGRPC:
+		grpcStatus(w, "16", "sign in at the provider first")
+	default:
+		g.needsProvider(w, r, name)
+	}
+}
+
+// wasJustAt tells whether somebody signed in at a provider so lately that doing
+// it again would change nothing. A session's id is as old as the sign-in's
+// beginning.
+func (g *Gateway) wasJustAt(id *identity.Identity, name string) bool {
+	sec, nsec := id.SessionID.Time().UnixTime()
+	return id.Provider == name && g.Now().Sub(time.Unix(sec, nsec)) < flowValidity+time.Minute
+}
+
+// needsProvider is 401 for programs.
+func (g *Gateway) needsProvider(w http.ResponseWriter, r *Request, name string) {
+	w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", error_description="the user must sign in at `+name+
+		`", resource_metadata="`+r.origin()+resourceMetadataPath+`"`)
+	problem(w, http.StatusUnauthorized, "Sign in at "+name+" to continue.", map[string]string{
+		"login_url": r.origin() + providerLoginPath(refererPath(r.Referer(), r.origin()), name),
+	})
+}
+
+func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *Request, id *identity.Identity, name string) {
+	title := g.providerTitle(name)
+	g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
+		Title: "No access to " + title,
+		Message: "You are signed in, but " + title + " gave us no lasting access in your name, which " + hostName(r.Host) +
+			" needs. Signing in there once more may help; if it does not, tell whoever runs this site.",
+		Detail: "provider_token_missing", User: id.User,
+		RetryURL: providerLoginPath(g.returnTo(r), name), RetryLabel: "Sign in at " + title,
+	})
+}
+
+func (g *Gateway) providerTokenAway(w http.ResponseWriter, r *Request, name string, err error) {
+	wait := 5 * time.Second
+	var away *vault.UnavailableError
+	if errors.As(err, &away) {
+		wait = max(wait, away.RetryAfter)
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	title := g.providerTitle(name)
+	switch callerOf(r.Request) {
+	case callerNavigation:
+		g.Pages.Fault(w, r.Request, http.StatusServiceUnavailable, page.Fault{
+			Title:    "Just a moment",
+			Message:  "You are signed in, but what " + hostName(r.Host) + " needs from " + title + " cannot be had right now. Please try again in a few seconds.",
+			Detail:   "temporarily_unavailable",
+			RetryURL: g.returnTo(r), RetryLabel: "Try again",
+		})
+	case callerGRPC:
+		grpcStatus(w, "14", "temporarily unavailable")
+	default:
+		problem(w, http.StatusServiceUnavailable, title+" cannot be asked right now; try again in a few seconds.", nil)
+	}
+}
+
+// providerTitle is what people know a provider by.
+func (g *Gateway) providerTitle(name string) string {
+	if p := g.providers[name]; p != nil {
+		return p.Title()
+	}
+	return name
+}

@@ -1,0 +1,106 @@
+package openid
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"time"
+)
+
+// behaviour is how the provider differs from the library's example.
+type behaviour struct {
+	lifetime time.Duration
+	down     bool
+	refuses  bool
+	learn    func(what, value string)
+	tokens   []Tokens
+}
+
+// Tokens are the tokens of one answer of the provider.
+type Tokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+}
+
+// TokensLive sets how long the access tokens of later answers are said to live.
+func (p *Provider) TokensLive(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lifetime = d
+}
+
+// SetDown makes the provider answer 503 to everything, or not.
+func (p *Provider) SetDown(down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = down
+}
+
+// RefuseRefreshes makes the provider refuse every refresh token for good
+// (invalid_grant), or not.
+func (p *Provider) RefuseRefreshes(refuse bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuses = refuse
+}
+
+// Learn has a function told of each token that the provider issues.
+func (p *Provider) Learn(learn func(what, value string)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.learn = learn
+}
+
+// Issued are the tokens that the provider has issued, the latest last.
+func (p *Provider) Issued() []Tokens {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]Tokens{}, p.tokens...)
+}
+
+func (p *Provider) behave(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	p.mu.Lock()
+	down, refuses := p.down, p.refuses
+	p.mu.Unlock()
+	switch {
+	case down:
+		http.Error(w, "down for a test", http.StatusServiceUnavailable)
+	case r.URL.Path != "/oauth/token":
+		next.ServeHTTP(w, r)
+	case refuses && r.PostFormValue("grant_type") == "refresh_token":
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"error":"invalid_grant"}`))
+	default:
+		recorded := httptest.NewRecorder()
+		next.ServeHTTP(recorded, r)
+		p.answer(w, recorded)
+	}
+}
+
+// answer passes a token answer on, as the provider behaves.
+func (p *Provider) answer(w http.ResponseWriter, recorded *httptest.ResponseRecorder) {
+	body := recorded.Body.Bytes()
+	var tokens Tokens
+	var all map[string]any
+	if recorded.Code == http.StatusOK && json.Unmarshal(body, &tokens) == nil && json.Unmarshal(body, &all) == nil {
+		p.mu.Lock()
+		p.tokens = append(p.tokens, tokens)
+		if p.learn != nil {
+			p.learn("provider's access token", tokens.Access)
+			p.learn("provider's refresh token", tokens.Refresh)
+		}
+		if p.lifetime > 0 {
+			all["expires_in"] = int(p.lifetime / time.Second)
+		}
+		p.mu.Unlock()
+		if changed, err := json.Marshal(all); err == nil {
+			body = changed
+		}
+	}
+	maps.Copy(w.Header(), recorded.Header())
+	w.Header().Del("Content-Length")
+	w.WriteHeader(recorded.Code)
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,220 @@
+package integration_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/integration/browser"
+	"github.com/gatehouse-auth/gatehouse/integration/gateway"
+	"github.com/gatehouse-auth/gatehouse/integration/openid"
+	"github.com/gatehouse-auth/gatehouse/integration/upstream"
+)
+
+// passing is a guarded site whose upstream gets the provider's token. The log is
+// at its most talkative, and shows credentials as far as Caddy would.
+func passing(address, app string) string {
+	return address + ` {
+	log
+	gatehouse {
+		provider_token sso
+	}
+	reverse_proxy ` + app + "\n}\n"
+}
+
+// startPassing is startSSO with an upstream that gets the provider's token.
+func startPassing(t *testing.T, lifetime time.Duration) sso {
+	t.Helper()
+	p := openid.Start(t, ssoCallback)
+	p.TokensLive(lifetime)
+	app := upstream.Start(t)
+	secrets := new(gateway.Secrets)
+	secrets.Learn("client secret", openid.ClientSecret)
+	p.Learn(secrets.Learn)
+	return sso{
+		provider: p, app: app,
+		node: gateway.Start(t, gateway.Options{
+			Caddyfile: strings.Replace(global(ssoProvider(p, "store_tokens")), "{\n", "{\n\tdebug\n", 1) + passing(ssoSite, app.Addr),
+			Secrets:   secrets,
+		}),
+	}
+}
+
+// passed is the token that the upstream was given at last.
+func (s sso) passed(t testing.TB) string {
+	t.Helper()
+	values := s.app.Last(t).Header["Authorization"]
+	if len(values) != 1 || !strings.HasPrefix(values[0], "Bearer ") {
+		t.Fatalf("the upstream got Authorization %q, want one bearer token", values)
+	}
+	return strings.TrimPrefix(values[0], "Bearer ")
+}
+
+// latest is the access token that the provider issued at last.
+func (s sso) latest() string {
+	issued := s.provider.Issued()
+	return issued[len(issued)-1].Access
+}
+
+func (s sso) isIssued(token string) bool {
+	return slices.ContainsFunc(s.provider.Issued(), func(i openid.Tokens) bool { return i.Access == token })
+}
+
+func TestProviderToken_ReachesTheUpstreamAndStaysFresh(t *testing.T) {
+	t.Parallel()
+	s := startPassing(t, 12*time.Second)
+	b := newBrowser(t, s.node)
+	signInAtProvider(t, b, ssoSite+"/", "alice")
+	first := s.passed(t)
+	if !s.isIssued(first) {
+		t.Fatal("the upstream got a token that the provider did not issue")
+	}
+
+	// Warm requests ask nobody.
+	wantStatus(t, b.Open(ssoSite+"/again"), http.StatusOK)
+	if s.passed(t) != first && !s.isIssued(s.passed(t)) {
+		t.Error("the upstream got another token")
+	}
+
+	// A client's own Authorization never goes with it, nor can the client have
+	// ours taken away.
+	for name, lie := range map[string][]string{
+		"bearer":            {"Authorization: Bearer of-the-client"},
+		"basic":             {"Authorization: Basic bWFsbG9yeTptYWxsb3J5"},
+		"several":           {"Authorization: Bearer of-the-client", "authorization: Basic bWFsbG9yeQ=="},
+		"hop by hop":        {"Connection: close, Authorization"},
+		"hop by hop, small": {"connection: authorization"},
+	} {
+		wantStatus(t, b.Send(http.MethodGet, ssoSite+"/", lie...), http.StatusOK)
+		if got := s.passed(t); !s.isIssued(got) {
+			t.Errorf("%s: the upstream got a token of the client's", name)
+		}
+	}
+
+	// When it has expired, the upstream gets a fresh one, and so on.
+	seen := []string{first}
+	await(t, 60*time.Second, "a second and a third token", func() bool {
+		wantStatus(t, b.Open(ssoSite+"/later"), http.StatusOK)
+		if token := s.passed(t); !slices.Contains(seen, token) {
+			seen = append(seen, token)
+		}
+		return len(seen) == 3
+	})
+	for _, token := range seen {
+		if !s.isIssued(token) {
+			t.Error("the upstream got a token that the provider did not issue")
+		}
+	}
+}
+
+func TestProviderToken_AProviderThatIsAwayOrRefuses(t *testing.T) {
+	t.Parallel()
+	s := startPassing(t, 4*time.Second)
+	b := newBrowser(t, s.node)
+	signInAtProvider(t, b, ssoSite+"/", "alice")
+
+	// Down: the person can do nothing, and stays signed in.
+	s.provider.SetDown(true)
+	var page *browser.Page
+	await(t, 30*time.Second, "the token's end", func() bool {
+		page = b.Step(ssoSite + "/")
+		return page.Status != http.StatusOK
+	})
+	wantStatus(t, page, http.StatusServiceUnavailable)
+	if page.Header.Get("Retry-After") == "" || strings.Contains(page.Header.Get("Set-Cookie"), "gatehouse") {
+		t.Errorf("headers are %v", page.Header)
+	}
+	program := b.Fetch(http.MethodGet, ssoSite+"/api")
+	wantStatus(t, program, http.StatusServiceUnavailable)
+	if got := program.Header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("a program gets %s", got)
+	}
+	s.provider.SetDown(false)
+	await(t, 60*time.Second, "the provider's return", func() bool { return b.Step(ssoSite+"/").Status == http.StatusOK })
+
+	// Refused for good: only a sign-in there helps.
+	s.provider.RefuseRefreshes(true)
+	await(t, 30*time.Second, "the refusal", func() bool {
+		program = b.Fetch(http.MethodGet, ssoSite+"/api")
+		return program.Status != http.StatusOK
+	})
+	wantStatus(t, program, http.StatusUnauthorized)
+	var problem struct {
+		LoginURL string `json:"login_url"`
+	}
+	if err := json.Unmarshal([]byte(program.Body), &problem); err != nil || !strings.Contains(problem.LoginURL, "provider=sso") {
+		t.Fatalf("login_url is %q (%v)", problem.LoginURL, err)
+	}
+	if got := program.Header.Get("WWW-Authenticate"); !strings.Contains(got, "insufficient_user_authentication") {
+		t.Errorf("WWW-Authenticate is %q", got)
+	}
+	// Who has just been there is not sent there again, but told.
+	page = b.Step(ssoSite + "/reports")
+	wantStatus(t, page, http.StatusBadGateway)
+	if len(page.Links()) == 0 {
+		t.Errorf("the page shows no way on: %s", page.Text())
+	}
+	s.provider.RefuseRefreshes(false)
+	page = login(t, b, b.Open(problem.LoginURL), "alice", openid.Password)
+	wantStatus(t, page, http.StatusOK)
+	if got := s.passed(t); got != s.latest() {
+		t.Error("the upstream did not get the token of the new sign-in")
+	}
+}
+
+// Somebody who came another way is sent to the provider, once, and has their
+// token passed on.
+func TestProviderToken_SomebodyWhoCameAnotherWay(t *testing.T) {
+	t.Parallel()
+	p := openid.Start(t, ssoCallback)
+	app := upstream.Start(t)
+	n := gateway.Start(t, gateway.Options{
+		Caddyfile: global(localUsers(t), ssoProvider(p, "store_tokens")) + passing(ssoSite, app.Addr),
+	})
+	p.Learn(n.Secrets.Learn)
+	b := newBrowser(t, n)
+	page := login(t, b, b.Open(ssoSite+"/reports?year=2026"), "alice", alicePassword)
+	if !strings.HasPrefix(page.URL.String(), p.Issuer) {
+		t.Fatalf("alice, who has no token, is at %s:\n%s", page.URL, page.Path())
+	}
+	if got := authorizeQuery(t, page).Get("prompt"); got != "consent" {
+		t.Errorf("the provider is asked for prompt %q, want consent", got)
+	}
+	page = login(t, b, page, "alice", openid.Password)
+	wantStatus(t, page, http.StatusOK)
+	if got := page.URL.String(); got != ssoSite+"/reports?year=2026" {
+		t.Errorf("landed on %s", got)
+	}
+	s := sso{provider: p, app: app}
+	if s.passed(t) != s.latest() {
+		t.Error("the upstream did not get the provider's token")
+	}
+}
+
+// A sign-out closes the site; the token stays in the vault, for it belongs to
+// the person and not to the session.
+func TestProviderToken_SignOut(t *testing.T) {
+	t.Parallel()
+	s := startPassing(t, time.Hour)
+	b := newBrowser(t, s.node)
+	signInAtProvider(t, b, ssoSite+"/", "alice")
+	signOut(t, b, ssoSite)
+	before := len(s.app.Requests())
+	if signedIn(t, b, ssoSite+"/") || len(s.app.Requests()) != before {
+		t.Error("the upstream still gets requests after the sign-out")
+	}
+}
+
+func TestProviderToken_LoadErrors(t *testing.T) {
+	t.Parallel()
+	p := openid.Start(t, ssoCallback)
+	said := gateway.Refuse(t, gateway.Options{Caddyfile: global(ssoProvider(p)) + passing(ssoSite, "127.0.0.1:9")})
+	for _, want := range []string{"store_tokens", "Caddyfile:"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the refusal does not name %q:\n%s", want, said)
+		}
+	}
+}
