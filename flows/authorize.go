@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -16,9 +15,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 )
 
-// Limits on the parameters of an authorization request, in bytes: a flow must
-// stay small.
+// Limits on the parameters of an authorization request, and on what is kept of
+// it, in bytes: a flow must stay small.
 const (
+	maxRequest     = 10 << 10
 	maxState       = 4096
 	maxNonce       = 512
 	maxRedirectURI = 2048
@@ -28,7 +28,7 @@ const (
 // authorizeParameters must not be there twice.
 var authorizeParameters = []string{ //nolint:gochecknoglobals // a constant list
 	"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint", "provider",
+	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint",
 }
 
 // authorizeFault is what is wrong with an authorization request. page tells
@@ -119,11 +119,12 @@ func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (
 	case len(a.State) > maxState:
 		a.State = ""
 		return a, &authorizeFault{code: "invalid_request", description: "state is too long"}
-	case site && query.Get("provider") != "" && !g.wantProvider(&a, query.Get("provider")):
-		return a, &authorizeFault{code: "invalid_request", description: "no such provider"}
 	}
 	if fault := g.parseRest(at, c, query, &a); fault != nil {
 		return a, fault
+	}
+	if len(marshal(a)) > maxRequest {
+		return a, &authorizeFault{code: "invalid_request", description: "the request is too large"}
 	}
 	return a, nil
 }
@@ -133,13 +134,13 @@ func (g *Gateway) parseRest(at place, c *client.Client, query url.Values, a *aut
 		return &authorizeFault{code: code, description: description}
 	}
 	switch {
-	case query.Has("request"):
+	case query.Get("request") != "":
 		return bad("request_not_supported", "request objects are not supported; push the request instead")
 	case query.Get("response_type") == "":
 		return bad("invalid_request", "response_type is missing")
 	case query.Get("response_type") != "code":
 		return bad("unsupported_response_type", "only the response type code is supported")
-	case query.Has("response_mode") && query.Get("response_mode") != "query":
+	case !slices.Contains([]string{"", "query"}, query.Get("response_mode")):
 		return bad("invalid_request", "only the response mode query is supported")
 	case !c.Allows(client.GrantCode):
 		return bad("unauthorized_client", "the client may not use authorization codes")
@@ -161,43 +162,10 @@ func (g *Gateway) parseRest(at place, c *client.Client, query url.Values, a *aut
 		return bad("invalid_target", "the resource is malformed or exceeds what the client may ask for")
 	}
 	a.LoginHint, a.ACRValues = query.Get("login_hint"), query.Get("acr_values")
+	if fault := g.parseHint(at, c, query.Get("id_token_hint"), a); fault != nil {
+		return fault
+	}
 	return parsePrompt(query, a)
-}
-
-// parsePrompt reads prompt and max_age (OpenID Connect Core, section 3.1.2.1).
-func parsePrompt(query url.Values, a *authRequest) *authorizeFault {
-	prompts := strings.Fields(query.Get("prompt"))
-	for _, p := range prompts {
-		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, p) {
-			return &authorizeFault{code: "invalid_request", description: "prompt has an unknown value"}
-		}
-	}
-	if slices.Contains(prompts, "none") && len(prompts) > 1 {
-		return &authorizeFault{code: "invalid_request", description: "prompt none stands alone"}
-	}
-	a.Prompt = strings.Join(prompts, " ")
-	if query.Has("max_age") {
-		age, err := strconv.Atoi(query.Get("max_age"))
-		if err != nil || age < 0 {
-			return &authorizeFault{code: "invalid_request", description: "max_age must be a number of seconds"}
-		}
-		a.MaxAge = age + 1 // 0 is unset
-	}
-	return nil
-}
-
-// asks tells whether a prompt was asked for.
-func (a *authRequest) asks(prompt string) bool {
-	return slices.Contains(strings.Fields(a.Prompt), prompt)
-}
-
-// fresh tells whether a sign-in is recent enough for max_age, and was not asked
-// to be repeated.
-func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
-	if a.asks("login") || a.asks("select_account") {
-		return false
-	}
-	return a.MaxAge == 0 || g.Now().Sub(id.AuthTime) <= a.maxAge()
 }
 
 // authorize goes on with a request that is in order.
@@ -206,7 +174,7 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *clie
 	if !ok {
 		return
 	}
-	if id != nil && a.Provider == "" && g.fresh(&a, id) {
+	if id != nil && g.fresh(&a, id) {
 		g.authorized(w, r, at, c, a, id, uuid.Nil)
 		return
 	}
@@ -223,6 +191,10 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *Request, at place, c *cli
 	if !g.mayUse(c, id) {
 		g.Logger.WarnContext(r.Context(), "policy refuses a client", "client_id", c.ID, "user", id.User)
 		g.toClient(w, r, a, g.errorAnswer(at, a, "access_denied", "this account may not use the application"))
+		return
+	}
+	if a.Hint != "" && a.Hint != id.Subject {
+		g.toClient(w, r, a, g.errorAnswer(at, a, "login_required", "somebody else is signed in"))
 		return
 	}
 	needed, err := g.needsConsent(r, c, &a, id)

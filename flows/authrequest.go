@@ -32,8 +32,8 @@ type authRequest struct {
 	Prompt    string `json:"p,omitempty"`
 	LoginHint string `json:"l,omitempty"`
 	ACRValues string `json:"v,omitempty"`
-	// Provider that must be signed in at: its token is wanted.
-	Provider string `json:"w,omitempty"`
+	// Hint is the subject that the request is about, if it named one.
+	Hint string `json:"b,omitempty"`
 	// Device is the user code that is to be confirmed after the sign-in.
 	Device string `json:"d,omitempty"`
 	// Session that was asked for consent, and Consented, its answer.

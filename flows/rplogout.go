@@ -4,10 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/gatehouse-auth/gatehouse/flows/client"
-	"github.com/gatehouse-auth/gatehouse/flows/token"
 )
 
 // logoutRequest is what a client asks for when it signs a person out (OpenID
@@ -45,11 +42,11 @@ func (g *Gateway) parseLogout(at place, params url.Values) logoutRequest {
 
 // clientOfHint is the client that an ID token of ours was issued to.
 func (g *Gateway) clientOfHint(at place, hint string) *client.Client {
-	if hint == "" || len(hint) > 8192 {
+	if hint == "" {
 		return nil
 	}
-	var claims jwt.RegisteredClaims
-	if err := g.Keys.VerifyExpired(hint, token.TypeID, at.issuer(), &claims); err != nil || len(claims.Audience) != 1 {
+	claims, err := g.hinted(at, hint)
+	if err != nil {
 		return nil
 	}
 	return g.Clients[claims.Audience[0]]

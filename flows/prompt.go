@@ -1,0 +1,85 @@
+package flows
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+)
+
+// longestMaxAge, in seconds: no sign-in lasts that long, and what is beyond
+// would overflow a duration.
+const longestMaxAge = 10 * 365 * 24 * 60 * 60
+
+// parsePrompt reads prompt and max_age (OpenID Connect Core, section 3.1.2.1).
+func parsePrompt(query url.Values, a *authRequest) *authorizeFault {
+	prompts := strings.Fields(query.Get("prompt"))
+	for _, p := range prompts {
+		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, p) {
+			return &authorizeFault{code: "invalid_request", description: "prompt has an unknown value"}
+		}
+	}
+	if slices.Contains(prompts, "none") && len(prompts) > 1 {
+		return &authorizeFault{code: "invalid_request", description: "prompt none stands alone"}
+	}
+	a.Prompt = strings.Join(prompts, " ")
+	if value := query.Get("max_age"); value != "" {
+		age, err := strconv.Atoi(value)
+		if err != nil || age < 0 {
+			return &authorizeFault{code: "invalid_request", description: "max_age must be a number of seconds"}
+		}
+		a.MaxAge = min(age, longestMaxAge) + 1 // 0 is unset
+	}
+	return nil
+}
+
+// asks tells whether a prompt was asked for.
+func (a *authRequest) asks(prompt string) bool {
+	return slices.Contains(strings.Fields(a.Prompt), prompt)
+}
+
+// fresh tells whether a sign-in is recent enough for max_age, was not asked to
+// be repeated, and is of the person that the request is about.
+func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
+	if a.asks("login") || a.asks("select_account") || a.Hint != "" && a.Hint != id.Subject {
+		return false
+	}
+	return a.MaxAge == 0 || g.Now().Sub(id.AuthTime) <= a.maxAge()
+}
+
+// parseHint reads id_token_hint: the request is about the person of that ID
+// token, however old, and about nobody else (OpenID Connect Core, section
+// 3.1.2.1).
+func (g *Gateway) parseHint(at place, c *client.Client, hint string, a *authRequest) *authorizeFault {
+	if hint == "" {
+		return nil
+	}
+	claims, err := g.hinted(at, hint)
+	if err != nil || claims.Audience[0] != c.ID || claims.Subject == "" {
+		return &authorizeFault{code: "invalid_request", description: "id_token_hint is not an ID token that this client was given"}
+	}
+	a.Hint = claims.Subject
+	return nil
+}
+
+// hinted reads an ID token of ours that may have expired: it tells who is
+// meant, and is no licence.
+func (g *Gateway) hinted(at place, hint string) (*jwt.RegisteredClaims, error) {
+	var claims jwt.RegisteredClaims
+	if g.Keys == nil || len(hint) > 8192 {
+		return nil, token.ErrToken
+	}
+	if err := g.Keys.VerifyExpired(hint, token.TypeID, at.issuer(), &claims); err != nil {
+		return nil, err
+	}
+	if len(claims.Audience) != 1 {
+		return nil, token.ErrToken
+	}
+	return &claims, nil
+}
