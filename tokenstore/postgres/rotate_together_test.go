@@ -92,7 +92,7 @@ func TestRotationsThatWaitShareRoundTrips(t *testing.T) {
 // at once, and no other for long.
 func TestRotationsThatWaitAreNotHeldUpByOne(t *testing.T) {
 	url := postgrestest.URL(t)
-	store := migrated(t, postgres.Options{URL: url})
+	store := migrated(t, postgres.Options{URL: url, Timeout: time.Minute})
 	c := newCrowd(t, store, url, 8)
 	var stuck sync.WaitGroup
 	var early atomic.Int64
