@@ -28,7 +28,7 @@ const (
 // authorizeParameters must not be there twice.
 var authorizeParameters = []string{ //nolint:gochecknoglobals // a constant list
 	"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint",
+	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint", "provider",
 }
 
 // authorizeFault is what is wrong with an authorization request. page tells
@@ -119,6 +119,8 @@ func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (
 	case len(a.State) > maxState:
 		a.State = ""
 		return a, &authorizeFault{code: "invalid_request", description: "state is too long"}
+	case site && query.Get("provider") != "" && !g.wantProvider(&a, query.Get("provider")):
+		return a, &authorizeFault{code: "invalid_request", description: "no such provider"}
 	}
 	if fault := g.parseRest(at, c, query, &a); fault != nil {
 		return a, fault
@@ -174,7 +176,7 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *clie
 	if !ok {
 		return
 	}
-	if id != nil && g.fresh(&a, id) {
+	if id != nil && a.Provider == "" && g.fresh(&a, id) {
 		g.authorized(w, r, at, c, a, id, uuid.Nil)
 		return
 	}

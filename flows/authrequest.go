@@ -34,6 +34,8 @@ type authRequest struct {
 	ACRValues string `json:"v,omitempty"`
 	// Hint is the subject that the request is about, if it named one.
 	Hint string `json:"b,omitempty"`
+	// Provider that must be signed in at: its token is wanted.
+	Provider string `json:"w,omitempty"`
 	// Device is the user code that is to be confirmed after the sign-in.
 	Device string `json:"d,omitempty"`
 	// Session that was asked for consent, and Consented, its answer.
