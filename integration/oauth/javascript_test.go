@@ -44,12 +44,10 @@ func jsClients(jwks string) string {
 `
 }
 
-// modules installs the scripts and what they import into a folder, once.
+// modules installs the scripts and what they import into a folder, once; TestMain
+// removes it.
 var modules = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "oauth-js")
-	if err != nil {
-		return "", err
-	}
+	folder := modulesFolder()
 	if err := os.CopyFS(folder, os.DirFS("js")); err != nil {
 		return folder, err
 	}
@@ -60,6 +58,21 @@ var modules = sync.OnceValues(func() (string, error) {
 	}
 	return folder, nil
 })
+
+// modulesFolder is this process's.
+func modulesFolder() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("oauth-js-%d", os.Getpid()))
+}
+
+// installed is a file of a package that the scripts import.
+func installed(t *testing.T, path ...string) string {
+	t.Helper()
+	folder, err := modules()
+	if err != nil {
+		missing(t, err.Error())
+	}
+	return filepath.Join(append([]string{folder, "node_modules"}, path...)...)
+}
 
 // nodeArgs are what this machine's Node needs to have the global crypto.
 func nodeArgs(t *testing.T) []string {
@@ -117,7 +130,6 @@ func TestJavaScript(t *testing.T) {
 	t.Parallel()
 	args := nodeArgs(t)
 	folder, err := modules()
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	if err != nil {
 		missing(t, err.Error())
 	}

@@ -13,16 +13,22 @@ import (
 	"github.com/gatehouse-auth/gatehouse/integration/chromium"
 )
 
-// servePage serves a client that runs in the browser, and returns its port: it
-// is reached as 127.0.0.1 and as localhost, which are two origins.
-func servePage(t *testing.T) (port string) {
+// servePage serves clients that run in the browser, and returns its port: it is
+// reached as 127.0.0.1 and as localhost, which are two origins. library is the
+// file of oauth4webapi.
+func servePage(t *testing.T, library string) (port string) {
 	t.Helper()
-	files := http.FileServer(http.Dir("page"))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/callback" {
-			r.URL.Path = "/"
+		files := map[string]string{
+			"/": "page/plain.html", "/callback": "page/plain.html", "/plain.js": "page/plain.js",
+			"/strict": "page/strict.html", "/strict/callback": "page/strict.html", "/strict.js": "page/strict.js",
+			"/oauth4webapi.js": library,
 		}
-		files.ServeHTTP(w, r)
+		if file := files[r.URL.Path]; file != "" {
+			http.ServeFile(w, r, file)
+			return
+		}
+		http.NotFound(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL[strings.LastIndexByte(server.URL, ':')+1:]
@@ -75,13 +81,13 @@ type heard struct {
 
 func (h heard) text(name string) string { s, _ := h.Body[name].(string); return s }
 
-// TestPage_SignsInByItself: a page of another origin redeems its code, asks who it
+// TestPage_SignsInWithFetch: a page of another origin redeems its code, asks who it
 // is, refreshes and revokes with fetch(), and reads the errors; a browser's own
 // rules decide what it may see. A page of an origin that no client has sees
 // nothing but metadata.
-func TestPage_SignsInByItself(t *testing.T) {
+func TestPage_SignsInWithFetch(t *testing.T) {
 	t.Parallel()
-	port := servePage(t)
+	port := servePage(t, "")
 	w := start(t, "http", `client page {
 		public
 		first_party
@@ -129,5 +135,33 @@ func TestPage_SignsInByItself(t *testing.T) {
 	b.open("http://localhost:" + port + "/")
 	if said := promised[map[string]string](b, probe); !maps.Equal(said, want) {
 		t.Errorf("a stranger's page: %v, want %v", said, want)
+	}
+}
+
+// TestPage_SignsInWithALibrary: oauth4webapi in the browser, with pushed requests
+// and DPoP, whose headers need a preflight each.
+func TestPage_SignsInWithALibrary(t *testing.T) {
+	t.Parallel()
+	port := servePage(t, installed(t, "oauth4webapi", "build", "index.js"))
+	w := start(t, "https", `client strict {
+		public
+		first_party
+		require par dpop
+		redirect_uri http://localhost:`+port+`/strict/callback
+		scopes openid email offline_access
+	}`)
+	b := tab{t, chromium.Start(t, "")}
+	b.open("http://localhost:" + port + "/strict")
+	promised[bool](b, `begin("`+w.issuer+`").then(() => true)`)
+	b.signIn("alice", alicePassword)
+	got := promised[struct {
+		Email, Type, Error, Challenge string
+		Secrets                       []string
+	}](b, "result")
+	for _, secret := range got.Secrets {
+		w.node.Secrets.Learn("token", secret)
+	}
+	if got.Email != "alice@example.com" || !strings.EqualFold(got.Type, "DPoP") || got.Error != "invalid_grant" || got.Challenge == "" {
+		t.Errorf("the page says %+v", got)
 	}
 }
