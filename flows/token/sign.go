@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -57,6 +58,11 @@ func (k *Keys) verify(raw, typ, issuer string, claims jwt.Claims, mayBeExpired b
 	set := k.current.Load()
 	if set == nil {
 		return ErrNoKey
+	}
+	if strings.ContainsAny(raw, "\r\n") {
+		// The library skips them in the signature, even where it decodes strictly:
+		// one token must not have many spellings (RFC 7515, section 2).
+		return fmt.Errorf("%w: line break", ErrToken)
 	}
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods(k.Config.Algorithms), jwt.WithStrictDecoding(), jwt.WithLeeway(5 * time.Second), jwt.WithTimeFunc(k.Now),
