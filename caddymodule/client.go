@@ -34,14 +34,17 @@ type ClientConfig struct {
 	// Client secrets, any of which is good: the secret itself, or a hash of
 	// `caddy hash-password`. Accepts global placeholders.
 	Secrets []string `json:"secrets,omitempty"`
-	// A file with the client's public keys (a JWKS), for private_key_jwt.
+	// A file with the client's public keys (a JWKS), for private_key_jwt. The
+	// client's assertions must name the issuer as their audience and expire
+	// within an hour.
 	JWKSFile string `json:"jwks_file,omitempty"`
 	// Whether people are not asked for consent.
 	FirstParty bool `json:"first_party,omitempty"`
 	// The policy that says whom the client may act for. Default: everybody
 	// who may sign in.
 	Policy string `json:"policy,omitempty"`
-	// Where browsers may be sent back to, exactly.
+	// Where browsers may be sent back to, exactly. Pages of these addresses'
+	// origins may call the token endpoint and its kin by themselves (CORS).
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
 	// Where browsers may be sent after a sign-out, exactly.
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`

@@ -43,6 +43,8 @@ type Client struct {
 	// who may sign in.
 	Policy policy.Decider
 
+	// RedirectURIs, whose web origins are also those of the client's pages; see
+	// Origins.
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   string
