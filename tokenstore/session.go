@@ -203,6 +203,12 @@ type Sessions interface {
 	// seen_at = now, which prolongs its idle expiry.
 	Revalidate(ctx context.Context, ids, touch []uuid.UUID) (states []SessionState, now time.Time, err error)
 
+	// ReplaceClaims replaces the sealed claims of a session, whatever else has
+	// changed of it meanwhile: the provider said anew who its user is.
+	// ErrNotFound when there is no such session or it was revoked; ErrInvalid
+	// beyond [MaxClaims].
+	ReplaceClaims(ctx context.Context, id uuid.UUID, claims []byte) error
+
 	// ListSessions lists sessions, newest first. Without All: live ones only.
 	ListSessions(ctx context.Context, q SessionQuery) ([]Session, error)
 

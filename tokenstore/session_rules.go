@@ -21,9 +21,14 @@ func (n NewSession) Validate() error {
 		validTexts("amr", n.AMR),
 		ValidateText("provider", n.Provider),
 		ValidateText("user agent", n.UserAgent),
-		faultIf(len(n.Claims) > MaxClaims, "claims", "are too long"),
+		ValidateClaims(n.Claims),
 		faultIf(n.Idle < 0 || n.Lifetime < 0, "session's lifetime", "is negative"),
 	)
+}
+
+// ValidateClaims refuses claims beyond [MaxClaims].
+func ValidateClaims(claims []byte) error {
+	return faultIf(len(claims) > MaxClaims, "claims", "are too long")
 }
 
 // CutUserAgent returns the user agent as it is stored: cut to at most

@@ -72,6 +72,7 @@ func TestPlans(t *testing.T) {
 		{name: "rotation put back", template: unrotate, args: one + ", 1, now()", oneMonth: true},
 		{name: "session", template: selectSession, args: one, oneMonth: true},
 		{name: "revocation", template: revokeOne, args: one, oneMonth: true},
+		{name: "other claims", template: replaceClaims, args: one + ", ''", oneMonth: true},
 		{name: "descendants", template: revokeDescendants, args: one},
 		{name: "a subject's", template: revokeAll, args: "'sub-1'"},
 		{name: "listing", template: `SELECT ` + sessionColumns + ` FROM session s` + w.clause() + ` ORDER BY s.id DESC LIMIT 100`, args: "'sub-1'"},

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		{"SignIn", signInTests},
 		{"Consents", consentTests},
 		{"Sessions", sessionTests},
+		{"Claims", claimsTests},
 		{"Listing", listingTests},
 		{"Revalidate", revalidateTests},
 		{"Revoke", revokeTests},
