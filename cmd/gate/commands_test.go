@@ -60,9 +60,7 @@ func TestGate_LoginUseAndLogout(t *testing.T) {
 }
 
 func TestGate_Curl(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is not here")
-	}
+	need(t, "curl")
 	w := newWorld(t, gateClient())
 	one := w.siteURL("one")
 	w.login(one)
@@ -187,9 +185,10 @@ func TestGate_SitesAreTheirOwnIssuers(t *testing.T) {
 }
 
 func TestGate_DependsOnLittle(t *testing.T) {
+	need(t, "go")
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").Output()
 	if err != nil {
-		t.Skip("the go command is not here")
+		t.Fatal(err)
 	}
 	allowed := []string{"github.com/gatehouse-auth/gatehouse", "golang.org/x/sys", "golang.org/x/term", "rsc.io/qr"}
 	for module := range strings.FieldsSeq(string(out)) {

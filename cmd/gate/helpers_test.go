@@ -61,25 +61,36 @@ func TestGitCredential(t *testing.T) {
 }
 
 // The real git drives the helper; what it does with a bearer token needs 2.46.
+// An older one gets in by what the helper tells its user.
 func TestGitCredential_RealGit(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil || !private {
-		t.Skip("git, on Unix, is needed")
+	if !private {
+		t.Skip("Unix is needed")
 	}
+	need(t, "git")
 	w := newWorld(t, gateClient())
-	w.login(w.siteURL("one"))
+	one := w.siteURL("one")
+	w.login(one)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "git", "-c", "credential.helper=!"+self+" git-credential", "ls-remote", w.siteURL("one")+"/team/project.git")
-	cmd.Env = append(w.process().Env, "GIT_TERMINAL_PROMPT=0", "GIT_TRACE_CURL=1", "GIT_CONFIG_NOSYSTEM=1")
-	out, _ := cmd.CombinedOutput() // the site is no repository
-	if bearerGit(t) {
-		if !strings.Contains(string(out), "Authorization: Bearer") {
-			t.Errorf("git sends no token: %s", out)
+	list := "ls-remote " + one + "/team/project.git"
+	shell := func(line string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+		cmd.Env = append(w.process().Env, "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1")
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	out, err := shell("git -c 'credential.helper=!" + self + " git-credential' " + list)
+	if !bearerGit(t) {
+		if !strings.Contains(out, "git 2.46 or newer is needed") {
+			t.Errorf("git does not say what it needs: %s", out)
 		}
-	} else if !strings.Contains(string(out), "git 2.46 or newer is needed") {
-		t.Errorf("git does not say what it needs: %s", out)
+		_, advice, _ := strings.Cut(oldGit(one), "\n")
+		out, err = shell(strings.NewReplacer("(gate ", "("+self+" ", "git …", "git "+list).Replace(advice))
+	}
+	if err != nil || !strings.Contains(out, "refs/heads/of-alice") {
+		t.Errorf("git does not get in: %v\n%s", err, out)
 	}
 }
 
@@ -156,9 +167,10 @@ func TestExecCredential(t *testing.T) {
 
 // kubectl itself runs gate and sends what it says.
 func TestExecCredential_RealKubectl(t *testing.T) {
-	if _, err := exec.LookPath("kubectl"); err != nil || !private {
-		t.Skip("kubectl, on Unix, is needed")
+	if !private {
+		t.Skip("Unix is needed")
 	}
+	need(t, "kubectl")
 	w := newWorld(t, gateClient())
 	one := w.siteURL("one")
 	w.login(one)
@@ -176,8 +188,13 @@ func TestExecCredential_RealKubectl(t *testing.T) {
 		r.Out.Host = strings.TrimPrefix(one, "http://")
 	}})
 	t.Cleanup(front.Close)
-	config := t.TempDir() + "/config"
-	text := strings.NewReplacer("SELF", self, "SITE", one, "FRONT", front.URL).Replace(`apiVersion: v1
+	versions := []string{execVersion + "beta1"}
+	if !oldKubectl(t) {
+		versions = append(versions, execVersion)
+	}
+	for _, version := range versions {
+		config := t.TempDir() + "/config"
+		text := strings.NewReplacer("SELF", self, "SITE", one, "FRONT", front.URL, "VERSION", version).Replace(`apiVersion: v1
 kind: Config
 current-context: c
 contexts: [{name: c, context: {cluster: c, user: me}}]
@@ -186,18 +203,42 @@ users:
 - name: me
   user:
     exec:
-      apiVersion: client.authentication.k8s.io/v1
+      apiVersion: VERSION
       command: SELF
       args: [exec-credential, --for, "SITE"]
       interactiveMode: Never
 `)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), "kubectl", "--kubeconfig", config, "get", "--raw", "/version")
+		cmd.Env = w.process().Env
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "hello alice at /version") {
+			t.Errorf("%s: %v: %s", version, err, out)
+		}
+	}
+}
+
+// oldKubectl tells whether kubectl knows the protocol's beta alone, as before
+// 1.22.
+func oldKubectl(t *testing.T) bool {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "kubectl", "version", "--client", "-o", "json").Output()
+	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "kubectl", "--kubeconfig", config, "get", "--raw", "/version")
-	cmd.Env = w.process().Env
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "hello alice at /version") {
-		t.Errorf("%v: %s", err, out)
+	var said struct {
+		ClientVersion struct {
+			GitVersion string `json:"gitVersion"`
+		} `json:"clientVersion"`
 	}
+	var minor int
+	if err := json.Unmarshal(out, &said); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscanf(said.ClientVersion.GitVersion, "v1.%d", &minor); err != nil {
+		t.Fatalf("kubectl is %q: %v", said.ClientVersion.GitVersion, err)
+	}
+	return minor < 22
 }
