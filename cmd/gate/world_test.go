@@ -48,9 +48,9 @@ func need(t *testing.T, program string) {
 		return
 	}
 	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is missing; make needs installs it", program)
+		t.Fatalf("%s is missing: see .ci/needs", program)
 	}
-	t.Skipf("%s is missing; make needs installs it", program)
+	t.Skipf("%s is missing: see .ci/needs", program)
 }
 
 // testClock is a clock that tests set forward; it ticks as well.
