@@ -1,6 +1,11 @@
 package caddymodule
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 const apiClient = "issuer http://auth.example.com\nclient robot {\n\tsecret {env.GATEHOUSE_TEST_ROBOT}\n\tgrants client_credentials\n" +
@@ -62,24 +70,28 @@ func replaceProviders(node any, providers map[string]any) (n int) {
 	return n
 }
 
-// post sends a form to the portal as the robot.
-func (r *running) post(path string, form url.Values) *httptest.ResponseRecorder {
+// post sends a form to the portal as the robot, with proofs of a key.
+func (r *running) post(path string, form url.Values, proofs ...string) *httptest.ResponseRecorder {
 	r.t.Helper()
 	req := httptest.NewRequest(http.MethodPost, "http://auth.example.com"+path, strings.NewReader(form.Encode()))
 	req.RequestURI = path
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth("robot", robotSecret)
+	if len(proofs) > 0 {
+		req.Header["Dpop"] = proofs
+	}
 	return r.do(req)
 }
 
-// token is an access token for a resource.
-func (r *running) token(resource string) string {
+// token is an access token for a resource, bound to a key if there is a proof of
+// it.
+func (r *running) token(resource string, proofs ...string) string {
 	r.t.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}, "resource": {resource}}
-	rec := r.post("/token", form)
+	rec := r.post("/token", form, proofs...)
 	for end := time.Now().Add(time.Minute); rec.Code == http.StatusServiceUnavailable && time.Now().Before(end); {
 		time.Sleep(20 * time.Millisecond) // the store and its keys are being made
-		rec = r.post("/token", form)
+		rec = r.post("/token", form, proofs...)
 	}
 	var answer struct {
 		AccessToken string `json:"access_token"`
@@ -131,6 +143,56 @@ func TestAuthenticator_TakesAccessTokensForItsHostAlone(t *testing.T) {
 				t.Errorf("the placeholder of the client is %q", got)
 			}
 		})
+	}
+}
+
+// dpopProof is a proof of RFC 9449 for one request, with an access token at a
+// resource.
+func dpopProof(t *testing.T, key *ecdsa.PrivateKey, method, uri, access string) string {
+	t.Helper()
+	claims := jwt.MapClaims{"htm": method, "htu": uri, "iat": time.Now().Unix(), "jti": rand.Text()}
+	if access != "" {
+		sum := sha256.Sum256([]byte(access))
+		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+	token.Header["typ"], token.Header["jwk"] = "dpop+jwt", jose.JSONWebKey{Key: key.Public()}
+	signed, err := token.SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+func TestAuthenticator_WantsTheKeyThatATokenIsBoundTo(t *testing.T) {
+	r := serveAPI(t)
+	r.token("http://api.example.com") // once there is one, the proof need not wait
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := r.token("http://api.example.com", dpopProof(t, key, http.MethodPost, "http://auth.example.com/token", ""))
+	const uri = "http://api.example.com/x"
+	for name, tt := range map[string]struct {
+		scheme string
+		proof  []string
+		want   int
+	}{
+		"its key":       {"DPoP", []string{dpopProof(t, key, http.MethodGet, uri, token)}, 200},
+		"another key":   {"DPoP", []string{dpopProof(t, other, http.MethodGet, uri, token)}, 401},
+		"another place": {"DPoP", []string{dpopProof(t, key, http.MethodGet, "http://api.example.com/y", token)}, 401},
+		"no proof":      {"DPoP", nil, 401},
+		"as Bearer":     {"Bearer", nil, 401},
+	} {
+		req := get(uri)
+		req.Header["Authorization"], req.Header["Dpop"] = []string{tt.scheme + " " + token}, tt.proof
+		if rec := r.do(req); rec.Code != tt.want {
+			t.Errorf("%s: status %d, want %d", name, rec.Code, tt.want)
+		}
 	}
 }
 
