@@ -13,7 +13,7 @@ import (
 )
 
 // childrenPage is how many sessions are listed at once.
-const childrenPage = 1000
+const childrenPage = 100
 
 // End signs out: it revokes the portal sign-in that the session came from, or
 // the session itself if it has none, with everything that came from that, and

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache/redis/redistest"
+	"github.com/gatehouse-auth/gatehouse/integration/crash"
 	"github.com/gatehouse-auth/gatehouse/integration/gateway"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
 )
@@ -27,6 +28,8 @@ func TestRevocation_IsHeardByTheOtherNodeWithinASecond(t *testing.T) {
 	config := caddyfile(t, "reverse_proxy "+talker(t), secretA)
 	nodes := startNodes(t, postgrestest.URL(t), redistest.URL(t), config, config)
 	v := newVisit(t, nodes...)
+	var pulse crash.Pulse
+	go pulse.Run(t.Context())
 	var refused, closed []time.Duration
 	for range revocations {
 		cookie, _ := v.signIn()
@@ -37,16 +40,16 @@ func TestRevocation_IsHeardByTheOtherNodeWithinASecond(t *testing.T) {
 		v.signOut()
 		confirmed := time.Now()
 		for v.good(1, cookie) {
-			if time.Since(confirmed) > 5*time.Second {
-				t.Fatal("the other node goes on for five seconds")
+			if time.Since(confirmed) > time.Minute {
+				t.Fatal("the other node goes on for a minute")
 			}
 		}
-		refused = append(refused, time.Since(confirmed))
+		refused = append(refused, pulse.Ran(confirmed, time.Now()))
 		select {
 		case at := <-hungUp:
-			closed = append(closed, max(at.Sub(confirmed), 0))
-		case <-time.After(10 * time.Second):
-			t.Fatal("the WebSocket goes on for ten seconds")
+			closed = append(closed, max(pulse.Ran(confirmed, at), 0))
+		case <-time.After(time.Minute):
+			t.Fatal("the WebSocket goes on for a minute")
 		}
 	}
 	within(t, "refused by the other node", refused, time.Second)
@@ -73,17 +76,19 @@ func TestRevocation_WithoutRedisIsKnownWithinTheInterval(t *testing.T) {
 		cookies, browsers = append(cookies, cookie), append(browsers, b)
 	}
 	redis.Kill(t)
+	var pulse crash.Pulse
+	go pulse.Run(t.Context())
 	var took []time.Duration
 	for i, b := range browsers {
 		b.signOut()
 		confirmed := time.Now()
 		for v.good(1, cookies[i]) {
-			if time.Since(confirmed) > 4*interval {
+			if time.Since(confirmed) > time.Minute {
 				t.Fatal("the other node never learns of it")
 			}
 			<-time.After(10 * time.Millisecond)
 		}
-		took = append(took, time.Since(confirmed))
+		took = append(took, pulse.Ran(confirmed, time.Now()))
 	}
 	within(t, fmt.Sprintf("refused by the other node without Redis, interval %v,", interval), took, interval+time.Second)
 }

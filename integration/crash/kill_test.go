@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -52,6 +53,22 @@ func TestBothKilledUnderLoad(t *testing.T) {
 		<-time.After(rand.N(300 * time.Millisecond)) // the other one without its store
 		server.Restart(t)
 		node.Restart(t)
+	}
+	l.run(kills(t))
+}
+
+// TestRedisKilledUnderLoad has a Redis that syncs each write, as one is to be
+// run. What cannot be announced the other nodes learn when they ask the store.
+func TestRedisKilledUnderLoad(t *testing.T) {
+	const interval = 2 * time.Second
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	config := caddyfile(t, inside, secretA, fmt.Sprintf("session {\nrevalidate %v\n}", interval))
+	l := newLoad(t, startNodes(t, postgrestest.URL(t), server.URL(), config, config))
+	l.Grace = interval + time.Second
+	l.kill = func(int) {
+		server.Kill(t)
+		<-time.After(rand.N(300 * time.Millisecond)) // nobody answers
+		server.Restart(t)
 	}
 	l.run(kills(t))
 }

@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// Grace is how long after a confirmed revocation a node may still accept.
-const Grace = time.Second
-
 // Kind says what an answer confirms.
 type Kind int
 
@@ -45,6 +42,8 @@ type Answer struct {
 
 // Ledger records answers. It may be used by several goroutines.
 type Ledger struct {
+	// Grace is how long after a confirmed revocation a node may still accept.
+	Grace time.Duration
 	// Pulse tells how much of a time the machine ran.
 	Pulse Pulse
 
@@ -150,7 +149,7 @@ func (l *Ledger) histories(last time.Time) map[string]*history {
 }
 
 func (l *Ledger) judgeAccepted(of *history, a Answer) []string {
-	if of.ended.IsZero() || l.Pulse.Ran(of.ended, a.Sent) <= Grace {
+	if of.ended.IsZero() || l.Pulse.Ran(of.ended, a.Sent) <= l.Grace {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s: accepted %v after it had ended", a.Family, a.Sent.Sub(of.ended))}

@@ -45,7 +45,7 @@ func TestLedger_FindsWhatItLooksFor(t *testing.T) {
 		"never heard of again":           {[]crash.Answer{said(crash.Created, 0), said(crash.Accepted, 10)}, "not heard of"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var l crash.Ledger
+			l := crash.Ledger{Grace: time.Second}
 			for _, a := range c.answers {
 				l.Record(a)
 			}

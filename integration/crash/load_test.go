@@ -47,7 +47,9 @@ type load struct {
 
 func newLoad(t *testing.T, nodes []*gateway.Node) *load {
 	t.Helper()
-	return &load{T: t, nodes: nodes, held: map[string][]credential{}, faults: map[string]int{}}
+	l := &load{T: t, nodes: nodes, held: map[string][]credential{}, faults: map[string]int{}}
+	l.Grace = time.Second // by the announcement
+	return l
 }
 
 // run has the load go on through n kills, and judges.
@@ -178,7 +180,7 @@ func (l *load) ended(ctx context.Context, v *crash.Visitor, families ...string) 
 		l.Record(crash.Answer{Kind: crash.Ended, Family: f, Sent: now, Got: now})
 	}
 	l.later.Go(func() {
-		time.Sleep(crash.Grace + 20*time.Millisecond)
+		time.Sleep(l.Grace + 20*time.Millisecond)
 		for _, f := range families {
 			for _, c := range l.credentials(f) {
 				for node := range l.nodes {

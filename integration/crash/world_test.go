@@ -77,12 +77,14 @@ func caddyfile(t *testing.T, app string, lines ...string) string {
 			grants authorization_code refresh_token
 			scopes openid offline_access
 			resources %[5]s
+			access_token_lifetime 12h # longer than any run
 		}
 		client cli {
 			public
 			grants device_code refresh_token
 			scopes openid offline_access
 			resources %[5]s
+			access_token_lifetime 12h # longer than any run
 		}
 	}
 }
