@@ -3,6 +3,7 @@ package flows
 import (
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -21,6 +22,10 @@ var errProof = errors.New("invalid DPoP proof")
 // proofWindow is how far a proof's iat may be from now.
 const proofWindow = 60 * time.Second
 
+// minRSABits of a key that is not too weak to be worth anything (RFC 7518,
+// section 3.3).
+const minRSABits = 2048
+
 // proofAlgorithms are asymmetric, as section 4.2 demands.
 var proofAlgorithms = []string{"ES256", "ES384", "EdDSA", "RS256", "PS256"} //nolint:gochecknoglobals // a constant list
 
@@ -30,11 +35,21 @@ type proof struct {
 }
 
 type proofClaims struct {
-	Method   string `json:"htm"`
-	URI      string `json:"htu"`
-	IssuedAt *int64 `json:"iat"`
-	ID       string `json:"jti"`
-	Access   string `json:"ath"`
+	Method   string           `json:"htm"`
+	URI      string           `json:"htu"`
+	IssuedAt *jwt.NumericDate `json:"iat"`
+	ID       string           `json:"jti"`
+	Access   string           `json:"ath"`
+}
+
+// refreshKey is the key that the client's refresh tokens are bound to, or "". A
+// client with a secret or key of its own proves itself at each refresh anyway,
+// and may change the key of its proofs (RFC 9449, section 5).
+func (r *endpointRequest) refreshKey() string {
+	if !r.client.Public {
+		return ""
+	}
+	return r.proof.jkt
 }
 
 // checkProof checks the DPoP proof of a request to uri. access is the access
@@ -58,7 +73,7 @@ func (g *Gateway) checkProof(ctx context.Context, r *Request, uri, access string
 	case access != "" && claims.Access != accessHash(access):
 		return proof{}, errProof
 	}
-	now, issued := g.Now().Unix(), *claims.IssuedAt
+	now, issued := g.Now().Unix(), claims.IssuedAt.Unix()
 	if issued < now-seconds(proofWindow) || issued > now+seconds(proofWindow) {
 		return proof{}, errProof
 	}
@@ -91,6 +106,9 @@ func parseProof(raw string) (proofClaims, string, error) {
 		var key jose.JSONWebKey
 		if err := key.UnmarshalJSON(encoded); err != nil || !key.IsPublic() || !key.Valid() {
 			return nil, errProof // a private key, or a shared secret
+		}
+		if weak, ok := key.Key.(*rsa.PublicKey); ok && weak.N.BitLen() < minRSABits {
+			return nil, errProof
 		}
 		sum, err := key.Thumbprint(crypto.SHA256)
 		if err != nil {

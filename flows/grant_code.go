@@ -126,7 +126,7 @@ func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, id uui
 	offline := slices.Contains(h.Scope, "offline_access") && req.client.Allows(client.GrantRefresh)
 	start := session.Start{
 		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Scope: strings.Join(h.Scope, " "),
-		Resource: h.Resource, Claims: h.Claims, UserAgent: req.UserAgent(), Cnf: req.proof.jkt,
+		Resource: h.Resource, Claims: h.Claims, UserAgent: req.UserAgent(), Cnf: req.refreshKey(),
 	}
 	if offline {
 		// Offline access outlives the browser's sign-in (OpenID Connect Core,

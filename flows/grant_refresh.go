@@ -35,7 +35,7 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 	}
 	rotated, err := g.Store.Rotate(ctx, tokenstore.Rotation{
 		ID: presented.ID, Generation: presented.Generation, SecretHash: presented.SecretHash(),
-		ClientID: req.client.ID, Cnf: req.proof.jkt, Grace: refreshGrace,
+		ClientID: req.client.ID, Cnf: req.refreshKey(), Grace: refreshGrace,
 	})
 	if errors.Is(err, tokenstore.ErrReused) {
 		return nil, g.reused(ctx, req, rotated)

@@ -77,8 +77,12 @@ func (g *Gateway) introspect(ctx context.Context, req *endpointRequest, raw stri
 	if !mine {
 		return introspection{}, nil
 	}
+	kind := "Bearer"
+	if claims.Cnf != nil {
+		kind = "DPoP"
+	}
 	return introspection{
-		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, Username: who.User, TokenType: "Bearer",
+		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, Username: who.User, TokenType: kind,
 		Expires: claims.ExpiresAt.Unix(), IssuedAt: claims.IssuedAt.Unix(), Subject: claims.Subject,
 		Audience: claims.Audience, Issuer: claims.Issuer, ID: claims.ID, Cnf: claims.Cnf,
 	}, nil

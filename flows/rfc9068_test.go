@@ -1,15 +1,15 @@
 package flows_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 )
@@ -65,9 +65,7 @@ func TestRFC9068_NothingElseIsTaken(t *testing.T) {
 	_, others := claimsOf(t, w.otherIDToken(b))
 	forge := func(typ string, change map[string]any) string {
 		claims := jwt.MapClaims{}
-		for name, value := range say {
-			claims[name] = value
-		}
+		maps.Copy(claims, say)
 		for name, value := range change {
 			if claims[name] = value; value == nil {
 				delete(claims, name)
