@@ -134,6 +134,44 @@ func TestGuard_ReadsNoOverrides(t *testing.T) {
 	}
 }
 
+// An address is what the connection has, unless a trusted proxy says otherwise.
+func TestGuard_BelievesNoStrangerAboutTheAddress(t *testing.T) {
+	r := serve(t, aliceLocal, "http://app.example.com {\n\t@outside not client_ip 10.0.0.0/8 127.0.0.1\n\tgatehouse @outside\n"+echo+"}")
+	for _, header := range []string{
+		"X-Forwarded-For: 10.0.0.1", "X-Forwarded-For: 127.0.0.1, 10.0.0.1", "X-Real-Ip: 127.0.0.1", "Forwarded: for=10.0.0.1",
+		"True-Client-Ip: 10.0.0.1", "Cf-Connecting-Ip: 10.0.0.1", "X-Client-Ip: 10.0.0.1",
+	} {
+		req := request(t, "app.example.com", "/")
+		name, value, _ := strings.Cut(header, ": ")
+		req.Header.Set(name, value)
+		if rec := r.do(req); rec.Code != http.StatusUnauthorized {
+			t.Errorf("%s: status %d", header, rec.Code)
+		}
+	}
+	req := request(t, "app.example.com", "/")
+	req.RemoteAddr = "10.0.0.1:1234"
+	wantStatus(t, r.do(req), http.StatusOK)
+}
+
+// What needs no sign-in is no way round the headers: preflights among it.
+func TestGuard_TakesIdentityFromPreflightsToo(t *testing.T) {
+	r := serve(t, aliceLocal, "http://app.example.com {\n\t@closed not method OPTIONS\n\tgatehouse @closed\n"+echo+"}")
+	req := request(t, "app.example.com", "/")
+	req.Method = http.MethodOptions
+	for name, value := range map[string]string{
+		"Remote-User": "mallory", "remote_groups": "mallory", "REMOTE.EMAIL": "mallory", "Cookie": "gatehouse=gts_x", "Authorization": "Bearer gtr_x",
+		"Origin": "https://app.test", "Access-Control-Request-Method": "PUT",
+	} {
+		req.Header[name] = []string{value}
+	}
+	rec := r.do(req)
+	wantStatus(t, rec, http.StatusOK)
+	body := rec.Body.String()
+	if strings.Contains(body, "mallory") || strings.Contains(body, "gts_") || strings.Contains(body, "gtr_") || !strings.Contains(body, "https://app.test") {
+		t.Errorf("the upstream sees\n%s", body)
+	}
+}
+
 // What follows the colon ends in addresses of our own and in what is kept by
 // issuer, so it must be a port.
 func TestGuard_KnowsItsNameWithAPortOnly(t *testing.T) {
