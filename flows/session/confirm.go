@@ -20,11 +20,16 @@ import (
 // known to have ended, here or in the store, is revoked with everything that
 // came from it, and announced again.
 //
+// A node does so once for each session: who keeps an old handle costs no I/O.
+//
 // Nothing that is live ends: a session that was revoked by itself leaves the
 // sign-in that it came from. What is unknown, or has only expired, is no error.
 // It does not stop when ctx ends. Error: [ErrUnavailable], and then nobody may
 // be told.
 func (m *Manager) ConfirmEnd(ctx context.Context, h handle.Handle) error {
+	if m.confirmed(h.ID) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
 	root, err := m.endedFrom(ctx, h)
@@ -34,7 +39,18 @@ func (m *Manager) ConfirmEnd(ctx context.Context, h handle.Handle) error {
 	if err != nil {
 		return fmt.Errorf("confirming a sign-out: %w", unavailable(err))
 	}
+	if root != uuid.Nil {
+		m.mu.Lock()
+		m.endings.confirm(h.ID)
+		m.mu.Unlock()
+	}
 	return nil
+}
+
+func (m *Manager) confirmed(id uuid.UUID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.endings.tombs[id].confirmed
 }
 
 // endedFrom is the sign-in that a handle's session came from, if that has ended,

@@ -129,8 +129,16 @@ func TestConfirmEnd(t *testing.T) {
 					t.Fatal(err)
 				}
 				other.is(second, nil, "of which nobody knew")
-				if err := other.ConfirmEnd(t.Context(), w.handle([]Started{portal, site}[by])); err != nil {
+				handle := w.handle([]Started{portal, site}[by])
+				if err := other.ConfirmEnd(t.Context(), handle); err != nil {
 					t.Fatal(err)
+				}
+				asked := other.store.total()
+				if err := other.ConfirmEnd(t.Context(), handle); err != nil {
+					t.Fatal(err)
+				}
+				if got := other.store.total() - asked; got != 0 && tt.over[by] {
+					t.Errorf("confirmed again, it asked the store %d times", got)
 				}
 				for i, s := range []Started{portal, site, second} {
 					var want error

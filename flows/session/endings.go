@@ -59,6 +59,8 @@ type tomb struct {
 	why        ending
 	at         time.Duration
 	generation uint64
+	// confirmed: that it has ended is stored and was announced, by this node.
+	confirmed bool
 }
 
 func newEndings(limit int) endings {
@@ -77,7 +79,7 @@ func (s *endings) add(id uuid.UUID, why ending, now time.Duration) {
 		if len(s.moments) >= maxMoments {
 			clear(s.moments)
 		}
-		s.moments[id] = tomb{why, now, s.generation}
+		s.moments[id] = tomb{why: why, at: now, generation: s.generation}
 		return
 	}
 	if old, again := s.tombs[id]; again {
@@ -90,8 +92,16 @@ func (s *endings) add(id uuid.UUID, why ending, now time.Duration) {
 	if len(s.order) >= s.limit {
 		s.forget(1)
 	}
-	s.tombs[id] = tomb{why, now, s.generation}
+	s.tombs[id] = tomb{why: why, at: now, generation: s.generation}
 	s.order = append(s.order, id)
+}
+
+// confirm remembers of an ended session that nothing is left to be done.
+func (s *endings) confirm(id uuid.UUID) {
+	if t, ok := s.tombs[id]; ok {
+		t.confirmed = true
+		s.tombs[id] = t
+	}
 }
 
 // of is why a session is not to be looked for, or 0.

@@ -1,4 +1,4 @@
-// Package crash kills gateways and Postgres (kill -9) while people sign in,
+// Package crash kills gateways, Postgres and Redis (kill -9) while people sign in,
 // programs refresh their tokens, devices poll and sessions end, and judges
 // every confirmed answer afterwards:
 //
