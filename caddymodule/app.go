@@ -116,6 +116,10 @@ type SessionConfig struct {
 	// How often a node asks the token store whether the sessions that it
 	// knows go on. Default: `60s`; at most that.
 	Revalidate caddy.Duration `json:"revalidate,omitempty"`
+	// How often at most a provider whose tokens are kept is asked again who
+	// its users are, while their sessions are used: their groups and addresses,
+	// and whether they are still signed in there. Default: `1h`.
+	Recheck caddy.Duration `json:"recheck,omitempty"`
 }
 
 // ProviderConfig is one source of identities.

@@ -44,6 +44,7 @@ var globalOptions = []string{"issuer", "token_store", "cache", "secret", "sessio
 //			idle       <duration>
 //			lifetime   <duration>
 //			revalidate <duration>
+//			recheck    <duration>
 //		}
 //		serve_stale <duration>
 //		provider <name> [<type>] [<args…>] {
@@ -169,11 +170,11 @@ func (p *globalParser) session(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	s := new(SessionConfig)
-	options := map[string]*caddy.Duration{"idle": &s.Idle, "lifetime": &s.Lifetime, "revalidate": &s.Revalidate}
+	options := map[string]*caddy.Duration{"idle": &s.Idle, "lifetime": &s.Lifetime, "revalidate": &s.Revalidate, "recheck": &s.Recheck}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		target, ok := options[d.Val()]
 		if !ok {
-			return d.Errf("unrecognized session option %q%s", d.Val(), didYouMean(d.Val(), []string{"idle", "lifetime", "revalidate"}))
+			return d.Errf("unrecognized session option %q%s", d.Val(), didYouMean(d.Val(), []string{"idle", "lifetime", "recheck", "revalidate"}))
 		}
 		if *target != 0 {
 			return d.Errf("%s is given twice", d.Val())

@@ -47,6 +47,14 @@ func (a *App) settings() session.Settings {
 	return s
 }
 
+// recheck is how often providers are asked again at most; 0 is the default.
+func (a *App) recheck() time.Duration {
+	if a.Session == nil {
+		return 0
+	}
+	return time.Duration(a.Session.Recheck)
+}
+
 // Start checks where guards stand, connects the stores and opens the doors. An
 // unreachable store is no error here: unrelated sites of this Caddy must come
 // up.
@@ -114,6 +122,7 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 		Providers: a.providers,
 		Admit:     a.admit,
 		Vault:     kept,
+		Recheck:   a.recheck(),
 		Clients:   a.clients,
 		Keys:      entry.tokens,
 		Sessions:  entry.sessions,

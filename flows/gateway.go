@@ -53,6 +53,10 @@ type Config struct {
 	// Vault keeps the tokens that the providers give. Nil: none are kept.
 	Vault *vault.Vault
 
+	// Recheck is the least time between two questions to a provider, whose
+	// tokens the vault keeps, about one of its users. Default: an hour.
+	Recheck time.Duration
+
 	// Clients of the authorization server, by id.
 	Clients map[string]*client.Client
 	// Keys that tokens are signed with. Nil: no tokens are issued or taken.
@@ -104,6 +108,9 @@ func New(c Config) (*Gateway, error) {
 	if c.Lifetime == 0 {
 		c.Lifetime = 30 * 24 * time.Hour
 	}
+	if c.Recheck == 0 {
+		c.Recheck = defaultRecheck
+	}
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
@@ -134,6 +141,9 @@ func New(c Config) (*Gateway, error) {
 			return nil, err
 		}
 		g.sites = append(g.sites, pattern)
+	}
+	if g.Vault != nil {
+		g.Vault.Refused = g.providerRefusedToken
 	}
 	var err error
 	if g.drain, err = g.newDrain(); err != nil {

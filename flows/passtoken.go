@@ -114,8 +114,7 @@ func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *Request, id *id
 
 func (g *Gateway) providerTokenAway(w http.ResponseWriter, r *Request, name string, err error) {
 	wait := 5 * time.Second
-	var away *vault.UnavailableError
-	if errors.As(err, &away) {
+	if away, ok := errors.AsType[*vault.UnavailableError](err); ok {
 		wait = max(wait, away.RetryAfter)
 	}
 	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))

@@ -23,6 +23,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	work.Go(func() { g.drain.Run(ctx) })
 	if g.Vault != nil {
 		work.Go(func() { g.Vault.Run(ctx) })
+		work.Go(func() { g.recheckForEver(ctx) })
 	}
 	if g.hasTokens() || g.Vault != nil {
 		work.Go(func() { g.listen(ctx) })

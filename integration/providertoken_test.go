@@ -135,12 +135,34 @@ func TestProviderToken_AProviderThatIsAwayOrRefuses(t *testing.T) {
 	s.provider.SetDown(false)
 	await(t, 60*time.Second, "the provider's return", func() bool { return b.Step(ssoSite+"/").Status == http.StatusOK })
 
-	// Refused for good: only a sign-in there helps.
+	// Refused for good: the sign-in there has ended, and with it the one here.
 	s.provider.RefuseRefreshes(true)
 	await(t, 30*time.Second, "the refusal", func() bool {
 		program = b.Fetch(http.MethodGet, ssoSite+"/api")
 		return program.Status != http.StatusOK
 	})
+	wantStatus(t, program, http.StatusUnauthorized)
+	wantStatus(t, b.Step(ssoSite+"/"), http.StatusSeeOther)
+	s.provider.RefuseRefreshes(false)
+	signInAtProvider(t, b, ssoSite+"/", "alice")
+	if got := s.passed(t); got != s.latest() {
+		t.Error("the upstream did not get the token of the new sign-in")
+	}
+}
+
+// A provider that gives nothing to keep: a program is told where to sign in, and
+// who has just been there is not sent there again and again.
+func TestProviderToken_ThereIsNone(t *testing.T) {
+	t.Parallel()
+	s := startPassing(t, time.Hour)
+	s.provider.GiveNoRefreshTokens(true)
+	b := newBrowser(t, s.node)
+	page := login(t, b, b.Open(ssoSite+"/reports"), "alice", openid.Password)
+	wantStatus(t, page, http.StatusBadGateway)
+	if len(page.Links()) == 0 {
+		t.Errorf("the page shows no way on: %s", page.Text())
+	}
+	program := b.Fetch(http.MethodGet, ssoSite+"/api")
 	wantStatus(t, program, http.StatusUnauthorized)
 	var problem struct {
 		LoginURL string `json:"login_url"`
@@ -151,13 +173,10 @@ func TestProviderToken_AProviderThatIsAwayOrRefuses(t *testing.T) {
 	if got := program.Header.Get("WWW-Authenticate"); !strings.Contains(got, "insufficient_user_authentication") {
 		t.Errorf("WWW-Authenticate is %q", got)
 	}
-	// Who has just been there is not sent there again, but told.
-	page = b.Step(ssoSite + "/reports")
-	wantStatus(t, page, http.StatusBadGateway)
-	if len(page.Links()) == 0 {
-		t.Errorf("the page shows no way on: %s", page.Text())
+	if len(s.app.Requests()) != 0 {
+		t.Error("a request without the token reached the upstream")
 	}
-	s.provider.RefuseRefreshes(false)
+	s.provider.GiveNoRefreshTokens(false)
 	page = login(t, b, b.Open(problem.LoginURL), "alice", openid.Password)
 	wantStatus(t, page, http.StatusOK)
 	if got := s.passed(t); got != s.latest() {

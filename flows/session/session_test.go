@@ -248,6 +248,14 @@ func (s *storeWire) CreateSession(ctx context.Context, n tokenstore.NewSession) 
 	return s.Store.CreateSession(ctx, n)
 }
 
+func (s *storeWire) ListSessions(ctx context.Context, q tokenstore.SessionQuery) ([]tokenstore.Session, error) {
+	if err := s.enter(ctx, "ListSessions"); err != nil {
+		return nil, err
+	}
+	defer s.leave("ListSessions")
+	return s.Store.ListSessions(ctx, q)
+}
+
 func (s *storeWire) Revalidate(ctx context.Context, ids, touch []uuid.UUID) ([]tokenstore.SessionState, time.Time, error) {
 	if err := s.enter(ctx, "Revalidate"); err != nil {
 		return nil, time.Time{}, err

@@ -29,6 +29,7 @@ type op struct {
 	before  func(w http.ResponseWriter) bool        // runs unlocked, before a refresh; true: answered
 	after   func(answer map[string]any)             // edits the answer, after the token was spent
 	revoker func(w http.ResponseWriter) (done bool) // in place of a revocation
+	info    func(w http.ResponseWriter)             // tells who the user is; nil: nothing does
 }
 
 func newOP(t *testing.T) *op {
@@ -81,11 +82,22 @@ func (o *op) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		_ = json.NewEncoder(w).Encode(map[string]any{
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		metadata := map[string]any{
 			"issuer": o.url, "authorization_endpoint": o.url + "/auth", "token_endpoint": o.url + "/token",
 			"jwks_uri": o.url + "/keys", "revocation_endpoint": o.url + "/revoke",
 			"id_token_signing_alg_values_supported": []string{"ES256"},
-		})
+		}
+		if o.info != nil {
+			metadata["userinfo_endpoint"] = o.url + "/userinfo"
+		}
+		_ = json.NewEncoder(w).Encode(metadata)
+	case "/userinfo":
+		o.mu.Lock()
+		info := o.info
+		o.mu.Unlock()
+		info(w)
 	case "/token":
 		o.token(w, r)
 	case "/revoke":

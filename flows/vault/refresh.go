@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -24,18 +25,35 @@ const (
 type outcome struct {
 	refreshed bool
 	access    Access
+	claims    *identity.Claims // of a recheck
 	row       tokenstore.ProviderToken
+}
+
+// asker asks a provider for a fresh token. One that comes with an error is good
+// all the same, and must be kept.
+type asker func(ctx context.Context, s *source, refreshToken string) (*provider.Token, *identity.Claims, error)
+
+func askForToken(ctx context.Context, s *source, refreshToken string) (*provider.Token, *identity.Claims, error) {
+	fresh, err := s.refresher.Refresh(ctx, refreshToken, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &fresh, nil, nil
 }
 
 // renew replaces the token in a row by a fresh one. However many callers have
 // seen this version of the row and found it wanting, there is one refresh. It
 // belongs to none of them: who gives up waiting fails alone.
 func (v *Vault) renew(ctx context.Context, s *source, row tokenstore.ProviderToken) (outcome, error) {
-	flight := v.flights.DoChan(flightKey(row), func() (any, error) {
+	return v.fly(ctx, flightKey(row), s, row, askForToken)
+}
+
+func (v *Vault) fly(ctx context.Context, key string, s *source, row tokenstore.ProviderToken, ask asker) (outcome, error) {
+	flight := v.flights.DoChan(key, func() (any, error) {
 		v.running.begin()
 		defer v.running.end()
 		ctx := context.WithoutCancel(ctx)
-		return v.refresh(ctx, s, row)
+		return v.refresh(ctx, s, row, ask)
 	})
 	select {
 	case r := <-flight:
@@ -54,7 +72,7 @@ func flightKey(row tokenstore.ProviderToken) string {
 
 // refresh is one flight: take the lease, ask the provider, write back. Nothing
 // of the store is held while the provider is asked.
-func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderToken) (outcome, error) {
+func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderToken, ask asker) (outcome, error) {
 	if wait := s.breaker.wait(v.Now()); wait > 0 {
 		return outcome{}, &UnavailableError{RetryAfter: wait}
 	}
@@ -76,16 +94,18 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 		return outcome{}, &UnavailableError{RetryAfter: wait}
 	}
 	asking, cancel := context.WithTimeout(ctx, v.RefreshTimeout)
-	fresh, err := s.refresher.Refresh(asking, t.RefreshToken, nil)
+	fresh, claims, err := ask(asking, s, t.RefreshToken)
 	cancel()
 	final := errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
-	pause := s.breaker.leave(v.Now(), err == nil || final, v.jitter)
+	pause := s.breaker.leave(v.Now(), fresh != nil || final, v.jitter)
 	switch {
-	case err == nil:
-		v.counters.refreshed.Add(1)
-		return v.save(ctx, s, leased, t.RefreshToken, fresh)
 	case final:
 		return v.refused(ctx, s, leased, t.RefreshToken, err)
+	case fresh != nil:
+		v.counters.refreshed.Add(1)
+		saved, failure := v.save(ctx, s, leased, t.RefreshToken, *fresh)
+		saved.claims = claims
+		return saved, errors.Join(err, failure)
 	}
 	v.counters.refreshFailed.Add(1)
 	v.Logger.WarnContext(ctx, "refreshing a provider token failed", "provider", s.Name(), "subject", row.Subject, "pause", pause, "error", err)
@@ -129,6 +149,15 @@ func (v *Vault) unlease(ctx context.Context, row tokenstore.ProviderToken, owner
 	_, _ = v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, 0)
 }
 
+// tellRefused comes before the row says so: whoever is told and dies is told
+// again.
+func (v *Vault) tellRefused(ctx context.Context, row tokenstore.ProviderToken) error {
+	if v.Refused == nil {
+		return nil
+	}
+	return v.Refused(ctx, row.Subject, row.Provider)
+}
+
 // refused deals with a refresh token that the provider refused for good. If the
 // row has another one by now, that is the one to use; else the user must sign
 // in again.
@@ -146,6 +175,9 @@ func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderT
 		}
 		if t.RefreshToken != spent {
 			return outcome{row: now}, nil
+		}
+		if err := v.tellRefused(ctx, now); err != nil {
+			return outcome{}, &UnavailableError{RetryAfter: firstBackoff, Err: err}
 		}
 		now.NeedsReauth = true
 		_, err = v.Store.UpdateProviderToken(ctx, now)

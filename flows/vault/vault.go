@@ -53,6 +53,11 @@ type Config struct {
 	Now     func() time.Time
 	Logger  *slog.Logger
 
+	// Refused is told that a provider refused a subject's refresh token for
+	// good, before the row says so; if it fails, the provider is asked again.
+	// Nil: nobody is told.
+	Refused func(ctx context.Context, subject, issuer string) error
+
 	// DefaultRefreshLifetime of a refresh token whose expiry is not known.
 	// Default: [DefaultRefreshLifetime].
 	DefaultRefreshLifetime time.Duration
@@ -78,6 +83,7 @@ type Vault struct {
 type source struct {
 	Source
 	refresher provider.Refresher // nil: its tokens cannot be refreshed
+	rechecker provider.Rechecker // nil: it cannot be asked who the user is
 	breaker   breaker
 }
 
@@ -117,6 +123,7 @@ func New(c Config) (*Vault, error) {
 			return nil, errors.New("a vault's source has no provider")
 		}
 		s.refresher, _ = s.Provider.(provider.Refresher)
+		s.rechecker, _ = s.Provider.(provider.Rechecker)
 		if known, ok := s.Provider.(interface{ ClientID() string }); ok && s.ClientID == "" {
 			s.ClientID = known.ClientID()
 		}

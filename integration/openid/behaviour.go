@@ -13,6 +13,7 @@ type behaviour struct {
 	lifetime time.Duration
 	down     bool
 	refuses  bool
+	withhold bool
 	learn    func(what, value string)
 	tokens   []Tokens
 }
@@ -43,6 +44,13 @@ func (p *Provider) RefuseRefreshes(refuse bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refuses = refuse
+}
+
+// GiveNoRefreshTokens makes the provider leave refresh tokens out, or not.
+func (p *Provider) GiveNoRefreshTokens(withhold bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.withhold = withhold
 }
 
 // Learn has a function told of each token that the provider issues.
@@ -93,6 +101,9 @@ func (p *Provider) answer(w http.ResponseWriter, recorded *httptest.ResponseReco
 		}
 		if p.lifetime > 0 {
 			all["expires_in"] = int(p.lifetime / time.Second)
+		}
+		if p.withhold {
+			delete(all, "refresh_token")
 		}
 		p.mu.Unlock()
 		if changed, err := json.Marshal(all); err == nil {

@@ -83,7 +83,9 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 	}
 	now, err := p.identify(ctx, claims)
 	if err != nil {
-		return result, p.refuse("refreshed ID token", err)
+		// What is wrong is not the answer but the user, who could not sign in
+		// like that.
+		return result, fmt.Errorf("refreshing at provider %s: %w: %w", p.config.Name, provider.ErrGone, err)
 	}
 	result.Claims = renewed(was, now, idToken != "" && claims.has("auth_time"))
 	return result, nil

@@ -1,0 +1,58 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+func TestReclaim(t *testing.T) {
+	w := newWorld(t)
+	n, other := w.node(), w.node()
+	n.run()
+	other.run()
+	portal := n.signIn()
+	child := n.signIn(childOf(portal, "wiki.example.com"))
+	linked := n.signIn(func(s *Start) { s.Claims.Issuer, s.Claims.ID = "https://github.com", "7" })
+	stranger := n.signIn(func(s *Start) { s.Claims.ID = "another" })
+	other.is(portal, nil, "before, at the other node")
+
+	now := alice()
+	now.Groups, now.AuthTime, now.AMR = []string{"staff"}, w.clock.now(), nil
+	changed, err := n.Reclaim(t.Context(), portal.Session.Subject, now)
+	if err != nil || changed != 2 {
+		t.Fatalf("%d sessions changed (%v), want 2", changed, err)
+	}
+	for _, node := range []*node{n, other} {
+		for _, s := range []Started{portal, child} {
+			eventually(t, "the other groups", func() bool {
+				who, err := node.Authenticate(t.Context(), s.Session.ClientID, s.Handle)
+				return err == nil && slices.Equal(who.Groups, []string{"staff"}) && who.AuthTime.Equal(alice().AuthTime) && len(who.AMR) == 2
+			})
+		}
+		for _, s := range []Started{linked, stranger} {
+			if who, err := node.Authenticate(t.Context(), s.Session.ClientID, s.Handle); err != nil || len(who.Groups) != 2 {
+				t.Errorf("somebody else has groups %v (%v)", who.Groups, err)
+			}
+		}
+	}
+	if changed, err = n.Reclaim(t.Context(), portal.Session.Subject, now); err != nil || changed != 0 {
+		t.Errorf("the same again: %d changed, %v", changed, err)
+	}
+}
+
+func TestReclaim_StoreDown(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	s := n.signIn()
+	n.store.hook(func(context.Context, string) error { return tokenstore.ErrUnavailable }, nil)
+	now := alice()
+	now.Groups = nil
+	if _, err := n.Reclaim(t.Context(), s.Session.Subject, now); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("Reclaim: %v, want %v", err, ErrUnavailable)
+	}
+	n.is(s, nil, "meanwhile")
+}

@@ -1,0 +1,76 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+// Rechecks tells whether a provider, by its name or issuer, can be asked again
+// who its users are.
+func (v *Vault) Rechecks(providerName string) bool {
+	s := v.source(providerName)
+	return s != nil && s.rechecker != nil
+}
+
+// Expiry is when the access token of a subject expires, or is taken to. Errors:
+// tokenstore.ErrNotFound, [ErrNeedsReauth] when it cannot be refreshed,
+// tokenstore.ErrUnavailable.
+func (v *Vault) Expiry(ctx context.Context, subject, providerName string) (time.Time, error) {
+	row, err := v.Store.ProviderToken(ctx, subject, v.issuerOf(providerName))
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case row.NeedsReauth || !row.RefreshRevokedAt.IsZero():
+		return time.Time{}, ErrNeedsReauth
+	case row.ExpiresAt.IsZero():
+		return row.IssuedAt.Add(unknownLifetime), nil
+	}
+	return row.ExpiresAt, nil
+}
+
+// Recheck asks a provider who the user of a token is now, by refreshing it: one
+// at a time in the process and, by the lease, across nodes. The rotated token is
+// written back. was is who the user has been so far. Errors as for
+// [Vault.Fresh]; [ErrNeedsReauth] is final.
+func (v *Vault) Recheck(ctx context.Context, subject, providerName string, was identity.Claims) (identity.Claims, error) {
+	s := v.source(providerName)
+	if s == nil || s.rechecker == nil {
+		return identity.Claims{}, fmt.Errorf("asking %q again: %w", providerName, ErrProvider)
+	}
+	ask := func(ctx context.Context, s *source, refreshToken string) (*provider.Token, *identity.Claims, error) {
+		result, err := s.rechecker.Recheck(ctx, refreshToken, was)
+		if err != nil {
+			return result.Token, nil, err
+		}
+		return result.Token, &result.Claims, nil
+	}
+	row, err := v.Store.ProviderToken(ctx, subject, s.issuer())
+	if err != nil {
+		return identity.Claims{}, err
+	}
+	for range rounds {
+		t, err := v.open(row)
+		if err != nil {
+			return identity.Claims{}, err
+		}
+		if err := v.refusal(s, t); err != nil {
+			return identity.Claims{}, err
+		}
+		next, err := v.fly(ctx, "recheck:"+flightKey(row), s, row, ask)
+		switch {
+		case err != nil:
+			return identity.Claims{}, err
+		case next.claims != nil:
+			v.Forget(subject) // some providers end the former access token at once
+			return *next.claims, nil
+		case next.row.Version == row.Version:
+			return identity.Claims{}, &UnavailableError{RetryAfter: firstBackoff}
+		}
+		row = next.row // somebody else wrote it
+	}
+	return identity.Claims{}, &UnavailableError{RetryAfter: firstBackoff}
+}

@@ -1,0 +1,134 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/vault"
+)
+
+func (b *bed) ann() identity.Claims {
+	return identity.Claims{Provider: "sso", Issuer: b.op.issuer(), ID: "ann-there", User: "ann@example.com", Groups: []string{"old"}}
+}
+
+func tellOf(body string) func(w http.ResponseWriter) {
+	return func(w http.ResponseWriter) { _, _ = w.Write([]byte(body)) }
+}
+
+func TestRecheck(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		b.op.do(func(o *op) {
+			o.info = tellOf(`{"sub":"ann-there","email":"ann@new.example","email_verified":true,"groups":["new"]}`)
+		})
+		v := b.vault()
+		first := b.signIn(v)
+		b.same("held", b.used(v), first.AccessToken)
+		claims, err := v.Recheck(b.Context(), "ann", "sso", b.ann())
+		b.ok(err)
+		b.same("user", claims.User, "ann@new.example")
+		b.same("groups", claims.Groups, []string{"new"})
+		if b.used(v) == first.AccessToken {
+			b.Error("the former access token is still used")
+		}
+		b.same("asked", b.op.asked(), 1)
+		// The rotated refresh token was written back.
+		b.clock.advance(2 * time.Hour)
+		b.fresh(v)
+	})
+}
+
+// Whatever asks at once, the refresh token is spent by one at a time, and the
+// provider, which accepts each once, refuses nobody.
+func TestRecheck_BesideRefreshes(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		b.op.do(func(o *op) { o.info = tellOf(`{"sub":"ann-there"}`) })
+		v, other := b.vault(), b.vault()
+		b.signIn(v)
+		b.clock.advance(2 * time.Hour)
+		var crowd sync.WaitGroup
+		for _, node := range []*vault.Vault{v, other} {
+			crowd.Go(func() {
+				if _, err := node.Recheck(b.Context(), "ann", "sso", b.ann()); err != nil && !errors.Is(err, provider.ErrUnavailable) {
+					b.Errorf("Recheck: %v", err)
+				}
+			})
+			for range 8 {
+				crowd.Go(func() {
+					if _, err := node.Fresh(b.Context(), "ann", "sso", 0); err != nil && !errors.Is(err, provider.ErrUnavailable) {
+						b.Errorf("Fresh: %v", err)
+					}
+				})
+			}
+		}
+		crowd.Wait()
+		b.same("needs a sign-in", b.row().NeedsReauth, false)
+		b.fresh(v)
+	})
+}
+
+// The token for which the refresh token was spent is kept although the provider
+// did not say who the user is.
+func TestRecheck_KeepsTheTokenWhenTheRestFails(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		b.op.do(func(o *op) { o.info = func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) } })
+		v := b.vault()
+		b.signIn(v)
+		if _, err := v.Recheck(b.Context(), "ann", "sso", b.ann()); !errors.Is(err, provider.ErrUnavailable) {
+			b.Fatalf("Recheck: %v", err)
+		}
+		b.clock.advance(2 * time.Hour)
+		b.fresh(v)
+	})
+}
+
+func TestRecheck_ARefusalIsToldBeforeItIsWritten(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		c := b.config()
+		var told atomic.Int32
+		var fail atomic.Bool
+		fail.Store(true)
+		c.Refused = func(_ context.Context, subject, issuer string) error {
+			b.same("told of", []string{subject, issuer}, []string{"ann", b.op.issuer()})
+			told.Add(1)
+			if fail.Load() {
+				return errors.New("cannot be done now")
+			}
+			return nil
+		}
+		v := b.open(c)
+		b.signIn(v)
+		b.op.do(func(o *op) { clear(o.live) })
+		if _, err := v.Recheck(b.Context(), "ann", "sso", b.ann()); !errors.Is(err, provider.ErrUnavailable) {
+			b.Fatalf("when nobody could be told: %v", err)
+		}
+		b.same("written before it was told", b.row().NeedsReauth, false)
+		fail.Store(false)
+		b.clock.advance(time.Hour)
+		b.refuses(v, vault.ErrNeedsReauth)
+		b.same("told", told.Load(), int32(2))
+		b.same("written", b.row().NeedsReauth, true)
+		if _, err := v.Recheck(b.Context(), "ann", "sso", b.ann()); !errors.Is(err, vault.ErrNeedsReauth) {
+			b.Fatalf("afterwards: %v", err)
+		}
+		b.same("told again", told.Load(), int32(2))
+	})
+}
+
+func TestRecheck_AnotherUser(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		b.op.do(func(o *op) { o.info = tellOf(`{"sub":"bob-there"}`) })
+		v := b.vault()
+		b.signIn(v)
+		_, err := v.Recheck(b.Context(), "ann", "sso", b.ann())
+		if err == nil {
+			b.Fatal("the claims of another user were taken")
+		}
+	})
+}
