@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // The device flow (RFC 8628).
@@ -71,7 +72,7 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 	key := deviceKey(id)
 	value := g.Keyring.Seal("flow", []byte(key), marshal(deviceRequest{
 		Client: req.client.ID, Scope: strings.Join(scope, " "), Resource: resource, Address: req.Client,
-		UserAgent: req.UserAgent(), Begun: g.Now().Unix(),
+		UserAgent: shortUserAgent(req.UserAgent()), Begun: g.Now().Unix(),
 	}))
 	err = g.Cache.StartFlow(ctx, cache.NewFlow{
 		Key: key, State: cache.Pending, Value: value, Proof: codeProof(secret, req.client.ID, "device", challenge, ""),
@@ -94,6 +95,12 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 		"expires_in":                seconds(deviceValidity), "interval": seconds(deviceInterval),
 	})
 	return nil
+}
+
+// shortUserAgent is as much of a User-Agent as is kept: a device must not fail
+// for what nobody judges by.
+func shortUserAgent(s string) string {
+	return strings.ToValidUTF8(s[:min(len(s), tokenstore.MaxUserAgent)], "")
 }
 
 // newUserCode draws a code that no live flow has.

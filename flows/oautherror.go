@@ -54,7 +54,7 @@ func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
 		errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
 		g.Logger.WarnContext(r.Context(), "token request cannot be served", "error", err)
 		return &oauthError{Code: "temporarily_unavailable", Description: "try again in a few seconds", status: http.StatusServiceUnavailable, retryAfter: "5"}
-	case errors.Is(err, tokenstore.ErrInvalid):
+	case errors.Is(err, tokenstore.ErrInvalid), errors.Is(err, cache.ErrInvalid):
 		return invalid("invalid_request", "a parameter is too long or malformed")
 	}
 	return invalidGrant()
