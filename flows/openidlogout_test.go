@@ -1,0 +1,199 @@
+package flows_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+)
+
+// logoutClients are oauthClients of which web and other have an address to
+// return to.
+func logoutClients() []*client.Client {
+	clients := oauthClients()
+	clients[0].PostLogoutRedirectURIs = []string{"https://web.test/bye", "https://web.test/bye?a=1"}
+	clients[1].PostLogoutRedirectURIs = []string{"https://other.test/bye"}
+	return clients
+}
+
+// OpenID Connect RP-Initiated Logout, sections 2 and 3: the browser's session is
+// what ends, when the person says so. A hint names the client, and no more: not
+// even an ID token of today signs anybody out.
+func TestOpenID_LogoutByAClient(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: logoutClients()})
+	fresh := func() (*browser, string) {
+		b := w.signedInBrowser()
+		return b, w.tokens(b, nil).answer.text("id_token")
+	}
+	for name, c := range map[string]struct {
+		params url.Values
+		to     string
+	}{
+		"the client's address": {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}, "state": {"s t/ä"}}, "https://web.test/bye?state=s+t%2F%C3%A4"},
+		"with a query":         {url.Values{"post_logout_redirect_uri": {"https://web.test/bye?a=1"}, "state": {"x"}}, "https://web.test/bye?a=1&state=x"},
+		"without state":        {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}}, "https://web.test/bye"},
+		"and its name":         {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}, "client_id": {"web"}}, "https://web.test/bye"},
+		"no address":           {url.Values{"state": {"x"}}, ""},
+		"elsewhere":            {url.Values{"post_logout_redirect_uri": {"https://evil.test/"}}, ""},
+		"another client's":     {url.Values{"post_logout_redirect_uri": {"https://other.test/bye"}}, ""},
+		"another's name":       {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}, "client_id": {"other"}}, ""},
+		"an unknown name":      {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}, "client_id": {"nobody"}}, ""},
+		"a redirect URI":       {url.Values{"post_logout_redirect_uri": {"https://web.test/cb"}}, ""},
+		"with more":            {url.Values{"post_logout_redirect_uri": {"https://web.test/bye/"}}, ""},
+		"with userinfo":        {url.Values{"post_logout_redirect_uri": {"https://x@web.test/bye"}}, ""},
+		"with a port":          {url.Values{"post_logout_redirect_uri": {"https://web.test:443/bye"}}, ""},
+		"with a fragment":      {url.Values{"post_logout_redirect_uri": {"https://web.test/bye#x"}}, ""},
+		"by a detour":          {url.Values{"post_logout_redirect_uri": {"https://web.test/x/../bye"}}, ""},
+		"in upper case":        {url.Values{"post_logout_redirect_uri": {"https://WEB.test/bye"}}, ""},
+		"two addresses":        {url.Values{"post_logout_redirect_uri": {"https://web.test/bye", "https://evil.test/"}}, ""},
+		"a state without end":  {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}, "state": {strings.Repeat("x", 5000)}}, ""},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			b, hint := fresh()
+			params := with(c.params, set("id_token_hint", hint))
+			if method == http.MethodGet {
+				b.get(w.portalURL() + "/logout?" + params.Encode())
+			} else {
+				req, _ := http.NewRequestWithContext(t.Context(), method, w.portalURL()+"/logout", strings.NewReader(params.Encode()))
+				req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				b.do(req)
+			}
+			b.want(http.StatusOK, "alice") // asked, and not signed out yet
+			page := *b
+			if b.get(w.portalURL()+"/").body == "" || !strings.Contains(b.body, "alice") {
+				t.Fatalf("%s: signed out without a word", name)
+			}
+			b.last, b.body = page.last, page.body
+			b.submit(nil)
+			if to := b.last.Header.Get("Location"); to != c.to || to == "" && b.last.StatusCode != http.StatusOK {
+				t.Errorf("%s by %s: %d to %q, want %q", name, method, b.last.StatusCode, to, c.to)
+			}
+			if strings.Contains(b.body, "evil.test") {
+				t.Errorf("%s: the page repeats the address", name)
+			}
+			if held := b.get(w.siteURL("one") + "/"); held.last.StatusCode != http.StatusSeeOther {
+				t.Errorf("%s by %s: still signed in", name, method)
+			}
+		}
+	}
+}
+
+// The hint may be as old as its key; it must be an ID token of ours. Nobody who
+// has it can sign somebody out without her browser (dex #4945).
+func TestOpenID_LogoutHints(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: logoutClients()})
+	alice := w.signedInBrowser()
+	got := w.tokens(alice, nil)
+	hint := got.answer.text("id_token")
+	ask := func(hint string) string {
+		params := url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://web.test/bye"}}
+		return w.send(http.MethodGet, w.portalURL()+"/logout?"+params.Encode(), "", "Accept: text/html").header.Get("Location")
+	}
+	for name, bad := range map[string]string{
+		"nothing": "", "junk": "x", "an access token": got.answer.text("access_token"), "a refresh token": got.answer.text("refresh_token"),
+		"unsigned": hint[:strings.LastIndexByte(hint, '.')+1], "cut short": hint[:len(hint)-1], "extended": hint + "A", "a line feed more": hint + "\n",
+		"another client's": w.otherIDToken(alice), "without end": hint + strings.Repeat("A", 9000),
+	} {
+		if to := ask(bad); to != "" {
+			t.Errorf("%s leads to %s", name, to)
+		}
+	}
+	if to := ask(hint); to != "https://web.test/bye" {
+		t.Errorf("her own leads to %q", to)
+	}
+	alice.get(w.siteURL("one")+"/").want(http.StatusOK, "hello alice") // all that was not her browser
+
+	refresh := func(d time.Duration) {
+		t.Helper()
+		w.clock.advance(d)
+		if err := w.keys.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refresh(30*24*time.Hour - 59*time.Minute) // the next key is published
+	refresh(time.Hour)                        // and signs
+	if to := ask(hint); to != "https://web.test/bye" {
+		t.Errorf("an old one, of a retired key, leads to %q", to)
+	}
+	refresh(26 * time.Hour)
+	if to := ask(hint); to != "" {
+		t.Errorf("one of a key that is gone leads to %q", to)
+	}
+}
+
+// OpenID Connect Back-Channel Logout, sections 2.4 to 2.8: what clients are
+// told, again where they do not answer, and never at the cost of the person who
+// signs out.
+func TestOpenID_BackchannelLogout(t *testing.T) {
+	told := make(chan *http.Request, 8)
+	var calls atomic.Int32
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		if calls.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		told <- r
+	}))
+	t.Cleanup(receiver.Close)
+	clients := oauthClients()
+	clients[0].BackchannelLogoutURI = receiver.URL + "/backchannel"
+	clients[1].BackchannelLogoutURI = "http://127.0.0.1:1/nobody"
+	w := newWorld(t, worldOptions{portal: true, clients: clients})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); w.gateway.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	b := w.signedInBrowser()
+	_, id := claimsOf(t, w.tokens(b, set("scope", "openid")).answer.text("id_token"))
+	w.otherIDToken(b)
+	b.get(w.portalURL() + "/logout").submit(nil)
+	if held := b.get(w.siteURL("one") + "/"); held.last.StatusCode != http.StatusSeeOther {
+		t.Fatal("a client that is down keeps somebody signed in")
+	}
+	var r *http.Request
+	for deadline := time.After(30 * time.Second); r == nil; {
+		select {
+		case r = <-told:
+		case <-time.After(50 * time.Millisecond):
+			w.clock.advance(time.Second) // the pause before it is tried again
+		case <-deadline:
+			t.Fatal("the client was not told")
+		}
+	}
+	if r.Method != http.MethodPost || r.URL.String() != "/backchannel" || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
+	}
+	header, claims := claimsOf(t, r.PostForm.Get("logout_token"))
+	events, _ := claims["events"].(map[string]any)
+	if _, ok := events["http://schemas.openid.net/event/backchannel-logout"].(map[string]any); !ok || len(events) != 1 {
+		t.Errorf("events %v", claims["events"])
+	}
+	iat, _ := claims["iat"].(float64)
+	exp, _ := claims["exp"].(float64)
+	if header["typ"] != "logout+jwt" || header["alg"] != "ES256" || header["kid"] == "" || exp <= iat || exp > iat+120 {
+		t.Errorf("header %v, iat %v, exp %v", header, iat, exp)
+	}
+	for name, want := range map[string]any{"iss": w.portalURL(), "aud": "web", "sub": id["sub"], "sid": id["sid"], "nonce": nil} {
+		if claims[name] != want {
+			t.Errorf("%s is %v, want %v", name, claims[name], want)
+		}
+	}
+	if jti, _ := claims["jti"].(string); len(jti) < 22 || id["sid"] == nil {
+		t.Errorf("jti %q, sid %v", jti, id["sid"])
+	}
+	// It is good for nothing else.
+	raw := r.PostForm.Get("logout_token")
+	if got := w.send(http.MethodGet, w.portalURL()+"/userinfo", "", "Authorization: Bearer "+raw); got.status != http.StatusUnauthorized {
+		t.Errorf("userinfo: %d", got.status)
+	}
+	if got := w.call("introspect", url.Values{"token": {raw}}, basic("web")); got.text != inactive {
+		t.Errorf("introspection: %s", got.text)
+	}
+}
