@@ -84,9 +84,9 @@ func (h heard) text(name string) string { s, _ := h.Body[name].(string); return 
 // TestPage_SignsInWithFetch: a page of another origin redeems its code, asks who it
 // is, refreshes and revokes with fetch(), and reads the errors; a browser's own
 // rules decide what it may see. A page of an origin that no client has sees
-// nothing but metadata.
+// nothing but metadata. The tests with a browser run alone: what it does is bound
+// in time.
 func TestPage_SignsInWithFetch(t *testing.T) {
-	t.Parallel()
 	port := servePage(t, "")
 	w := start(t, "http", `client page {
 		public
@@ -141,7 +141,6 @@ func TestPage_SignsInWithFetch(t *testing.T) {
 // TestPage_SignsInWithALibrary: oauth4webapi in the browser, with pushed requests
 // and DPoP, whose headers need a preflight each.
 func TestPage_SignsInWithALibrary(t *testing.T) {
-	t.Parallel()
 	port := servePage(t, installed(t, "oauth4webapi", "build", "index.js"))
 	w := start(t, "https", `client strict {
 		public
