@@ -25,13 +25,19 @@ type keyed struct {
 
 func newKeyed(t *testing.T) keyed {
 	t.Helper()
+	k, _ := countedKeyed(t)
+	return k
+}
+
+func countedKeyed(t *testing.T) (keyed, *trips) {
+	t.Helper()
 	key := newHolder(t, time.Now)
-	w := newWorld(t, worldOptions{portal: true, clients: append(oauthClients(), &client.Client{
+	w, n := counted(t, worldOptions{portal: true, clients: append(oauthClients(), &client.Client{
 		ID: "keyed", Keys: map[string]crypto.PublicKey{"k1": key.key.Public()}, Grants: []string{client.GrantClientCredentials}, Scopes: []string{},
 	})})
 	w.clock.hold(0)
 	key.now = w.clock.now
-	return keyed{key, w}
+	return keyed{key, w}, n
 }
 
 // assertion makes one that is in order; change may spoil it.
@@ -138,6 +144,14 @@ func TestPrivateKeyJWT_WhatIsRefused(t *testing.T) {
 	if got := stranger.present(stranger.assertion(claim("aud", "https://evil.test"))); got.answer.text("error_description") != "client authentication failed" {
 		t.Errorf("a stranger is told %s", got.text)
 	}
+}
+
+func TestRoundTrips_PrivateKeyJWT(t *testing.T) {
+	k, n := countedKeyed(t)
+	assertion := k.assertion(claim("jti", nil))
+	n.want(t, "an assertion", 0, 1, func() { k.present(assertion) })
+	n.want(t, "a replay", 0, 1, func() { k.present(assertion) })
+	n.want(t, "one for another server", 0, 0, func() { k.present(k.assertion(claim("aud", "https://evil.test"))) })
 }
 
 func TestPrivateKeyJWT_IsUsedOnce(t *testing.T) {
