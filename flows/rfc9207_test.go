@@ -71,6 +71,9 @@ func TestRFC9207_ErrorsAreTheClientsToKnow(t *testing.T) {
 		if got.Get("error") != c.code || got.Get("state") != "s t/ä" || got.Get("iss") != w.portalURL() {
 			t.Errorf("%s: %v, want %s", name, got, c.code)
 		}
+		if !describes(got.Get("error_description")) {
+			t.Errorf("%s: description %q", name, got.Get("error_description"))
+		}
 		for key := range got {
 			if !slices.Contains([]string{"error", "error_description", "state", "iss"}, key) {
 				t.Errorf("%s: the answer holds %s", name, key)

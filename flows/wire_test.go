@@ -66,11 +66,20 @@ func (s said) refused(t *testing.T, what string, status int, code string) {
 	if status == http.StatusUnauthorized && s.header.Get("WWW-Authenticate") == "" {
 		t.Errorf("%s: 401 without a challenge", what)
 	}
+	if description, _ := s.body["error_description"].(string); !describes(description) {
+		t.Errorf("%s: description %q", what, description)
+	}
 	for name := range s.body {
 		if name != "error" && name != "error_description" {
 			t.Errorf("%s: the error holds %q", what, name)
 		}
 	}
+}
+
+// describes tells whether a text may be an error_description (RFC 6749, section
+// 5.2).
+func describes(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' || r == '\\' })
 }
 
 // basic is the header of client_secret_basic for one of oauthClients.
