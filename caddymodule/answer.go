@@ -8,17 +8,20 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 )
 
 // answer is a response that turns out to be an event stream, or not: a program
 // may get one without having asked for it in Accept. A stream is ended when the
-// session is. For all others it costs next to nothing. It also keeps answers out
+// session, or a token without one, is. For all others it costs next to nothing. It also keeps answers out
 // of shared caches (RFC 9111, section 5.2.2.7) unless the app says otherwise.
 type answer struct {
 	caddyhttp.ResponseWriterWrapper
 	app     *App
-	session uuid.UUID
+	gateway *flows.Gateway
+	id      *identity.Identity
 	looked  bool
 	stream  *watchedAnswer // once it is one
 }
@@ -66,12 +69,11 @@ func (a *answer) look() {
 		h["Cache-Control"] = []string{"private"}
 	}
 	types := h["Content-Type"]
-	if len(types) == 0 || a.session == uuid.Nil || !isStream(types[0]) {
+	if len(types) == 0 || !isStream(types[0]) {
 		return
 	}
 	s := &watchedAnswer{controller: http.NewResponseController(a.ResponseWriter)}
-	s.release = a.app.shared.hold()
-	s.unwatch = a.app.shared.sessions.Watch(a.session, s.end)
+	s.release = a.app.watch(a.gateway, a.id, s.end)
 	a.stream = s
 }
 
@@ -92,7 +94,6 @@ func (a *answer) finish() {
 // watchedAnswer is an event stream under way.
 type watchedAnswer struct {
 	controller *http.ResponseController
-	unwatch    func()
 	release    func()
 
 	mu       sync.Mutex
@@ -116,7 +117,6 @@ func (s *watchedAnswer) finish() {
 	s.mu.Lock()
 	s.finished = true
 	s.mu.Unlock()
-	s.unwatch()
 	s.release()
 }
 

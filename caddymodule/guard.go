@@ -230,9 +230,9 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		return nil
 	}
 	if v.stream {
-		return g.serveStream(w, r, id.SessionID, next)
+		return g.serveStream(w, r, gateway, id, next)
 	}
-	answer := &answer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, app: g.app, session: id.SessionID}
+	answer := &answer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, app: g.app, gateway: gateway, id: id}
 	err = next.ServeHTTP(answer, r)
 	answer.finish()
 	return err

@@ -9,22 +9,34 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 )
 
-// serveStream passes a request on and ends it when its session does.
-func (g *Guard) serveStream(w http.ResponseWriter, r *http.Request, session uuid.UUID, next caddyhttp.Handler) error {
-	if session == uuid.Nil {
-		return next.ServeHTTP(w, r)
-	}
+// serveStream passes a request on and ends it when its session, or a token
+// without one, does.
+func (g *Guard) serveStream(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, id *identity.Identity, next caddyhttp.Handler) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	s := &stream{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, cancel: cancel}
-	// The stream may outlive this configuration; what is shared stays with it.
-	release := g.app.shared.hold()
+	release := g.app.watch(gateway, id, s.end)
 	defer release()
-	unwatch := g.app.shared.sessions.Watch(session, s.end)
-	defer unwatch()
 	return next.ServeHTTP(s, r.WithContext(ctx))
+}
+
+// watch has stop called when nothing vouches for a stream any longer. The stream
+// may outlive this configuration; what is shared stays with it.
+func (a *App) watch(gateway *flows.Gateway, id *identity.Identity, stop func()) (release func()) {
+	if id.SessionID == uuid.Nil {
+		return gateway.WatchToken(id, stop)
+	}
+	held := a.shared.hold()
+	unwatch := a.shared.sessions.Watch(id.SessionID, stop)
+	return func() {
+		unwatch()
+		held()
+	}
 }
 
 // stream is a response that can be ended from outside.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -53,28 +54,63 @@ func TestStream_EndsWithItsSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cookie := r.signIn("app.example.com", nil)
-			conn, err := net.Dial("tcp", strings.TrimPrefix(front.URL, "http://"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close() }()
-			if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: app.example.com\r\nCookie: %s\r\n%s\r\n", cookie, header)
-			reader := bufio.NewReader(conn)
-			for line := ""; !strings.Contains(line, "hello"); {
-				if line, err = reader.ReadString('\n'); err != nil {
-					t.Fatalf("the stream did not begin: %v", err)
-				}
-			}
+			stream := openStream(t, front, fmt.Sprintf("Host: app.example.com\r\nCookie: %s\r\n%s", cookie, header))
 			if err := r.app.shared.sessions.End(t.Context(), r.newest()); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.Copy(io.Discard, reader); err != nil && strings.Contains(err.Error(), "timeout") {
-				t.Error("the stream goes on after its session has ended")
-			}
+			stream.wantEnd(t)
 		})
+	}
+}
+
+// A program's token has no session that could end.
+func TestStream_EndsWithATokenThatHasNoSession(t *testing.T) {
+	t.Setenv("GATEHOUSE_TEST_ROBOT", robotSecret)
+	r := serve(t, aliceLocal+apiClient, "http://auth.example.com {\n\tgatehouse_portal\n}\n"+
+		"http://api.example.com {\n\tgatehouse\n\treverse_proxy "+streams(t)+"\n}")
+	front := httptest.NewServer(r.srv[":80"])
+	t.Cleanup(front.Close)
+	for name, header := range map[string]string{
+		"WebSocket":             "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+		"event stream":          "Accept: text/event-stream\r\n",
+		"event stream, unasked": "Accept: */*\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := r.token("http://api.example.com")
+			stream := openStream(t, front, "Host: api.example.com\r\nAuthorization: Bearer "+token+"\r\n"+header)
+			wantStatus(t, r.post("/revoke", url.Values{"token": {token}}), http.StatusOK)
+			stream.wantEnd(t)
+		})
+	}
+}
+
+// openedStream is a stream that has begun.
+type openedStream struct{ *bufio.Reader }
+
+func openStream(t *testing.T, front *httptest.Server, headers string) openedStream {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(front.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET / HTTP/1.1\r\n%s\r\n", headers)
+	reader := bufio.NewReader(conn)
+	for line := ""; !strings.Contains(line, "hello"); {
+		if line, err = reader.ReadString('\n'); err != nil {
+			t.Fatalf("the stream did not begin: %v", err)
+		}
+	}
+	return openedStream{reader}
+}
+
+func (s openedStream) wantEnd(t *testing.T) {
+	t.Helper()
+	if _, err := io.Copy(io.Discard, s); err != nil && strings.Contains(err.Error(), "timeout") {
+		t.Error("the stream goes on although nothing vouches for it")
 	}
 }
 

@@ -43,13 +43,14 @@ type bearers struct {
 	known map[[sha256.Size]byte]*bearer
 
 	deniedMu sync.RWMutex
-	denied   map[string]time.Time // jti, until
+	denied   map[string]time.Time            // jti, until
+	watched  map[string]map[*func()]struct{} // what to stop, by jti
 	// learned tells that what was revoked before this start is known.
 	learned atomic.Bool
 }
 
 func newBearers() *bearers {
-	return &bearers{known: make(map[[sha256.Size]byte]*bearer), denied: make(map[string]time.Time)}
+	return &bearers{known: make(map[[sha256.Size]byte]*bearer), denied: make(map[string]time.Time), watched: make(map[string]map[*func()]struct{})}
 }
 
 func (b *bearers) get(sum [sha256.Size]byte, now time.Time) *bearer {
@@ -83,12 +84,17 @@ func (b *bearers) put(sum [sha256.Size]byte, v *bearer, now time.Time) {
 
 func (b *bearers) deny(jti string, until, now time.Time) {
 	b.deniedMu.Lock()
-	defer b.deniedMu.Unlock()
 	b.denied[jti] = until
 	for id, end := range b.denied {
 		if now.Sub(end) > time.Hour {
 			delete(b.denied, id)
 		}
+	}
+	stops := b.watched[jti]
+	delete(b.watched, jti)
+	b.deniedMu.Unlock()
+	for stop := range stops {
+		(*stop)()
 	}
 }
 
@@ -156,7 +162,7 @@ func (g *Gateway) verifyNew(at place, raw string) (*bearer, error) {
 	if claims.SessionID == "" {
 		b.who = &identity.Identity{
 			Claims: clientClaims(at, claims.ClientID), Subject: claims.Subject, ClientID: claims.ClientID,
-			Scope: strings.Fields(claims.Scope), TokenID: claims.ID,
+			Scope: strings.Fields(claims.Scope), TokenID: claims.ID, TokenExpires: claims.ExpiresAt.Time,
 		}
 		return b, nil
 	}

@@ -60,4 +60,6 @@ type Identity struct {
 	Scope []string
 	// TokenID is the jti of a bearer token.
 	TokenID string
+	// TokenExpires is when a bearer token without a session ends; else zero.
+	TokenExpires time.Time
 }
