@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -50,12 +52,15 @@ func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *Request, at place, 
 }
 
 func (g *Gateway) providerSignedOut(ctx context.Context, p provider.LogoutVerifier, l provider.Logout) error {
-	key := "logout:" + encode(g.Keyring.MAC("logout token", []byte(p.Issuer()), []byte(l.TokenID))[:18])
-	first, err := g.Cache.Once(ctx, key, max(time.Second, l.ExpiresAt.Sub(g.Now())))
+	used := cache.Count{
+		Key:   "logout:" + encode(g.Keyring.MAC("logout token", []byte(p.Issuer()), []byte(l.TokenID))[:18]),
+		Limit: 1, Window: max(time.Second, l.ExpiresAt.Sub(g.Now())),
+	}
+	before, err := g.Cache.Peek(ctx, used)
 	if err != nil {
 		return err
 	}
-	if !first {
+	if longest(before) > 0 {
 		return invalid("invalid_request", "the logout token was used already")
 	}
 	subject, err := g.Store.FindSubject(ctx, tokenstore.Identity{Issuer: p.Issuer(), Subject: l.Subject})
@@ -67,6 +72,11 @@ func (g *Gateway) providerSignedOut(ctx context.Context, p provider.LogoutVerifi
 	}
 	ended, err := g.endProviderSessions(ctx, subject.ID, p.Issuer(), l.Session)
 	if err != nil {
+		return err
+	}
+	// Used is what was acted on: where the store did not answer, or this node
+	// died, the provider sends the same token again.
+	if _, err := g.Cache.Add(ctx, used); err != nil {
 		return err
 	}
 	g.Logger.InfoContext(ctx, "signed out by the provider", "provider", p.Name(), "subject", subject.ID, "sessions", ended)
@@ -87,6 +97,9 @@ func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer, prov
 		for _, row := range rows {
 			query.Before = row.ID
 			_, claims, err := g.Sessions.Lookup(ctx, row.ID)
+			if errors.Is(err, session.ErrUnavailable) {
+				return ended, err
+			}
 			if err != nil || claims.Issuer != issuer {
 				continue
 			}
