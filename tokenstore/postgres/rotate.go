@@ -1,11 +1,9 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,14 +47,8 @@ func (s *Store) Rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.R
 }
 
 func (s *Store) rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.RotationResult, error) {
-	var c checker
-	c.text("client id", r.ClientID, 0)
-	c.text("confirmation key", r.Cnf, 0)
-	if r.Generation == math.MaxUint32 {
-		c.fault("generation", "has no successor")
-	}
-	if c.err != nil {
-		return tokenstore.RotationResult{}, c.err
+	if err := r.Validate(); err != nil {
+		return tokenstore.RotationResult{}, err
 	}
 	result, err := s.rotateTogether(ctx, r)
 	for tries := 0; errors.Is(err, tokenstore.ErrNotFound) && tries < rotateTries; tries++ {
@@ -65,10 +57,10 @@ func (s *Store) rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.R
 		if err != nil {
 			return tokenstore.RotationResult{}, err
 		}
-		switch verdict := judge(row, r); {
-		case verdict == nil:
+		switch retry, verdict := r.Judge(row.Session); {
+		case retry:
 			return tokenstore.RotationResult{Session: row.Session, PreviousRotatedAt: row.rotatedBefore, Retry: true}, nil
-		case errors.Is(verdict, errNotReached):
+		case verdict == nil: // not reached: lost writes, or put back since the first look
 			result, err = s.rotateBy(ctx, rotateForward, r)
 		case errors.Is(verdict, tokenstore.ErrReused):
 			return s.reused(ctx, r, row)
@@ -98,28 +90,6 @@ func (s *Store) rotateBy(ctx context.Context, template string, r tokenstore.Rota
 	return tokenstore.RotationResult{Session: row.Session, PreviousRotatedAt: row.rotatedBefore}, nil
 }
 
-// errNotReached: the row is at the generation presented, or behind it. Either
-// the database lost writes, or the row was put back since the first look.
-var errNotReached = errors.New("generation not yet reached")
-
-// judge tells what a presentation is that did not simply rotate: nil is a
-// retry within the grace.
-func judge(row storedSession, r tokenstore.Rotation) error {
-	if !bytes.Equal(row.SecretHash, r.SecretHash) || row.ClientID != r.ClientID || row.Cnf != r.Cnf {
-		return tokenstore.ErrMismatch
-	}
-	if err := row.Err(); err != nil {
-		return err
-	}
-	switch {
-	case r.Generation >= row.Generation:
-		return errNotReached
-	case r.Generation+1 == row.Generation && row.Now.Before(row.RotatedAt.Add(r.Grace)):
-		return nil
-	}
-	return tokenstore.ErrReused
-}
-
 // reused revokes what a reused refresh token endangers.
 func (s *Store) reused(ctx context.Context, r tokenstore.Rotation, row storedSession) (tokenstore.RotationResult, error) {
 	var ids []uuid.UUID
@@ -139,13 +109,8 @@ func (s *Store) reused(ctx context.Context, r tokenstore.Rotation, row storedSes
 // UnrotateSession puts back a rotation that policy refused, if the session is
 // still at that generation and not revoked.
 func (s *Store) UnrotateSession(ctx context.Context, id uuid.UUID, generation uint32, rotatedAt time.Time) error {
-	var c checker
-	c.moment("time of rotation", rotatedAt)
-	if generation == 0 || rotatedAt.IsZero() {
-		c.fault("rotation", "never happened")
-	}
-	if c.err != nil {
-		return wrap("putting back rotation", c.err)
+	if err := tokenstore.ValidateUnrotation(generation, rotatedAt); err != nil {
+		return wrap("putting back rotation", err)
 	}
 	st := statement{template: unrotate, session: monthOf(id)}
 	err := s.tryLeaf(ctx, once, st, func(ctx context.Context, st statement) error {
