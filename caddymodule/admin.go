@@ -26,6 +26,10 @@ func init() {
 //	GET  /gatehouse/sessions  the sessions of ?subject=, or ?all=true; ?before= and ?limit= page
 //	POST /gatehouse/revoke    ends ?session= with the sign-in that it came from, or all of ?subject=
 //	POST /gatehouse/rotate-keys  publishes new signing keys
+//	GET  /gatehouse/tokens    the provider tokens that are kept, never their values: of ?subject=, ?provider=, ?client_id=,
+//	                          ?expired_before= (RFC 3339), ?revoked=true|false, or ?all=true; ?after_subject=, ?after_issuer=
+//	                          and ?limit= page
+//	POST /gatehouse/remove-tokens  removes those that the same conditions name, and has them revoked at their providers
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -40,6 +44,8 @@ func (*Admin) Routes() []caddy.AdminRoute {
 		{Pattern: "/gatehouse/sessions", Handler: adminHandler(http.MethodGet, (*App).adminSessions)},
 		{Pattern: "/gatehouse/revoke", Handler: adminHandler(http.MethodPost, (*App).adminRevoke)},
 		{Pattern: "/gatehouse/rotate-keys", Handler: adminHandler(http.MethodPost, (*App).adminRotateKeys)},
+		{Pattern: "/gatehouse/tokens", Handler: adminHandler(http.MethodGet, (*App).adminTokens)},
+		{Pattern: "/gatehouse/remove-tokens", Handler: adminHandler(http.MethodPost, (*App).adminRemoveTokens)},
 	}
 }
 

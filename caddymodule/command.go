@@ -24,7 +24,7 @@ func init() {
 		Usage: "<verb>",
 		Short: "Looks after Gatehouse: its sessions, stores and providers",
 		Long: `
-Looks after Gatehouse. The verbs about sessions, and doctor without --config,
+Looks after Gatehouse. The verbs about sessions and tokens, and doctor without --config,
 ask the running server by its admin API; migrate works on the stores of a
 configuration.`,
 		CobraFunc: func(cmd *cobra.Command) {
@@ -65,6 +65,7 @@ redirect URIs that have to be registered at the providers. The exit status is
 				cmd.AddCommand(sessionsList(), sessionsRevoke())
 			},
 		},
+		tokensVerb(),
 		{
 			Name:  "migrate",
 			Usage: "--config <path> [--adapter <name>]",

@@ -14,6 +14,14 @@ var (
 		Namespace: "caddy", Subsystem: "gatehouse", Name: "sign_ins_total",
 		Help: "Sign-ins by provider and outcome.",
 	}, []string{"provider", "outcome"})
+	tokenRefreshes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: "gatehouse", Name: "provider_token_refreshes_total",
+		Help: "Refreshes of provider tokens by this node, by provider and result: success, failure (for now), refused (for good), lost (not written back).",
+	}, []string{"provider", "result"})
+	tokensMissing = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: "gatehouse", Name: "provider_tokens_unavailable_total",
+		Help: "Requests that were answered for want of a provider token to pass on, by provider and reason: away (none now), missing (the user must sign in there).",
+	}, []string{"provider", "reason"})
 	storeUp = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "caddy", Subsystem: "gatehouse", Name: "token_store_up",
 		Help: "Whether the token store could be used when it was last asked.",
@@ -26,7 +34,7 @@ var (
 
 func registerMetrics(ctx caddy.Context) error {
 	registry := ctx.GetMetricsRegistry()
-	for _, c := range []prometheus.Collector{signIns, storeUp, monthsAhead} {
+	for _, c := range []prometheus.Collector{signIns, tokenRefreshes, tokensMissing, storeUp, monthsAhead} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err

@@ -57,6 +57,11 @@ func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows
 	}
 	token, err := gateway.ProviderToken(r.Context(), v.id, g.ProviderToken)
 	if err != nil {
+		reason := "missing"
+		if flows.ProviderTokenIsAway(err) {
+			reason = "away"
+		}
+		tokensMissing.WithLabelValues(g.ProviderToken, reason).Inc()
 		gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err)
 		return false
 	}

@@ -69,5 +69,6 @@ func (a *App) newVault(entry *shared) (*vault.Vault, error) {
 	}
 	return vault.New(vault.Config{
 		Store: entry.store, Keyring: entry.keys, Sources: sources, Now: time.Now, Logger: a.logger,
+		Counted: func(provider, result string) { tokenRefreshes.WithLabelValues(provider, result).Inc() },
 	})
 }

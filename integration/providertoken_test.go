@@ -237,3 +237,52 @@ func TestProviderToken_LoadErrors(t *testing.T) {
 		}
 	}
 }
+
+// The operator sees what is kept, never the tokens, and removes it: nobody
+// passes it on any more, and it is revoked at the provider.
+func TestProviderToken_TheOperatorListsAndRemoves(t *testing.T) {
+	t.Parallel()
+	s := startPassing(t, time.Hour)
+	b := newBrowser(t, s.node)
+	signInAtProvider(t, b, ssoSite+"/", "alice")
+	admin := func(method, path string) string {
+		t.Helper()
+		answer, err := s.node.Admin(t, method, path, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, issued := range s.provider.Issued() {
+			if strings.Contains(answer, issued.Access) || strings.Contains(answer, issued.Refresh) {
+				t.Errorf("%s shows a token", path)
+			}
+		}
+		return answer
+	}
+	var page struct {
+		Tokens []struct {
+			Subject, Provider, Issuer string
+		}
+	}
+	if err := json.Unmarshal([]byte(admin(http.MethodGet, "/gatehouse/tokens?provider=sso")), &page); err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Tokens) != 1 || page.Tokens[0].Provider != "sso" || page.Tokens[0].Issuer != s.provider.Issuer {
+		t.Fatalf("listed are %+v", page.Tokens)
+	}
+	for _, path := range []string{"/gatehouse/tokens", "/gatehouse/tokens?subjct=x", "/gatehouse/tokens?revoked=perhaps&all=true"} {
+		if answer, err := s.node.Admin(t, http.MethodGet, path, "", ""); err == nil {
+			t.Errorf("%s is answered with %s", path, answer)
+		}
+	}
+	if said := s.node.Verb(t, "tokens", "list", "--provider", "sso"); !strings.Contains(said, page.Tokens[0].Subject) || !strings.Contains(said, "good") {
+		t.Errorf("gatehouse tokens list says:\n%s", said)
+	}
+	if said := s.node.Verb(t, "tokens", "remove", "--subject", page.Tokens[0].Subject); !strings.Contains(said, page.Tokens[0].Subject) {
+		t.Errorf("gatehouse tokens remove says:\n%s", said)
+	}
+	wantStatus(t, b.Fetch(http.MethodGet, ssoSite+"/api"), http.StatusUnauthorized)
+	await(t, 30*time.Second, "the revocation at the provider", func() bool { return s.provider.Requests("/revoke") > 0 })
+	if metrics := admin(http.MethodGet, "/metrics"); !strings.Contains(metrics, `caddy_gatehouse_provider_tokens_unavailable_total{provider="sso",reason="missing"} 1`) {
+		t.Error("the metrics do not count the request that was refused")
+	}
+}

@@ -103,11 +103,13 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 		return v.refused(ctx, s, leased, t.RefreshToken, err)
 	case fresh != nil:
 		v.counters.refreshed.Add(1)
+		v.count(s, "success")
 		saved, failure := v.save(ctx, s, leased, t.RefreshToken, *fresh)
 		saved.claims = claims
 		return saved, errors.Join(err, failure)
 	}
 	v.counters.refreshFailed.Add(1)
+	v.count(s, "failure")
 	v.Logger.WarnContext(ctx, "refreshing a provider token failed", "provider", s.Name(), "subject", row.Subject, "pause", pause, "error", err)
 	v.unlease(ctx, leased, owner)
 	return outcome{}, &UnavailableError{RetryAfter: pause, Err: err}
@@ -185,6 +187,7 @@ func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderT
 			continue // resealed, or signed in again
 		}
 		v.counters.needsReauth.Add(1)
+		v.count(s, "refused")
 		v.Logger.WarnContext(ctx, "a provider refused a refresh token; the user must sign in there again",
 			"provider", s.Name(), "subject", row.Subject, "error", cause)
 		return outcome{}, errors.Join(fmt.Errorf("refreshing token of %s: %w: %w", s.Name(), ErrNeedsReauth, cause), err)

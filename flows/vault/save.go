@@ -61,6 +61,7 @@ func (v *Vault) save(ctx context.Context, s *source, row tokenstore.ProviderToke
 		}
 	}
 	v.counters.lost.Add(1)
+	v.count(s, "lost")
 	v.Logger.ErrorContext(ctx, "a fresh provider token could not be stored; the user may have to sign in at the provider again",
 		"provider", s.Name(), "subject", row.Subject, "error", failure)
 	return got, nil

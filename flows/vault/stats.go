@@ -34,3 +34,9 @@ func (v *Vault) Stats() Stats {
 		Lost: c.lost.Load(), Resealed: c.resealed.Load(), Unreadable: c.unreadable.Load(), Revoked: c.revoked.Load(),
 	}
 }
+
+func (v *Vault) count(s *source, result string) {
+	if v.Counted != nil {
+		v.Counted(s.Name(), result)
+	}
+}

@@ -58,6 +58,12 @@ type Config struct {
 	// Nil: nobody is told.
 	Refused func(ctx context.Context, subject, issuer string) error
 
+	// Counted is told what became of each refresh at a provider, for metrics:
+	// "success", "failure" (it is down, or answered nonsense), "refused" (for
+	// good), and beside "success" "lost" (it could not be written back). Nil:
+	// nobody is told.
+	Counted func(providerName, result string)
+
 	// DefaultRefreshLifetime of a refresh token whose expiry is not known.
 	// Default: [DefaultRefreshLifetime].
 	DefaultRefreshLifetime time.Duration

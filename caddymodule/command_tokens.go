@@ -1,0 +1,139 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func tokensVerb() caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "tokens",
+		Usage: "<list|remove>",
+		Short: "Lists or removes provider tokens that are kept; their values are never shown",
+		CobraFunc: func(cmd *cobra.Command) {
+			list := &cobra.Command{
+				Use:   "list (--subject <subject> | --provider <name> | … | --all)",
+				Short: "Lists provider tokens; all conditions given must hold",
+			}
+			tokenFlags(list)
+			list.Flags().Int("limit", 100, "How many, 1 to 1000")
+			list.Flags().String("after-subject", "", "Only tokens behind this subject's")
+			list.Flags().String("after-issuer", "", "… and behind this issuer's")
+			list.RunE = caddycmd.WrapCommandFuncForCobra(cmdTokensList)
+			remove := &cobra.Command{
+				Use:   "remove (--subject <subject> | --provider <name> | … | --all)",
+				Short: "Removes provider tokens, and has them revoked at their providers",
+				Long: `
+Removes the provider tokens for which all conditions given hold, and prints what
+went. They are revoked at their providers as soon as those can be reached, and no
+node passes them on any more.`,
+			}
+			tokenFlags(remove)
+			remove.RunE = caddycmd.WrapCommandFuncForCobra(cmdTokensRemove)
+			cmd.AddCommand(list, remove)
+		},
+	}
+}
+
+func tokenFlags(cmd *cobra.Command) {
+	addressFlags(cmd)
+	cmd.Flags().StringP("subject", "s", "", "Whose tokens")
+	cmd.Flags().String("provider", "", "Of which provider: its name or issuer")
+	cmd.Flags().String("client-id", "", "Issued to which client id of ours")
+	cmd.Flags().String("expired-before", "", "Whose refresh token had expired then, such as 2026-01-31T12:00:00Z")
+	cmd.Flags().String("revoked", "", "true: only revoked ones; false: only others")
+	cmd.Flags().Bool("all", false, "Everybody's")
+	cmd.Flags().Bool("json", false, "Print JSON")
+}
+
+func tokenConditions(fl caddycmd.Flags) url.Values {
+	query := url.Values{}
+	for parameter, name := range map[string]string{
+		"subject": "subject", "provider": "provider", "client_id": "client-id", "expired_before": "expired-before", "revoked": "revoked",
+	} {
+		if v := fl.String(name); v != "" {
+			query.Set(parameter, v)
+		}
+	}
+	if fl.Bool("all") {
+		query.Set("all", "true")
+	}
+	return query
+}
+
+func cmdTokensList(fl caddycmd.Flags) (int, error) {
+	query := tokenConditions(fl)
+	query.Set("limit", fmt.Sprint(fl.Int("limit")))
+	for parameter, name := range map[string]string{"after_subject": "after-subject", "after_issuer": "after-issuer"} {
+		if v := fl.String(name); v != "" {
+			query.Set(parameter, v)
+		}
+	}
+	return askTokens(fl, http.MethodGet, "/gatehouse/tokens?"+query.Encode())
+}
+
+func cmdTokensRemove(fl caddycmd.Flags) (int, error) {
+	return askTokens(fl, http.MethodPost, "/gatehouse/remove-tokens?"+tokenConditions(fl).Encode())
+}
+
+func askTokens(fl caddycmd.Flags, method, uri string) (int, error) {
+	body, err := askServer(fl, method, uri)
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	if fl.Bool("json") {
+		_, err := os.Stdout.Write(body)
+		return caddy.ExitCodeSuccess, err
+	}
+	var page tokenPage
+	if err := json.Unmarshal(body, &page); err != nil {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the server's answer: %w", err)
+	}
+	return caddy.ExitCodeSuccess, printTokens(os.Stdout, page)
+}
+
+func printTokens(w io.Writer, page tokenPage) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := fmt.Fprintln(table, "SUBJECT\tPROVIDER\tCLIENT\tSCOPE\tISSUED\tEXPIRES\tSTATE"); err != nil {
+		return err
+	}
+	for _, t := range page.Tokens {
+		name := t.Provider
+		if name == "" {
+			name = t.Issuer
+		}
+		// What providers say is somebody else's word on this terminal.
+		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", headerValue(t.Subject), headerValue(name), headerValue(t.ClientID),
+			headerValue(t.Scope), t.IssuedAt.Local().Format(time.DateTime), t.RefreshExpiresAt.Local().Format(time.DateTime), t.state()); err != nil {
+			return err
+		}
+	}
+	if err := table.Flush(); err != nil || page.Next == nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "More: --after-subject %q --after-issuer %q\n", page.Next.AfterSubject, page.Next.AfterIssuer)
+	return err
+}
+
+// state is what a person wants to know of a token in one word.
+func (t TokenInfo) state() string {
+	switch {
+	case t.Unreadable:
+		return "unreadable"
+	case t.RefreshRevokedAt != nil:
+		return "revoked"
+	case t.NeedsReauth:
+		return "refused"
+	}
+	return "good"
+}
