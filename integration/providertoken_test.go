@@ -213,6 +213,36 @@ func TestProviderToken_SomebodyWhoCameAnotherWay(t *testing.T) {
 	}
 }
 
+// With a portal, which signs people in for the site, too.
+func TestProviderToken_ThroughThePortal(t *testing.T) {
+	t.Parallel()
+	const portal = "http://auth.localhost"
+	p := openid.Start(t, portal+"/callback/sso")
+	app := upstream.Start(t)
+	n := gateway.Start(t, gateway.Options{
+		Caddyfile: global("issuer "+portal, localUsers(t), ssoProvider(p, "store_tokens")) + portal + " {\n\tgatehouse_portal\n}\n" + passing(ssoSite, app.Addr),
+	})
+	p.Learn(n.Secrets.Learn)
+	b := newBrowser(t, n)
+	page := login(t, b, b.Open(ssoSite+"/reports?year=2026"), "alice", alicePassword)
+	if !strings.HasPrefix(page.URL.String(), p.Issuer) {
+		t.Fatalf("alice, who has no token, is at %s:\n%s", page.URL, page.Path())
+	}
+	page = login(t, b, page, "alice", openid.Password)
+	wantStatus(t, page, http.StatusOK)
+	if got := page.URL.String(); got != ssoSite+"/reports?year=2026" {
+		t.Errorf("landed on %s", got)
+	}
+	s := sso{provider: p, app: app}
+	if s.passed(t) != s.latest() {
+		t.Error("the upstream did not get the provider's token")
+	}
+	// A provider that the portal does not know sends nobody round in circles.
+	lost := b.Open(portal + "/authorize?client_id=app.localhost&provider=nonesuch&response_type=code&scope=openid&state=x&redirect_uri=" +
+		ssoSite + "/.gatehouse/callback&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256")
+	wantStatus(t, lost, http.StatusBadRequest)
+}
+
 // A sign-out closes the site; the token stays in the vault, for it belongs to
 // the person and not to the session.
 func TestProviderToken_SignOut(t *testing.T) {
