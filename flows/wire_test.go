@@ -31,7 +31,11 @@ func (w *world) send(method, address, body string, headers ...string) said {
 		name, value, _ := strings.Cut(header, ": ")
 		req.Header.Add(name, value)
 	}
-	resp, err := newBrowser(w.t).held().Do(req)
+	if w.wire == nil {
+		w.wire = newBrowser(w.t).held()
+		w.wire.Jar = nil
+	}
+	resp, err := w.wire.Do(req)
 	if err != nil {
 		w.t.Fatal(err)
 	}

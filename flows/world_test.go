@@ -89,6 +89,7 @@ type world struct {
 	logs     *bytes.Buffer
 	portal   *httptest.Server
 	site     *httptest.Server // one that does what the guard does
+	wire     *browser         // of send, without cookies
 }
 
 type worldOptions struct {
