@@ -2,10 +2,14 @@ package flows_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
 )
 
 // Two people whose callbacks arrive at the same moment must each become
@@ -43,6 +47,40 @@ func TestProvider_PeopleAtOnceAreNeverSwapped(t *testing.T) {
 	}
 	close(start)
 	all.Wait()
+}
+
+// Whoever begins sign-ins without end fills their own share, and nobody else's.
+func TestProvider_UnfinishedSignInsOfOneStopNobodyElse(t *testing.T) {
+	_, rp := twoWorlds(t, nil)
+	begin := func(client string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(http.MethodGet, rp.siteURL("app")+"/.gatehouse/login", nil)
+		req.Header.Set("Accept", "text/html")
+		rec := httptest.NewRecorder()
+		rp.gateway.ServeSite(rec, &flows.Request{Request: req, URI: "/.gatehouse/login", Scheme: "http", Host: req.Host, Client: client})
+		return rec
+	}
+	for _, flood := range []struct{ from, alsoFrom, other string }{
+		{"192.0.2.1", "192.0.2.1", "192.0.2.2"},
+		{"2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1"}, // a customer has a /64
+	} {
+		for i := range 200 {
+			if got := begin(flood.from); got.Code != http.StatusSeeOther {
+				t.Fatalf("%s: sign-in %d is answered with %d", flood.from, i, got.Code)
+			}
+		}
+		for range 3 {
+			if got := begin(flood.alsoFrom); got.Code != http.StatusTooManyRequests || got.Header().Get("Retry-After") == "" || got.Header().Get("Set-Cookie") != "" {
+				t.Errorf("%s: one too many is answered with %d %v", flood.alsoFrom, got.Code, got.Header())
+			}
+		}
+		if got := begin(flood.other); got.Code != http.StatusSeeOther {
+			t.Errorf("%s: somebody else is answered with %d", flood.other, got.Code)
+		}
+	}
+	rp.clock.advance(11 * time.Minute)
+	if got := begin("192.0.2.1"); got.Code != http.StatusSeeOther {
+		t.Errorf("when the unfinished ones have expired: %d", got.Code)
+	}
 }
 
 // Whoever makes a link to our sign-in decides neither what is asked of the
