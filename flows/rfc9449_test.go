@@ -199,8 +199,21 @@ func TestRFC9449_BoundTokens(t *testing.T) {
 			headers = append(headers, "DPoP: "+c.proof)
 		}
 		got := w.send(http.MethodGet, at, "", headers...)
-		if got.status != c.status || c.status != http.StatusOK && !strings.Contains(strings.Join(got.header.Values("WWW-Authenticate"), ","), "DPoP ") {
+		if got.status != c.status {
 			t.Errorf("%s: %d %v", name, got.status, got.header)
+		}
+		if c.status == http.StatusOK {
+			continue
+		}
+		// Section 7.1: the challenge of the scheme that was used says why.
+		for _, challenge := range got.header.Values("WWW-Authenticate") {
+			scheme, rest, _ := strings.Cut(challenge, " ")
+			if says := strings.Contains(rest, `error="invalid_token"`); says != (scheme == c.scheme) {
+				t.Errorf("%s: %s", name, challenge)
+			}
+		}
+		if len(got.header.Values("WWW-Authenticate")) != 2 {
+			t.Errorf("%s: challenges %q", name, got.header.Values("WWW-Authenticate"))
 		}
 	}
 	used := mine.proof("GET", at, access, nil)

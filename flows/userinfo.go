@@ -15,7 +15,7 @@ import (
 func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
 	scheme, raw, fault := authorization(r.Header)
 	if fault != "" {
-		g.refuseBearer(w, fault, "")
+		g.refuseBearer(w, scheme, fault, "")
 		return
 	}
 	claims, who, err := g.verifyAccess(r.Context(), at, raw)
@@ -24,16 +24,16 @@ func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
 		g.writeOAuthError(w, r.Request, err)
 		return
 	case err != nil:
-		g.refuseBearer(w, "invalid_token", "the access token is not valid or has expired")
+		g.refuseBearer(w, scheme, "invalid_token", "the access token is not valid or has expired")
 		return
 	}
 	if err := g.checkBinding(r, at.url("userinfo"), claims, scheme, raw); err != nil {
-		g.refuseBearer(w, "invalid_token", "the access token is bound to a key that was not proven")
+		g.refuseBearer(w, scheme, "invalid_token", "the access token is bound to a key that was not proven")
 		return
 	}
 	scope := strings.Fields(claims.Scope)
 	if !slices.Contains(scope, "openid") {
-		g.refuseBearer(w, "insufficient_scope", "the scope openid is needed")
+		g.refuseBearer(w, scheme, "insufficient_scope", "the scope openid is needed")
 		return
 	}
 	answer := userClaims(&who.Claims, scope)
@@ -83,24 +83,30 @@ func (g *Gateway) checkBinding(r *Request, uri string, claims *accessClaims, sch
 	return nil
 }
 
-// refuseBearer answers as RFC 6750, section 3, says: without a token there is
-// no error code.
-func (g *Gateway) refuseBearer(w http.ResponseWriter, code, description string) {
-	status := http.StatusUnauthorized
-	challenge := `Bearer realm="gatehouse"`
+// refuseBearer answers as RFC 6750, section 3, and RFC 9449, section 7.1, say:
+// what is wrong is told in the challenge of the scheme that was used, and without
+// a token there is no error code.
+func (g *Gateway) refuseBearer(w http.ResponseWriter, scheme, code, description string) {
+	status, fault := http.StatusUnauthorized, ""
 	switch code {
 	case "missing":
 	case "insufficient_scope":
 		status = http.StatusForbidden
-		challenge += `, error="insufficient_scope", error_description="` + description + `", scope="openid"`
+		fault = `, error="insufficient_scope", error_description="` + description + `", scope="openid"`
 	case "invalid_request":
 		status = http.StatusBadRequest
-		challenge += `, error="invalid_request"`
+		fault = `, error="invalid_request"`
 	default:
-		challenge += `, error="` + code + `", error_description="` + description + `"`
+		fault = `, error="` + code + `", error_description="` + description + `"`
 	}
-	w.Header().Set("WWW-Authenticate", challenge)
-	w.Header().Add("WWW-Authenticate", `DPoP algs="`+strings.Join(proofAlgorithms, " ")+`"`)
+	bearer, dpop := `Bearer realm="gatehouse"`, `DPoP algs="`+strings.Join(proofAlgorithms, " ")+`"`
+	if scheme == "dpop" {
+		dpop += fault
+	} else {
+		bearer += fault
+	}
+	w.Header().Set("WWW-Authenticate", bearer)
+	w.Header().Add("WWW-Authenticate", dpop)
 	if code == "missing" {
 		noStore(w)
 		w.WriteHeader(status)
