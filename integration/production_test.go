@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"strings"
 	"testing"
@@ -20,8 +21,17 @@ func startProduction(t *testing.T) *gateway.Node {
 		Caddyfile: example(t, "production.Caddyfile"),
 		Env:       sharedEnv(postgrestest.URL(t), redistest.URL(t)),
 	})
-	for _, name := range []string{"auth", "app", "wiki"} { // Caddy makes them in the background
-		n.Log.Await(t, 0, `"certificate obtained successfully","identifier":"`+name+`.localhost"`, 30*time.Second)
+	for _, name := range []string{"auth.localhost", "app.localhost", "wiki.localhost"} {
+		// Caddy makes certificates in the background, and uses them a moment
+		// after it has logged that.
+		await(t, time.Minute, "the certificate of "+name, func() bool {
+			d := tls.Dialer{Config: &tls.Config{ServerName: name, RootCAs: n.RootCAs(), MinVersion: tls.VersionTLS12}}
+			conn, err := d.DialContext(t.Context(), "tcp", n.Route(name+":443"))
+			if err != nil {
+				return false
+			}
+			return conn.Close() == nil
+		})
 	}
 	return n
 }
