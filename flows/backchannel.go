@@ -37,11 +37,6 @@ func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *Request, at place, 
 		g.Logger.WarnContext(r.Context(), "logout token refused", "provider", name, "error", err)
 		g.writeOAuthError(w, r.Request, invalid("invalid_request", "the logout token is not valid"))
 		return
-	case logout.Subject == "":
-		// Sessions are found by their subject; an index on the provider's
-		// session id would cost every sign-in a write.
-		g.writeOAuthError(w, r.Request, invalid("invalid_request", "the logout token must name the subject (sub)"))
-		return
 	}
 	if err := g.providerSignedOut(r.Context(), verifier, logout); err != nil {
 		g.writeOAuthError(w, r.Request, err)
@@ -63,14 +58,7 @@ func (g *Gateway) providerSignedOut(ctx context.Context, p provider.LogoutVerifi
 	if longest(before) > 0 {
 		return invalid("invalid_request", "the logout token was used already")
 	}
-	subject, err := g.Store.FindSubject(ctx, tokenstore.Identity{Issuer: p.Issuer(), Subject: l.Subject})
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	ended, err := g.endProviderSessions(ctx, subject.ID, p.Issuer(), l.Session)
+	ended, err := g.endSignedOut(ctx, p.Issuer(), l)
 	if err != nil {
 		return err
 	}
@@ -79,9 +67,40 @@ func (g *Gateway) providerSignedOut(ctx context.Context, p provider.LogoutVerifi
 	if _, err := g.Cache.Add(ctx, used); err != nil {
 		return err
 	}
-	g.Logger.InfoContext(ctx, "signed out by the provider", "provider", p.Name(), "subject", subject.ID, "sessions", ended)
+	g.Logger.InfoContext(ctx, "signed out by the provider", "provider", p.Name(), "sessions", ended)
 	g.Events(ctx, "logout", slog.String("provider", p.Name()), slog.String("reason", "backchannel"))
 	return nil
+}
+
+// endSignedOut ends the sessions of whom a logout token names: by the subject,
+// or by the provider's session alone.
+func (g *Gateway) endSignedOut(ctx context.Context, issuer string, l provider.Logout) (int, error) {
+	if l.Subject == "" {
+		return g.endProviderSession(ctx, issuer, l.Session)
+	}
+	subject, err := g.Store.FindSubject(ctx, tokenstore.Identity{Issuer: issuer, Subject: l.Subject})
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return g.endProviderSessions(ctx, subject.ID, issuer, l.Session)
+}
+
+// endProviderSession ends the sign-ins that came from one session at a provider,
+// and what came from them.
+func (g *Gateway) endProviderSession(ctx context.Context, issuer, providerSession string) (int, error) {
+	ids, err := g.Sessions.OfProvider(ctx, issuer, providerSession)
+	if err != nil {
+		return 0, err
+	}
+	for i, id := range ids {
+		if err := g.EndSession(ctx, id); err != nil {
+			return i, err
+		}
+	}
+	return len(ids), nil
 }
 
 // endProviderSessions ends a subject's sessions that came from one provider,

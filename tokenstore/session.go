@@ -15,6 +15,8 @@ const (
 	MaxSubject   = 255
 	MaxUserAgent = 512
 	MaxClaims    = 16 << 10
+
+	MaxProviderSession = 64
 )
 
 // NewSession is a session to be created. Expiry is given as durations, because
@@ -39,6 +41,10 @@ type NewSession struct {
 	AMR        []string
 	Provider   string // the provider block's name
 	UserAgent  string // stored as CutUserAgent returns it
+	// ProviderSession is a hash of the session at the provider that the
+	// sign-in came from, of at most [MaxProviderSession] bytes, or nil. It can
+	// be looked for, and is not returned.
+	ProviderSession []byte
 	// Idle is how long the session lives unused, Lifetime how long at most.
 	// The absolute end is the earlier of now+Lifetime and the parent's.
 	Idle     time.Duration
@@ -160,8 +166,8 @@ type RotationResult struct {
 
 // SessionQuery selects sessions for a listing.
 type SessionQuery struct {
-	// Subject whose sessions are listed. Required unless All is set: an empty
-	// subject is ErrInvalid, never everybody.
+	// Subject whose sessions are listed. Required unless All or
+	// ProviderSession is set: an empty subject is ErrInvalid, never everybody.
 	Subject string
 	// All lists everybody's sessions, revoked and expired ones included, for
 	// an administrator. With a Subject, that subject's.
@@ -170,6 +176,9 @@ type SessionQuery struct {
 	Parent uuid.UUID
 	// ClientID, when set, limits to one client.
 	ClientID string
+	// ProviderSession, when set, limits to the sign-ins whose hash is one of
+	// these.
+	ProviderSession [][]byte
 	// Before continues a listing: only sessions with a smaller id. uuid.Nil
 	// starts with the newest.
 	Before uuid.UUID

@@ -22,6 +22,7 @@ func (n NewSession) Validate() error {
 		ValidateText("provider", n.Provider),
 		ValidateText("user agent", n.UserAgent),
 		ValidateClaims(n.Claims),
+		faultIf(len(n.ProviderSession) > MaxProviderSession, "provider's session", "is too long"),
 		faultIf(n.Idle < 0 || n.Lifetime < 0, "session's lifetime", "is negative"),
 	)
 }
@@ -47,7 +48,7 @@ func (n NewSession) CutUserAgent() string {
 // Validate refuses a query that no store may answer.
 func (q SessionQuery) Validate() error {
 	return cmp.Or(
-		faultIf(q.Subject == "" && !q.All, "subject", "is empty"),
+		faultIf(q.Subject == "" && !q.All && len(q.ProviderSession) == 0, "subject", "is empty"),
 		ValidateText("subject", q.Subject),
 		ValidateText("client id", q.ClientID),
 		validLimit(q.Limit),

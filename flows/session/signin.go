@@ -158,6 +158,10 @@ func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, e
 		Idle:       s.Idle,
 		Lifetime:   s.Lifetime,
 	}
+	if sid := s.Claims.ProviderSession; sid != "" && s.Parent == uuid.Nil {
+		// What came from the sign-in ends with it and needs no mark of its own.
+		n.ProviderSession = m.keys.MAC(providerSessionLabel, []byte(s.Claims.Issuer), []byte(sid))
+	}
 	if n.Idle == 0 {
 		n.Idle = set.Idle
 	}

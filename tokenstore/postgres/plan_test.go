@@ -76,6 +76,7 @@ func TestPlans(t *testing.T) {
 		{name: "descendants", template: revokeDescendants, args: one},
 		{name: "a subject's", template: revokeAll, args: "'sub-1'"},
 		{name: "listing", template: `SELECT ` + sessionColumns + ` FROM session s` + w.clause() + ` ORDER BY s.id DESC LIMIT 100`, args: "'sub-1'"},
+		{name: "a provider's session", template: `SELECT ` + sessionColumns + ` FROM session s WHERE s.provider_session = ANY ($1) ORDER BY s.id DESC LIMIT 100`, args: `'{"\\x01","\\x02"}'`},
 		{name: "revalidation", template: revalidateOnly, args: many},
 		{name: "revalidation with a touch", template: revalidateAndTouch, args: many + ", " + many},
 	} {

@@ -21,16 +21,16 @@ import (
 const (
 	insertSession = `
 		INSERT INTO session AS s (id, parent, client_id, scope, resource, claims, secret_hash, cnf,
-			auth_time, acr, amr, provider, user_agent, idle,
+			auth_time, acr, amr, provider, user_agent, idle, provider_session,
 			sub, gen, rotated_at, rotated_before, seen_at, expires_at)
-		SELECT $1, $2::uuid, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+		SELECT $1, $2::uuid, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16,
 			sub.id, 0, {now}, {now}, {now}, `
 	fromSubject  = ` FROM subject sub`
 	fromIdentity = ` FROM identity i JOIN subject sub ON sub.id = i.sub`
 	withParent   = ` JOIN {parent} s ON s.sub = sub.id AND s.id = $2 AND ` + unendedSession
-	whereSubject = ` WHERE sub.suspended_at IS NULL AND sub.id = $16`
+	whereSubject = ` WHERE sub.suspended_at IS NULL AND sub.id = $17`
 	// An identity's subject is not known before.
-	whereIdentity = ` WHERE sub.suspended_at IS NULL AND i.issuer = $16 AND i.external = $17`
+	whereIdentity = ` WHERE sub.suspended_at IS NULL AND i.issuer = $17 AND i.external = $18`
 	ownEnd        = `{now} + $15::bigint * interval '1 microsecond'`
 	parentsEnd    = `least(s.expires_at, ` + ownEnd + `)`
 	lockParent    = ` FOR SHARE OF s`
@@ -51,8 +51,15 @@ func sessionArgs(n tokenstore.NewSession) []any {
 	return []any{
 		[16]byte(n.ID), nullID(n.Parent), n.ClientID, n.Scope, notNil(n.Resource), n.Claims, notNull(n.SecretHash), n.Cnf,
 		zeronull.Timestamptz(n.AuthTime), n.ACR, notNil(n.AMR), n.Provider, n.CutUserAgent(),
-		n.Idle.Microseconds(), n.Lifetime.Microseconds(),
+		n.Idle.Microseconds(), n.Lifetime.Microseconds(), nullIfEmpty(n.ProviderSession),
 	}
+}
+
+func nullIfEmpty(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
 }
 
 func notNull(b []byte) []byte {

@@ -52,6 +52,9 @@ func sessionConditions(q tokenstore.SessionQuery) *where {
 	if q.ClientID != "" {
 		w.add("s.client_id = %s", q.ClientID)
 	}
+	if len(q.ProviderSession) > 0 {
+		w.add("s.provider_session = ANY (%s)", q.ProviderSession)
+	}
 	if q.Before != uuid.Nil {
 		w.add("s.id < %s", [16]byte(q.Before))
 	}

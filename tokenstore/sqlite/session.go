@@ -126,12 +126,12 @@ func (t *tx) createSession(ctx context.Context, n tokenstore.NewSession) (tokens
 	}
 	now := t.now.UnixMicro()
 	row, err := one(ctx, t, scanSession(t.now), `
-		INSERT INTO session (`+sessionColumns+`)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, NULL, ?, ?)
+		INSERT INTO session (`+sessionColumns+`, provider_session)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, NULL, ?, ?, ?)
 		RETURNING `+sessionColumns+`, 0`,
 		n.ID[:], blobID(n.Parent), n.Subject, n.ClientID, n.Scope, resource, n.Claims, notNull(n.SecretHash), n.Cnf,
 		micros(n.AuthTime), n.ACR, amr, n.Provider, n.CutUserAgent(),
-		now, now, now, n.Idle.Microseconds(), expires.UnixMicro())
+		now, now, now, n.Idle.Microseconds(), expires.UnixMicro(), nullIfEmpty(n.ProviderSession))
 	return row.Session, err
 }
 
@@ -148,6 +148,13 @@ func (t *tx) parentEnd(ctx context.Context, n tokenstore.NewSession) (time.Time,
 		return time.Time{}, tokenstore.ErrRevoked
 	}
 	return parent.ExpiresAt, nil
+}
+
+func nullIfEmpty(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
 }
 
 func notNull(b []byte) []byte {

@@ -35,6 +35,13 @@ func (s *Store) listSessions(ctx context.Context, q tokenstore.SessionQuery) ([]
 	if q.ClientID != "" {
 		w.add("client_id = ?", q.ClientID)
 	}
+	if n := len(q.ProviderSession); n > 0 {
+		hashes := make([]any, n)
+		for i, hash := range q.ProviderSession {
+			hashes[i] = hash
+		}
+		w.add("provider_session IN (?"+strings.Repeat(", ?", n-1)+")", hashes...)
+	}
 	if q.Before != uuid.Nil {
 		w.add("id < ?", q.Before[:])
 	}

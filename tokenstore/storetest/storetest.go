@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		{"Consents", consentTests},
 		{"Sessions", sessionTests},
 		{"Claims", claimsTests},
+		{"ProviderSession", providerSessionTests},
 		{"Listing", listingTests},
 		{"Revalidate", revalidateTests},
 		{"Revoke", revokeTests},

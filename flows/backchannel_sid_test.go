@@ -1,0 +1,54 @@
+package flows_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// TestBackchannel_ByTheProvidersSessionAlone: a logout token may name the
+// session and not the user (OpenID Connect Back-Channel Logout, section 2.4).
+// Another sign-in of the same user goes on.
+func TestBackchannel_ByTheProvidersSessionAlone(t *testing.T) {
+	op, rp := twoWorlds(t, nil)
+	one, other := newBrowser(t), newBrowser(t)
+	one.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello")
+	rows, err := op.store.ListSessions(t.Context(), tokenstore.SessionQuery{All: true, ClientID: "gateway"})
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("the provider has %d sessions: %v", len(rows), err)
+	}
+	other.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello")
+
+	say := func(sid string, status int) {
+		t.Helper()
+		now := op.clock.now()
+		raw, err := op.keys.Sign(token.TypeLogout, token.ES256, jwt.MapClaims{
+			"iss": op.portalURL(), "aud": "gateway", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": sid + "-once", "sid": sid,
+			"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, rp.siteURL("app")+"/.gatehouse/backchannel_logout/outside",
+			strings.NewReader(url.Values{"logout_token": {raw}}.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		newBrowser(t).do(r).want(status, "")
+	}
+	say("of-nobody-here", 200)
+	one.get(rp.siteURL("app")+"/").want(200, "hello")
+	say(rows[0].ID.String(), 200)
+	if held := one.held().get(rp.siteURL("app") + "/"); held.last.StatusCode != http.StatusSeeOther {
+		t.Errorf("still signed in: %d", held.last.StatusCode)
+	}
+	other.get(rp.siteURL("app")+"/").want(200, "hello")
+}
