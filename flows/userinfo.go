@@ -99,14 +99,12 @@ func (g *Gateway) refuseBearer(w http.ResponseWriter, scheme, code, description 
 	default:
 		fault = `, error="` + code + `", error_description="` + description + `"`
 	}
-	bearer, dpop := `Bearer realm="gatehouse"`, `DPoP algs="`+strings.Join(proofAlgorithms, " ")+`"`
+	ofBearer, ofDPoP := fault, ""
 	if scheme == "dpop" {
-		dpop += fault
-	} else {
-		bearer += fault
+		ofBearer, ofDPoP = "", fault
 	}
-	w.Header().Set("WWW-Authenticate", bearer)
-	w.Header().Add("WWW-Authenticate", dpop)
+	w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse"`+ofBearer)
+	w.Header().Add("WWW-Authenticate", `DPoP algs="`+strings.Join(proofAlgorithms, " ")+`"`+ofDPoP)
 	if code == "missing" {
 		noStore(w)
 		w.WriteHeader(status)
