@@ -233,9 +233,8 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		return g.serveStream(w, r, gateway, id, next)
 	}
 	answer := &answer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, app: g.app, gateway: gateway, id: id}
-	err = next.ServeHTTP(answer, r)
-	answer.finish()
-	return err
+	defer answer.finish() // also when the reverse proxy panics since the client has left
+	return next.ServeHTTP(answer, r)
 }
 
 func (g *Guard) allows(v *verdict) bool {

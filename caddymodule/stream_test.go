@@ -84,8 +84,44 @@ func TestStream_EndsWithATokenThatHasNoSession(t *testing.T) {
 	}
 }
 
+// A client that leaves has the reverse proxy panic with [http.ErrAbortHandler].
+// What was kept for the stream must go all the same: else stores that a reload
+// replaced are never closed.
+func TestStream_IsForgottenWhenItsClientLeaves(t *testing.T) {
+	r := serve(t, aliceLocal, "http://app.example.com {\n\tgatehouse\n\treverse_proxy "+streams(t)+"\n}")
+	front := httptest.NewServer(r.srv[":80"])
+	t.Cleanup(front.Close)
+	cookie := r.signIn("app.example.com", nil)
+	for name, accept := range map[string]string{"asked": "text/event-stream", "unasked": "*/*"} {
+		t.Run(name, func(t *testing.T) {
+			stream := openStream(t, front, fmt.Sprintf("Host: app.example.com\r\nCookie: %s\r\nAccept: %s\r\n", cookie, accept))
+			if n := r.app.shared.held(); n != 1 {
+				t.Fatalf("%d streams are held, want 1", n)
+			}
+			if err := stream.conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for deadline := time.Now().Add(30 * time.Second); r.app.shared.held() != 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("the stream is held although its client has left")
+				}
+			}
+		})
+	}
+}
+
+// held is how many streams keep the entry.
+func (s *shared) held() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streams
+}
+
 // openedStream is a stream that has begun.
-type openedStream struct{ *bufio.Reader }
+type openedStream struct {
+	*bufio.Reader
+	conn net.Conn
+}
 
 func openStream(t *testing.T, front *httptest.Server, headers string) openedStream {
 	t.Helper()
@@ -104,7 +140,7 @@ func openStream(t *testing.T, front *httptest.Server, headers string) openedStre
 			t.Fatalf("the stream did not begin: %v", err)
 		}
 	}
-	return openedStream{reader}
+	return openedStream{reader, conn}
 }
 
 func (s openedStream) wantEnd(t *testing.T) {

@@ -20,7 +20,10 @@ func (g *Gateway) WatchToken(id *identity.Identity, stop func()) (release func()
 		stop()
 		return func() {}
 	}
-	expiry := time.AfterFunc(max(0, id.TokenExpires.Sub(g.Now())), stop)
+	expiry := time.AfterFunc(max(0, id.TokenExpires.Sub(g.Now())), func() {
+		g.bearers.unwatch(id.TokenID, &stop)
+		stop()
+	})
 	return func() {
 		expiry.Stop()
 		g.bearers.unwatch(id.TokenID, &stop)

@@ -1,0 +1,28 @@
+package flows
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+// A stream that nobody releases is not remembered beyond its token.
+func TestWatchToken_ForgetsATokenThatExpired(t *testing.T) {
+	now := time.Now()
+	g := &Gateway{Config: Config{Now: func() time.Time { return now }}, bearers: newBearers()}
+	ended := make(chan int, 1)
+	g.WatchToken(&identity.Identity{TokenID: "soon", TokenExpires: now}, func() {
+		g.bearers.deniedMu.Lock()
+		defer g.bearers.deniedMu.Unlock()
+		ended <- len(g.bearers.watched)
+	})
+	select {
+	case left := <-ended:
+		if left != 0 {
+			t.Errorf("%d tokens are watched that have expired", left)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the stream goes on")
+	}
+}
