@@ -193,6 +193,21 @@ type SessionState struct {
 	ExpiresAt time.Time // absolute end
 	EndsAt    time.Time // idle or absolute end, whichever is earlier
 	Suspended bool
+	// Claims is the stamp of the row's claims, to tell whether they are still
+	// those that were loaded.
+	Claims ClaimsStamp
+}
+
+// ClaimsStamp is what sealed claims begin with, and zeros where they are
+// shorter. Because that holds a random nonce, claims that were replaced have
+// another stamp.
+type ClaimsStamp [16]byte
+
+// StampOf returns the stamp of sealed claims.
+func StampOf(claims []byte) ClaimsStamp {
+	var stamp ClaimsStamp
+	copy(stamp[:], claims)
+	return stamp
 }
 
 // Sessions are sign-ins and refresh-token families.

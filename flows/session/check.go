@@ -152,6 +152,10 @@ func (m *Manager) apply(e *entry, s *tokenstore.SessionState, before mark, store
 	case s.Suspended:
 		m.finish(e.id, suspended)
 		return
+	case s.Claims != e.stamp:
+		// Reclaim replaced them, and its announcement did not get here.
+		m.drop(e)
+		return
 	}
 	if m.judge(e) != nil {
 		return

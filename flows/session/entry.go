@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 type sessionID = uuid.UUID
@@ -25,6 +26,7 @@ type entry struct {
 	digest atomic.Pointer[[sha256.Size]byte] // of the handle that was verified last
 	who    atomic.Pointer[identity.Identity] // shared with requests, never changed
 	signed *identity.Claims                  // as they were at the sign-in
+	stamp  tokenstore.ClaimsStamp            // of the row's claims, as they were loaded
 	idle   time.Duration
 
 	epoch   atomic.Uint64 // of the manager when the last check began

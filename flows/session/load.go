@@ -106,7 +106,7 @@ func (m *Manager) entryOf(row tokenstore.Session, claims identity.Claims, before
 		ClientID:  m.names.one(row.ClientID),
 		Scope:     strings.Fields(m.names.one(row.Scope)),
 	}
-	e := &entry{id: row.ID, secret: [sha256.Size]byte(row.SecretHash), idle: row.Idle, signed: &who.Claims}
+	e := &entry{id: row.ID, secret: [sha256.Size]byte(row.SecretHash), idle: row.Idle, signed: &who.Claims, stamp: tokenstore.StampOf(row.Claims)}
 	e.who.Store(who)
 	e.epoch.Store(before.epoch)
 	e.checked.Store(int64(before.at))

@@ -24,8 +24,9 @@ func (m *Manager) Used(within time.Duration) []*identity.Identity {
 }
 
 // Reclaim gives all live sessions of a subject that came from a provider the
-// claims that the provider has now, and has every node look at them again; it
-// returns how many changed. How and when each of them signed in stays as it was.
+// claims that the provider has now, and has every node look at them again: at
+// once by announcement, else at the next revalidation. It returns how many
+// changed. How and when each of them signed in stays as it was.
 // Error: [ErrUnavailable]; it may be called again.
 func (m *Manager) Reclaim(ctx context.Context, subject string, now identity.Claims) (int, error) {
 	changed := 0

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -41,6 +42,44 @@ func TestReclaim(t *testing.T) {
 	}
 	if changed, err = n.Reclaim(t.Context(), portal.Session.Subject, now); err != nil || changed != 0 {
 		t.Errorf("the same again: %d changed, %v", changed, err)
+	}
+}
+
+// The announcement is lost: a node that knows the session finds the other
+// claims when it next revalidates, and loads them once.
+func TestReclaim_NotAnnounced(t *testing.T) {
+	staff := alice()
+	staff.Groups = []string{"staff"}
+	for name, then := range map[string]func(w *world, n *node){
+		"a request after the interval":  func(w *world, _ *node) { w.clock.advance(61 * time.Second) },
+		"a request after a gap":         func(_ *world, n *node) { n.gap() },
+		"the background, in good time":  func(w *world, n *node) { w.clock.advance(31 * time.Second); n.tick(t.Context()) },
+		"the background, with a stream": func(w *world, n *node) { w.clock.advance(31 * time.Second); n.tick(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			n, other := w.node(), w.node()
+			s := n.signIn()
+			other.is(s, nil, "before")
+			if name == "the background, with a stream" {
+				release := other.Watch(s.Session.ID, func() { t.Error("the stream was stopped") })
+				defer release()
+			}
+			if changed, err := n.Reclaim(t.Context(), s.Session.Subject, staff); err != nil || changed != 1 {
+				t.Fatalf("%d sessions changed (%v), want 1", changed, err)
+			}
+			then(w, other)
+			who, err := other.Authenticate(t.Context(), host, s.Handle)
+			if err != nil || !slices.Equal(who.Groups, staff.Groups) {
+				t.Fatalf("groups %v (%v), want %v", who, err, staff.Groups)
+			}
+			loads := other.store.count("Session")
+			w.clock.advance(61 * time.Second)
+			other.is(s, nil, "an interval later")
+			if again := other.store.count("Session") - loads; loads != 2 || again != 0 {
+				t.Errorf("loaded %d times, and %d more times afterwards; want 2 and 0", loads, again)
+			}
+		})
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 	selectStates = `
 		SELECT s.id, s.revoked_at, s.expires_at,
 			least(s.expires_at, greatest(` + idleSession + `, touched.seen_at + s.idle * interval '1 microsecond')),
-			` + suspendedSession + `, c.now
+			` + suspendedSession + `, substr(s.claims, 1, 16), c.now
 		FROM (SELECT {now} AS now) c
 		LEFT JOIN (session s LEFT JOIN touched ON touched.id = s.id) ON s.id = ANY ($1)`
 
@@ -56,11 +56,13 @@ func (s *Store) Revalidate(ctx context.Context, ids, touch []uuid.UUID) ([]token
 		var id pgtype.UUID
 		var state tokenstore.SessionState
 		var expires, ends zeronull.Timestamptz
+		var claims pgtype.DriverBytes
 		_, err = pgx.ForEachRow(rows, []any{
-			&id, (*zeronull.Timestamptz)(&state.RevokedAt), &expires, &ends, &state.Suspended, &now,
+			&id, (*zeronull.Timestamptz)(&state.RevokedAt), &expires, &ends, &state.Suspended, &claims, &now,
 		}, func() error {
 			if id.Valid {
 				state.ID, state.ExpiresAt, state.EndsAt = id.Bytes, time.Time(expires), time.Time(ends)
+				state.Claims = tokenstore.StampOf(claims)
 				states = append(states, state)
 			}
 			return nil

@@ -11,7 +11,8 @@ import (
 )
 
 const selectStates = `
-	SELECT id, revoked_at, expires_at, min(expires_at, max(rotated_at, seen_at) + idle), ` + subjectSuspended + `
+	SELECT id, revoked_at, expires_at, min(expires_at, max(rotated_at, seen_at) + idle), ` + subjectSuspended + `,
+		substr(claims, 1, 16)
 	FROM session WHERE id IN (SELECT unhex(value) FROM json_each(?))`
 
 const touchSessions = `
@@ -57,7 +58,9 @@ func (s *Store) revalidate(ctx context.Context, ids, touch []uuid.UUID) ([]token
 func scanState(row scanner) (tokenstore.SessionState, error) {
 	var st tokenstore.SessionState
 	var revoked, expires, ends sql.NullInt64
-	err := row.Scan(&st.ID, &revoked, &expires, &ends, &st.Suspended)
+	var claims []byte
+	err := row.Scan(&st.ID, &revoked, &expires, &ends, &st.Suspended, &claims)
+	st.Claims = tokenstore.StampOf(claims)
 	st.RevokedAt, st.ExpiresAt, st.EndsAt = instant(revoked), instant(expires), instant(ends)
 	return st, err
 }

@@ -11,6 +11,7 @@ import (
 
 var revalidateTests = []test{
 	{name: "tells the state of each", run: testRevalidate},
+	{name: "tells that claims were replaced", run: testRevalidateClaims},
 	{name: "touched ones live on", run: testTouch},
 	{name: "touching ends at the absolute expiry", run: testTouchAbsolute},
 	{name: "only live ones are touched", run: testTouchDead},
@@ -45,6 +46,7 @@ func testRevalidate(e *env) {
 		s = e.load(s.ID)
 		want[s.ID] = tokenstore.SessionState{
 			ID: s.ID, RevokedAt: s.RevokedAt, ExpiresAt: s.ExpiresAt, EndsAt: s.EndsAt(), Suspended: s.Suspended,
+			Claims: tokenstore.StampOf(s.Claims),
 		}
 	}
 	got := map[uuid.UUID]tokenstore.SessionState{}
@@ -62,6 +64,19 @@ func testRevalidate(e *env) {
 	if len(states) != 0 || now.IsZero() {
 		e.Errorf("Revalidate of nothing gave %v and the clock %v", states, now)
 	}
+}
+
+func testRevalidateClaims(e *env) {
+	ann := e.subject("ann")
+	s, other := e.session(ann), e.session(ann)
+	first := e.state(other.ID).Claims
+	for _, claims := range []string{"", "\x00\xff", "sixteen bytes..\xfe", "sixteen bytes..\xff and more", "another one at last"} {
+		e.ok(e.ReplaceClaims(e.ctx, s.ID, []byte(claims)))
+		want := tokenstore.StampOf([]byte(claims))
+		e.same("stamp of the claims", e.state(s.ID).Claims, want)
+		e.same("stamp of the claims, with a touch", e.state(s.ID, s.ID).Claims, want)
+	}
+	e.same("stamp of another's", e.state(other.ID).Claims, first)
 }
 
 func testTouch(e *env) {
