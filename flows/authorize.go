@@ -164,10 +164,10 @@ func (g *Gateway) parseRest(at place, c *client.Client, query url.Values, a *aut
 		return bad("invalid_target", "the resource is malformed or exceeds what the client may ask for")
 	}
 	a.LoginHint, a.ACRValues = query.Get("login_hint"), query.Get("acr_values")
-	if fault := g.parseHint(at, c, query.Get("id_token_hint"), a); fault != nil {
+	if fault := parsePrompt(query, a); fault != nil {
 		return fault
 	}
-	return parsePrompt(query, a)
+	return g.parseHint(at, c, query.Get("id_token_hint"), a)
 }
 
 // authorize goes on with a request that is in order.

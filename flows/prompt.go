@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -55,17 +56,34 @@ func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
 
 // parseHint reads id_token_hint: the request is about the person of that ID
 // token, however old, and about nobody else (OpenID Connect Core, section
-// 3.1.2.1).
+// 3.1.2.1). Clients keep ID tokens for longer than keys are kept: a hint whose
+// key is not known holds up nobody who can be asked, and silently it is answered
+// with nobody, since whom it means is not known. The prompt is parsed before.
 func (g *Gateway) parseHint(at place, c *client.Client, hint string, a *authRequest) *authorizeFault {
 	if hint == "" {
 		return nil
 	}
 	claims, err := g.hinted(at, hint)
+	if (errors.Is(err, token.ErrUnknownKey) || errors.Is(err, token.ErrNoKey)) && looksIssued(at, c, hint) {
+		if a.asks("none") {
+			return &authorizeFault{code: "login_required", description: "the key of id_token_hint is not known any more"}
+		}
+		return nil
+	}
 	if err != nil || claims.Audience[0] != c.ID || claims.Subject == "" {
 		return &authorizeFault{code: "invalid_request", description: "id_token_hint is not an ID token that this client was given"}
 	}
 	a.Hint = claims.Subject
 	return nil
+}
+
+// looksIssued tells whether a hint that cannot be verified has the form of an ID
+// token that this client was given. Nothing of it is believed.
+func looksIssued(at place, c *client.Client, hint string) bool {
+	var claims jwt.RegisteredClaims
+	parsed, _, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(hint, &claims)
+	return err == nil && parsed.Header["typ"] == token.TypeID && claims.Issuer == at.issuer() &&
+		slices.Equal(claims.Audience, []string{c.ID}) && claims.Subject != ""
 }
 
 // hinted reads an ID token of ours that may have expired: it tells who is

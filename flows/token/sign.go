@@ -40,6 +40,10 @@ func (k *Keys) CanSign(alg string) bool {
 // ErrToken: a token is not one that we issued, or not any more.
 var ErrToken = errors.New("token is not valid")
 
+// ErrUnknownKey comes with ErrToken where the key that a token names is not
+// known, or not any more.
+var ErrUnknownKey = errors.New("no key of that kid")
+
 // Verify checks a token of a type that we issued, as of now, and reads its
 // claims: signature by a published key, the key's own algorithm, typ, issuer
 // and expiry. Audience and everything else is the caller's to judge.
@@ -49,7 +53,7 @@ func (k *Keys) Verify(raw, typ, issuer string, claims jwt.Claims) error {
 
 // VerifyExpired is Verify for a token that may have expired: an id_token_hint
 // names who is meant, and is no licence (OpenID Connect RP-Initiated Logout,
-// section 2).
+// section 2). It may be older than the published keys: ErrUnknownKey.
 func (k *Keys) VerifyExpired(raw, typ, issuer string, claims jwt.Claims) error {
 	return k.verify(raw, typ, issuer, claims, true)
 }
@@ -83,8 +87,11 @@ func (k *Keys) verify(raw, typ, issuer string, claims jwt.Claims, mayBeExpired b
 		}
 		kid, _ := t.Header["kid"].(string)
 		signer := set.byID[kid]
-		if signer == nil || t.Method.Alg() != signer.alg {
-			return nil, errors.New("no key of that kid and algorithm")
+		if signer == nil {
+			return nil, ErrUnknownKey
+		}
+		if t.Method.Alg() != signer.alg {
+			return nil, errors.New("the key of that kid is of another algorithm")
 		}
 		return signer.public, nil
 	})
