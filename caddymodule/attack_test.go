@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -84,6 +85,39 @@ func TestGuard_NoSpellingOfAPathSkipsTheMatcher(t *testing.T) {
 		t.Run(tt.host+tt.path, func(t *testing.T) {
 			wantStatus(t, r.do(request(t, tt.host, tt.path)), tt.want)
 		})
+	}
+}
+
+// The parts of a path are read in the same ways as the whole.
+func TestGuard_NoSpellingOfAPathSkipsAMatcherOfItsParts(t *testing.T) {
+	const hidden = "//admin/secret.pdf"
+	tests := []struct{ expression, path string }{
+		{`{path.0} == "admin"`, hidden},
+		{`{path.0} == "admin"`, "/;/admin/secret.pdf"},
+		{`{path.1} == "secret.pdf"`, "/x/..;/admin/secret.pdf"},
+		{`{http.request.orig_uri.path.0} == "admin"`, hidden},
+		{`{dir} == "/admin/"`, hidden},
+		{`{http.request.orig_uri.path.dir} == "/admin/"`, hidden},
+		{`{file} == "secret.pdf"`, "/admin/secret.pdf;a=b"},
+		{`{http.request.orig_uri.path.file} == "secret.pdf"`, "/admin/secret.pdf;a=b"},
+		{`{http.request.orig_uri.path.file_escaped} == "secret.pdf"`, "/admin/secret.pdf;a=b"},
+		{`{file.base} == "secret"`, "/admin%5csecret.pdf"},
+		{`{file.ext} == ".pdf"`, "/admin/secret.pdf;a=b"},
+		{`{http.request.uri.path_escaped}.startsWith("%2Fadmin")`, hidden},
+		{`{http.request.uri_escaped}.startsWith("%2Fadmin")`, hidden},
+	}
+	var sites strings.Builder
+	for i, c := range tests {
+		fmt.Fprintf(&sites, "http://site%d.example.com {\n\t@closed `%s`\n\tgatehouse @closed\n%s}\n", i, c.expression, echo)
+	}
+	r := serve(t, aliceLocal, sites.String())
+	for i, c := range tests {
+		host := fmt.Sprintf("site%d.example.com", i)
+		for path, want := range map[string]int{c.path + "?q=1": http.StatusUnauthorized, "//public/x": http.StatusOK} {
+			if rec := r.do(request(t, host, path)); rec.Code != want {
+				t.Errorf("%s of %s: status %d, want %d", c.expression, path, rec.Code, want)
+			}
+		}
 	}
 }
 

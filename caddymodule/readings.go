@@ -56,25 +56,36 @@ func isAmbiguous(path string) bool {
 func readAs(r *http.Request, method, path string) *http.Request {
 	url := *r.URL
 	url.Path, url.RawPath = path, ""
-	ctx := r.Context()
-	if sent, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl := caddy.NewEmptyReplacer()
-		repl.Map(func(key string) (any, bool) {
-			switch key {
-			case "http.request.method", "http.request.orig_method":
-				return method, true
-			case "http.request.uri.path", "http.request.orig_uri.path":
-				return path, true
-			case "http.request.uri", "http.request.orig_uri":
-				return url.RequestURI(), true
-			}
-			return sent.Get(key)
-		})
-		ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, repl)
+	read := r.WithContext(r.Context())
+	read.Method, read.URL, read.RequestURI = method, &url, url.RequestURI()
+	sent, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return read
 	}
-	read := r.WithContext(ctx)
-	read.Method, read.URL = method, &url
-	return read
+	var own *caddy.Replacer // made where a matcher asks: Caddy's answers for this reading
+	repl := caddy.NewEmptyReplacer()
+	repl.Map(func(key string) (any, bool) {
+		if !isOfReading(key) {
+			return sent.Get(key)
+		}
+		if own == nil {
+			own = caddy.NewEmptyReplacer()
+			caddyhttp.PrepareRequest(read, own, nil, nil)
+		}
+		return own.Get(key)
+	})
+	return read.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
+}
+
+// isOfReading tells whether a placeholder depends on how the path and the method
+// are read. Those of the query do not.
+func isOfReading(key string) bool {
+	switch key {
+	case "http.request.method", "http.request.orig_method",
+		"http.request.uri", "http.request.uri_escaped", "http.request.orig_uri":
+		return true
+	}
+	return strings.HasPrefix(key, "http.request.uri.path") || strings.HasPrefix(key, "http.request.orig_uri.path")
 }
 
 // readings are the ways to read a decoded path that differ from taking it as it
