@@ -38,9 +38,11 @@ type rotations struct {
 	waiting []*waitingRotation
 }
 
-// waitingRotation is one that goes with the next batch.
+// waitingRotation is one that goes with the next batch, unless whoever asked
+// for it has gone: done later, it would be a rotation that nobody learned of.
 type waitingRotation struct {
 	tokenstore.Rotation
+	ctx  context.Context
 	row  storedSession
 	err  error
 	done chan struct{}
@@ -63,6 +65,7 @@ func (q *rotations) enter(w *waitingRotation) bool {
 func (q *rotations) leave() []*waitingRotation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.waiting = slices.DeleteFunc(q.waiting, func(w *waitingRotation) bool { return w.ctx.Err() != nil })
 	n := min(len(q.waiting), maxTogether)
 	if n == 0 {
 		q.sent--
@@ -78,7 +81,9 @@ func (s *Store) rotateTogether(ctx context.Context, r tokenstore.Rotation) (toke
 	if r.Grace < repeatableGrace { // must not be sent twice
 		return s.rotateBy(ctx, rotateCurrent, r)
 	}
-	w := &waitingRotation{Rotation: r, done: make(chan struct{})}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	w := &waitingRotation{Rotation: r, ctx: ctx, done: make(chan struct{})}
 	if s.rotations.enter(w) {
 		leave := sync.OnceFunc(func() { s.leaveRotations(ctx) })
 		defer time.AfterFunc(patience, leave).Stop()
