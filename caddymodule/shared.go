@@ -37,6 +37,7 @@ type shared struct {
 	tokens   *token.Keys  // that tokens are signed with
 	log      *slog.Logger // to whichever logger is current
 	logger   *atomic.Pointer[slog.Logger]
+	bearers  tokenStreams
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -152,6 +153,7 @@ func (s *shared) configure(a *App) {
 	}
 	s.logger.Store(a.logger)
 	s.sessions.Configure(a.settings())
+	s.bearers.move(a.gateway.Load())
 }
 
 // release ends an app's use. When a reload failed, the configuration that goes

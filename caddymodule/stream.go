@@ -29,7 +29,7 @@ func (g *Guard) serveStream(w http.ResponseWriter, r *http.Request, gateway *flo
 // may outlive this configuration; what is shared stays with it.
 func (a *App) watch(gateway *flows.Gateway, id *identity.Identity, stop func()) (release func()) {
 	if id.SessionID == uuid.Nil {
-		return gateway.WatchToken(id, stop)
+		return a.shared.bearers.watch(gateway, id, stop)
 	}
 	held := a.shared.hold()
 	unwatch := a.shared.sessions.Watch(id.SessionID, stop)

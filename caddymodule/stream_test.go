@@ -84,6 +84,36 @@ func TestStream_EndsWithATokenThatHasNoSession(t *testing.T) {
 	}
 }
 
+// The gateway that a stream began under hears nothing after a reload.
+func TestStream_EndsWithATokenThatIsRevokedAfterAReload(t *testing.T) {
+	t.Setenv("GATEHOUSE_TEST_ROBOT", robotSecret)
+	raw := config(t, t.TempDir(), aliceLocal+apiClient, "http://auth.example.com {\n\tgatehouse_portal\n}\n"+
+		"http://api.example.com {\n\tgatehouse\n\treverse_proxy "+streams(t)+"\n}")
+	begun := func() *running {
+		r, err := start(t, raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := begun()
+	front := httptest.NewServer(first.srv[":80"])
+	t.Cleanup(front.Close)
+	token := first.token("http://api.example.com")
+	var opened []openedStream
+	for _, headers := range []string{"Connection: Upgrade\r\nUpgrade: websocket\r\n", "Accept: text/event-stream\r\n", "Accept: */*\r\n"} {
+		opened = append(opened, openStream(t, front, "Host: api.example.com\r\nAuthorization: Bearer "+token+"\r\n"+headers))
+	}
+	second := begun()
+	t.Cleanup(second.stop)
+	first.stop()
+	begun().stop() // a reload that fails late: the second configuration is in force again
+	wantStatus(t, second.post("/revoke", url.Values{"token": {token}}), http.StatusOK)
+	for _, stream := range opened {
+		stream.wantEnd(t)
+	}
+}
+
 // A client that leaves has the reverse proxy panic with [http.ErrAbortHandler].
 // What was kept for the stream must go all the same: else stores that a reload
 // replaced are never closed.
