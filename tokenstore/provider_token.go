@@ -39,7 +39,8 @@ type ProviderToken struct {
 	// lease does not change it, so that a holder whose lease ran out can still
 	// save the token that the provider rotated.
 	Version int64
-	// LeaseOwner may refresh the token until LeaseUntil.
+	// LeaseOwner may refresh the token until LeaseUntil. It stays when the
+	// lease runs out: who held it neither wrote the token nor gave up the lease.
 	LeaseOwner string
 	LeaseUntil time.Time
 }
@@ -152,7 +153,8 @@ type ProviderTokens interface {
 	DeleteProviderTokens(ctx context.Context, q ProviderTokenQuery, quiet bool) ([]ProviderToken, error)
 
 	// LeaseProviderToken takes the right to refresh a token, for at most d:
-	// ErrConflict if the version moved on or another's lease still runs.
+	// ErrConflict if the version moved on or another's lease still runs. Its
+	// holder gives a lease up with a d of 0: the row has no owner then.
 	LeaseProviderToken(ctx context.Context, subject, provider string, version int64, owner string, d time.Duration) (ProviderToken, error)
 	// UpdateProviderToken writes a token back whose Version is still the
 	// row's, ends the lease and returns the new row; else ErrConflict.

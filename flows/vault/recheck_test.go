@@ -132,3 +132,58 @@ func TestRecheck_AnotherUser(t *testing.T) {
 		}
 	})
 }
+
+// The provider rotated the refresh token, and the new one never reached the row:
+// it refuses the former one, and has not ended the sign-in.
+func TestRecheck_ALostTokenEndsNothing(t *testing.T) {
+	lost := map[string]func(b *bed, v *vault.Vault, first provider.Token){
+		"the node died": func(b *bed, _ *vault.Vault, first provider.Token) {
+			row := b.row()
+			_, err := b.store.LeaseProviderToken(b.Context(), row.Subject, row.Provider, row.Version, "the node that dies", 15*time.Second)
+			b.ok(err)
+			_, err = b.provider("sso", "client").Refresh(b.Context(), first.RefreshToken, nil)
+			b.ok(err)
+			b.clock.advance(16 * time.Second)
+		},
+		"the answer came too late": func(b *bed, v *vault.Vault, first provider.Token) {
+			late := make(chan struct{})
+			b.op.do(func(o *op) {
+				o.before = func(http.ResponseWriter) bool {
+					o.do(func(o *op) { delete(o.live, first.RefreshToken) })
+					<-late
+					return false
+				}
+			})
+			b.refuses(v, provider.ErrUnavailable)
+			b.op.do(func(o *op) { o.before = nil })
+			close(late)
+			b.clock.advance(time.Minute)
+		},
+	}
+	for name, lose := range lost {
+		t.Run(name, func(t *testing.T) {
+			onEachStore(t, func(b *bed) {
+				c := b.config()
+				c.RefreshTimeout = 300 * time.Millisecond
+				var told atomic.Int32
+				c.Refused = func(context.Context, string, string) error { told.Add(1); return nil }
+				v := b.open(c)
+				first := b.signIn(v)
+				b.clock.advance(2 * time.Hour)
+				lose(b, v, first)
+				if _, err := v.Recheck(b.Context(), "ann", "sso", b.ann()); !errors.Is(err, vault.ErrNeedsReauth) {
+					b.Fatalf("Recheck: %v", err)
+				}
+				b.same("told", told.Load(), int32(0))
+				b.same("marked", b.row().NeedsReauth, true)
+				// After the next sign-in there is no doubt any more.
+				second := b.signIn(v)
+				b.op.do(func(o *op) { delete(o.live, second.RefreshToken) })
+				if _, err := v.Recheck(b.Context(), "ann", "sso", b.ann()); !errors.Is(err, vault.ErrNeedsReauth) {
+					b.Fatalf("Recheck after a sign-in: %v", err)
+				}
+				b.same("told of what was refused without doubt", told.Load(), int32(1))
+			})
+		})
+	}
+}

@@ -77,7 +77,7 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 		return outcome{}, &UnavailableError{RetryAfter: wait}
 	}
 	owner := hex.EncodeToString(v.Keyring.Random(16))
-	leased, err := v.lease(ctx, row, owner)
+	leased, doubt, err := v.lease(ctx, row, owner)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -86,21 +86,22 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 	}
 	t, err := v.open(leased)
 	if err != nil {
-		v.unlease(ctx, leased, owner)
+		v.unlease(ctx, leased, owner, doubt)
 		return outcome{}, err
 	}
 	if wait := s.breaker.enter(v.Now()); wait > 0 {
-		v.unlease(ctx, leased, owner)
+		v.unlease(ctx, leased, owner, doubt)
 		return outcome{}, &UnavailableError{RetryAfter: wait}
 	}
 	asking, cancel := context.WithTimeout(ctx, v.RefreshTimeout)
 	fresh, claims, err := ask(asking, s, t.RefreshToken)
+	timedOut := asking.Err() != nil
 	cancel()
 	final := errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
 	pause := s.breaker.leave(v.Now(), fresh != nil || final, v.jitter)
 	switch {
 	case final:
-		return v.refused(ctx, s, leased, t.RefreshToken, err)
+		return v.refused(ctx, s, leased, t.RefreshToken, doubt && !errors.Is(err, provider.ErrGone), err)
 	case fresh != nil:
 		v.counters.refreshed.Add(1)
 		v.count(s, "success")
@@ -111,29 +112,33 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 	v.counters.refreshFailed.Add(1)
 	v.count(s, "failure")
 	v.Logger.WarnContext(ctx, "refreshing a provider token failed", "provider", s.Name(), "subject", row.Subject, "pause", pause, "error", err)
-	v.unlease(ctx, leased, owner)
+	v.unlease(ctx, leased, owner, doubt || timedOut)
 	return outcome{}, &UnavailableError{RetryAfter: pause, Err: err}
 }
 
 // lease takes the right to refresh a row. While another node has it, the row is
 // looked at again and again, for [Config.LeaseWait] at most; once somebody
-// wrote it, it is returned with its new version.
-func (v *Vault) lease(ctx context.Context, row tokenstore.ProviderToken, owner string) (tokenstore.ProviderToken, error) {
+// wrote it, it is returned with its new version. Doubt tells that somebody else
+// began a refresh whose end is not known: the provider may have spent the
+// refresh token for a fresh one that got lost.
+func (v *Vault) lease(ctx context.Context, row tokenstore.ProviderToken, owner string) (leased tokenstore.ProviderToken, doubt bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, v.LeaseWait+storeTimeout)
 	defer cancel()
 	giveUp := time.NewTimer(v.LeaseWait)
 	defer giveUp.Stop()
+	doubt = row.LeaseOwner != ""
 	for last := false; ; {
 		leased, err := v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, v.RefreshTimeout+leaseMargin)
 		if !errors.Is(err, tokenstore.ErrConflict) {
-			return leased, err
+			return leased, doubt, err
 		}
 		now, err := v.Store.ProviderToken(ctx, row.Subject, row.Provider)
 		if err != nil || now.Version != row.Version {
-			return now, err
+			return now, false, err
 		}
+		doubt = now.LeaseOwner != ""
 		if last {
-			return now, &UnavailableError{RetryAfter: v.LeaseWait, Err: errors.New("another node is refreshing the token")}
+			return now, doubt, &UnavailableError{RetryAfter: v.LeaseWait, Err: errors.New("another node is refreshing the token")}
 		}
 		select {
 		case <-giveUp.C:
@@ -144,11 +149,16 @@ func (v *Vault) lease(ctx context.Context, row tokenstore.ProviderToken, owner s
 }
 
 // unlease lets another caller try at once. If it fails, the lease ends by
-// itself.
-func (v *Vault) unlease(ctx context.Context, row tokenstore.ProviderToken, owner string) {
+// itself. In doubt whether the provider has spent the refresh token, the owner
+// stays, as of a lease that ran out.
+func (v *Vault) unlease(ctx context.Context, row tokenstore.ProviderToken, owner string, doubt bool) {
+	var d time.Duration
+	if doubt {
+		d = time.Microsecond
+	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	_, _ = v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, 0)
+	_, _ = v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, d)
 }
 
 // tellRefused comes before the row says so: whoever is told and dies is told
@@ -162,8 +172,10 @@ func (v *Vault) tellRefused(ctx context.Context, row tokenstore.ProviderToken) e
 
 // refused deals with a refresh token that the provider refused for good. If the
 // row has another one by now, that is the one to use; else the user must sign
-// in again.
-func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderToken, spent string, cause error) (outcome, error) {
+// in again. In doubt the provider has not ended the user's sign-in, but a fresh
+// token was lost on its way into the row: nobody is told, and nobody loses a
+// session for it.
+func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderToken, spent string, doubt bool, cause error) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	for {
@@ -178,8 +190,11 @@ func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderT
 		if t.RefreshToken != spent {
 			return outcome{row: now}, nil
 		}
-		if err := v.tellRefused(ctx, now); err != nil {
-			return outcome{}, &UnavailableError{RetryAfter: firstBackoff, Err: err}
+		if !doubt {
+			if err := v.tellRefused(ctx, now); err != nil {
+				v.unlease(ctx, row, row.LeaseOwner, doubt)
+				return outcome{}, &UnavailableError{RetryAfter: firstBackoff, Err: err}
+			}
 		}
 		now.NeedsReauth = true
 		_, err = v.Store.UpdateProviderToken(ctx, now)

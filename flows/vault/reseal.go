@@ -84,7 +84,7 @@ func (v *Vault) reseal(ctx context.Context, row tokenstore.ProviderToken) error 
 	}
 	t, err := v.open(leased)
 	if err != nil {
-		v.unlease(ctx, leased, owner)
+		v.unlease(ctx, leased, owner, row.LeaseOwner != "")
 		return err
 	}
 	if _, err := v.Store.UpdateProviderToken(ctx, v.seal(leased, t.AccessToken, t.RefreshToken)); err != nil {

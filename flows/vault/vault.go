@@ -54,7 +54,9 @@ type Config struct {
 	Logger  *slog.Logger
 
 	// Refused is told that a provider refused a subject's refresh token for
-	// good, before the row says so; if it fails, the provider is asked again.
+	// good, before the row says so; if it fails, the provider is asked again. It
+	// is not told when a refresh was begun before whose answer may have got
+	// lost, because the token may have been spent for that.
 	// Nil: nobody is told.
 	Refused func(ctx context.Context, subject, issuer string) error
 

@@ -10,7 +10,7 @@ import (
 )
 
 // LeaseProviderToken takes the right to refresh a token, for at most d. Who
-// holds the lease already gets it anew.
+// holds the lease already gets it anew, or with a d of 0 gives it up.
 func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string, version int64, owner string, d time.Duration) (tokenstore.ProviderToken, error) {
 	invalid := cmp.Or(
 		tokenstore.ValidateText("subject", subject),
@@ -31,10 +31,14 @@ func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string
 		case token.LeaseOwner != owner && t.now.Before(token.LeaseUntil):
 			return tokenstore.ErrConflict
 		}
+		until := t.now.Add(d)
+		if d <= 0 {
+			owner, until = "", time.Time{}
+		}
 		leased, err = one(ctx, t, scanProviderToken, `
 			UPDATE provider_token SET lease_owner = ?, lease_until = ?
 			WHERE subject = ? AND provider = ? RETURNING `+providerTokenColumns,
-			owner, micros(t.now.Add(d)), subject, provider)
+			owner, micros(until), subject, provider)
 		return err
 	})
 	return leased, wrap("leasing provider token", err)

@@ -8,6 +8,7 @@ import (
 
 var leaseTests = []test{
 	{name: "one holder at a time", run: testLease},
+	{name: "given up", run: testLeaseGivenUp},
 	{name: "the token is written back", run: testUpdate},
 	{name: "a holder whose lease ran out saves its token", run: testLeaseRanOut},
 	{name: "a version never returns", run: testVersionNeverReturns},
@@ -47,6 +48,26 @@ func testLease(e *env) {
 	got, err = lease("n2", t.Version)
 	e.ok(err)
 	e.same("owner after the lease ran out", got.LeaseOwner, "n2")
+}
+
+// testLeaseGivenUp: a lease that was given up can be told from one that ran out.
+func testLeaseGivenUp(e *env) {
+	t := e.store(e.token("a", "openid")).Kept
+	lease := func(owner string, d time.Duration) (tokenstore.ProviderToken, error) {
+		return e.LeaseProviderToken(e.ctx, "ann", "p", t.Version, owner, d)
+	}
+	_, err := lease("n1", time.Minute)
+	e.ok(err)
+	_, err = lease("n2", 0)
+	e.want("giving up another's lease", err, tokenstore.ErrConflict)
+	got, err := lease("n1", 0)
+	e.ok(err)
+	e.same("row without a lease", got, t)
+	e.same("as read", e.stored(), t)
+	_, err = lease("n2", time.Second)
+	e.ok(err)
+	e.advance(time.Minute)
+	e.same("owner of a lease that ran out", e.stored().LeaseOwner, "n2")
 }
 
 func testUpdate(e *env) {
