@@ -136,8 +136,8 @@ func TestRecheck_AnotherUser(t *testing.T) {
 // The provider rotated the refresh token, and the new one never reached the row:
 // it refuses the former one, and has not ended the sign-in.
 func TestRecheck_ALostTokenEndsNothing(t *testing.T) {
-	lost := map[string]func(b *bed, v *vault.Vault, first provider.Token){
-		"the node died": func(b *bed, _ *vault.Vault, first provider.Token) {
+	lost := map[string]func(b *bed, first provider.Token){
+		"the node died": func(b *bed, first provider.Token) {
 			row := b.row()
 			_, err := b.store.LeaseProviderToken(b.Context(), row.Subject, row.Provider, row.Version, "the node that dies", 15*time.Second)
 			b.ok(err)
@@ -145,16 +145,15 @@ func TestRecheck_ALostTokenEndsNothing(t *testing.T) {
 			b.ok(err)
 			b.clock.advance(16 * time.Second)
 		},
-		"the answer came too late": func(b *bed, v *vault.Vault, first provider.Token) {
+		"the answer came too late": func(b *bed, first provider.Token) {
 			late := make(chan struct{})
 			b.op.do(func(o *op) {
-				o.before = func(http.ResponseWriter) bool {
-					o.do(func(o *op) { delete(o.live, first.RefreshToken) })
-					<-late
-					return false
-				}
+				delete(o.live, first.RefreshToken)
+				o.before = func(http.ResponseWriter) bool { <-late; return false }
 			})
-			b.refuses(v, provider.ErrUnavailable)
+			c := b.config()
+			c.RefreshTimeout = 300 * time.Millisecond
+			b.refuses(b.open(c), provider.ErrUnavailable)
 			b.op.do(func(o *op) { o.before = nil })
 			close(late)
 			b.clock.advance(time.Minute)
@@ -164,13 +163,12 @@ func TestRecheck_ALostTokenEndsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onEachStore(t, func(b *bed) {
 				c := b.config()
-				c.RefreshTimeout = 300 * time.Millisecond
 				var told atomic.Int32
 				c.Refused = func(context.Context, string, string) error { told.Add(1); return nil }
 				v := b.open(c)
 				first := b.signIn(v)
 				b.clock.advance(2 * time.Hour)
-				lose(b, v, first)
+				lose(b, first)
 				if _, err := v.Recheck(b.Context(), "ann", "sso", b.ann()); !errors.Is(err, vault.ErrNeedsReauth) {
 					b.Fatalf("Recheck: %v", err)
 				}
