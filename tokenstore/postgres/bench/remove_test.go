@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 type timings struct {
 	mu           sync.Mutex
 	detach, drop time.Duration
+	detaching    []timing // when each of them ran
 }
 
 type started struct {
@@ -40,6 +42,7 @@ func (t *timings) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQue
 		t.drop = max(t.drop, took)
 	} else {
 		t.detach = max(t.detach, took)
+		t.detaching = append(t.detaching, timing{s.at, took})
 	}
 }
 
@@ -61,19 +64,29 @@ func (b *bed) reportRemoval(quiet float64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var before, meanwhile []timing
+	var before, detaching, meanwhile []timing
 	for _, t := range times {
 		switch finished := t.start.Add(t.took); {
 		case finished.Before(begin):
 			before = append(before, t)
+		case b.timed.whileDetaching(t):
+			detaching = append(detaching, t)
 		case t.start.Before(end.Add(time.Second)):
 			meanwhile = append(meanwhile, t)
 		}
 	}
 	b.Logf("months removed: %v; detached in %.3f s, dropped in %.3f s, maintenance took %.3f s",
 		report.Dropped, b.timed.detach.Seconds(), b.timed.drop.Seconds(), end.Sub(begin).Seconds())
-	b.Logf("p99 of rotations: %.2f ms in the seconds before, %.2f ms during the removal and the second after (measured alone %.2f ms)",
-		percentile(before, 0.99), percentile(meanwhile, 0.99), quiet)
+	b.Logf("p99 of rotations: %.2f ms in the seconds before, %.2f ms of the %d while months were detached, "+
+		"%.2f ms while they were dropped and a second longer (measured alone %.2f ms)",
+		percentile(before, 0.99), percentile(detaching, 0.99), len(detaching), percentile(meanwhile, 0.99), quiet)
+}
+
+// whileDetaching tells whether a rotation ran at the same time as a DETACH.
+func (t *timings) whileDetaching(r timing) bool {
+	return slices.ContainsFunc(t.detaching, func(d timing) bool {
+		return r.start.Before(d.start.Add(d.took)) && d.start.Before(r.start.Add(r.took))
+	})
 }
 
 func wait(d time.Duration) { <-time.After(d) }
