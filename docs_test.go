@@ -40,7 +40,14 @@ func TestREADME_CaddyfilesAreValid(t *testing.T) {
 	if len(blocks) == 0 {
 		t.Fatal("README shows no Caddyfile")
 	}
+	// A block that begins with a site goes with the first block's global options,
+	// and the line that README says it needs.
+	global, _, _ := strings.Cut(blocks[0], "\n}\n")
+	global = strings.Replace(global, "provider google {\n", "provider google {\n\t\t\tstore_tokens\n", 1) + "\n}\n\n"
 	for _, block := range blocks {
+		if !strings.HasPrefix(block, "{\n") {
+			block = global + block
+		}
 		checkCaddyfile(t, gatehouse, block)
 	}
 }

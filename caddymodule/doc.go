@@ -4,4 +4,106 @@
 //
 // What the modules do is in package flows; this package gives it Caddy's
 // configuration, life cycle, logging and storage.
+//
+// # The global options
+//
+// Only a provider is required. In a Caddyfile a block opens at the end of a
+// line, and each option has a line of its own. The types in this package that
+// the options fill ([App], [ProviderConfig], [ClientConfig]) say more of each.
+//
+//	{
+//		gatehouse {
+//			issuer      <url>                           # one sign-in for many sites; default: each site its own
+//			token_store postgres <url>                  # default: sqlite
+//			token_store sqlite [<path>]                 # default: a file in Caddy's data directory
+//			cache redis [<url>] {                       # default: memory
+//				addresses <host:port…>                  # of Sentinels or a Cluster, in place of the URL
+//				master    <name>                        # what the Sentinels call the server
+//				cluster
+//				username  <name>
+//				password  <password>
+//				prefix    <prefix>
+//			}
+//			secret      <secret>                        # may be repeated: the first seals, all open; required with a shared store
+//			session {
+//				idle       <duration>                   # unused for so long, a session ends; default: 7d
+//				lifetime   <duration>                   # at the latest after so long; default: 30d
+//				revalidate <duration>                   # checked anew by the store; default and at most: 60s
+//				recheck    <duration>                   # asked anew of a provider whose tokens are stored; default: 1h
+//			}
+//			serve_stale <duration>                      # how long sessions go on while no store answers; default: 10m
+//
+//			provider <name> [<type>] [<args…>] {        # types: google, github, oidc <issuer>, local; default: <name>
+//				title <text>                            # on the sign-in page
+//				allow anyone | <condition…>             # who may come; needed where anybody can open an account
+//				deny  <condition…>
+//				store_tokens [revoke_displaced]         # keeps the provider's tokens fresh, for provider_token
+//				client_id     <id>                      # but for local
+//				client_secret <secret>
+//				scopes        <scope…>
+//				groups_claim  <claim>                   # oidc, google
+//				user_claim    <claim>                   # default: the verified e-mail address, else NAME:sub
+//				url           <url>                     # github: of an Enterprise server
+//				user <name> <hash> {                    # local; hashes by `caddy hash-password`
+//					email  <address>
+//					title  <name for people>
+//					groups <group…>
+//				}
+//			}
+//			policy <name> {                             # lines are alternatives, deny wins
+//				allow anyone | <condition…>
+//				deny  <condition…>
+//			}
+//			client <id> {                               # an OAuth client; `caddy gatehouse client new` prints one
+//				public                                  # without a secret: command lines, single-page apps
+//				secret                   <secret or hash>
+//				jwks                     <file>         # private_key_jwt
+//				title                    <text>
+//				first_party                             # no consent page
+//				policy                   <name>
+//				redirect_uri             <uri…>         # pages of its origins may call the token endpoint (CORS)
+//				post_logout_redirect_uri <uri…>
+//				backchannel_logout_uri   <uri>
+//				grants                   authorization_code | refresh_token | client_credentials | device_code …
+//				scopes                   <scope…>       # default: openid profile email
+//				audience                 <uri>          # of access tokens without a resource; default: the issuer
+//				resources                <uri…>         # default: any guarded site
+//				access_token_lifetime    <duration>     # default: 20m
+//				id_token_signing_alg     ES256 | EdDSA | RS256
+//				require                  par | dpop …
+//			}
+//			gate_client  on | off                       # the client of the command gate; default: on
+//			signing_keys <file>                         # default: made, stored and rotated
+//			site         <origin…>                      # guarded sites of another Caddy that the portal serves
+//			headers {                                   # default: Remote-User, Remote-Email, Remote-Name, Remote-Groups
+//				user | email | name | groups <header name> | off
+//			}
+//		}
+//	}
+//
+// A condition is one of user, email, domain, group or provider with one or more
+// values. Those in one line must all hold; the values of one condition, and the
+// lines, are alternatives.
+//
+// # The directives of a site
+//
+// The guard. The matcher decides who must sign in; all named policies must
+// allow, and the block's own rules:
+//
+//	gatehouse [<matcher>] [<policy…>] {
+//		allow anyone | <condition…>
+//		deny  <condition…>
+//		hosts <name…>                # for a site without a host name
+//		provider_token <provider>    # upstream gets Authorization: Bearer with the user's token of the provider
+//	}
+//
+// The portal, at the issuer's address:
+//
+//	gatehouse_portal [<matcher>]
+//
+// The matcher, behind a guard:
+//
+//	@name gatehouse group <name…>
+//	@name gatehouse scope <name…>
+//	@name gatehouse claim <name> <value…>
 package caddymodule
