@@ -85,7 +85,7 @@ func (g *Gateway) endSignedOut(ctx context.Context, issuer string, l provider.Lo
 	if err != nil {
 		return 0, err
 	}
-	return g.endProviderSessions(ctx, subject.ID, issuer, l.Session)
+	return g.endProviderSessions(ctx, subject.ID, issuer, l.Session, time.Time{})
 }
 
 // endProviderSession ends the sign-ins that came from one session at a provider,
@@ -104,8 +104,9 @@ func (g *Gateway) endProviderSession(ctx context.Context, issuer, providerSessio
 }
 
 // endProviderSessions ends a subject's sessions that came from one provider,
-// or from one session there.
-func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer, providerSession string) (int, error) {
+// or from one session there; with a time, by the token store's clock, only those
+// that began before, and what came from them.
+func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer, providerSession string, before time.Time) (int, error) {
 	ended := 0
 	query := tokenstore.SessionQuery{Subject: subject, Limit: 500}
 	for {
@@ -115,6 +116,9 @@ func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer, prov
 		}
 		for _, row := range rows {
 			query.Before = row.ID
+			if !before.IsZero() && !beganAt(row).Before(before) {
+				continue
+			}
 			_, claims, err := g.Sessions.Lookup(ctx, row.ID)
 			if errors.Is(err, session.ErrUnavailable) {
 				return ended, err
@@ -134,4 +138,14 @@ func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer, prov
 			return ended, nil
 		}
 	}
+}
+
+// beganAt is when a session was created, by the store's clock. The id, which may
+// be that of the flow before it, is older; it is the best that is known of one
+// whose refresh token was rotated.
+func beganAt(row tokenstore.Session) time.Time {
+	if row.Generation > 0 {
+		return row.CreatedAt
+	}
+	return row.RotatedAt
 }

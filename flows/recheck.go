@@ -151,7 +151,7 @@ func (g *Gateway) takeRecheck(ctx context.Context, key recheckKey, rc *recheck) 
 func (g *Gateway) reclaim(ctx context.Context, key recheckKey, id *identity.Identity, now identity.Claims) error {
 	if !g.Admit(now) {
 		g.Logger.WarnContext(ctx, "not allowed any more, as the provider has the user now", "provider", id.Provider, "user", id.User)
-		return g.endAtProvider(ctx, key, id.Provider, "not_allowed")
+		return g.endAtProvider(ctx, key, id.Provider, "not_allowed", time.Time{})
 	}
 	changed, err := g.Sessions.Reclaim(ctx, key.subject, now)
 	if changed > 0 {
@@ -162,19 +162,22 @@ func (g *Gateway) reclaim(ctx context.Context, key recheckKey, id *identity.Iden
 }
 
 // providerRefusedToken ends the sessions that came from a provider's sign-in which
-// has ended there: it refused the refresh token for good.
-func (g *Gateway) providerRefusedToken(ctx context.Context, subject, issuer string) error {
+// has ended there: it refused the refresh token for good. Who signed in after it
+// was asked has another token.
+func (g *Gateway) providerRefusedToken(ctx context.Context, subject, issuer string, asked time.Time) error {
 	name := issuer
 	for _, p := range g.Providers {
 		if p.Issuer() == issuer {
 			name = p.Name()
 		}
 	}
-	return g.endAtProvider(ctx, recheckKey{subject, issuer}, name, "refused")
+	return g.endAtProvider(ctx, recheckKey{subject, issuer}, name, "refused", asked)
 }
 
-func (g *Gateway) endAtProvider(ctx context.Context, key recheckKey, name, reason string) error {
-	ended, err := g.endProviderSessions(ctx, key.subject, key.issuer, "")
+// endAtProvider ends a subject's sessions that came from a provider, with a time
+// only those that began before.
+func (g *Gateway) endAtProvider(ctx context.Context, key recheckKey, name, reason string, before time.Time) error {
+	ended, err := g.endProviderSessions(ctx, key.subject, key.issuer, "", before)
 	if ended > 0 {
 		g.Logger.InfoContext(ctx, "sign-in has ended at the provider", "provider", name, "subject", key.subject, "sessions", ended, "reason", reason)
 		g.Events(ctx, "logout", slog.String("provider", name), slog.String("reason", "provider_"+reason))

@@ -94,8 +94,15 @@ func TestRecheck_ARefusalIsToldBeforeItIsWritten(t *testing.T) {
 		var told atomic.Int32
 		var fail atomic.Bool
 		fail.Store(true)
-		c.Refused = func(_ context.Context, subject, issuer string) error {
+		var asked time.Time
+		b.op.do(func(o *op) {
+			o.before = func(http.ResponseWriter) bool { asked = b.clock.now(); return false }
+		})
+		c.Refused = func(_ context.Context, subject, issuer string, since time.Time) error {
 			b.same("told of", []string{subject, issuer}, []string{"ann", b.op.issuer()})
+			if ago := asked.Sub(since); ago < 0 || ago > 20*time.Second {
+				b.Errorf("begun %s before the provider was asked", ago)
+			}
 			told.Add(1)
 			if fail.Load() {
 				return errors.New("cannot be done now")
@@ -164,7 +171,7 @@ func TestRecheck_ALostTokenEndsNothing(t *testing.T) {
 			onEachStore(t, func(b *bed) {
 				c := b.config()
 				var told atomic.Int32
-				c.Refused = func(context.Context, string, string) error { told.Add(1); return nil }
+				c.Refused = func(context.Context, string, string, time.Time) error { told.Add(1); return nil }
 				v := b.open(c)
 				first := b.signIn(v)
 				b.clock.advance(2 * time.Hour)

@@ -128,7 +128,7 @@ func (v *Vault) lease(ctx context.Context, row tokenstore.ProviderToken, owner s
 	defer giveUp.Stop()
 	doubt = row.LeaseOwner != ""
 	for last := false; ; {
-		leased, err := v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, v.RefreshTimeout+leaseMargin)
+		leased, err := v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, v.leaseTime())
 		if !errors.Is(err, tokenstore.ErrConflict) {
 			return leased, doubt, err
 		}
@@ -161,13 +161,16 @@ func (v *Vault) unlease(ctx context.Context, row tokenstore.ProviderToken, owner
 	_, _ = v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, d)
 }
 
+// leaseTime is for how long a refresh takes a row.
+func (v *Vault) leaseTime() time.Duration { return v.RefreshTimeout + leaseMargin }
+
 // tellRefused comes before the row says so: whoever is told and dies is told
-// again.
-func (v *Vault) tellRefused(ctx context.Context, row tokenstore.ProviderToken) error {
+// again. The lease was taken just before the provider was asked.
+func (v *Vault) tellRefused(ctx context.Context, leased tokenstore.ProviderToken) error {
 	if v.Refused == nil {
 		return nil
 	}
-	return v.Refused(ctx, row.Subject, row.Provider)
+	return v.Refused(ctx, leased.Subject, leased.Provider, leased.LeaseUntil.Add(-v.leaseTime()))
 }
 
 // refused deals with a refresh token that the provider refused for good. If the
@@ -191,7 +194,7 @@ func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderT
 			return outcome{row: now}, nil
 		}
 		if !doubt {
-			if err := v.tellRefused(ctx, now); err != nil {
+			if err := v.tellRefused(ctx, row); err != nil {
 				v.unlease(ctx, row, row.LeaseOwner, doubt)
 				return outcome{}, &UnavailableError{RetryAfter: firstBackoff, Err: err}
 			}

@@ -56,9 +56,11 @@ type Config struct {
 	// Refused is told that a provider refused a subject's refresh token for
 	// good, before the row says so; if it fails, the provider is asked again. It
 	// is not told when a refresh was begun before whose answer may have got
-	// lost, because the token may have been spent for that.
+	// lost, because the token may have been spent for that. asked, by the token
+	// store's clock, is before the provider was asked: who signed in since has
+	// another token, which may not have reached the row yet.
 	// Nil: nobody is told.
-	Refused func(ctx context.Context, subject, issuer string) error
+	Refused func(ctx context.Context, subject, issuer string, asked time.Time) error
 
 	// Counted is told what became of each refresh at a provider, for metrics:
 	// "success", "failure" (it is down, or answered nonsense), "refused" (for
