@@ -26,6 +26,10 @@ var (
 	// ErrGrant: the provider refused the code or refresh token for good
 	// (invalid_grant).
 	ErrGrant = errors.New("provider refused the grant")
+	// ErrNotSpent: the code or refresh token is as good as it was. The request
+	// never reached the provider, or the provider did not act on it. It comes
+	// beside another of these errors.
+	ErrNotSpent = errors.New("grant was not spent")
 	// ErrGone: the user is no longer known or no longer allowed.
 	ErrGone = errors.New("user is gone")
 )
@@ -134,7 +138,9 @@ type Current interface {
 type Refresher interface {
 	Provider
 	// Refresh obtains a fresh token. A provider that gives no new refresh
-	// token has the old one kept by the caller. ErrGrant is final.
+	// token has the old one kept by the caller. ErrGrant is final. After any
+	// other error the provider may have spent the refresh token for one that
+	// got lost, unless it is ErrNotSpent too.
 	Refresh(ctx context.Context, refreshToken string, scopes []string) (Token, error)
 	// Revoke tells the provider that a token is no longer wanted (RFC 7009).
 	Revoke(ctx context.Context, token, hint string) error

@@ -3,14 +3,17 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
 )
 
@@ -143,7 +146,36 @@ func TestRecheck_AnotherUser(t *testing.T) {
 // The provider rotated the refresh token, and the new one never reached the row:
 // it refuses the former one, and has not ended the sign-in.
 func TestRecheck_ALostTokenEndsNothing(t *testing.T) {
+	// spoilt is what happens to the answer to a refresh that spends the token.
+	spoilt := func(answer func(w http.ResponseWriter)) func(b *bed, first provider.Token) {
+		return func(b *bed, first provider.Token) {
+			b.op.do(func(o *op) {
+				o.before = func(w http.ResponseWriter) bool {
+					o.do(func(o *op) { delete(o.live, first.RefreshToken) })
+					answer(w)
+					return true
+				}
+			})
+			b.refuses(b.vault(), provider.ErrUnavailable)
+			b.op.do(func(o *op) { o.before = nil })
+			b.clock.advance(time.Minute)
+		}
+	}
 	lost := map[string]func(b *bed, first provider.Token){
+		"the connection was reset": spoilt(func(w http.ResponseWriter) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			_ = conn.Close()
+		}),
+		"the answer was cut short": spoilt(func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte(`{"access_token":`))
+		}),
+		"a gateway gave up":       spoilt(func(w http.ResponseWriter) { w.WriteHeader(http.StatusGatewayTimeout) }),
+		"the answer was nonsense": spoilt(func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"access_token":7}`)) }),
 		"the node died": func(b *bed, first provider.Token) {
 			row := b.row()
 			_, err := b.store.LeaseProviderToken(b.Context(), row.Subject, row.Provider, row.Version, "the node that dies", 15*time.Second)
@@ -188,6 +220,47 @@ func TestRecheck_ALostTokenEndsNothing(t *testing.T) {
 					b.Fatalf("Recheck after a sign-in: %v", err)
 				}
 				b.same("told of what was refused without doubt", told.Load(), int32(1))
+			})
+		})
+	}
+}
+
+// A refresh that certainly did not spend the token leaves no doubt.
+func TestRecheck_WhatNeverArrivedLeavesNoDoubt(t *testing.T) {
+	for name, fail := range map[string]func(b *bed, v *vault.Vault){
+		"nothing listened": func(b *bed, _ *vault.Vault) {
+			c := b.config()
+			unreachable := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+				return nil, syscall.ECONNREFUSED
+			}}
+			p, err := oidc.New(oidc.Config{
+				Name: "sso", Issuer: b.op.issuer(), ClientID: "client", ClientSecret: "s3cr3t", Now: b.clock.now,
+				HTTPClient: &http.Client{Transport: unreachable}, Logger: c.Logger,
+			})
+			b.ok(err)
+			b.Cleanup(func() { _ = p.Close() })
+			c.Sources[0].Provider = p
+			b.refuses(b.open(c), provider.ErrUnavailable)
+		},
+		"too busy": func(b *bed, v *vault.Vault) {
+			b.op.do(func(o *op) { o.status = http.StatusServiceUnavailable })
+			b.refuses(v, provider.ErrUnavailable)
+			b.op.do(func(o *op) { o.status = 0 })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEachStore(t, func(b *bed) {
+				c := b.config()
+				var told atomic.Int32
+				c.Refused = func(context.Context, string, string, time.Time) error { told.Add(1); return nil }
+				v := b.open(c)
+				first := b.signIn(v)
+				b.clock.advance(2 * time.Hour)
+				fail(b, v)
+				b.clock.advance(time.Minute)
+				b.op.do(func(o *op) { delete(o.live, first.RefreshToken) })
+				b.refuses(v, vault.ErrNeedsReauth)
+				b.same("told", told.Load(), 1)
 			})
 		})
 	}

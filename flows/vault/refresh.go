@@ -95,7 +95,6 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 	}
 	asking, cancel := context.WithTimeout(ctx, v.RefreshTimeout)
 	fresh, claims, err := ask(asking, s, t.RefreshToken)
-	timedOut := asking.Err() != nil
 	cancel()
 	final := errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
 	pause := s.breaker.leave(v.Now(), fresh != nil || final, v.jitter)
@@ -112,7 +111,7 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 	v.counters.refreshFailed.Add(1)
 	v.count(s, "failure")
 	v.Logger.WarnContext(ctx, "refreshing a provider token failed", "provider", s.Name(), "subject", row.Subject, "pause", pause, "error", err)
-	v.unlease(ctx, leased, owner, doubt || timedOut)
+	v.unlease(ctx, leased, owner, doubt || !errors.Is(err, provider.ErrNotSpent))
 	return outcome{}, &UnavailableError{RetryAfter: pause, Err: err}
 }
 

@@ -98,7 +98,8 @@ func (p *Provider) token(t *oauth2.Token) (provider.Token, error) {
 // for good.
 var finalErrors = []string{"bad_verification_code", "bad_refresh_token", "invalid_grant", "access_denied", "unverified_user_email"}
 
-// grantFailed makes ErrGrant or ErrUnavailable of a failed token request. What
+// grantFailed makes ErrGrant or ErrUnavailable of a failed token request, which
+// is ErrNotSpent as well where the provider cannot have acted on it. What
 // GitHub answered is reduced to its error code.
 func (p *Provider) grantFailed(doing string, err error) error {
 	var refused *oauth2.RetrieveError
@@ -108,9 +109,14 @@ func (p *Provider) grantFailed(doing string, err error) error {
 	case slices.Contains(finalErrors, refused.ErrorCode):
 		return fmt.Errorf("%s at provider %s: %w (%s)", doing, p.config.Name, provider.ErrGrant, refused.ErrorCode)
 	case refused.ErrorCode != "":
-		return p.unavailable(doing, fmt.Errorf("it answers %q", outbound.Printable(refused.ErrorCode)))
+		err = fmt.Errorf("it answers %q", outbound.Printable(refused.ErrorCode))
+	default:
+		err = fmt.Errorf("it answers %d", refused.Response.StatusCode)
 	}
-	return p.unavailable(doing, fmt.Errorf("it answers %d", refused.Response.StatusCode))
+	if outbound.IsUnspent(refused.Response.StatusCode) {
+		err = fmt.Errorf("%w (%w)", err, provider.ErrNotSpent)
+	}
+	return p.unavailable(doing, err)
 }
 
 func (p *Provider) unavailable(doing string, err error) error {

@@ -21,7 +21,7 @@ import (
 func (p *Provider) Refresh(ctx context.Context, refreshToken string, scopes []string) (provider.Token, error) {
 	m, err := p.metadata.get(ctx)
 	if err != nil {
-		return provider.Token{}, p.unavailable("refreshing", err)
+		return provider.Token{}, p.unasked(err)
 	}
 	token, _, err := p.refresh(ctx, m, refreshToken, scopes)
 	return token, err
@@ -53,7 +53,7 @@ func (p *Provider) refresh(ctx context.Context, m *metadata, refreshToken string
 func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identity.Claims) (provider.Result, error) {
 	m, err := p.metadata.get(ctx)
 	if err != nil {
-		return provider.Result{}, p.unavailable("refreshing", err)
+		return provider.Result{}, p.unasked(err)
 	}
 	token, answer, err := p.refresh(ctx, m, refreshToken, nil)
 	if err != nil {
@@ -89,6 +89,11 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 	}
 	result.Claims = renewed(was, now, idToken != "" && claims.has("auth_time"))
 	return result, nil
+}
+
+// unasked is a failure before the refresh token was sent.
+func (p *Provider) unasked(err error) error {
+	return fmt.Errorf("%w (%w)", p.unavailable("refreshing", err), provider.ErrNotSpent)
 }
 
 // renewed keeps what says how the user signed in: nobody has signed in anew.

@@ -52,14 +52,18 @@ func TestRefreshErrors(t *testing.T) {
 		status int
 		body   string
 		want   error
+		spent  bool // perhaps
 	}{
-		{400, `{"error":"invalid_grant"}`, provider.ErrGrant},
-		{400, `{"error":"interaction_required"}`, provider.ErrGrant},
-		{401, `{"error":"invalid_client"}`, provider.ErrUnavailable},
-		{429, `{"error":"slow_down"}`, provider.ErrUnavailable},
-		{503, `down`, provider.ErrUnavailable},
-		{200, `{"access_token":"at","expires_in":1e300}`, provider.ErrUnavailable},
-		{200, `{"access_token":"a\u0000t"}`, provider.ErrResponse},
+		{400, `{"error":"invalid_grant"}`, provider.ErrGrant, true},
+		{400, `{"error":"interaction_required"}`, provider.ErrGrant, true},
+		{401, `{"error":"invalid_client"}`, provider.ErrUnavailable, false},
+		{429, `{"error":"slow_down"}`, provider.ErrUnavailable, false},
+		{503, `down`, provider.ErrUnavailable, false},
+		{500, `{"error":"server_error"}`, provider.ErrUnavailable, true},
+		{502, `down`, provider.ErrUnavailable, true},
+		{200, `{"error":"temporarily_unavailable"}`, provider.ErrUnavailable, false},
+		{200, `{"access_token":"at","expires_in":1e300}`, provider.ErrUnavailable, true},
+		{200, `{"access_token":"a\u0000t"}`, provider.ErrResponse, true},
 	} {
 		o := newOP(t)
 		o.on("/token", func(w http.ResponseWriter, _ *http.Request) {
@@ -67,9 +71,15 @@ func TestRefreshErrors(t *testing.T) {
 			w.WriteHeader(tt.status)
 			_, _ = w.Write([]byte(tt.body))
 		})
-		if _, err := o.client(nil).Refresh(t.Context(), "rt", nil); !errors.Is(err, tt.want) {
-			t.Errorf("%d %s: Refresh() = %v, want %v", tt.status, tt.body, err, tt.want)
+		_, err := o.client(nil).Refresh(t.Context(), "rt", nil)
+		if !errors.Is(err, tt.want) || errors.Is(err, provider.ErrNotSpent) == tt.spent {
+			t.Errorf("%d %s: Refresh() = %v, want %v, perhaps spent: %t", tt.status, tt.body, err, tt.want, tt.spent)
 		}
+	}
+	down := newOP(t)
+	down.on("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	if _, err := down.client(nil).Refresh(t.Context(), "rt", nil); !errors.Is(err, provider.ErrUnavailable) || !errors.Is(err, provider.ErrNotSpent) {
+		t.Errorf("without metadata: %v", err)
 	}
 }
 

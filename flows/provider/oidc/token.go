@@ -56,7 +56,8 @@ var finalErrors = []string{
 	"invalid_grant", "access_denied", "interaction_required", "login_required", "consent_required",
 }
 
-// grantFailed makes ErrGrant or ErrUnavailable of a failed token request. What the
+// grantFailed makes ErrGrant or ErrUnavailable of a failed token request, which
+// is ErrNotSpent as well where the provider cannot have acted on it. What the
 // provider answered is reduced to its error code: the body may hold anything.
 func (p *Provider) grantFailed(doing string, err error) error {
 	var refused *oauth2.RetrieveError
@@ -69,7 +70,12 @@ func (p *Provider) grantFailed(doing string, err error) error {
 	case slices.Contains(finalErrors, refused.ErrorCode):
 		return fmt.Errorf("%s at provider %s: %w (%s)", doing, p.config.Name, provider.ErrGrant, refused.ErrorCode)
 	case refused.ErrorCode != "":
-		return p.unavailable(doing, fmt.Errorf("it answers %q (%s)", outbound.Printable(refused.ErrorCode), outbound.Printable(refused.ErrorDescription)))
+		err = fmt.Errorf("it answers %q (%s)", outbound.Printable(refused.ErrorCode), outbound.Printable(refused.ErrorDescription))
+	default:
+		err = fmt.Errorf("it answers %d", refused.Response.StatusCode)
 	}
-	return p.unavailable(doing, fmt.Errorf("it answers %d", refused.Response.StatusCode))
+	if outbound.IsUnspent(refused.Response.StatusCode) {
+		err = fmt.Errorf("%w (%w)", err, provider.ErrNotSpent)
+	}
+	return p.unavailable(doing, err)
 }

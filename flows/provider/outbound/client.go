@@ -41,9 +41,10 @@ func NewClient(given *http.Client) *http.Client {
 type cappedTransport struct{ next http.RoundTripper }
 
 func (t cappedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.next.RoundTrip(r)
+	var a attempt
+	resp, err := t.next.RoundTrip(a.watch(r))
 	if err != nil {
-		return nil, err
+		return nil, a.failed(err)
 	}
 	resp.Body = http.MaxBytesReader(nil, resp.Body, MaxBody)
 	return resp, nil

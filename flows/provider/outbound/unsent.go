@@ -1,0 +1,43 @@
+package outbound
+
+import (
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+)
+
+// unsentError is why a request never left. It is [provider.ErrNotSpent].
+type unsentError struct{ error }
+
+func (e unsentError) Unwrap() []error { return []error{e.error, provider.ErrNotSpent} }
+
+// attempt tells how far a request came. One that has a connection (which was
+// dialled, and through the TLS handshake) may have been sent.
+type attempt struct{ began, connected atomic.Bool }
+
+func (a *attempt) watch(r *http.Request) *http.Request {
+	return r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		GetConn: func(string) { a.began.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { a.connected.Store(true) },
+	}))
+}
+
+// failed marks the error of a request that was certainly not sent.
+func (a *attempt) failed(err error) error {
+	if a.began.Load() && !a.connected.Load() {
+		return unsentError{err}
+	}
+	return err
+}
+
+// IsUnspent tells whether a token endpoint that answered this status, which is
+// no success or comes with an error code, has left the grant alone. What other
+// answers of a server that fails, or of a gateway before it, mean for the grant
+// cannot be known (RFC 9110, section 15.6).
+func IsUnspent(status int) bool {
+	return status < http.StatusInternalServerError || status == http.StatusServiceUnavailable
+}
+
+var _ error = unsentError{}
