@@ -147,32 +147,14 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision loads the guest modules and expands secrets. It opens nothing, so
-// that `caddy validate` works anywhere.
+// that `caddy validate` works anywhere. It goes on after a mistake, to name all
+// that has to be mended at once: a new environment, say, lacks several variables.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Slogger()
 	a.ready = make(chan struct{})
-	var err error
-	if a.issuer, err = a.expandIssuer(); err != nil {
-		return err
-	}
-	for _, s := range a.Secrets {
-		secret, err := expand("secret", s)
-		if err != nil {
-			return err
-		}
-		a.secrets = append(a.secrets, secret)
-	}
-	if a.headers, err = a.Headers.compile(); err != nil {
-		return err
-	}
-	if err := a.loadStores(ctx); err != nil {
-		return err
-	}
-	if err := a.loadProviders(ctx); err != nil {
-		return err
-	}
-	if err := a.loadClients(ctx); err != nil {
+	err := together(a.expandOwn(), a.loadStores(ctx), a.loadProviders(ctx), a.loadClients(ctx))
+	if err != nil {
 		return err
 	}
 	if a.events, err = newEmitter(ctx, a.inForce); err != nil {

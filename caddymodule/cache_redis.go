@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -53,24 +54,34 @@ func (r *Redis) Provision(caddy.Context) error {
 	}
 	expanded := *r
 	expanded.Addresses = nil
-	for option, value := range map[string]*string{
-		"cache redis": &expanded.URL, "master": &expanded.Master, "username": &expanded.Username,
-		"password": &expanded.Password, "prefix": &expanded.Prefix,
+	var mistakes []error
+	for _, value := range []struct {
+		option string
+		text   *string
+	}{
+		{"cache redis", &expanded.URL},
+		{"master", &expanded.Master},
+		{"username", &expanded.Username},
+		{"password", &expanded.Password},
+		{"prefix", &expanded.Prefix},
 	} {
-		if *value == "" {
+		if *value.text == "" {
 			continue
 		}
 		var err error
-		if *value, err = expand(option, *value); err != nil {
-			return err
+		if *value.text, err = expand(value.option, *value.text); err != nil {
+			mistakes = append(mistakes, err)
 		}
 	}
 	for _, address := range r.Addresses {
 		address, err := expand("addresses", address)
 		if err != nil {
-			return err
+			mistakes = append(mistakes, err)
 		}
 		expanded.Addresses = append(expanded.Addresses, strings.Fields(strings.ReplaceAll(address, ",", " "))...)
+	}
+	if len(mistakes) > 0 {
+		return together(mistakes...)
 	}
 	key, err := json.Marshal(expanded)
 	if err != nil {
@@ -81,7 +92,17 @@ func (r *Redis) Provision(caddy.Context) error {
 		URL: expanded.URL, Addrs: expanded.Addresses, MasterName: expanded.Master, Cluster: expanded.Cluster,
 		Username: expanded.Username, Password: expanded.Password, Prefix: expanded.Prefix,
 	}
-	return nil
+	return checkRedis(r.options)
+}
+
+// checkRedis finds mistakes that need no server to be found: nothing is dialled
+// until a store is used.
+func checkRedis(o redis.Options) error {
+	store, err := redis.New(o)
+	if err != nil {
+		return fmt.Errorf("cache redis: %w", err)
+	}
+	return store.Close()
 }
 
 // UnmarshalCaddyfile parses:

@@ -48,10 +48,12 @@ func parseGuardDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 func configuredApp(h httpcaddyfile.Helper) (*App, error) {
 	option, ok := h.Option(appName).(httpcaddyfile.App)
 	if !ok {
+		h.Next() // to the directive, whose file and line the error names
 		return nil, h.Err("there is no global gatehouse block; say at the top of the Caddyfile how people sign in: { gatehouse { provider … } }")
 	}
 	app := new(App)
 	if err := caddy.StrictUnmarshalJSON(option.Value, app); err != nil {
+		h.Next()
 		return nil, h.WrapErr(err)
 	}
 	return app, nil

@@ -72,15 +72,20 @@ type ClientConfig struct {
 // loadClients makes the clients that the gateway knows, `gate` included.
 func (a *App) loadClients(ctx caddy.Context) error {
 	a.clients = make(map[string]*client.Client)
+	var mistakes []error
 	for _, c := range a.Clients {
 		if a.clients[c.ID] != nil {
 			return fmt.Errorf("client %q is configured twice", c.ID)
 		}
 		made, err := a.newClient(ctx, c)
 		if err != nil {
-			return err
+			mistakes = append(mistakes, err)
+			continue
 		}
 		a.clients[c.ID] = made
+	}
+	if len(mistakes) > 0 {
+		return together(mistakes...)
 	}
 	if a.GateClient != nil && !*a.GateClient || a.clients[gateClient] != nil {
 		return nil

@@ -15,6 +15,26 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
+// expandOwn replaces the placeholders of the app's own options.
+func (a *App) expandOwn() error {
+	var mistakes []error
+	var err error
+	if a.issuer, err = a.expandIssuer(); err != nil {
+		mistakes = append(mistakes, err)
+	}
+	for _, s := range a.Secrets {
+		secret, err := expand("secret", s)
+		if err != nil {
+			mistakes = append(mistakes, err)
+		}
+		a.secrets = append(a.secrets, secret)
+	}
+	if a.headers, err = a.Headers.compile(); err != nil {
+		mistakes = append(mistakes, err)
+	}
+	return together(mistakes...)
+}
+
 func (a *App) expandIssuer() (string, error) {
 	if a.Issuer == "" {
 		return "", nil
@@ -33,6 +53,10 @@ func (a *App) expandIssuer() (string, error) {
 // loadStores loads the modules of the token store and the cache, or their
 // defaults, which need no other service.
 func (a *App) loadStores(ctx caddy.Context) error {
+	return together(a.loadTokenStore(ctx), a.loadCache(ctx))
+}
+
+func (a *App) loadTokenStore(ctx caddy.Context) error {
 	store, err := loadGuest(ctx, a, "TokenStoreRaw", a.TokenStoreRaw, tokenStoreNamespace+".sqlite")
 	if err != nil {
 		return fmt.Errorf("loading token store: %w", err)
@@ -41,10 +65,15 @@ func (a *App) loadStores(ctx caddy.Context) error {
 	if a.tokenStore, ok = store.(TokenStoreModule); !ok {
 		return fmt.Errorf("loading token store: module %T is not a caddymodule.TokenStoreModule", store)
 	}
+	return nil
+}
+
+func (a *App) loadCache(ctx caddy.Context) error {
 	cache, err := loadGuest(ctx, a, "CacheRaw", a.CacheRaw, cacheNamespace+".memory")
 	if err != nil {
 		return fmt.Errorf("loading cache: %w", err)
 	}
+	var ok bool
 	if a.cache, ok = cache.(CacheModule); !ok {
 		return fmt.Errorf("loading cache: module %T is not a caddymodule.CacheModule", cache)
 	}
@@ -84,12 +113,16 @@ func asBytes(secrets []string) [][]byte {
 func (a *App) loadProviders(ctx caddy.Context) error {
 	a.callers = make(map[string]*policy.Policy)
 	modules := make([]ProviderModule, 0, len(a.Providers))
+	var mistakes []error
 	for _, c := range a.Providers {
 		module, err := a.loadProvider(ctx, c)
 		if err != nil {
-			return fmt.Errorf("provider %s: %w", c.Name, err)
+			mistakes = append(mistakes, fmt.Errorf("provider %s: %w", c.Name, err))
 		}
 		modules = append(modules, module)
+	}
+	if len(mistakes) > 0 {
+		return together(mistakes...)
 	}
 	a.warnSameNames(modules)
 	return nil

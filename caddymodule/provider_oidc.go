@@ -80,16 +80,12 @@ func (c *OIDCClient) parseCheck(d *caddyfile.Dispenser) error {
 
 // expanded is the client with its placeholders replaced.
 func (c OIDCClient) expanded() (OIDCClient, error) {
-	var err error
-	if c.ClientID, err = expand("client_id", c.ClientID); err != nil {
-		return c, err
-	}
+	var noID, noSecret error
+	c.ClientID, noID = expand("client_id", c.ClientID)
 	if c.ClientSecret != "" {
-		if c.ClientSecret, err = expand("client_secret", c.ClientSecret); err != nil {
-			return c, err
-		}
+		c.ClientSecret, noSecret = expand("client_secret", c.ClientSecret)
 	}
-	return c, nil
+	return c, together(noID, noSecret)
 }
 
 func (c OIDCClient) userNames() userNames {

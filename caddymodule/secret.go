@@ -2,6 +2,9 @@ package caddymodule
 
 import (
 	"fmt"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -15,6 +18,9 @@ import (
 // itself is in no error.
 func expand(option, value string) (string, error) {
 	expanded, err := caddy.NewReplacer().ReplaceOrErr(value, true, true)
+	if unset := unsetVariables(value); err != nil && len(unset) > 0 {
+		return "", fmt.Errorf("%s: environment variable not set or empty: %s", option, strings.Join(unset, ", "))
+	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", option, err)
 	}
@@ -22,6 +28,19 @@ func expand(option, value string) (string, error) {
 		return "", fmt.Errorf("%s is empty", option)
 	}
 	return expanded, nil
+}
+
+var variablePlaceholder = regexp.MustCompile(`\{env\.([^{}]+)\}`)
+
+// unsetVariables are the environment variables in a value that hold nothing.
+func unsetVariables(value string) []string {
+	var names []string
+	for _, found := range variablePlaceholder.FindAllStringSubmatch(value, -1) {
+		if name := found[1]; os.Getenv(name) == "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // isLiteral tells whether a value has no placeholder, so that it is written out

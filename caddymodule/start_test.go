@@ -87,9 +87,9 @@ func TestProvision_SaysWhatIsWrong(t *testing.T) {
 	t.Setenv("GATEHOUSE_TEST_EMPTY", "")
 	t.Setenv("GATEHOUSE_TEST_URL", "postgres://127.0.0.1:1/x")
 	for name, tt := range map[string]struct{ lines, want string }{
-		"empty database address": {aliceLocal + "secret 0123456789abcdef\ntoken_store postgres {env.GATEHOUSE_TEST_EMPTY}", "token_store postgres: evaluated placeholder {env.GATEHOUSE_TEST_EMPTY} is empty"},
-		"empty redis address":    {aliceLocal + "secret 0123456789abcdef\ncache redis {env.GATEHOUSE_TEST_EMPTY}", "cache redis: evaluated placeholder {env.GATEHOUSE_TEST_EMPTY} is empty"},
-		"empty secret":           {aliceLocal + "secret {env.GATEHOUSE_TEST_EMPTY}", "secret: evaluated placeholder {env.GATEHOUSE_TEST_EMPTY} is empty"},
+		"empty database address": {aliceLocal + "secret 0123456789abcdef\ntoken_store postgres {env.GATEHOUSE_TEST_EMPTY}", "token_store postgres: environment variable not set or empty: GATEHOUSE_TEST_EMPTY"},
+		"empty redis address":    {aliceLocal + "secret 0123456789abcdef\ncache redis {env.GATEHOUSE_TEST_EMPTY}", "cache redis: environment variable not set or empty: GATEHOUSE_TEST_EMPTY"},
+		"empty secret":           {aliceLocal + "secret {env.GATEHOUSE_TEST_EMPTY}", "secret: environment variable not set or empty: GATEHOUSE_TEST_EMPTY"},
 		"unset secret":           {aliceLocal + "secret {env.GATEHOUSE_TEST_UNSET}", "secret: "},
 		"short secret":           {aliceLocal + "secret short", "at least 16 are needed"},
 		"shared without secret":  {aliceLocal + "token_store postgres {env.GATEHOUSE_TEST_URL}", "all need the same secret"},

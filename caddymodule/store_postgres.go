@@ -2,7 +2,9 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/url"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -35,8 +37,33 @@ func (*Postgres) CaddyModule() caddy.ModuleInfo {
 // the local socket.
 func (p *Postgres) Provision(caddy.Context) error {
 	var err error
-	p.url, err = expand("token_store postgres", p.URL)
-	return err
+	if p.url, err = expand("token_store postgres", p.URL); err != nil {
+		return err
+	}
+	return checkPostgresURL(p.url)
+}
+
+// errPostgresURL does not quote the address: its password may be in it.
+var errPostgresURL = errors.New("token_store postgres: the address is not of the form postgres://user:password@host:5432/database" +
+	" (in the password, characters such as # % / ? are written as %23 %25 %2F %3F)")
+
+// checkPostgresURL refuses what is obviously no address, without reading the
+// files that an address may name: the store itself judges the rest.
+func checkPostgresURL(address string) error {
+	scheme, rest, isURL := strings.Cut(address, "://")
+	if !isURL && strings.Contains(address, "=") {
+		return nil // host=… user=…
+	}
+	if scheme != "postgres" && scheme != "postgresql" {
+		return errPostgresURL
+	}
+	if authority, _, _ := strings.Cut(rest, "/"); strings.Contains(authority, ",") {
+		return nil // several hosts, which net/url does not know
+	}
+	if _, err := url.Parse(address); err != nil {
+		return errPostgresURL
+	}
+	return nil
 }
 
 // UnmarshalCaddyfile parses:
