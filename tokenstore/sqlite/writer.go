@@ -137,15 +137,15 @@ func (s *Store) single(ctx context.Context, f func(*tx) error) error {
 // It commits unless f fails.
 func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 	return s.single(ctx, func(t *tx) error {
-		if _, err := t.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-			return err
-		}
-		// Another process may have held the lock for a while.
-		t.now = s.now()
-		// From here on the connection must leave the transaction, whatever
-		// becomes of the caller.
+		// The connection must leave the transaction, whatever becomes of the
+		// caller.
 		end := context.WithoutCancel(ctx)
-		err := f(t)
+		_, err := t.exec(ctx, "BEGIN IMMEDIATE")
+		if err == nil {
+			// Another process may have held the lock for a while.
+			t.now = s.now()
+			err = f(t)
+		}
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -153,7 +153,9 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 			_, err = t.exec(end, "COMMIT")
 		}
 		if err != nil && t.w.conn != nil {
-			// It fails when SQLite has rolled back already.
+			// Also where BEGIN failed: of a caller who goes just as it is done, the
+			// driver says that it was not. It fails when there is no transaction, or
+			// SQLite has rolled back already.
 			_, _ = t.exec(end, "ROLLBACK")
 		}
 		return err
