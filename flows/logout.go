@@ -1,10 +1,10 @@
 package flows
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
@@ -40,6 +40,13 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 		return
 	}
 	asked := g.parseLogout(at, params)
+	if id == nil && r.Method == http.MethodPost && !sentSession(r, cookie) {
+		// Another site's POST comes without the cookie (SameSite), and what it
+		// asks for can be neither done nor said to be done. Its way on is a GET,
+		// which has the cookie.
+		seeOther(w, r, at.path+"logout?"+url.Values{logoutField: {g.sealLogout(at, asked)}}.Encode())
+		return
+	}
 	if id == nil {
 		g.signedOut(w, r, at, cookie, asked)
 		return
@@ -48,11 +55,15 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 		Site: at.host, User: id.User, Action: at.path + "logout",
 		Fields: []page.Field{g.formToken(w, r.Request, at)}, Everywhere: at.portal || g.HasPortal(),
 	}
-	if asked.Client != "" {
-		sealed := g.Keyring.SealString("logout request", []byte(at.issuer()), marshal(asked))
-		p.Fields = append(p.Fields, page.Field{Name: "request", Value: sealed})
+	if sealed := g.sealLogout(at, asked); sealed != "" {
+		p.Fields = append(p.Fields, page.Field{Name: logoutField, Value: sealed})
 	}
 	g.Pages.SignOut(w, r.Request, http.StatusOK, p)
+}
+
+// sentSession tells whether a request holds a session cookie, good or not.
+func sentSession(r *Request, cookie string) bool {
+	return eachCookie(r.Header, sessionCookieName(cookie, r.secure()), func(string) bool { return true })
 }
 
 func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie string, id *identity.Identity) {
@@ -74,13 +85,7 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie st
 		g.Events(r.Context(), "logout", slog.String("user", id.User), slog.String("client_id", id.ClientID))
 		setPathCookie(w, at, leftCookie, "1", leftFor)
 	}
-	var asked logoutRequest
-	if sealed := r.PostForm.Get("request"); sealed != "" {
-		if plain, err := g.Keyring.OpenString("logout request", []byte(at.issuer()), sealed); err == nil {
-			_ = json.Unmarshal(plain, &asked)
-		}
-	}
-	g.signedOut(w, r, at, cookie, asked)
+	g.signedOut(w, r, at, cookie, g.openLogout(at, r.PostForm.Get(logoutField)))
 }
 
 // confirmSignedOut has the sessions that a request's cookies name, and that have
@@ -105,7 +110,7 @@ func (g *Gateway) confirmSignedOut(r *Request, cookie string) (err error) {
 func (g *Gateway) signedOut(w http.ResponseWriter, r *Request, at place, cookie string, asked logoutRequest) {
 	// Another site can post here, and then the browser sends no cookie (SameSite)
 	// but would keep what the answer sets. Only what was sent is taken back.
-	if eachCookie(r.Header, sessionCookieName(cookie, r.secure()), func(string) bool { return true }) {
+	if sentSession(r, cookie) {
 		clearSession(w, cookie, r.secure())
 	}
 	if to := asked.afterLogout(); to != "" {

@@ -85,6 +85,31 @@ func TestOpenID_LogoutByAClient(t *testing.T) {
 	}
 }
 
+// A client's page may post as well (section 2), and then the browser sends no
+// cookie along. Nobody is told that they are signed out, neither the person nor
+// the client, before they are.
+func TestOpenID_LogoutByAnotherSitesPost(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: logoutClients()})
+	b := w.signedInBrowser()
+	form := url.Values{
+		"id_token_hint":            {w.tokens(b, nil).answer.text("id_token")},
+		"post_logout_redirect_uri": {"https://web.test/bye"}, "state": {"x"},
+	}
+	got := foreignPost(t, b.held(), w.portalURL()+"/logout", form)
+	next := got.last.Header.Get("Location")
+	if got.last.StatusCode != http.StatusSeeOther || !strings.HasPrefix(next, "/logout?") {
+		t.Fatalf("told before it is so: %d to %q\n%s", got.last.StatusCode, next, got.body)
+	}
+	b.get(w.portalURL()+next).want(http.StatusOK, "alice") // this has the cookie
+	b.submit(nil)
+	if to := b.last.Header.Get("Location"); to != "https://web.test/bye?state=x" {
+		t.Errorf("%d to %q, want the client's address", b.last.StatusCode, to)
+	}
+	if held := b.get(w.siteURL("one") + "/"); held.last.StatusCode != http.StatusSeeOther {
+		t.Error("still signed in")
+	}
+}
+
 // The hint may be as old as its key; it must be an ID token of ours. Nobody who
 // has it can sign somebody out without her browser (dex #4945).
 func TestOpenID_LogoutHints(t *testing.T) {

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 
@@ -19,6 +20,9 @@ type logoutRequest struct {
 // parseLogout reads the parameters of a logout request. What it does not know
 // or like it leaves out: the person is asked all the same.
 func (g *Gateway) parseLogout(at place, params url.Values) logoutRequest {
+	if sealed := params.Get(logoutField); sealed != "" {
+		return g.openLogout(at, sealed)
+	}
 	var l logoutRequest
 	if g.Keys == nil || repeated(params, "id_token_hint", "client_id", "post_logout_redirect_uri", "state") != "" {
 		return l
@@ -50,6 +54,29 @@ func (g *Gateway) clientOfHint(at place, hint string) *client.Client {
 		return nil
 	}
 	return g.Clients[claims.Audience[0]]
+}
+
+// logoutField holds a request that was parsed before.
+const logoutField = "request"
+
+// sealLogout seals a request for its way through the browser; "" if nothing is
+// asked for.
+func (g *Gateway) sealLogout(at place, l logoutRequest) string {
+	if l.Client == "" {
+		return ""
+	}
+	return g.Keyring.SealString("logout request", []byte(at.issuer()), marshal(l))
+}
+
+// openLogout opens what sealLogout made at the same place; anything else asks
+// for nothing.
+func (g *Gateway) openLogout(at place, sealed string) logoutRequest {
+	var l logoutRequest
+	plain, err := g.Keyring.OpenString("logout request", []byte(at.issuer()), sealed)
+	if err != nil || json.Unmarshal(plain, &l) != nil {
+		return logoutRequest{}
+	}
+	return l
 }
 
 // afterLogout is where the browser goes when the session has ended, or "".
