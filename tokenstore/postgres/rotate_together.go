@@ -15,10 +15,15 @@ import (
 )
 
 const (
+	// company is how long a rotation that finds another at the database waits
+	// for others to go with it: they cost the server one statement and one
+	// commit. Less than a network's round trip, more than one to a database
+	// beside us.
+	company = 2 * time.Millisecond
 	// rotationsAtOnce is how many rotations, or batches of them, a node has at
-	// the database at once. Beyond that they wait for the next batch, which
-	// costs the server one commit instead of one for each.
-	rotationsAtOnce = 4
+	// the database at once: half the connections of the pool. Beyond that they
+	// wait for longer than company.
+	rotationsAtOnce = defaultMaxConns / 2
 	// maxTogether bounds a batch.
 	maxTogether = 64
 	// patience is how long a session that somebody else has locked can hold up
@@ -27,15 +32,28 @@ const (
 	patience = 100 * time.Millisecond
 )
 
-// setLockTimeout holds for the transaction, which the batch is.
-const setLockTimeout = `SELECT set_config('lock_timeout', $1, true)`
+const (
+	// setLockTimeout holds for the transaction, which the batch is.
+	setLockTimeout = `SELECT set_config('lock_timeout', $1, true)`
 
-// rotations sends those that wait at the same time in one round trip. Nobody
-// waits for company: while there is room, each goes by itself.
+	// rotateMany is [rotateCurrent] for many sessions of a month. The rows come
+	// back with their place in the arrays, from 1.
+	rotateMany = `
+		UPDATE {session} AS s SET gen = r.gen + 1, rotated_before = s.rotated_at, rotated_at = {now}
+		FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::text[], $5::text[])
+			WITH ORDINALITY AS r (id, gen, secret_hash, client_id, cnf, place)
+		WHERE s.id = r.id AND s.secret_hash = r.secret_hash AND s.client_id = r.client_id AND s.cnf = r.cnf
+			AND ` + liveSession + ` AND s.gen = r.gen` + rotateReturning + `, r.place`
+)
+
+// rotations sends those that come at the same time in one round trip: the
+// first by itself at once, and the others when its answer is there, or they
+// have waited for company.
 type rotations struct {
 	mu      sync.Mutex
 	sent    int
 	waiting []*waitingRotation
+	timed   bool // a timer runs
 }
 
 // waitingRotation is one that goes with the next batch, unless whoever asked
@@ -49,22 +67,43 @@ type waitingRotation struct {
 }
 
 // enter reports whether the caller may send its rotation now, and must leave
-// afterwards. Else its turn comes, with others, when w.done is closed.
-func (q *rotations) enter(w *waitingRotation) bool {
+// afterwards. Else it was done, with others, when w.done is closed; someone
+// has to call hurry after the time of company then, if timer is true.
+func (q *rotations) enter(w *waitingRotation) (now, timer bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.sent < rotationsAtOnce {
+	if q.sent == 0 {
 		q.sent++
-		return true
+		return true, false
 	}
 	q.waiting = append(q.waiting, w)
-	return false
+	timer, q.timed = !q.timed, true
+	return false, timer
+}
+
+// hurry returns the batch of those who have waited long enough, if there is
+// room for one more, else nil: then the next to leave takes them along.
+func (q *rotations) hurry() []*waitingRotation {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.timed = false
+	if q.sent == rotationsAtOnce {
+		return nil
+	}
+	q.sent++
+	return q.next()
 }
 
 // leave gives the place to those that wait: their batch, or nil.
 func (q *rotations) leave() []*waitingRotation {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.next()
+}
+
+// next is the batch for a place that is free, which is given up when nobody
+// waits.
+func (q *rotations) next() []*waitingRotation {
 	q.waiting = slices.DeleteFunc(q.waiting, func(w *waitingRotation) bool { return w.ctx.Err() != nil })
 	n := min(len(q.waiting), maxTogether)
 	if n == 0 {
@@ -84,11 +123,15 @@ func (s *Store) rotateTogether(ctx context.Context, r tokenstore.Rotation) (toke
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	w := &waitingRotation{Rotation: r, ctx: ctx, done: make(chan struct{})}
-	if s.rotations.enter(w) {
+	now, timer := s.rotations.enter(w)
+	if now {
 		leave := sync.OnceFunc(func() { s.leaveRotations(ctx) })
 		defer time.AfterFunc(patience, leave).Stop()
 		defer leave()
 		return s.rotateBy(ctx, rotateCurrent, r)
+	}
+	if timer {
+		time.AfterFunc(company, func() { s.rotateBatches(context.WithoutCancel(ctx), s.rotations.hurry()) })
 	}
 	select {
 	case <-w.done:
@@ -126,23 +169,23 @@ func (s *Store) rotateBatch(ctx context.Context, batch []*waitingRotation) {
 	slices.SortFunc(batch, func(a, b *waitingRotation) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	var b pgx.Batch
 	b.Queue(setLockTimeout, strconv.FormatInt(patience.Milliseconds(), 10))
+	var months []*rotationsOfMonth
 	for _, w := range batch {
-		b.Queue(s.text(statement{template: rotateCurrent, session: monthOf(w.ID)}), w.arguments()...)
+		w.err = pgx.ErrNoRows // unless its row comes back
+		month := monthOf(w.ID)
+		if len(months) == 0 || months[len(months)-1].month != month {
+			months = append(months, &rotationsOfMonth{month: month})
+		}
+		months[len(months)-1].add(w)
+	}
+	for _, m := range months {
+		b.Queue(s.text(statement{template: rotateMany, session: m.month}), m.arguments()...)
 	}
 	results := s.pool.SendBatch(ctx, &b)
 	_, err := results.Exec()
-	for _, w := range batch {
-		if err != nil {
-			break
-		}
-		rows, failed := results.Query()
-		if failed != nil {
-			err = failed
-			break
-		}
-		w.row, w.err = pgx.CollectOneRow(rows, scanSession)
-		if w.err != nil && !errors.Is(w.err, pgx.ErrNoRows) {
-			err = w.err
+	for _, m := range months {
+		if err == nil {
+			err = m.read(results)
 		}
 	}
 	err = closeBatch(results, err)
@@ -154,6 +197,44 @@ func (s *Store) rotateBatch(ctx context.Context, batch []*waitingRotation) {
 	}
 }
 
-func (w *waitingRotation) arguments() []any {
-	return []any{[16]byte(w.ID), int64(w.Generation), notNull(w.SecretHash), w.ClientID, w.Cnf}
+// rotationsOfMonth are those of a batch whose sessions are in one table.
+type rotationsOfMonth struct {
+	month                  month
+	rotations              []*waitingRotation
+	ids                    [][16]byte
+	generations            []int64
+	secretHashes           [][]byte
+	clientIDs, keyBindings []string
+}
+
+func (m *rotationsOfMonth) add(w *waitingRotation) {
+	m.rotations = append(m.rotations, w)
+	m.ids = append(m.ids, w.ID)
+	m.generations = append(m.generations, int64(w.Generation))
+	m.secretHashes = append(m.secretHashes, notNull(w.SecretHash))
+	m.clientIDs = append(m.clientIDs, w.ClientID)
+	m.keyBindings = append(m.keyBindings, w.Cnf)
+}
+
+func (m *rotationsOfMonth) arguments() []any {
+	return []any{m.ids, m.generations, m.secretHashes, m.clientIDs, m.keyBindings}
+}
+
+// read gives each rotation the row that came back for it.
+func (m *rotationsOfMonth) read(results pgx.BatchResults) error {
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var place int64
+		row, err := scanSessionAnd(rows, &place)
+		if err != nil {
+			return err
+		}
+		w := m.rotations[place-1]
+		w.row, w.err = row, nil
+	}
+	return rows.Err()
 }

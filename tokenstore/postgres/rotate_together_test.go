@@ -81,8 +81,8 @@ func TestRotationsThatWaitShareRoundTrips(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// Four go by themselves; how many batches take the rest depends on who
-	// comes when, and each takes at least one.
+	// One goes by itself; how many batches take the rest depends on who comes
+	// when, and each takes at least one.
 	if n := traced.n.Load() - before; n >= int64(len(c.sessions)) {
 		t.Errorf("%d rotations took %d round trips", len(c.sessions), n)
 	}

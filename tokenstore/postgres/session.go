@@ -36,14 +36,17 @@ type storedSession struct {
 	rotatedBefore time.Time
 }
 
-func scanSession(row pgx.CollectableRow) (storedSession, error) {
+func scanSession(row pgx.CollectableRow) (storedSession, error) { return scanSessionAnd(row) }
+
+// scanSessionAnd reads further columns after those of a session.
+func scanSessionAnd(row pgx.CollectableRow, further ...any) (storedSession, error) {
 	var s storedSession
 	var parent pgtype.UUID
 	var idle int64
-	err := row.Scan((*[16]byte)(&s.ID), &parent, &s.Subject, &s.ClientID, &s.Scope, &s.Resource, &s.Claims, &s.SecretHash, &s.Cnf,
+	err := row.Scan(append([]any{(*[16]byte)(&s.ID), &parent, &s.Subject, &s.ClientID, &s.Scope, &s.Resource, &s.Claims, &s.SecretHash, &s.Cnf,
 		(*zeronull.Timestamptz)(&s.AuthTime), &s.ACR, &s.AMR, &s.Provider, &s.UserAgent,
 		&s.Generation, &s.RotatedAt, &s.rotatedBefore, &s.SeenAt, (*zeronull.Timestamptz)(&s.RevokedAt), &idle, &s.ExpiresAt,
-		&s.Suspended, &s.Now)
+		&s.Suspended, &s.Now}, further...)...)
 	if err != nil {
 		return storedSession{}, err
 	}
