@@ -5,7 +5,6 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +29,20 @@ type accessClaims struct {
 	ACR       string   `json:"acr,omitempty"`
 	Groups    []string `json:"groups,omitempty"`
 	Cnf       *cnf     `json:"cnf,omitempty"`
+}
+
+// idClaims of an ID token (OpenID Connect Core, section 2). The audience is
+// one client, as a string.
+type idClaims struct {
+	jwt.RegisteredClaims
+	ClientID   string   `json:"aud"`
+	AccessHash string   `json:"at_hash"`
+	SessionID  string   `json:"sid,omitempty"`
+	Nonce      string   `json:"nonce,omitempty"`
+	AuthTime   int64    `json:"auth_time,omitempty"`
+	ACR        string   `json:"acr,omitempty"`
+	AMR        []string `json:"amr,omitempty"`
+	userClaims
 }
 
 // cnf binds a token to a key (RFC 7800; RFC 9449, section 6.1).
@@ -84,26 +97,17 @@ func (g *Gateway) idToken(at place, of grantee, access string) (string, error) {
 		return "", nil
 	}
 	now := g.Now()
-	claims := jwt.MapClaims{
-		"iss": at.issuer(), "sub": of.subject, "aud": of.client.ID, "iat": now.Unix(),
-		"exp": now.Add(of.client.AccessTokenLifetime).Unix(), "at_hash": halfHash(of.client.IDTokenAlgorithm, access),
-	}
-	if of.session != "" {
-		claims["sid"] = of.session
-	}
-	if of.nonce != "" {
-		claims["nonce"] = of.nonce
+	claims := idClaims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: at.issuer(), Subject: of.subject, IssuedAt: jwt.NewNumericDate(now),
+			ExpiresAt: jwt.NewNumericDate(now.Add(of.client.AccessTokenLifetime)),
+		},
+		ClientID: of.client.ID, AccessHash: halfHash(of.client.IDTokenAlgorithm, access), SessionID: of.session,
+		Nonce: of.nonce, ACR: of.claims.ACR, AMR: of.claims.AMR, userClaims: userClaimsOf(&of.claims, of.scope),
 	}
 	if !of.claims.AuthTime.IsZero() {
-		claims["auth_time"] = of.claims.AuthTime.Unix()
+		claims.AuthTime = of.claims.AuthTime.Unix()
 	}
-	if of.claims.ACR != "" {
-		claims["acr"] = of.claims.ACR
-	}
-	if len(of.claims.AMR) > 0 {
-		claims["amr"] = of.claims.AMR
-	}
-	maps.Copy(claims, userClaims(&of.claims, of.scope))
 	return g.Keys.Sign(token.TypeID, of.client.IDTokenAlgorithm, claims)
 }
 
@@ -117,27 +121,32 @@ func halfHash(alg, value string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// userClaims are the claims that the scopes ask for (OpenID Connect Core,
-// section 5.4).
-func userClaims(c *identity.Claims, scope []string) map[string]any {
-	claims := map[string]any{}
+// userClaims are the claims that scopes ask for (OpenID Connect Core, section
+// 5.4). What is nil is not said; groups that were asked for are, though empty.
+type userClaims struct {
+	PreferredUsername *string   `json:"preferred_username,omitempty"`
+	Name              string    `json:"name,omitempty"`
+	Email             string    `json:"email,omitempty"`
+	EmailVerified     *bool     `json:"email_verified,omitempty"`
+	Groups            *[]string `json:"groups,omitempty"`
+}
+
+func userClaimsOf(c *identity.Claims, scope []string) userClaims {
+	var said userClaims
 	for _, s := range scope {
 		switch s {
 		case "profile":
-			claims["preferred_username"] = c.User
-			if c.Name != "" {
-				claims["name"] = c.Name
-			}
+			said.PreferredUsername, said.Name = &c.User, c.Name
 		case "email":
 			if c.Email != "" {
-				claims["email"] = c.Email
-				claims["email_verified"] = c.EmailVerified
+				said.Email, said.EmailVerified = c.Email, &c.EmailVerified
 			}
 		case "groups":
-			claims["groups"] = append([]string{}, c.Groups...)
+			groups := append([]string{}, c.Groups...)
+			said.Groups = &groups
 		}
 	}
-	return claims
+	return said
 }
 
 // tokens mints an answer of the token endpoint, without a refresh token.

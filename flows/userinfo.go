@@ -36,9 +36,13 @@ func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
 		g.refuseBearer(w, scheme, "insufficient_scope", "the scope openid is needed")
 		return
 	}
-	answer := userClaims(&who.Claims, scope)
-	answer["sub"] = claims.Subject
-	writeJSON(w, http.StatusOK, answer)
+	writeJSON(w, http.StatusOK, userinfo{Subject: claims.Subject, userClaims: userClaimsOf(&who.Claims, scope)})
+}
+
+// userinfo is the answer (OpenID Connect Core, section 5.3.2).
+type userinfo struct {
+	Subject string `json:"sub"`
+	userClaims
 }
 
 // authorization reads the one Authorization header of a request with an access

@@ -1,6 +1,8 @@
 package token
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,17 +20,41 @@ const (
 	TypeAssertion = "assertion+jwt" // for upstreams
 )
 
-// Sign signs claims with the active key of an algorithm. ErrNoKey.
+// segment is how the parts of a token are spelt (RFC 7515, section 2).
+var segment = base64.RawURLEncoding //nolint:gochecknoglobals // a constant
+
+// joseHeader is the header of what is signed here.
+type joseHeader struct {
+	Algorithm string `json:"alg"`
+	KeyID     string `json:"kid"`
+	Type      string `json:"typ"`
+}
+
+// Sign signs claims with the active key of an algorithm, as a JWS in compact
+// serialization (RFC 7515, section 7.1). ErrNoKey. It spells the token itself:
+// every grant signs twice, and jwt's general Token takes maps for it.
 func (k *Keys) Sign(typ, alg string, claims jwt.Claims) (string, error) {
 	set := k.current.Load()
 	if set == nil || set.active[alg] == nil {
 		return "", ErrNoKey
 	}
 	active := set.active[alg]
-	t := jwt.NewWithClaims(active.method, claims)
-	t.Header["typ"] = typ
-	t.Header["kid"] = active.id
-	return t.SignedString(active.private)
+	header, err := json.Marshal(joseHeader{Algorithm: alg, KeyID: active.id, Type: typ})
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	signed := make([]byte, 0, segment.EncodedLen(len(header))+segment.EncodedLen(len(payload))+1)
+	signed = append(segment.AppendEncode(signed, header), '.')
+	signing := string(segment.AppendEncode(signed, payload))
+	signature, err := active.method.Sign(signing, active.private)
+	if err != nil {
+		return "", err
+	}
+	return signing + "." + segment.EncodeToString(signature), nil
 }
 
 // CanSign tells whether there is an active key of an algorithm.
