@@ -16,7 +16,8 @@ import (
 // session is one client with one person signed in.
 type session struct {
 	o        options
-	http     *http.Client // keeps connections
+	http     *http.Client // to the server that is measured
+	browser  http.RoundTripper
 	endpoint metadata
 	access   string
 	token    string // refresh token
@@ -30,7 +31,7 @@ type metadata struct {
 }
 
 func newSession(ctx context.Context, o options) (*session, error) {
-	s := &session{o: o, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
+	s := &session{o: o, http: &http.Client{Transport: &connection{}}, browser: &http.Transport{MaxIdleConnsPerHost: 4}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.issuer+"/.well-known/openid-configuration", nil)
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func (s *session) signInAgain(ctx context.Context) error {
 	}
 	verifier := oauth2.GenerateVerifier()
 	code := ""
-	browser := &http.Client{Jar: jar, Transport: s.http.Transport, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+	browser := &http.Client{Jar: jar, Transport: s.browser, CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		if strings.HasPrefix(req.URL.String(), s.o.redirect) {
 			code = req.URL.Query().Get("code")
 			return http.ErrUseLastResponse
