@@ -43,10 +43,12 @@ func scanSessionAnd(row pgx.CollectableRow, further ...any) (storedSession, erro
 	var s storedSession
 	var parent pgtype.UUID
 	var idle int64
-	err := row.Scan(append([]any{(*[16]byte)(&s.ID), &parent, &s.Subject, &s.ClientID, &s.Scope, &s.Resource, &s.Claims, &s.SecretHash, &s.Cnf,
+	err := row.Scan(append([]any{
+		(*[16]byte)(&s.ID), &parent, &s.Subject, &s.ClientID, &s.Scope, &s.Resource, &s.Claims, &s.SecretHash, &s.Cnf,
 		(*zeronull.Timestamptz)(&s.AuthTime), &s.ACR, &s.AMR, &s.Provider, &s.UserAgent,
 		&s.Generation, &s.RotatedAt, &s.rotatedBefore, &s.SeenAt, (*zeronull.Timestamptz)(&s.RevokedAt), &idle, &s.ExpiresAt,
-		&s.Suspended, &s.Now}, further...)...)
+		&s.Suspended, &s.Now,
+	}, further...)...)
 	if err != nil {
 		return storedSession{}, err
 	}
