@@ -157,7 +157,9 @@ type ProviderTokens interface {
 	// holder gives a lease up with a d of 0: the row has no owner then.
 	LeaseProviderToken(ctx context.Context, subject, provider string, version int64, owner string, d time.Duration) (ProviderToken, error)
 	// UpdateProviderToken writes a token back whose Version is still the
-	// row's, ends the lease and returns the new row; else ErrConflict.
+	// row's, ends the lease and returns the new row; else ErrConflict. A
+	// LeaseOwner without LeaseUntil stays, as of a lease that ran out: the
+	// token was written for another reason than a refresh.
 	UpdateProviderToken(ctx context.Context, t ProviderToken) (ProviderToken, error)
 
 	// Enqueue adds an entry to the outbox.

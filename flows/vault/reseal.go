@@ -72,9 +72,15 @@ func (v *Vault) Reseal(ctx context.Context) error {
 }
 
 // reseal seals one row anew. It holds the row's lease meanwhile: a write ends
-// whatever lease there is, and must not end that of a refresh under way.
+// whatever lease there is, and must not end that of a refresh under way. Whoever
+// left a refresh unfinished before stays the row's last owner: sealing anew says
+// nothing of what became of that.
 func (v *Vault) reseal(ctx context.Context, row tokenstore.ProviderToken) error {
 	if _, err := v.open(row); err != nil {
+		return err
+	}
+	row, err := v.Store.ProviderToken(ctx, row.Subject, row.Provider) // as it is now, and not when the page was read
+	if err != nil || row.KeyID == v.Keyring.KeyID() {
 		return err
 	}
 	owner := hex.EncodeToString(v.Keyring.Random(16))
@@ -83,11 +89,13 @@ func (v *Vault) reseal(ctx context.Context, row tokenstore.ProviderToken) error 
 		return err
 	}
 	t, err := v.open(leased)
+	if err == nil {
+		next := v.seal(leased, t.AccessToken, t.RefreshToken)
+		next.LeaseOwner, next.LeaseUntil = row.LeaseOwner, time.Time{}
+		_, err = v.Store.UpdateProviderToken(ctx, next)
+	}
 	if err != nil {
 		v.unlease(ctx, leased, owner, row.LeaseOwner != "")
-		return err
-	}
-	if _, err := v.Store.UpdateProviderToken(ctx, v.seal(leased, t.AccessToken, t.RefreshToken)); err != nil {
 		return err
 	}
 	v.counters.resealed.Add(1)

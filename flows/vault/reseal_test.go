@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -109,6 +110,29 @@ func TestReseal_WhileRefreshing(t *testing.T) {
 		b.same("written back all the same", got.AccessToken, fresh.AccessToken)
 		b.clock.advance(2 * time.Hour)
 		b.fresh(v)
+	})
+}
+
+// What is not known of a refresh that somebody left unfinished is not known any
+// better when the row has been sealed anew.
+func TestReseal_KeepsTheDoubt(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		first := b.signIn(b.vault(oldSecret))
+		row := b.row()
+		_, err := b.store.LeaseProviderToken(b.Context(), row.Subject, row.Provider, row.Version, "the node that dies", 15*time.Second)
+		b.ok(err)
+		b.clock.advance(2 * time.Hour)
+		c := b.config(newSecret, oldSecret)
+		c.Refused = func(context.Context, string, string, time.Time) error {
+			b.Error("told of a token that may have been lost")
+			return nil
+		}
+		v := b.open(c)
+		b.ok(v.Reseal(b.Context()))
+		b.same("resealed", v.Stats().Resealed, 1)
+		b.op.do(func(o *op) { delete(o.live, first.RefreshToken) })
+		b.refuses(v, vault.ErrNeedsReauth)
+		b.same("marked", b.row().NeedsReauth, true)
 	})
 }
 

@@ -46,7 +46,7 @@ func providerTokenArgs(t tokenstore.ProviderToken) []any {
 
 // The version is the clock in microseconds, and greater than the one before,
 // so that a row stored anew does not repeat a version of the one deleted. A
-// write ends the lease.
+// write ends the lease; $18 is the owner that stays.
 const (
 	clockVersion = `(extract(epoch FROM {now}) * 1000000)::bigint`
 
@@ -56,10 +56,10 @@ const (
 	setProviderToken = `
 		UPDATE provider_token AS p SET (` + writtenColumns + `, version, lease_owner, lease_until)
 			= ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-				greatest(p.version + 1, ` + clockVersion + `), '', NULL)
+				greatest(p.version + 1, ` + clockVersion + `), $18, NULL)
 		WHERE p.sub = $1 AND p.provider = $2`
 
-	updateProviderToken = setProviderToken + ` AND p.version = $18 RETURNING ` + providerColumns
+	updateProviderToken = setProviderToken + ` AND p.version = $19 RETURNING ` + providerColumns
 )
 
 // ProviderToken returns a subject's token for a provider, or

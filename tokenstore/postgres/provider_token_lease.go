@@ -54,16 +54,20 @@ func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string
 }
 
 // UpdateProviderToken writes a token back whose Version is still the row's,
-// ends the lease and returns the new row; else [tokenstore.ErrConflict].
+// ends the lease and returns the new row; else [tokenstore.ErrConflict]. A
+// LeaseOwner without LeaseUntil stays.
 func (s *Store) UpdateProviderToken(ctx context.Context, token tokenstore.ProviderToken) (tokenstore.ProviderToken, error) {
-	if err := token.Validate(); err != nil {
+	if err := cmp.Or(token.Validate(), tokenstore.ValidateText("lease's owner", token.LeaseOwner)); err != nil {
 		return tokenstore.ProviderToken{}, wrap("updating provider token", err)
+	}
+	if !token.LeaseUntil.IsZero() {
+		token.LeaseOwner = ""
 	}
 	var updated tokenstore.ProviderToken
 	err := s.try(ctx, once, func(ctx context.Context) error {
 		var err error
 		updated, err = one(ctx, s.pool, scanProviderToken, s.plain(updateProviderToken),
-			append(providerTokenArgs(token), token.Version)...)
+			append(providerTokenArgs(token), token.LeaseOwner, token.Version)...)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return tokenstore.ErrConflict
 		}

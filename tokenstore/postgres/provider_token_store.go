@@ -74,7 +74,7 @@ func (s *Store) storeProviderToken(ctx context.Context, q batcher, token tokenst
 	var batch pgx.Batch
 	batch.Queue(s.plain(insertProviderToken), args...)
 	batch.Queue(lockProviderToken, token.Subject, token.Provider)
-	batch.Queue(s.plain(replaceProviderToken), args...)
+	batch.Queue(s.plain(replaceProviderToken), append(args, "")...)
 	results := q.SendBatch(ctx, &batch)
 	stored, err := readStored(results)
 	if err = closeBatch(results, err); err != nil {

@@ -45,9 +45,10 @@ func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string
 }
 
 // UpdateProviderToken writes a token back whose Version is still the row's,
-// ends the lease and returns the new row; else [tokenstore.ErrConflict].
+// ends the lease and returns the new row; else [tokenstore.ErrConflict]. A
+// LeaseOwner without LeaseUntil stays.
 func (s *Store) UpdateProviderToken(ctx context.Context, token tokenstore.ProviderToken) (tokenstore.ProviderToken, error) {
-	if err := token.Validate(); err != nil {
+	if err := cmp.Or(token.Validate(), tokenstore.ValidateText("lease's owner", token.LeaseOwner)); err != nil {
 		return tokenstore.ProviderToken{}, wrap("updating provider token", err)
 	}
 	var updated tokenstore.ProviderToken
@@ -62,7 +63,9 @@ func (s *Store) UpdateProviderToken(ctx context.Context, token tokenstore.Provid
 			return tokenstore.ErrConflict
 		}
 		token.Version = max(t.now.UnixMicro(), former.Version+1)
-		token.LeaseOwner, token.LeaseUntil = "", time.Time{}
+		if !token.LeaseUntil.IsZero() {
+			token.LeaseOwner, token.LeaseUntil = "", time.Time{}
+		}
 		updated, err = t.writeProviderToken(ctx, token)
 		return err
 	})

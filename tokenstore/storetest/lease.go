@@ -10,11 +10,12 @@ var leaseTests = []test{
 	{name: "one holder at a time", run: testLease},
 	{name: "given up", run: testLeaseGivenUp},
 	{name: "the token is written back", run: testUpdate},
+	{name: "a former owner stays", run: testFormerOwner},
 	{name: "a holder whose lease ran out saves its token", run: testLeaseRanOut},
 	{name: "a version never returns", run: testVersionNeverReturns},
 	{name: "stored anew meanwhile", run: testStoredMeanwhile},
-	{name: "taken by many at once", run: testLeaseRace},
-	{name: "written by many at once", run: testUpdateRace},
+	{name: "taken by many at once", run: testLeaseRace, races: true},
+	{name: "written by many at once", run: testUpdateRace, races: true},
 }
 
 func testLease(e *env) {
@@ -104,6 +105,26 @@ func testUpdate(e *env) {
 	e.want("UpdateProviderToken without a refresh token", err, tokenstore.ErrInvalid)
 	e.same("after refusals", issued(e.stored()), issued(got))
 	e.noOutbox()
+}
+
+// testFormerOwner: a write that is no refresh keeps who did not finish one, and
+// stands in nobody's way.
+func testFormerOwner(e *env) {
+	t := e.store(e.token("a", "openid")).Kept
+	leased, err := e.LeaseProviderToken(e.ctx, "ann", "p", t.Version, "n1", time.Minute)
+	e.ok(err)
+	leased.LeaseOwner, leased.LeaseUntil, leased.KeyID = "lost", time.Time{}, "k2"
+	got, err := e.UpdateProviderToken(e.ctx, leased)
+	e.ok(err)
+	e.same("owner", got.LeaseOwner, "lost")
+	e.same("end of lease", got.LeaseUntil, time.Time{})
+	e.same("as read", e.stored(), got)
+	leased.LeaseOwner = "a\x00"
+	_, err = e.UpdateProviderToken(e.ctx, leased)
+	e.want("UpdateProviderToken with an owner that no store takes", err, tokenstore.ErrInvalid)
+	_, err = e.LeaseProviderToken(e.ctx, "ann", "p", got.Version, "n2", time.Minute)
+	e.ok(err)
+	e.same("after a sign-in", e.store(e.token("b", "openid")).Kept.LeaseOwner, "")
 }
 
 // testLeaseRanOut: the provider rotated the token for a holder that was slow.
