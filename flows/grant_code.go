@@ -34,7 +34,7 @@ func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenRe
 	}
 	if form.Has("resource") {
 		// What was authorised is sealed in the flow: look before consuming.
-		if err := g.mayNarrow(ctx, req, id); err != nil {
+		if err := g.mayNarrow(ctx, req, codeKey(id)); err != nil {
 			return nil, err
 		}
 	}
@@ -85,14 +85,15 @@ func (g *Gateway) openHandover(flow cache.Flow) (handover, error) {
 }
 
 // mayNarrow checks that the resources named at the token endpoint are among
-// those that were authorised.
-func (g *Gateway) mayNarrow(ctx context.Context, req *endpointRequest, id uuid.UUID) error {
-	flow, err := g.Cache.Flow(ctx, codeKey(id))
-	if errors.Is(err, cache.ErrUsed) {
-		return nil // the redemption will tell
-	}
-	if err != nil {
+// those that were authorised, before a code or device code is consumed. Of one
+// that cannot be redeemed now, the redemption will tell.
+func (g *Gateway) mayNarrow(ctx context.Context, req *endpointRequest, key string) error {
+	flow, err := g.Cache.Flow(ctx, key)
+	switch {
+	case errors.Is(err, cache.ErrUnavailable):
 		return err
+	case err != nil, flow.State != cache.Ready:
+		return nil
 	}
 	h, err := g.openHandover(flow)
 	if err != nil || h.Client != req.client.ID {

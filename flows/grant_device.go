@@ -25,6 +25,11 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 		}
 		challenge = client.ChallengeS256(form.Get("code_verifier"))
 	}
+	if form.Has("resource") {
+		if err := g.mayNarrow(ctx, req, deviceKey(id)); err != nil {
+			return nil, err
+		}
+	}
 	proof := codeProof(secret, req.client.ID, "device", challenge, "")
 	flow, err := g.Cache.PollFlow(ctx, deviceKey(id), proof, "")
 	switch {

@@ -9,9 +9,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
-// inFlight counts the passwords that this node is checking at this moment, so
-// that a burst of guesses cannot all be let in before the first has failed and
-// been counted.
+// inFlight counts the passwords and user codes that this node is checking at this
+// moment, so that a burst of guesses cannot all be let in before the first has
+// failed and been counted.
 type inFlight struct {
 	mu     sync.Mutex
 	checks map[string]int

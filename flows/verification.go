@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
 // wrongCodes that one subject, and one address, may enter in a code's lifetime:
@@ -82,8 +83,14 @@ func (g *Gateway) confirmPage(w http.ResponseWriter, r *Request, at place, code 
 		return
 	}
 	counts := g.codeCounts(r, id)
-	tried, err := g.Cache.Peek(r.Context(), counts...)
-	if err != nil {
+	tried, leave, err := g.turn(r.Context(), counts)
+	defer leave()
+	switch {
+	case errors.Is(err, provider.ErrBusy):
+		w.Header().Set("Retry-After", "2")
+		g.codePage(w, r, at, http.StatusServiceUnavailable, id, code, "Many codes are being checked right now. Please try again in a moment.")
+		return
+	case err != nil:
 		g.unavailable(w, r, err)
 		return
 	}
@@ -269,7 +276,8 @@ func (g *Gateway) refuseDevice(r *Request, code string) {
 		return
 	}
 	count := cache.Count{Key: g.counterKey("code-address", addressKey(r.Client)), Limit: wrongCodes, Window: deviceValidity}
-	tried, err := g.Cache.Peek(r.Context(), count)
+	tried, leave, err := g.turn(r.Context(), []cache.Count{count})
+	defer leave()
 	if err != nil || longest(tried) > 0 {
 		return
 	}
