@@ -11,16 +11,15 @@ import (
 )
 
 func TestStore(t *testing.T) {
+	t.Parallel() // each waits for the disk most of the time
 	storetest.Run(t, func(t testing.TB) storetest.Harness { return harness(t, false) })
 }
 
 // TestStoreShared: two stores share a file, as a gateway does with the one
 // that a reload starts beside it, or with the operator's subcommand.
 func TestStoreShared(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the suite once more")
-	}
-	storetest.Run(t, func(t testing.TB) storetest.Harness { return harness(t, true) })
+	t.Parallel()
+	storetest.RunRaces(t, func(t testing.TB) storetest.Harness { return harness(t, true) })
 }
 
 func harness(t testing.TB, shared bool) storetest.Harness {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type env struct {
 	peer    tokenstore.Store // another node's, or Store again
 	advance func(time.Duration)
 	ctx     context.Context
+	spread  atomic.Bool // node was called
 }
 
 func newEnv(t *testing.T, h Harness, migrate bool) *env {
@@ -232,6 +234,7 @@ func (e *env) sameIDs(what string, got, want []uuid.UUID) {
 
 // node is the store that the i-th of several callers has.
 func (e *env) node(i int) tokenstore.Store {
+	e.spread.Store(true)
 	if (i+i/2)%2 == 0 { // where two kinds alternate, both nodes have both
 		return e.Store
 	}

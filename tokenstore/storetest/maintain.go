@@ -13,7 +13,7 @@ var maintainTests = []test{
 	{name: "keeps what may still be used or reused", run: testMaintainKeeps},
 	{name: "forgets sessions when their month is over", run: testMaintainForgets},
 	{name: "remembers the longest lifetime", run: testMaintainRemembers},
-	{name: "by many nodes at once", run: testMaintainRace},
+	{name: "by many nodes at once", run: testMaintainRace, races: true},
 }
 
 // maintain runs a round of maintenance that must not be skipped.

@@ -15,7 +15,7 @@ var outboxTests = []test{
 	{name: "given up", run: testOutboxGivenUp},
 	{name: "limited", run: testOutboxLimit},
 	{name: "by kind", run: testOutboxKinds},
-	{name: "taken by many at once", run: testOutboxRace},
+	{name: "taken by many at once", run: testOutboxRace, races: true},
 }
 
 // enqueue adds an entry that is given up after d.

@@ -17,7 +17,7 @@ var providerTokenQueryTests = []test{
 	{name: "paged", run: testTokenPages},
 	{name: "deleted by access token, refresh token or user", run: testTokenDelete},
 	{name: "deleted in pages", run: testTokenDeletePages},
-	{name: "deleted by many at once", run: testTokenDeleteRace},
+	{name: "deleted by many at once", run: testTokenDeleteRace, races: true},
 }
 
 // tokens stores a few different tokens and returns them as stored, in the

@@ -12,7 +12,7 @@ import (
 
 var schemaTests = []test{
 	{name: "unavailable before Migrate", run: testUnmigrated, bare: true},
-	{name: "migrating twice and at once", run: testMigrateAgain, bare: true},
+	{name: "migrating twice and at once", run: testMigrateAgain, bare: true, races: true},
 	{name: "a cancelled context changes nothing", run: testCancelled},
 }
 

@@ -11,8 +11,8 @@ var signingKeyTests = []test{
 	{name: "one pending key of an algorithm", run: testKeyPending},
 	{name: "promoted by compare-and-set", run: testKeyPromote},
 	{name: "removed only when retired", run: testKeyRemove},
-	{name: "first keys of many nodes", run: testKeyRace},
-	{name: "promoted by many nodes at once", run: testKeyPromoteRace},
+	{name: "first keys of many nodes", run: testKeyRace, races: true},
+	{name: "promoted by many nodes at once", run: testKeyPromoteRace, races: true},
 }
 
 func key(id, algorithm string) tokenstore.SigningKey {

@@ -7,10 +7,10 @@ import (
 )
 
 var stormTests = []test{
-	{name: "32 callers rotate one token", run: testRotateStorm},
-	{name: "a revocation beats a refresh", run: testRevokeStorm},
-	{name: "a suspension beats a refresh", run: testSuspendStorm},
-	{name: "a refresh below a reuse", run: testReuseStorm},
+	{name: "32 callers rotate one token", run: testRotateStorm, races: true},
+	{name: "a revocation beats a refresh", run: testRevokeStorm, races: true},
+	{name: "a suspension beats a refresh", run: testSuspendStorm, races: true},
+	{name: "a refresh below a reuse", run: testReuseStorm, races: true},
 }
 
 // testRotateStorm: 32 callers present one token in step, round after round.

@@ -9,7 +9,7 @@ var subjectTests = []test{
 	{name: "unlinked", run: testUnlink},
 	{name: "suspended and lifted", run: testSuspend},
 	{name: "a suspended subject's sessions", run: testSuspendedSessions},
-	{name: "linked to two subjects at once", run: testLinkRace},
+	{name: "linked to two subjects at once", run: testLinkRace, races: true},
 }
 
 func testFindSubject(e *env) {

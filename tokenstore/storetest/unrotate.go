@@ -14,7 +14,7 @@ var unrotateTests = []test{
 	{name: "restores the idle expiry", run: testUnrotateIdle},
 	{name: "does not open a new grace", run: testUnrotateGrace},
 	{name: "of a generation ahead", run: testUnrotateAhead},
-	{name: "at once with the next rotation", run: testUnrotateRace},
+	{name: "at once with the next rotation", run: testUnrotateRace, races: true},
 }
 
 // unrotate puts a rotation back.

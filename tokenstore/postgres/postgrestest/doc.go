@@ -1,8 +1,8 @@
 // Package postgrestest gives tests a real Postgres.
 //
-// [URL] returns the address of a fresh, empty database, which is dropped when
+// [URL] returns the address of a fresh, empty database, which is emptied when
 // the test ends. All tests of a test binary share one server, which the first
-// of them starts:
+// of them starts, and which does not wait for the disk:
 //
 //	func TestSomething(t *testing.T) {
 //		pool, err := pgxpool.New(ctx, postgrestest.URL(t))

@@ -19,33 +19,36 @@ import (
 const EnvDatabaseURL = "TEST_DATABASE_URL"
 
 // shared is the one server of this test binary. Nothing ends it but its
-// watchdog, when the test binary is gone.
-var shared = sync.OnceValues(func() (*Server, error) { return start(Options{}) })
+// watchdog, when the test binary is gone; so it need not write to the disk
+// what it would want after a crash.
+var shared = sync.OnceValues(func() (*reused, error) {
+	server, err := start(Options{NoFsync: true})
+	return &reused{server: server}, err
+})
 
-// URL returns the address of a fresh, empty database, dropped when the test
+// URL returns the address of a fresh, empty database, the test's alone until it
 // ends. It skips the test when there is no Postgres, and fails it under CI.
+//
+// The server that all tests share does not wait for the disk: a test of
+// durability, or a measurement, has one of its own by [Start].
 func URL(t testing.TB) string {
 	t.Helper()
 	if external := os.Getenv(EnvDatabaseURL); external != "" {
 		return freshDatabase(t, external)
 	}
-	server, err := shared()
+	databases, err := shared()
 	if err != nil {
 		unavailable(t, err)
 	}
-	return server.URL(t)
+	return databases.url(t)
 }
 
-// freshDatabase creates a database on the server at admin and returns its
-// address.
+// freshDatabase creates a database on the server at admin, dropped when the
+// test ends, and returns its address.
 func freshDatabase(t testing.TB, admin string) string {
 	t.Helper()
-	address, err := url.Parse(admin)
+	name, address, err := createDatabase(admin)
 	if err != nil {
-		t.Fatalf("parsing %s: not a URL", EnvDatabaseURL)
-	}
-	name := "gatehouse_test_" + strings.ToLower(rand.Text()[:16])
-	if err := execute(admin, "CREATE DATABASE "+name); err != nil {
 		t.Fatalf("creating a test database: %v", err)
 	}
 	t.Cleanup(func() {
@@ -54,8 +57,17 @@ func freshDatabase(t testing.TB, admin string) string {
 			t.Logf("dropping the test database: %v", err)
 		}
 	})
-	address.Path = "/" + name
-	return address.String()
+	return address
+}
+
+func createDatabase(admin string) (name, address string, err error) {
+	location, err := url.Parse(admin)
+	if err != nil {
+		return "", "", fmt.Errorf("parsing %s: not a URL", EnvDatabaseURL)
+	}
+	name = "gatehouse_test_" + strings.ToLower(rand.Text()[:16])
+	location.Path = "/" + name
+	return name, location.String(), execute(admin, "CREATE DATABASE "+name)
 }
 
 func execute(address, statement string) error {
