@@ -267,6 +267,7 @@ type Sessions interface {
 	// this call revoked. An empty subject is ErrInvalid.
 	RevokeSubject(ctx context.Context, subject string) ([]uuid.UUID, error)
 	// RevokeAgain writes revocations again that a fail-over may have lost:
-	// the ids that exist and are not revoked become so.
+	// the sessions that exist and are not revoked become so, with the children
+	// that came from them. It may take several transactions.
 	RevokeAgain(ctx context.Context, ids []uuid.UUID) error
 }

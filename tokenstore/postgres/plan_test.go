@@ -88,6 +88,8 @@ func TestPlans(t *testing.T) {
 		{name: "revocation", template: revokeOne, args: one, oneMonth: true},
 		{name: "other claims", template: replaceClaims, args: one + ", ''", oneMonth: true},
 		{name: "descendants", template: revokeDescendants, args: one},
+		{name: "revocation of many", template: revokeListed, args: many},
+		{name: "descendants of many", template: revokeTheirDescendants, args: many},
 		{name: "a subject's", template: revokeAll, args: "'sub-1'"},
 		{name: "listing", template: `SELECT ` + sessionColumns + ` FROM session s` + w.clause() + ` ORDER BY s.id DESC LIMIT 100`, args: "'sub-1'"},
 		{name: "a provider's session", template: `SELECT ` + sessionColumns + ` FROM session s WHERE s.provider_session = ANY ($1) ORDER BY s.id DESC LIMIT 100`, args: `'{"\\x01","\\x02"}'`},

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -31,7 +32,20 @@ const (
 		UPDATE session AS s SET revoked_at = {now} WHERE s.sub = $1 AND s.revoked_at IS NULL RETURNING s.id`
 	revokeListed = `
 		UPDATE session AS s SET revoked_at = {now} WHERE s.id = ANY ($1) AND s.revoked_at IS NULL`
+	revokeTheirDescendants = `
+		WITH RECURSIVE child AS MATERIALIZED (
+			SELECT s.id, s.parent FROM session s
+			WHERE s.sub = ANY (ARRAY(SELECT s.sub FROM session s WHERE s.id = ANY ($1))) AND s.parent IS NOT NULL
+		), family (id) AS (
+			SELECT unnest($1::uuid[]) UNION SELECT child.id FROM child JOIN family ON child.parent = family.id
+		)
+		UPDATE session AS s SET revoked_at = {now}
+		WHERE s.id = ANY (ARRAY(SELECT id FROM family)) AND s.revoked_at IS NULL`
 )
+
+// revokedAtOnce is how many sessions one transaction revokes again, so that it
+// is done in time however many there are.
+const revokedAtOnce = 1000
 
 // RevokeSession revokes a session and the children that came from it, and
 // returns the ids that this call revoked.
@@ -111,18 +125,25 @@ func (s *Store) revokeSubject(ctx context.Context, subject string) ([]uuid.UUID,
 	return revoked, nil
 }
 
-// RevokeAgain revokes those of the sessions that exist and are not revoked.
+// RevokeAgain revokes those of the sessions that exist and are not revoked, and
+// the children that came from them.
 func (s *Store) RevokeAgain(ctx context.Context, ids []uuid.UUID) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	err := s.try(ctx, repeatable, func(ctx context.Context) error {
-		if _, err := s.pool.Exec(ctx, s.plain(revokeListed), pgx.QueryExecModeCacheDescribe, rawIDs(ids)); err != nil {
-			return fmt.Errorf("of %d: %w", len(ids), err)
+	for some := range slices.Chunk(ids, revokedAtOnce) {
+		if err := s.revokeFamilies(ctx, some); err != nil {
+			return fmt.Errorf("revoking %d sessions again: %w", len(ids), err)
 		}
-		return nil
+	}
+	return nil
+}
+
+// revokeFamilies is revokeFamily for many.
+func (s *Store) revokeFamilies(ctx context.Context, ids []uuid.UUID) error {
+	return s.try(ctx, repeatable, func(ctx context.Context) error {
+		var batch pgx.Batch
+		batch.Queue(s.plain(revokeListed), rawIDs(ids))
+		batch.Queue(s.plain(revokeTheirDescendants), rawIDs(ids))
+		return s.pool.SendBatch(ctx, &batch).Close()
 	})
-	return wrap("revoking sessions again", err)
 }
 
 var _ tokenstore.Sessions = (*Store)(nil)

@@ -59,16 +59,25 @@ func (t *tx) revokeSubject(ctx context.Context, subject string) ([]uuid.UUID, er
 		t.now.UnixMicro(), subject)
 }
 
-// RevokeAgain revokes those of the sessions that exist and are not revoked.
+// revokeFamilies revokes sessions, by a JSON array of their ids, and all that
+// came from them.
+const revokeFamilies = `
+	WITH RECURSIVE family (id) AS (
+		SELECT unhex(value) FROM json_each(?)
+		UNION
+		SELECT session.id FROM session JOIN family ON session.parent = family.id
+	)
+	UPDATE session SET revoked_at = ?
+	WHERE id IN (SELECT id FROM family) AND revoked_at IS NULL`
+
+// RevokeAgain revokes those of the sessions that exist and are not revoked, and
+// the children that came from them.
 func (s *Store) RevokeAgain(ctx context.Context, ids []uuid.UUID) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	return wrap("revoking sessions again", s.write(ctx, func(t *tx) error {
-		_, err := t.exec(ctx, `
-			UPDATE session SET revoked_at = ?
-			WHERE id IN (SELECT unhex(value) FROM json_each(?)) AND revoked_at IS NULL`,
-			t.now.UnixMicro(), jsonIDs(ids))
+		_, err := t.exec(ctx, revokeFamilies, jsonIDs(ids), t.now.UnixMicro())
 		return err
 	}))
 }

@@ -142,7 +142,7 @@ func (m *model) revokeAgain() {
 		return
 	}
 	m.ok("revoking again", m.store.RevokeAgain(m.ctx, []uuid.UUID{s.id, m.newID()}))
-	m.revoke(func(o *modelSession) bool { return o == s })
+	m.revoke(family(s.id))
 }
 
 func (m *model) revalidate() {

@@ -14,8 +14,8 @@ var revokeTests = []test{
 	{name: "with its children", run: testRevokeChildren},
 	{name: "all of a subject", run: testRevokeSubject},
 	{name: "again after a fail-over", run: testRevokeAgain},
-	{name: "while a child is created", run: testRevokeChildRace},
-	{name: "by many at once", run: testRevokeRace},
+	{name: "while a child is created", run: testRevokeChildRace, races: true},
+	{name: "by many at once", run: testRevokeRace, races: true},
 }
 
 func testRevokeSession(e *env) {
@@ -90,6 +90,8 @@ func testRevokeSubject(e *env) {
 func testRevokeAgain(e *env) {
 	ann := e.subject("ann")
 	lost, known, other := e.session(ann), e.session(ann), e.session(ann)
+	// Whoever told of the sign-out may not have known what had come from it.
+	child, others := e.session(ann, childOf(lost.ID)), e.session(ann, childOf(other.ID))
 	_, err := e.RevokeSession(e.ctx, known.ID)
 	e.ok(err)
 	e.advance(time.Minute)
@@ -97,9 +99,13 @@ func testRevokeAgain(e *env) {
 		e.ok(e.RevokeAgain(e.ctx, append(ids(lost, known), e.id())))
 	})
 	e.dead(lost.ID, tokenstore.ErrRevoked)
+	e.dead(child.ID, tokenstore.ErrRevoked)
 	e.live(other.ID)
+	e.live(others.ID)
 	e.ok(e.RevokeAgain(e.ctx, nil))
+	e.ok(e.RevokeAgain(e.ctx, ids(others)))
 	e.live(other.ID)
+	e.dead(others.ID, tokenstore.ErrRevoked)
 }
 
 // testRevokeChildRace: whichever comes first, no child outlives its parent.
