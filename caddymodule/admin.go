@@ -24,7 +24,7 @@ func init() {
 //
 //	GET  /gatehouse/health    what the gateway says of itself; 503 when degraded, unless ?status=200
 //	GET  /gatehouse/sessions  the sessions of ?subject=, or ?all=true; ?before= and ?limit= page
-//	POST /gatehouse/revoke    ends ?session= with the sign-in that it came from, or all of ?subject=
+//	POST /gatehouse/revoke    ends ?session= with the sign-in that it came from, or all of ?subject=; 404 when unknown
 //	POST /gatehouse/rotate-keys  publishes new signing keys
 //	GET  /gatehouse/tokens    the provider tokens that are kept, never their values: of ?subject=, ?provider=, ?client_id=,
 //	                          ?expired_before= (RFC 3339), ?revoked=true|false, or ?all=true; ?after_subject=, ?after_issuer=
@@ -99,8 +99,8 @@ func (a *App) adminSessions(w http.ResponseWriter, r *http.Request) error {
 	}
 	var err error
 	if limit := query.Get("limit"); limit != "" {
-		if q.Limit, err = strconv.Atoi(limit); err != nil {
-			return badRequest(errors.New("limit is not a number"))
+		if q.Limit, err = strconv.Atoi(limit); err != nil || q.Limit < 1 || q.Limit > tokenstore.MaxPage {
+			return badRequest(errors.New("limit is not a number from 1 to 1000"))
 		}
 	}
 	if before := query.Get("before"); before != "" {
@@ -116,7 +116,7 @@ func (a *App) adminSessions(w http.ResponseWriter, r *http.Request) error {
 	for _, row := range rows {
 		sessions = append(sessions, a.sessionInfo(row))
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"sessions": sessions})
+	return writeJSON(w, http.StatusOK, sessionPage{Sessions: sessions})
 }
 
 func (a *App) sessionInfo(row tokenstore.Session) SessionInfo {
@@ -139,6 +139,9 @@ func (a *App) sessionInfo(row tokenstore.Session) SessionInfo {
 	return info
 }
 
+// adminRevoke ends sessions. What is unknown is ended all the same, since nodes
+// may know a session that the store has lost, and then said to be unknown: who
+// believes to have shut somebody out must not be wrong.
 func (a *App) adminRevoke(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	subject, session := query.Get("subject"), query.Get("session")
@@ -149,13 +152,19 @@ func (a *App) adminRevoke(w http.ResponseWriter, r *http.Request) error {
 		if err := a.shared.sessions.EndSubject(r.Context(), subject); err != nil {
 			return a.adminError("ending sessions", err)
 		}
+		if _, err := a.shared.store.Subject(r.Context(), subject); errors.Is(err, tokenstore.ErrNotFound) {
+			return notFound(fmt.Errorf("there is no subject %q. %s", subject, aboutSubjects))
+		}
 	default:
 		id, err := uuid.Parse(session)
 		if err != nil {
-			return badRequest(errors.New("session is not a session id"))
+			return badRequest(fmt.Errorf("%q is not a session id", session))
 		}
 		if err := a.gateway.Load().EndSession(r.Context(), id); err != nil {
 			return a.adminError("ending session", err)
+		}
+		if _, err := a.shared.store.Session(r.Context(), id); errors.Is(err, tokenstore.ErrNotFound) {
+			return notFound(fmt.Errorf("there is no session %s", id))
 		}
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -176,6 +185,10 @@ func (a *App) adminError(doing string, err error) error {
 
 func badRequest(err error) error {
 	return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+}
+
+func notFound(err error) error {
+	return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) error {

@@ -2,9 +2,12 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
@@ -42,7 +45,7 @@ type tokenNext struct {
 }
 
 func (a *App) adminTokens(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseTokenQuery(r.URL.Query())
+	q, err := a.tokenQuery(r.URL.Query())
 	if err != nil {
 		return badRequest(err)
 	}
@@ -62,7 +65,7 @@ func (a *App) adminTokens(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *App) adminRemoveTokens(w http.ResponseWriter, r *http.Request) error {
-	q, err := parseTokenQuery(r.URL.Query())
+	q, err := a.tokenQuery(r.URL.Query())
 	if err != nil {
 		return badRequest(err)
 	}
@@ -87,6 +90,26 @@ func (a *App) vaultForAdmin() (*vault.Vault, error) {
 		return kept, nil
 	}
 	return vault.New(vault.Config{Store: a.shared.store, Keyring: a.shared.keys, Now: time.Now, Logger: a.logger})
+}
+
+// tokenQuery reads what is selected, and refuses a provider that cannot have
+// tokens: none that is configured, nor the issuer of one that was.
+func (a *App) tokenQuery(query url.Values) (vault.Query, error) {
+	q, err := parseTokenQuery(query)
+	if err != nil || q.Provider == "" || strings.Contains(q.Provider, "://") {
+		return q, err
+	}
+	for _, p := range a.providers {
+		if q.Provider == p.Name() || q.Provider == p.Issuer() {
+			return q, nil
+		}
+	}
+	names := a.providerNames()
+	suggestion := didYouMean(q.Provider, names)
+	if !strings.Contains(suggestion, "known:") {
+		suggestion += " Known: " + strings.Join(slices.Sorted(slices.Values(names)), ", ")
+	}
+	return q, fmt.Errorf("there is no provider %q%s (one that was removed goes by its issuer, https://…)", q.Provider, suggestion)
 }
 
 // parseTokenQuery reads what is selected. A misspelt condition must not select

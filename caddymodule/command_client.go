@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -29,22 +27,29 @@ func clientVerb() caddycmd.Command {
 Prints a client block that is ready for the Caddyfile's gatehouse block, and,
 unless the client is public, a new secret. The secret is shown once and kept
 nowhere: put it where the block's placeholder points, and into the application.`,
-				Args: cobra.ExactArgs(1),
+				Args: oneID,
 			}
 			fresh.Flags().StringArray("redirect-uri", nil, "Where browsers may be sent back to")
 			fresh.Flags().Bool("public", false, "The client can keep no secret")
 			fresh.Flags().Bool("device", false, "The client uses the device flow")
 			fresh.Flags().Bool("first-party", false, "People are not asked for consent")
-			fresh.RunE = caddycmd.WrapCommandFuncForCobra(cmdClientNew)
-			cmd.AddCommand(fresh)
+			runs(fresh, cmdClientNew)
+			group(cmd, fresh)
 		},
 	}
 }
 
-func cmdClientNew(fl caddycmd.Flags) (int, error) {
+func oneID(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return errors.New("give the client one id, for example: client new grafana --redirect-uri https://grafana.example.com/login/generic_oauth")
+	}
+	return nil
+}
+
+func cmdClientNew(cmd *cobra.Command, fl caddycmd.Flags) error {
 	uris, err := fl.GetStringArray("redirect-uri")
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
 	c := &client.Client{ID: fl.Arg(0), Public: fl.Bool("public"), FirstParty: fl.Bool("first-party"), RedirectURIs: uris}
 	if fl.Bool("device") {
@@ -60,12 +65,12 @@ func cmdClientNew(fl caddycmd.Flags) (int, error) {
 		c.Secrets = []client.Secret{client.NewSecret(secret)}
 	}
 	if c.Grants == nil && len(uris) == 0 {
-		return caddy.ExitCodeFailedStartup, errors.New("say where browsers are sent back to: --redirect-uri https://…, or --device for a client without a browser")
+		return errors.New("say where browsers are sent back to: --redirect-uri https://…, or --device for a client without a browser")
 	}
 	if err := c.Validate(); err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
-	return caddy.ExitCodeSuccess, printClient(os.Stdout, c, secret)
+	return printClient(cmd.OutOrStdout(), c, secret)
 }
 
 // newSecret has 256 bits.

@@ -7,46 +7,59 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
 )
 
 // errDegraded makes the doctor's exit status say that something is wrong.
 var errDegraded = errors.New("something is wrong, see above")
 
-func cmdDoctor(fl caddycmd.Flags) (int, error) {
+func doctorVerb() caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "doctor",
+		Usage: "[--config <path> [--adapter <name>]] [--address <listen>]",
+		Short: "Says what is wrong, and what to register at the providers",
+		Long: `
+Asks the running server for its health. With --config, it checks that
+configuration instead, and whether its stores can be reached. It prints the
+redirect URIs that have to be registered at the providers. The exit status is
+1 when something is wrong.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			addressFlags(cmd)
+			runs(cmd, cmdDoctor)
+		},
+	}
+}
+
+func cmdDoctor(cmd *cobra.Command, fl caddycmd.Flags) error {
 	health, err := examine(fl)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
-	if err := printHealth(os.Stdout, health); err != nil {
-		return caddy.ExitCodeFailedStartup, err
+	if err := printHealth(cmd.OutOrStdout(), health); err != nil {
+		return err
 	}
 	if health.Status != "ok" {
-		return caddy.ExitCodeFailedStartup, errDegraded
+		return errDegraded
 	}
-	return caddy.ExitCodeSuccess, nil
+	return nil
 }
 
 func examine(fl caddycmd.Flags) (Health, error) {
 	if fl.String("config") != "" {
 		return examineConfig(fl)
 	}
-	address, err := caddycmd.DetermineAdminAPIAddress(fl.String("address"), nil, "", "")
+	// A degraded server answers 503, which Caddy's client makes an error of.
+	body, err := askServer(fl, http.MethodGet, "/gatehouse/health?status=200")
 	if err != nil {
 		return Health{}, err
 	}
-	// A degraded server answers 503, which AdminAPIRequest makes an error of.
 	var health Health
-	resp, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/gatehouse/health?status=200", nil, nil)
-	if err != nil {
-		return Health{}, fmt.Errorf("asking the server (give --config to check a configuration instead): %w", err)
+	if err := json.Unmarshal(body, &health); err != nil {
+		return Health{}, fmt.Errorf("reading the server's answer: %w", err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	err = json.NewDecoder(resp.Body).Decode(&health)
-	return health, err
+	return health, nil
 }
 
 // examineConfig checks a configuration that need not be running.

@@ -3,9 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
-	"os"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
@@ -25,20 +23,18 @@ verifies tokens has seen them; the old ones are published until nothing that
 they signed is alive. Keys rotate by themselves every 30 days.`,
 			}
 			addressFlags(rotate)
-			rotate.RunE = caddycmd.WrapCommandFuncForCobra(cmdKeysRotate)
-			cmd.AddCommand(rotate)
+			runs(rotate, cmdKeysRotate)
+			group(cmd, rotate)
 		},
 	}
 }
 
-func cmdKeysRotate(fl caddycmd.Flags) (int, error) {
+func cmdKeysRotate(cmd *cobra.Command, fl caddycmd.Flags) error {
 	if _, err := askServer(fl, http.MethodPost, "/gatehouse/rotate-keys"); err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
-	if _, err := fmt.Fprintln(os.Stdout, "New signing keys are published; they sign in an hour."); err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	return caddy.ExitCodeSuccess, nil
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), "New signing keys are published; they sign in an hour.")
+	return err
 }
 
 // adminRotateKeys begins a rotation of the signing keys.

@@ -2,15 +2,15 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
@@ -29,7 +29,7 @@ func tokensVerb() caddycmd.Command {
 			list.Flags().Int("limit", 100, "How many, 1 to 1000")
 			list.Flags().String("after-subject", "", "Only tokens behind this subject's")
 			list.Flags().String("after-issuer", "", "… and behind this issuer's")
-			list.RunE = caddycmd.WrapCommandFuncForCobra(cmdTokensList)
+			runs(list, cmdTokensList)
 			remove := &cobra.Command{
 				Use:   "remove (--subject <subject> | --provider <name> | … | --all)",
 				Short: "Removes provider tokens, and has them revoked at their providers",
@@ -39,8 +39,8 @@ went. They are revoked at their providers as soon as those can be reached, and n
 node passes them on any more.`,
 			}
 			tokenFlags(remove)
-			remove.RunE = caddycmd.WrapCommandFuncForCobra(cmdTokensRemove)
-			cmd.AddCommand(list, remove)
+			runs(remove, cmdTokensRemove)
+			group(cmd, list, remove)
 		},
 	}
 }
@@ -56,7 +56,8 @@ func tokenFlags(cmd *cobra.Command) {
 	cmd.Flags().Bool("json", false, "Print JSON")
 }
 
-func tokenConditions(fl caddycmd.Flags) url.Values {
+// tokenConditions are the flags that select, as the server takes them.
+func tokenConditions(fl caddycmd.Flags) (url.Values, error) {
 	query := url.Values{}
 	for parameter, name := range map[string]string{
 		"subject": "subject", "provider": "provider", "client_id": "client-id", "expired_before": "expired-before", "revoked": "revoked",
@@ -68,38 +69,56 @@ func tokenConditions(fl caddycmd.Flags) url.Values {
 	if fl.Bool("all") {
 		query.Set("all", "true")
 	}
-	return query
+	if len(query) == 0 {
+		return nil, errors.New("say which: --subject, --provider, --client-id, --expired-before, --revoked, or --all")
+	}
+	return query, nil
 }
 
-func cmdTokensList(fl caddycmd.Flags) (int, error) {
-	query := tokenConditions(fl)
-	query.Set("limit", fmt.Sprint(fl.Int("limit")))
+func cmdTokensList(cmd *cobra.Command, fl caddycmd.Flags) error {
+	query, err := tokenConditions(fl)
+	if err != nil {
+		return err
+	}
+	query.Set("limit", strconv.Itoa(fl.Int("limit")))
 	for parameter, name := range map[string]string{"after_subject": "after-subject", "after_issuer": "after-issuer"} {
 		if v := fl.String(name); v != "" {
 			query.Set(parameter, v)
 		}
 	}
-	return askTokens(fl, http.MethodGet, "/gatehouse/tokens?"+query.Encode())
+	return askTokens(cmd, fl, http.MethodGet, "/gatehouse/tokens?"+query.Encode())
 }
 
-func cmdTokensRemove(fl caddycmd.Flags) (int, error) {
-	return askTokens(fl, http.MethodPost, "/gatehouse/remove-tokens?"+tokenConditions(fl).Encode())
+func cmdTokensRemove(cmd *cobra.Command, fl caddycmd.Flags) error {
+	query, err := tokenConditions(fl)
+	if err != nil {
+		return err
+	}
+	return askTokens(cmd, fl, http.MethodPost, "/gatehouse/remove-tokens?"+query.Encode())
 }
 
-func askTokens(fl caddycmd.Flags, method, uri string) (int, error) {
+func askTokens(cmd *cobra.Command, fl caddycmd.Flags, method, uri string) error {
 	body, err := askServer(fl, method, uri)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
 	if fl.Bool("json") {
-		_, err := os.Stdout.Write(body)
-		return caddy.ExitCodeSuccess, err
+		_, err := cmd.OutOrStdout().Write(body)
+		return err
 	}
 	var page tokenPage
 	if err := json.Unmarshal(body, &page); err != nil {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading the server's answer: %w", err)
+		return fmt.Errorf("reading the server's answer: %w", err)
 	}
-	return caddy.ExitCodeSuccess, printTokens(os.Stdout, page)
+	if len(page.Tokens) == 0 {
+		none := "There are no such provider tokens."
+		if fl.String("subject") != "" {
+			none += " " + aboutSubjects
+		}
+		fmt.Fprintln(cmd.ErrOrStderr(), none)
+		return nil
+	}
+	return printTokens(cmd.OutOrStdout(), page)
 }
 
 func printTokens(w io.Writer, page tokenPage) error {
