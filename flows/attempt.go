@@ -24,6 +24,9 @@ const maxAttempts = 60
 type attempt struct {
 	id     uuid.UUID
 	secret []byte // 16 bytes
+	// key is which of the keyring's it was begun under: the first, until a new
+	// secret is put in front of it.
+	key int
 }
 
 func (g *Gateway) newAttempt() attempt {
@@ -59,7 +62,10 @@ func (g *Gateway) resume(r *http.Request, at place, state, purpose string) (a at
 	if err != nil || len(a.secret) != 16 {
 		return attempt{}, false, false
 	}
-	if !g.Keyring.VerifyMAC("state", raw[16:], a.id[:], a.secret, []byte(purpose)) {
+	a.key = slices.IndexFunc(g.Keyring.MACs("state", a.id[:], a.secret, []byte(purpose)), func(mac []byte) bool {
+		return equal(mac[:16], raw[16:])
+	})
+	if a.key < 0 {
 		return attempt{}, false, false
 	}
 	return a, false, true
@@ -68,7 +74,7 @@ func (g *Gateway) resume(r *http.Request, at place, state, purpose string) (a at
 // derive makes what an attempt needs (PKCE verifier, nonce) from its secret, so
 // that nothing of it has to be stored.
 func (g *Gateway) derive(a attempt, label string) string {
-	return base64.RawURLEncoding.EncodeToString(g.Keyring.MAC(label, a.id[:], a.secret))
+	return encode(g.Keyring.MACs(label, a.id[:], a.secret)[a.key])
 }
 
 // setAttempt gives the browser the attempt's cookie and takes back the oldest

@@ -24,6 +24,7 @@ const (
 	// userCodeLetters has no vowels, so that no words appear, and nothing that
 	// is read as something else (section 6.1). 20 to the 8th is 34.6 bits.
 	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
+	userCodeLabel   = "user code"
 )
 
 func deviceKey(id uuid.UUID) string { return "device:" + id.String() }
@@ -107,7 +108,7 @@ func shortUserAgent(s string) string {
 func (g *Gateway) newUserCode(req *endpointRequest, key string) (string, error) {
 	for range userCodeTries {
 		code := g.drawUserCode()
-		err := g.Cache.SetAlias(req.Context(), g.userCodeAlias(code), key, deviceValidity)
+		err := g.Cache.SetAlias(req.Context(), userCodeAlias(g.Keyring.MAC(userCodeLabel, []byte(code))), key, deviceValidity)
 		if err == nil {
 			return code, nil
 		}
@@ -137,9 +138,7 @@ func (g *Gateway) drawUserCode() string {
 }
 
 // userCodeAlias is where a user code is found: the cache holds its MAC only.
-func (g *Gateway) userCodeAlias(code string) string {
-	return "user:" + encode(g.Keyring.MAC("user code", []byte(code))[:24])
-}
+func userCodeAlias(mac []byte) string { return "user:" + encode(mac[:24]) }
 
 // normalUserCode reads a code as people type it: any case, with spaces and
 // dashes. ok tells whether it can be a code at all.
@@ -163,7 +162,13 @@ func normalUserCode(s string) (code string, ok bool) {
 // findDevice returns the pending request of a user code.
 func (g *Gateway) findDevice(r *Request, code string) (string, deviceRequest, error) {
 	var d deviceRequest
-	key, err := g.Cache.Alias(r.Context(), g.userCodeAlias(code))
+	var key string
+	err := cache.ErrNotFound
+	for _, mac := range g.Keyring.MACs(userCodeLabel, []byte(code)) {
+		if key, err = g.Cache.Alias(r.Context(), userCodeAlias(mac)); !errors.Is(err, cache.ErrNotFound) {
+			break
+		}
+	}
 	if err != nil {
 		return "", d, err
 	}

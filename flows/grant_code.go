@@ -63,8 +63,9 @@ func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenRe
 	return g.startSession(ctx, req, id, h)
 }
 
-// redeemAny tries one proof after the other: the second is the one of a code
-// that was bound to a DPoP key beforehand.
+// redeemAny tries one proof after the other until one is the flow's: a code may
+// have been bound to a DPoP key beforehand, or a hand-over begun under a secret
+// that is no longer the first.
 func (g *Gateway) redeemAny(ctx context.Context, key string, proofs [][]byte, owner string) (flow cache.Flow, err error) {
 	for _, p := range proofs {
 		flow, err = g.Cache.RedeemFlow(ctx, key, p, owner)

@@ -208,9 +208,11 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 		return
 	}
 	host := clientOf(r.Host)
-	key := codeKey(id)
-	proof := codeProof(secret, host, at.url("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), "")
-	flow, err := g.Cache.RedeemFlow(ctx, key, proof, addressKey(r.Client))
+	var proofs [][]byte // one for each key that the attempt may have been begun under
+	for try.key = range g.Keyring.KeyIDs() {
+		proofs = append(proofs, codeProof(secret, host, at.url("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), ""))
+	}
+	flow, err := g.redeemAny(ctx, codeKey(id), proofs, addressKey(r.Client))
 	switch {
 	case errors.Is(err, cache.ErrUnavailable):
 		g.unavailable(w, r, err)

@@ -25,6 +25,12 @@ type pushed struct {
 	JKT    string     `json:"k,omitempty"`
 }
 
+const requestURILabel = "request uri"
+
+// pushedKey is where a pushed request is found: the cache holds a MAC of its
+// request_uri only.
+func pushedKey(mac []byte) string { return "par:" + encode(mac[:24]) }
+
 // servePAR takes an authorization request from the client itself (RFC 9126).
 func (g *Gateway) servePAR(w http.ResponseWriter, r *Request, at place) {
 	req, err := g.clientRequest(w, r, at)
@@ -68,7 +74,7 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 		return errProof
 	}
 	id := encode(g.Keyring.Random(32))
-	key := "par:" + encode(g.Keyring.MAC("request uri", []byte(id))[:24])
+	key := pushedKey(g.Keyring.MAC(requestURILabel, []byte(id)))
 	value := g.Keyring.Seal("pushed request", []byte(key), marshal(pushed{Client: req.client.ID, Params: params, JKT: proof.jkt}))
 	if len(value) > cache.MaxValue {
 		return invalid("invalid_request", "the request is too large")
@@ -91,15 +97,21 @@ func (g *Gateway) pulled(r *Request, query url.Values) (*pushed, error) {
 	if !ok {
 		return nil, errRequest
 	}
-	key := "par:" + encode(g.Keyring.MAC("request uri", []byte(id))[:24])
-	flow, err := g.Cache.RedeemFlow(r.Context(), key, []byte(query.Get("client_id")), addressKey(r.Client))
+	var flow cache.Flow
+	err := cache.ErrNotFound
+	for _, mac := range g.Keyring.MACs(requestURILabel, []byte(id)) {
+		flow, err = g.Cache.RedeemFlow(r.Context(), pushedKey(mac), []byte(query.Get("client_id")), addressKey(r.Client))
+		if !errors.Is(err, cache.ErrNotFound) {
+			break
+		}
+	}
 	if errors.Is(err, cache.ErrUnavailable) {
 		return nil, err
 	}
 	if err != nil {
 		return nil, errRequest
 	}
-	plain, err := g.Keyring.Open("pushed request", []byte(key), flow.Value)
+	plain, err := g.Keyring.Open("pushed request", []byte(flow.Key), flow.Value)
 	if err != nil {
 		return nil, errRequest
 	}
