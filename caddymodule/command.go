@@ -94,7 +94,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		return err
 	}
 	var known []string
-	for _, text := range strings.FieldsSeq(cmd.LocalFlags().FlagUsages()) {
+	for text := range strings.FieldsSeq(cmd.LocalFlags().FlagUsages()) {
 		if strings.HasPrefix(text, "--") {
 			known = append(known, text)
 		}
