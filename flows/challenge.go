@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
@@ -27,7 +29,8 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *Request, err error) {
 		problem(w, http.StatusBadRequest, "The request holds two credentials; send one.", nil)
 		return
 	case errors.Is(err, ErrBearer):
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token", error_description="the access token is not valid here", resource_metadata="`+r.origin()+resourceMetadataPath+`"`)
+		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		setChallenges(w.Header(), scheme, resourceParameter(r), `error="invalid_token", error_description="the access token is not valid here"`)
 		problem(w, http.StatusUnauthorized, "The access token is not valid here.", nil)
 		return
 	}
@@ -66,10 +69,36 @@ func loginPath(returnTo string) string {
 // section 5.1). login_url returns to the page that made the call, since the
 // address of the call itself is no page.
 func (g *Gateway) unauthorized(w http.ResponseWriter, r *Request) {
-	w.Header().Set("WWW-Authenticate", `Bearer resource_metadata="`+r.origin()+resourceMetadataPath+`"`)
+	setChallenges(w.Header(), "", resourceParameter(r), "")
 	problem(w, http.StatusUnauthorized, "Sign in to continue.", map[string]string{
 		"login_url": r.origin() + loginPath(refererPath(r.Referer(), r.origin())),
 	})
+}
+
+// resourceParameter is where a client learns whom to ask for a token (RFC 9728,
+// section 5.1).
+func resourceParameter(r *Request) string {
+	return `resource_metadata="` + r.origin() + resourceMetadataPath + `"`
+}
+
+// setChallenges names the two ways to present an access token, as a bearer token
+// (RFC 6750, section 3) and with a proof of its key (RFC 9449, section 7.1), each
+// in a field of its own, which leaves nobody to tell parameters from challenges
+// (RFC 9110, section 11.6.1). What is wrong is told of the scheme that was used.
+func setChallenges(h http.Header, used, parameters, fault string) {
+	ofBearer, ofDPoP := fault, ""
+	if strings.EqualFold(used, "dpop") {
+		ofBearer, ofDPoP = "", fault
+	}
+	algorithms := `algs="` + strings.Join(proofAlgorithms, " ") + `"`
+	h["Www-Authenticate"] = []string{
+		"Bearer " + joined(ofBearer, parameters), "DPoP " + joined(algorithms, ofDPoP, parameters),
+	}
+}
+
+// joined is a list of those that are not empty.
+func joined(list ...string) string {
+	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), ", ")
 }
 
 // Forbid answers somebody who is signed in and may not enter.

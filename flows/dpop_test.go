@@ -10,6 +10,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,13 +133,16 @@ func TestDPoP_BindsTokensToTheKey(t *testing.T) {
 		t.Errorf("refresh with the key: %v", got.body)
 	}
 	access := got.text("access_token")
-	call := func(scheme, proof string) int {
+	call := func(scheme, proof string) *http.Response {
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.siteURL("one")+"/api?x=1", nil)
-		req.Header.Set("Authorization", scheme+" "+access)
+		req.Header.Set("Accept", "application/json")
+		if scheme != "" {
+			req.Header.Set("Authorization", scheme+" "+access)
+		}
 		if proof != "" {
 			req.Header.Set("DPoP", proof)
 		}
-		return newBrowser(t).do(req).last.StatusCode
+		return newBrowser(t).do(req).last
 	}
 	target := w.siteURL("one") + "/api"
 	for name, c := range map[string]struct {
@@ -147,14 +152,50 @@ func TestDPoP_BindsTokensToTheKey(t *testing.T) {
 		"with the key":       {"DPoP", mine.proof("GET", target, access, nil), 200},
 		"as bearer":          {"Bearer", "", 401},
 		"without proof":      {"DPoP", "", 401},
+		"in lower case":      {"dpop", "", 401},
 		"another key":        {"DPoP", other.proof("GET", target, access, nil), 401},
 		"for another token":  {"DPoP", mine.proof("GET", target, "x", nil), 401},
 		"for no token":       {"DPoP", mine.proof("GET", target, "", nil), 401},
 		"for another target": {"DPoP", mine.proof("GET", target+"/x", access, nil), 401},
+		"nothing at all":     {"", "", 401},
 	} {
-		if got := call(c.scheme, c.proof); got != c.want {
-			t.Errorf("%s: %d, want %d", name, got, c.want)
+		got := call(c.scheme, c.proof)
+		if got.StatusCode != c.want {
+			t.Errorf("%s: %d, want %d", name, got.StatusCode, c.want)
 		}
+		if c.want == 401 {
+			checkChallenges(t, name, got.Header.Values("WWW-Authenticate"), c.scheme)
+		}
+	}
+}
+
+// challenge is RFC 9110, section 11.6.1, as far as we write it: a scheme, and its
+// parameters as quoted strings.
+var challenge = regexp.MustCompile(`^(Bearer|DPoP) [a-z_]+="[^"\\]*"(, [a-z_]+="[^"\\]*")*$`)
+
+// checkChallenges checks that each scheme has a challenge, and that the one that
+// was used, and no other, says what is wrong (RFC 9449, section 7.1).
+func checkChallenges(t *testing.T, name string, challenges []string, used string) {
+	t.Helper()
+	var schemes []string
+	for _, c := range challenges {
+		if !challenge.MatchString(c) {
+			t.Errorf("%s: %s", name, c)
+		}
+		scheme, parameters, _ := strings.Cut(c, " ")
+		schemes = append(schemes, scheme)
+		if says := strings.Contains(parameters, "error="); says != strings.EqualFold(scheme, used) {
+			t.Errorf("%s: %s", name, c)
+		}
+		if !strings.Contains(parameters, `resource_metadata="http://`) {
+			t.Errorf("%s: not whom to ask for a token: %s", name, c)
+		}
+		if scheme == "DPoP" && !strings.Contains(parameters, `algs="ES256 `) {
+			t.Errorf("%s: not which algorithms: %s", name, c)
+		}
+	}
+	if !slices.Equal(schemes, []string{"Bearer", "DPoP"}) {
+		t.Errorf("%s: challenges of %v", name, schemes)
 	}
 }
 

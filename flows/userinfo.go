@@ -88,27 +88,21 @@ func (g *Gateway) checkBinding(r *Request, uri string, claims *accessClaims, sch
 }
 
 // refuseBearer answers as RFC 6750, section 3, and RFC 9449, section 7.1, say:
-// what is wrong is told in the challenge of the scheme that was used, and without
-// a token there is no error code.
+// without a token there is no error code.
 func (g *Gateway) refuseBearer(w http.ResponseWriter, scheme, code, description string) {
 	status, fault := http.StatusUnauthorized, ""
 	switch code {
 	case "missing":
 	case "insufficient_scope":
 		status = http.StatusForbidden
-		fault = `, error="insufficient_scope", error_description="` + description + `", scope="openid"`
+		fault = `error="insufficient_scope", error_description="` + description + `", scope="openid"`
 	case "invalid_request":
 		status = http.StatusBadRequest
-		fault = `, error="invalid_request"`
+		fault = `error="invalid_request"`
 	default:
-		fault = `, error="` + code + `", error_description="` + description + `"`
+		fault = `error="` + code + `", error_description="` + description + `"`
 	}
-	ofBearer, ofDPoP := fault, ""
-	if scheme == "dpop" {
-		ofBearer, ofDPoP = "", fault
-	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse"`+ofBearer)
-	w.Header().Add("WWW-Authenticate", `DPoP algs="`+strings.Join(proofAlgorithms, " ")+`"`+ofDPoP)
+	setChallenges(w.Header(), scheme, `realm="gatehouse"`, fault)
 	if code == "missing" {
 		noStore(w)
 		w.WriteHeader(status)
