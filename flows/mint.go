@@ -31,11 +31,13 @@ type accessClaims struct {
 	Cnf       *cnf     `json:"cnf,omitempty"`
 }
 
-// idClaims of an ID token (OpenID Connect Core, section 2). The audience is
-// one client, as a string.
+// idClaims of an ID token (OpenID Connect Core, section 2).
 type idClaims struct {
-	jwt.RegisteredClaims
-	ClientID   string   `json:"aud"`
+	Issuer     string   `json:"iss"`
+	Subject    string   `json:"sub"`
+	Audience   string   `json:"aud"`
+	IssuedAt   int64    `json:"iat"`
+	ExpiresAt  int64    `json:"exp"`
 	AccessHash string   `json:"at_hash"`
 	SessionID  string   `json:"sid,omitempty"`
 	Nonce      string   `json:"nonce,omitempty"`
@@ -98,12 +100,10 @@ func (g *Gateway) idToken(at place, of grantee, access string) (string, error) {
 	}
 	now := g.Now()
 	claims := idClaims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: at.issuer(), Subject: of.subject, IssuedAt: jwt.NewNumericDate(now),
-			ExpiresAt: jwt.NewNumericDate(now.Add(of.client.AccessTokenLifetime)),
-		},
-		ClientID: of.client.ID, AccessHash: halfHash(of.client.IDTokenAlgorithm, access), SessionID: of.session,
-		Nonce: of.nonce, ACR: of.claims.ACR, AMR: of.claims.AMR, userClaims: userClaimsOf(&of.claims, of.scope),
+		Issuer: at.issuer(), Subject: of.subject, Audience: of.client.ID,
+		IssuedAt: now.Unix(), ExpiresAt: now.Add(of.client.AccessTokenLifetime).Unix(),
+		AccessHash: halfHash(of.client.IDTokenAlgorithm, access), SessionID: of.session, Nonce: of.nonce,
+		ACR: of.claims.ACR, AMR: of.claims.AMR, userClaims: userClaimsOf(&of.claims, of.scope),
 	}
 	if !of.claims.AuthTime.IsZero() {
 		claims.AuthTime = of.claims.AuthTime.Unix()

@@ -1,9 +1,9 @@
 package flows
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
@@ -80,6 +80,8 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache") // RFC 6749, section 5.1
 	h.Set("X-Content-Type-Options", "nosniff")
+	encoded := append(marshal(body), '\n')
+	h.Set("Content-Length", strconv.Itoa(len(encoded))) // what holds two tokens would be sent in chunks
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
+	_, _ = w.Write(encoded)
 }

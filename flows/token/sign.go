@@ -30,10 +30,10 @@ type joseHeader struct {
 	Type      string `json:"typ"`
 }
 
-// Sign signs claims with the active key of an algorithm, as a JWS in compact
+// Sign signs claims, encoded as JSON, with the active key of an algorithm, as a JWS in compact
 // serialization (RFC 7515, section 7.1). ErrNoKey. It spells the token itself:
 // every grant signs twice, and jwt's general Token takes maps for it.
-func (k *Keys) Sign(typ, alg string, claims jwt.Claims) (string, error) {
+func (k *Keys) Sign(typ, alg string, claims any) (string, error) {
 	set := k.current.Load()
 	if set == nil || set.active[alg] == nil {
 		return "", ErrNoKey
