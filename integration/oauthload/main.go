@@ -28,7 +28,8 @@ import (
 type options struct {
 	issuer, client, secret, redirect, scope string
 	provider                                string
-	workers                                 int
+	workers, people                         int
+	numbered                                bool
 	length                                  time.Duration
 }
 
@@ -42,6 +43,8 @@ func main() {
 	flag.StringVar(&o.scope, "scope", "openid profile email offline_access", "scope")
 	flag.StringVar(&o.provider, "provider", "127.0.0.1:9999", "where the approving OpenID provider listens")
 	flag.IntVar(&o.workers, "workers", 8, "how many clients at once")
+	flag.IntVar(&o.people, "people", 4096, "how many people sign in, one after the other; some servers keep one refresh token for a person and client")
+	flag.BoolVar(&o.numbered, "numbered", false, "let each client at once be another of the server's: web-1, web-2, …")
 	flag.IntVar(&seconds, "seconds", 10, "how long, at most 600")
 	flag.Parse()
 	o.length = time.Duration(min(seconds, 600)) * time.Second
@@ -55,7 +58,7 @@ func run(o options, measures []string) error {
 	if err := loopback(o.issuer); err != nil {
 		return err
 	}
-	stop, err := serveProvider(o.provider)
+	stop, err := serveProvider(o.provider, max(1, o.people))
 	switch {
 	case err == nil:
 		defer stop()
@@ -98,7 +101,11 @@ func loopback(issuer string) error {
 func measure(o options, name string, work func(*session, context.Context) error) error {
 	sessions := make([]*session, o.workers)
 	for i := range sessions {
-		s, err := newSession(context.Background(), o)
+		mine := o
+		if o.numbered {
+			mine.client = fmt.Sprintf("%s-%d", o.client, i+1)
+		}
+		s, err := newSession(context.Background(), mine)
 		if err == nil {
 			err = s.signInAgain(context.Background())
 		}

@@ -23,6 +23,7 @@ type approving struct {
 	issuer string
 	key    *ecdsa.PrivateKey
 	signer jose.Signer
+	people int
 
 	mu    sync.Mutex
 	codes map[string]codeRequest
@@ -34,12 +35,9 @@ type codeRequest struct {
 	user          int
 }
 
-// people who sign in, one after the other: servers that keep one refresh token
-// for a person and client would end each other's otherwise.
-const people = 4096
-
-// serveProvider serves it until stop is called.
-func serveProvider(address string) (stop func(), err error) {
+// serveProvider serves it until stop is called. So many people sign in, one
+// after the other.
+func serveProvider(address string, people int) (stop func(), err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -48,7 +46,7 @@ func serveProvider(address string) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &approving{issuer: "http://" + address, key: key, signer: signer, codes: map[string]codeRequest{}}
+	p := &approving{issuer: "http://" + address, key: key, signer: signer, people: people, codes: map[string]codeRequest{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/openid-configuration", p.discovery)
 	mux.HandleFunc("/jwks", p.jwks)
@@ -84,7 +82,7 @@ func (p *approving) authorize(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	code := rand.Text()
 	p.mu.Lock()
-	p.next = (p.next + 1) % people
+	p.next = (p.next + 1) % p.people
 	p.codes[code] = codeRequest{query.Get("client_id"), query.Get("nonce"), p.next}
 	p.mu.Unlock()
 	http.Redirect(w, r, query.Get("redirect_uri")+"?"+url.Values{"code": {code}, "state": {query.Get("state")}}.Encode(), http.StatusSeeOther)
