@@ -121,5 +121,8 @@ func secretVariable(id string) string {
 		}
 		return '_'
 	}, id)
+	if id != "" && '0' <= id[0] && id[0] <= '9' {
+		name = "CLIENT_" + name // no shell takes a name that begins with a digit
+	}
 	return name + "_SECRET"
 }

@@ -49,3 +49,11 @@ func TestClientNew_PrintsABlockThatTheCaddyfileTakes(t *testing.T) {
 }
 
 const testHash = "$2a$14$9jP1FvPUB4hhTfuxwWYIW.qxLkoBBikiLyKQWNNBMP9EOWx/Fs/cC"
+
+func TestSecretVariable_IsAName(t *testing.T) {
+	for id, want := range map[string]string{"grafana": "GRAFANA_SECRET", "com.example-app": "COM_EXAMPLE_APP_SECRET", "3scale": "CLIENT_3SCALE_SECRET"} {
+		if got := secretVariable(id); got != want {
+			t.Errorf("the variable for client %s is %s, want %s", id, got, want)
+		}
+	}
+}

@@ -111,7 +111,7 @@ func askTokens(cmd *cobra.Command, fl caddycmd.Flags, method, uri string) error 
 		return fmt.Errorf("reading the server's answer: %w", err)
 	}
 	if len(page.Tokens) == 0 {
-		none := "There are no such provider tokens."
+		none := "There are no such provider tokens. They are kept for providers with the option store_tokens."
 		if fl.String("subject") != "" {
 			none += " " + aboutSubjects
 		}

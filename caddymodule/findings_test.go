@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -68,5 +70,26 @@ func TestProvision_JudgesAddresses(t *testing.T) {
 				t.Errorf("error is\n%v\nwant it to contain\n%s\nand no password", err, test.want)
 			}
 		})
+	}
+}
+
+func TestExpand_NamesWhatIsLacking(t *testing.T) {
+	t.Setenv("GATEHOUSE_TEST_SET", "hunter2")
+	t.Setenv("GATEHOUSE_TEST_EMPTY", "")
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	for value, want := range map[string]string{
+		"{env.GATEHOUSE_TEST_SET}": "",
+		"x":                        "",
+		" ":                        "secret is empty",
+		"postgres://{env.GATEHOUSE_TEST_EMPTY}:{env.GATEHOUSE_TEST_SET}@{env.GATEHOUSE_TEST_UNSET}/db": "secret: environment variable not set or empty: GATEHOUSE_TEST_EMPTY, " +
+			"environment variable not set or empty: GATEHOUSE_TEST_UNSET",
+		"{file." + nowhere + "}":                    "secret: file missing, unreadable or empty: " + nowhere,
+		"{env.GATEHOUSE_TEST_SET}{nvm.GATEHOUSE}":   `secret: unrecognized placeholder {nvm.GATEHOUSE}`,
+		"{env.GATEHOUSE_TEST_EMPTY}{nvm.GATEHOUSE}": `secret: environment variable not set or empty: GATEHOUSE_TEST_EMPTY`,
+	} {
+		_, err := expand("secret", value)
+		if got := fmt.Sprint(err); want != "" && got != want || want == "" && err != nil {
+			t.Errorf("%s: error is %s, want %s", value, got, want)
+		}
 	}
 }

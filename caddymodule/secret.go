@@ -1,10 +1,9 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
-	"os"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -18,11 +17,8 @@ import (
 // itself is in no error.
 func expand(option, value string) (string, error) {
 	expanded, err := caddy.NewReplacer().ReplaceOrErr(value, true, true)
-	if unset := unsetVariables(value); err != nil && len(unset) > 0 {
-		return "", fmt.Errorf("%s: environment variable not set or empty: %s", option, strings.Join(unset, ", "))
-	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", option, err)
+		return "", fmt.Errorf("%s: %w", option, whyEmpty(value, err))
 	}
 	if strings.TrimSpace(expanded) == "" {
 		return "", fmt.Errorf("%s is empty", option)
@@ -30,17 +26,27 @@ func expand(option, value string) (string, error) {
 	return expanded, nil
 }
 
-var variablePlaceholder = regexp.MustCompile(`\{env\.([^{}]+)\}`)
+var outsidePlaceholder = regexp.MustCompile(`\{(env|file)\.([^{}]+)\}`)
 
-// unsetVariables are the environment variables in a value that hold nothing.
-func unsetVariables(value string) []string {
-	var names []string
-	for _, found := range variablePlaceholder.FindAllStringSubmatch(value, -1) {
-		if name := found[1]; os.Getenv(name) == "" && !slices.Contains(names, name) {
-			names = append(names, name)
+// whyEmpty names the variables and files that a value lacks, or is err when none
+// is lacking.
+func whyEmpty(value string, err error) error {
+	var lacking []string
+	for _, found := range outsidePlaceholder.FindAllStringSubmatch(value, -1) {
+		whole, kind, name := found[0], found[1], found[2]
+		if _, err := caddy.NewReplacer().ReplaceOrErr(whole, true, true); err == nil {
+			continue
+		}
+		if kind == "env" {
+			lacking = append(lacking, "environment variable not set or empty: "+name)
+		} else {
+			lacking = append(lacking, "file missing, unreadable or empty: "+name)
 		}
 	}
-	return names
+	if len(lacking) == 0 {
+		return err
+	}
+	return errors.New(strings.Join(lacking, ", "))
 }
 
 // isLiteral tells whether a value has no placeholder, so that it is written out
