@@ -122,7 +122,16 @@ func (g *gate) help(_ context.Context, args []string) error {
 			return nil
 		}
 	}
-	return fail(exitUsage, "gate help", "there is no command %q", args[0])
+	return noCommand(args[0])
+}
+
+// noCommand names them all: they fit into a line.
+func noCommand(name string) error {
+	var known []string
+	for _, c := range commands() {
+		known = append(known, c.name)
+	}
+	return fail(exitUsage, "gate help", "there is no command %q; there are %s", name, strings.Join(known, ", "))
 }
 
 func (g *gate) version(context.Context, []string) error {

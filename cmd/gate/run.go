@@ -54,8 +54,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		return report(ctx, stderr, err)
 	}
-	return report(ctx, stderr, fail(exitUsage, "gate help", "there is no command %q", name))
+	return report(ctx, stderr, noCommand(name))
 }
+
+// inOurWords says what package flag found wrong as gate's help writes options,
+// with two hyphens.
+var inOurWords = strings.NewReplacer(
+	"flag provided but not defined: -", "there is no option --",
+	"flag needs an argument: -", "a value is missing behind --",
+)
 
 // parse reads options wherever they stand among the arguments; of those there
 // may be up to the given number.
@@ -68,7 +75,7 @@ func parse(fs *flag.FlagSet, args []string, most int) ([]string, error) {
 			if errors.Is(err, flag.ErrHelp) {
 				return nil, err
 			}
-			return nil, usage(fs.Name(), err.Error())
+			return nil, usage(fs.Name(), inOurWords.Replace(err.Error()))
 		}
 		if fs.NArg() == 0 {
 			break
