@@ -44,30 +44,34 @@ CREATE TABLE consent (
 -- updates. What a rotation writes stands together, which keeps its WAL record
 -- short.
 CREATE TABLE session (
-	id             uuid NOT NULL,
-	parent         uuid,
-	auth_time      timestamptz,
-	expires_at     timestamptz NOT NULL,
-	idle           bigint NOT NULL, -- microseconds
-	gen            bigint NOT NULL,
-	rotated_at     timestamptz NOT NULL,
-	rotated_before timestamptz NOT NULL, -- rotated_at before the last rotation
-	seen_at        timestamptz NOT NULL,
-	revoked_at     timestamptz,
-	sub            text COLLATE "C" NOT NULL,
-	client_id      text COLLATE "C" NOT NULL,
-	secret_hash    bytea NOT NULL,
-	scope          text NOT NULL,
-	resource       text[] NOT NULL,
-	cnf            text NOT NULL,
-	acr            text NOT NULL,
-	amr            text[] NOT NULL,
-	provider       text NOT NULL,
-	user_agent     text NOT NULL,
-	claims         bytea,
+	id               uuid NOT NULL,
+	parent           uuid,
+	auth_time        timestamptz,
+	expires_at       timestamptz NOT NULL,
+	idle             bigint NOT NULL, -- microseconds
+	gen              bigint NOT NULL,
+	rotated_at       timestamptz NOT NULL,
+	rotated_before   timestamptz NOT NULL, -- rotated_at before the last rotation
+	seen_at          timestamptz NOT NULL,
+	revoked_at       timestamptz,
+	sub              text COLLATE "C" NOT NULL,
+	client_id        text COLLATE "C" NOT NULL,
+	secret_hash      bytea NOT NULL,
+	scope            text NOT NULL,
+	resource         text[] NOT NULL,
+	cnf              text NOT NULL,
+	acr              text NOT NULL,
+	amr              text[] NOT NULL,
+	provider         text NOT NULL,
+	user_agent       text NOT NULL,
+	claims           bytea,
+	provider_session bytea, -- hash of the provider's session (claim sid)
 	PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX session_sub ON session (sub, id);
+-- By it a back-channel logout may name a sign-in. It is written once, so
+-- rotations stay HOT; rows without one are not in the index.
+CREATE INDEX session_provider ON session (provider_session) WHERE provider_session IS NOT NULL;
 
 CREATE TABLE provider_token (
 	sub                text COLLATE "C" NOT NULL,

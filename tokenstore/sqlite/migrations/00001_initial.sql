@@ -39,30 +39,33 @@ CREATE TABLE consent (
 
 -- One row per sign-in per client. Nothing that a rotation writes is indexed.
 CREATE TABLE session (
-	id             BLOB PRIMARY KEY,
-	parent         BLOB,
-	subject        TEXT NOT NULL,
-	client_id      TEXT NOT NULL,
-	scope          TEXT NOT NULL,
-	resource       TEXT NOT NULL, -- JSON array
-	secret_hash    BLOB NOT NULL,
-	cnf            TEXT NOT NULL,
-	auth_time      INTEGER,
-	acr            TEXT NOT NULL,
-	amr            TEXT NOT NULL, -- JSON array
-	provider       TEXT NOT NULL,
-	user_agent     TEXT NOT NULL,
-	idle           INTEGER NOT NULL, -- microseconds
-	expires_at     INTEGER NOT NULL,
-	generation     INTEGER NOT NULL,
-	rotated_at     INTEGER NOT NULL,
-	rotated_before INTEGER NOT NULL, -- rotated_at before the last rotation
-	seen_at        INTEGER NOT NULL,
-	revoked_at     INTEGER,
-	claims         BLOB
+	id               BLOB PRIMARY KEY,
+	parent           BLOB,
+	subject          TEXT NOT NULL,
+	client_id        TEXT NOT NULL,
+	scope            TEXT NOT NULL,
+	resource         TEXT NOT NULL, -- JSON array
+	secret_hash      BLOB NOT NULL,
+	cnf              TEXT NOT NULL,
+	auth_time        INTEGER,
+	acr              TEXT NOT NULL,
+	amr              TEXT NOT NULL, -- JSON array
+	provider         TEXT NOT NULL,
+	user_agent       TEXT NOT NULL,
+	idle             INTEGER NOT NULL, -- microseconds
+	expires_at       INTEGER NOT NULL,
+	generation       INTEGER NOT NULL,
+	rotated_at       INTEGER NOT NULL,
+	rotated_before   INTEGER NOT NULL, -- rotated_at before the last rotation
+	seen_at          INTEGER NOT NULL,
+	revoked_at       INTEGER,
+	claims           BLOB,
+	provider_session BLOB -- hash of the provider's session (claim sid)
 ) STRICT;
 CREATE INDEX session_subject ON session (subject, id);
 CREATE INDEX session_parent ON session (parent) WHERE parent IS NOT NULL;
+-- By it a back-channel logout may name a sign-in.
+CREATE INDEX session_provider ON session (provider_session) WHERE provider_session IS NOT NULL;
 
 CREATE TABLE provider_token (
 	subject            TEXT NOT NULL,
