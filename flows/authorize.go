@@ -190,32 +190,34 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *clie
 // authorized gives the client its code, if policy allows and consent is given.
 // pending is the flow that the sign-in went through, or uuid.Nil.
 func (g *Gateway) authorized(w http.ResponseWriter, r *Request, at place, c *client.Client, a authRequest, id *identity.Identity, pending uuid.UUID) {
-	if !g.mayUse(c, id) {
+	var refusal url.Values
+	needed := false
+	switch {
+	case !g.mayUse(c, id):
 		g.Logger.WarnContext(r.Context(), "policy refuses a client", "client_id", c.ID, "user", id.User)
-		g.toClient(w, r, a, g.errorAnswer(at, a, "access_denied", "this account may not use the application"))
-		return
-	}
-	if a.Hint != "" && a.Hint != id.Subject {
-		g.toClient(w, r, a, g.errorAnswer(at, a, "login_required", "somebody else is signed in"))
-		return
-	}
-	needed, err := g.needsConsent(r, c, &a, id)
-	if err != nil {
-		g.unavailable(w, r, err)
-		return
-	}
-	if needed && a.asks("none") {
-		g.toClient(w, r, a, g.errorAnswer(at, a, "consent_required", "the person has to be asked"))
-		return
-	}
-	if needed {
-		if pending != uuid.Nil {
-			_ = g.Cache.DeleteFlow(r.Context(), codeKey(pending), addressKey(r.Client))
+		refusal = g.errorAnswer(at, a, "access_denied", "this account may not use the application")
+	case a.Hint != "" && a.Hint != id.Subject:
+		refusal = g.errorAnswer(at, a, "login_required", "somebody else is signed in")
+	default:
+		var err error
+		if needed, err = g.needsConsent(r, c, &a, id); err != nil {
+			g.unavailable(w, r, err)
+			return
 		}
-		g.consentPage(w, r, at, c, a, id)
-		return
+		if needed && a.asks("none") {
+			refusal = g.errorAnswer(at, a, "consent_required", "the person has to be asked")
+		}
 	}
-	g.sendCode(w, r, at, a, id, pending)
+	switch {
+	case refusal != nil:
+		g.forget(r, pending)
+		g.toClient(w, r, a, refusal)
+	case needed:
+		g.forget(r, pending)
+		g.consentPage(w, r, at, c, a, id)
+	default:
+		g.sendCode(w, r, at, a, id, pending)
+	}
 }
 
 func (g *Gateway) errorAnswer(at place, a authRequest, code, description string) url.Values {

@@ -108,6 +108,8 @@ func (g *Gateway) advanceFailed(w http.ResponseWriter, r *Request, at place, err
 		g.unavailable(w, r, err)
 	case errors.Is(err, cache.ErrFull):
 		g.tooMany(w, r, err)
+	case errors.Is(err, cache.ErrInvalid):
+		g.tooLarge(w, r, err)
 	default:
 		g.badCallback(w, r, at, "This sign-in was finished already.")
 	}

@@ -31,6 +31,7 @@ func (g *Gateway) finish(w http.ResponseWriter, r *Request, at place, a authRequ
 func (g *Gateway) finishAs(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start, pending uuid.UUID, token *provider.Token) {
 	started, ok := g.signIn(w, r, at, start)
 	if !ok {
+		g.forget(r, pending)
 		return
 	}
 	g.keepToken(r.Context(), started.Identity, token)
@@ -41,14 +42,25 @@ func (g *Gateway) finishAs(w http.ResponseWriter, r *Request, at place, a authRe
 		clearPathCookie(w, at, leftCookie)
 		seeOther(w, r, a.ReturnTo)
 	case a.Device != "":
+		g.forget(r, pending)
 		g.confirmPage(w, r, at, a.Device, started.Identity)
 	default:
 		c := g.clientOrSite(a.Client)
 		if c == nil {
+			g.forget(r, pending)
 			g.badAuthorize(w, r, "The application is no longer known here.")
 			return
 		}
 		g.authorized(w, r, at, c, a, started.Identity, pending)
+	}
+}
+
+// forget gives up the flow that a sign-in went through, if it went through one,
+// where it ends otherwise than by a code: it would count under its owner's cap
+// until it expires.
+func (g *Gateway) forget(r *Request, pending uuid.UUID) {
+	if pending != uuid.Nil {
+		_ = g.Cache.DeleteFlow(r.Context(), codeKey(pending), addressKey(r.Client))
 	}
 }
 
@@ -91,7 +103,26 @@ func (g *Gateway) signInFailed(w http.ResponseWriter, r *Request, at place, err 
 		})
 	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, tokenstore.ErrRevoked):
 		g.badCallback(w, r, at, "This sign-in was finished already.")
+	case errors.Is(err, tokenstore.ErrInvalid):
+		g.tooLarge(w, r, err)
+	case errors.Is(err, provider.ErrGone), errors.Is(err, session.ErrNoSession):
+		g.Events(r.Context(), "login_failed", slog.String("reason", "not_allowed"))
+		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+			Title: "This account may not enter", Message: "You signed in, but this account is not let in here any more.", Detail: "access_denied",
+		})
 	default:
 		g.unavailable(w, r, err)
 	}
+}
+
+// tooLarge answers somebody of whom a provider says more than a session or a
+// flow holds. Trying again would change nothing.
+func (g *Gateway) tooLarge(w http.ResponseWriter, r *Request, err error) {
+	g.Logger.ErrorContext(r.Context(), "a provider says more of a user than can be kept; have it send fewer groups or claims", "error", err)
+	g.Events(r.Context(), "login_failed", slog.String("reason", "too_large"))
+	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+		Title:   "You cannot be signed in",
+		Message: "What the service that you sign in with says of your account, such as its groups, is more than can be kept here. Please tell whoever runs this site.",
+		Detail:  "too_large",
+	})
 }
