@@ -94,9 +94,10 @@ type App struct {
 	headers    *headerSet
 	events     *emitter
 
-	guardsMu sync.Mutex
-	guards   []*Guard
-	sites    []site // where they stand; since Start
+	guardsMu  sync.Mutex
+	guards    []*Guard
+	hasPortal bool   // a gatehouse_portal is in this configuration
+	sites     []site // where the guards stand; since Start
 
 	cancel     context.CancelFunc // ends background
 	background sync.WaitGroup
@@ -219,6 +220,21 @@ func (a *App) join(g *Guard) {
 	a.guardsMu.Lock()
 	defer a.guardsMu.Unlock()
 	a.guards = append(a.guards, g)
+}
+
+// joinPortal makes a portal known to the app.
+func (a *App) joinPortal() {
+	a.guardsMu.Lock()
+	defer a.guardsMu.Unlock()
+	a.hasPortal = true
+}
+
+// portalElsewhere tells whether people sign in at an issuer that this
+// configuration does not serve. Another gateway may do so; or somebody forgot.
+func (a *App) portalElsewhere() bool {
+	a.guardsMu.Lock()
+	defer a.guardsMu.Unlock()
+	return a.issuer != "" && !a.hasPortal
 }
 
 // startWait is how long a request waits for a start that is going on: Caddy

@@ -110,6 +110,9 @@ func printHealth(w io.Writer, h Health) error {
 	if h.Issuer != "" {
 		lines = append(lines, "issuer       "+h.Issuer)
 	}
+	if h.PortalElsewhere {
+		lines = append(lines, "             no site here has gatehouse_portal: another gateway must serve the issuer")
+	}
 	for _, s := range h.Sites {
 		lines = append(lines, "site         "+s)
 	}

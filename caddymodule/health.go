@@ -19,6 +19,9 @@ type Health struct {
 	MonthsAhead int64 `json:"months_ahead"`
 	// Issuer is the portal's URL, or "".
 	Issuer string `json:"issuer,omitempty"`
+	// PortalElsewhere is true when no site of this configuration is the portal, so
+	// that another gateway must serve the issuer.
+	PortalElsewhere bool `json:"portal_elsewhere,omitempty"`
 	// Sites are the origins of the guarded sites.
 	Sites []string `json:"sites"`
 	// Providers by name, in the order of the configuration.
@@ -60,7 +63,7 @@ func state(err error) string {
 
 // describe is what the configuration alone says.
 func (a *App) describe() Health {
-	h := Health{Status: "ok", MonthsAhead: -1, Issuer: a.issuer, Sites: origins(a.sites)}
+	h := Health{Status: "ok", MonthsAhead: -1, Issuer: a.issuer, PortalElsewhere: a.portalElsewhere(), Sites: origins(a.sites)}
 	places := []string{a.issuer}
 	if a.issuer == "" {
 		places = nil

@@ -44,6 +44,7 @@ func (p *Portal) Provision(ctx caddy.Context) error {
 		return errIssuer
 	}
 	p.app, p.host = app, strings.ToLower(issuer.Hostname())
+	app.joinPortal()
 	return nil
 }
 

@@ -80,6 +80,9 @@ func (a *App) Start() error {
 	a.gateway.Store(gateway)
 	close(a.ready)
 	a.logRedirectURIs(gateway, sites)
+	if a.portalElsewhere() {
+		a.logger.Info("no site of this configuration has gatehouse_portal, so another gateway must serve the issuer", "issuer", a.issuer)
+	}
 	return nil
 }
 
