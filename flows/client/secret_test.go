@@ -1,0 +1,41 @@
+package client_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+)
+
+// Who guesses at a hashed secret, which is slow to check, holds up nobody who has
+// proven to know it.
+func TestSecret_GuessesHoldUpNobody(t *testing.T) {
+	guessing, end := make(chan struct{}), make(chan struct{})
+	secret := client.NewHashedSecret("$hash", func(_, presented []byte) (bool, error) {
+		if string(presented) == "wrong" {
+			close(guessing)
+			<-end
+		}
+		return string(presented) == "right", nil
+	})
+	if !secret.Matches("right") {
+		t.Fatal("the right one is refused")
+	}
+	guessed := make(chan bool)
+	go func() { guessed <- secret.Matches("wrong") }()
+	<-guessing
+	matched := make(chan bool, 1)
+	go func() { matched <- secret.Matches("right") }()
+	select {
+	case ok := <-matched:
+		if !ok {
+			t.Error("the right one is refused")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the right one waits for a guess")
+	}
+	close(end)
+	if <-guessed {
+		t.Error("a wrong one matches")
+	}
+}
