@@ -29,7 +29,8 @@ const (
 // with a time added to every round trip between the gateway and Postgres. A
 // refresh is one round trip, so its time grows by that and no more.
 func BenchmarkRefreshAtADistance(b *testing.B) {
-	database, err := url.Parse(postgrestest.URL(b))
+	server := postgrestest.Start(b, postgrestest.Options{}) // one that waits for the disk
+	database, err := url.Parse(server.URL(b))
 	if err != nil {
 		b.Fatal(err)
 	}
