@@ -72,7 +72,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (ca
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		return caddyauth.User{}, false, nil
 	}
-	gateway.StripCredentials(r)
+	gateway.StripCredentials(r, id)
 	return caddyauth.User{ID: id.User, Metadata: map[string]string{
 		"sub": id.Subject, "provider": id.Provider, "email": id.VerifiedEmail(), "name": id.Name,
 		"groups": groupsValue(id.Groups), "scope": strings.Join(id.Scope, " "), "client_id": id.ClientID,

@@ -196,6 +196,28 @@ func TestAuthenticator_WantsTheKeyThatATokenIsBoundTo(t *testing.T) {
 	}
 }
 
+// A guard that the request does not concern hides the proof with the token; the
+// next one needs both.
+func TestGuard_FindsTheProofThatAnEarlierGuardHid(t *testing.T) {
+	t.Setenv("GATEHOUSE_TEST_ROBOT", robotSecret)
+	r := serve(t, aliceLocal+apiClient, "http://auth.example.com {\n\tgatehouse_portal\n}\n"+
+		"http://api.example.com {\n\tgatehouse /admin/*\n\tgatehouse /x\n"+echo+"}")
+	r.token("http://api.example.com") // once there is one, the proof need not wait
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := r.token("http://api.example.com", dpopProof(t, key, http.MethodPost, "http://auth.example.com/token", ""))
+	const uri = "http://api.example.com/x"
+	req := get(uri)
+	req.Header["Authorization"], req.Header["Dpop"] = []string{"DPoP " + token}, []string{dpopProof(t, key, http.MethodGet, uri, token)}
+	rec := r.do(req)
+	wantStatus(t, rec, http.StatusOK)
+	if upstream := rec.Body.String(); strings.Contains(upstream, "Authorization") || strings.Contains(upstream, "Dpop") {
+		t.Errorf("the token or its proof goes upstream: %s", upstream)
+	}
+}
+
 func TestAuthenticator_ReadsNoCookie(t *testing.T) {
 	r := serveAPI(t)
 	rec := r.do(navigation("http://api.example.com/", r.signIn("api.example.com", nil)))

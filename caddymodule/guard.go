@@ -224,17 +224,17 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	if !g.allows(v) {
 		return g.forbid(w, r, gateway, v)
 	}
-	gateway.StripCredentials(r)
-	g.headers.set(r.Header, id)
+	gateway.StripCredentials(r, id)
+	g.headers.set(r.Header, id, &v.values)
 	if !g.passToken(w, r, gateway, v) {
 		return nil
 	}
 	if v.stream {
 		return g.serveStream(w, r, gateway, id, next)
 	}
-	answer := &answer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, app: g.app, gateway: gateway, id: id}
-	defer answer.finish() // also when the reverse proxy panics since the client has left
-	return next.ServeHTTP(answer, r)
+	v.answer = answer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, app: g.app, gateway: gateway, id: id}
+	defer v.answer.finish() // also when the reverse proxy panics since the client has left
+	return next.ServeHTTP(&v.answer, r)
 }
 
 func (g *Guard) allows(v *verdict) bool {

@@ -179,16 +179,13 @@ func (f *trailerFilter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// set tells the upstream who is signed in. The values are fresh: another handler
-// may edit them in place.
-func (s *headerSet) set(h http.Header, id *identity.Identity) {
-	values := new([4]string)
-	values[0] = headerValue(id.User)
+// set tells the upstream who is signed in. The values are the request's own,
+// since another handler may edit them in place.
+func (s *headerSet) set(h http.Header, id *identity.Identity, values *[4]string) {
+	*values = [...]string{headerValue(id.User), "", headerValue(id.Name), groupsValue(id.Groups)}
 	if id.EmailVerified {
 		values[1] = headerValue(id.Email)
 	}
-	values[2] = headerValue(id.Name)
-	values[3] = groupsValue(id.Groups)
 	for i, name := range s.names {
 		if name != "" && values[i] != "" {
 			h[name] = values[i : i+1 : i+1]

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,9 +25,11 @@ type verdict struct {
 	// id is who it is, once a guard has asked.
 	id        *identity.Identity
 	forbidden bool
-	// hidden are the credentials that were taken away from a request that
-	// matched no guard so far; a later one may need them.
-	hidden http.Header
+	// hidden are the lines of credentialHeaders that were taken away from a
+	// request that matched no guard so far; a later one may need them.
+	hidden *[len(credentialHeaders)][]string
+	values [4]string // of the identity headers
+	answer answer
 }
 
 func verdictOf(r *http.Request) *verdict {
@@ -42,25 +43,31 @@ func (v *verdict) request(r *http.Request) *flows.Request {
 	return &flows.Request{Request: r, URI: v.uri, Scheme: v.scheme, Host: r.Host, Client: client}
 }
 
-var credentialHeaders = []string{"Cookie", "Authorization"}
+// credentialHeaders are those that may hold a credential of ours, or a proof.
+var credentialHeaders = [...]string{"Cookie", "Authorization", "Dpop"}
 
 // hide takes our credentials away and remembers what was there.
 func (v *verdict) hide(g *flows.Gateway, r *http.Request) {
 	if v.id != nil || v.hidden != nil {
 		return
 	}
-	v.hidden = make(http.Header, len(credentialHeaders))
-	for _, name := range credentialHeaders {
-		if values, ok := r.Header[name]; ok {
-			v.hidden[name] = slices.Clone(values)
-		}
+	v.hidden = new([len(credentialHeaders)][]string)
+	for i, name := range credentialHeaders {
+		v.hidden[i] = slices.Clone(r.Header[name])
 	}
-	g.StripCredentials(r)
+	g.StripCredentials(r, nil)
 }
 
 // show undoes hide.
 func (v *verdict) show(r *http.Request) {
-	maps.Copy(r.Header, v.hidden)
+	if v.hidden == nil {
+		return
+	}
+	for i, name := range credentialHeaders {
+		if v.hidden[i] != nil {
+			r.Header[name] = v.hidden[i]
+		}
+	}
 	v.hidden = nil
 }
 

@@ -24,16 +24,16 @@ func (g *Gateway) Authenticate(r *http.Request, host string, secure bool) (*iden
 	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
 		return id, err
 	}
-	raw, scheme, fault := g.bearerOf(r.Header, host)
+	t, fault := g.bearerOf(r.Header, host)
 	switch {
 	case fault != nil:
 		return nil, fault
-	case raw == "":
+	case t == nil:
 		return id, err
 	case id != nil:
 		return nil, ErrTwoCredentials
 	}
-	return g.fromBearer(r, host, secure, raw, scheme)
+	return g.fromBearer(r, host, secure, t)
 }
 
 // ErrBearer: an access token of ours is not valid here. ErrTwoCredentials: a
@@ -46,18 +46,18 @@ var (
 
 // fromBearer verifies an access token: it is of the site's issuer, and its
 // audience holds the site's origin.
-func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, raw, scheme string) (*identity.Identity, error) {
+func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t *presented) (*identity.Identity, error) {
 	at, origin := g.issuerAt(host, secure)
-	claims, id, err := g.verifyAccess(r.Context(), at, raw)
+	claims, id, err := g.verifyPresented(r.Context(), at, t)
 	switch {
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
 		return nil, session.ErrUnavailable
 	case err != nil, !mayOpen(claims, origin):
 		return nil, ErrBearer
 	}
-	if claims.Cnf != nil || scheme == "dpop" {
+	if claims.Cnf != nil || t.scheme == "dpop" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
-		if err := g.checkBinding(&Request{Request: r}, origin+path, claims, scheme, raw); err != nil {
+		if err := g.checkBinding(&Request{Request: r}, origin+path, claims, t.scheme, t.raw); err != nil {
 			return nil, ErrBearer
 		}
 	}
@@ -120,23 +120,33 @@ func (g *Gateway) fromCookies(ctx context.Context, h http.Header, name, client s
 }
 
 // StripCredentials removes what is ours from a request on its way upstream: our
-// cookies, and an access token that our issuer signed.
-func (g *Gateway) StripCredentials(r *http.Request) {
+// cookies, and an access token that our issuer signed. id is who the request
+// authenticated as, or nil if nobody has asked.
+func (g *Gateway) StripCredentials(r *http.Request, id *identity.Identity) {
 	stripCookies(r.Header)
 	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
+		return
+	}
+	if id != nil && id.TokenID != "" {
+		dropToken(r.Header) // it is what they authenticated by, and holds nothing else
 		return
 	}
 	// Whatever stands around it: a server may read a scheme or a list that we do
 	// not.
 	for _, value := range r.Header["Authorization"] {
 		for word := range strings.FieldsFuncSeq(value, betweenTokens) {
-			if g.claimsOurs(word, r.Host) {
-				delete(r.Header, "Authorization")
-				delete(r.Header, "Dpop")
+			if _, ours := g.claimsOurs(word, r.Host); ours {
+				dropToken(r.Header)
 				return
 			}
 		}
 	}
+}
+
+// dropToken removes an access token and the proof that came with it.
+func dropToken(h http.Header) {
+	delete(h, "Authorization")
+	delete(h, "Dpop")
 }
 
 // betweenTokens tells whether a character cannot be part of a token of ours.

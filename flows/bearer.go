@@ -27,6 +27,9 @@ import (
 // again.
 const maxBearers = 50_000
 
+// maxToken is how long an access token may be, in bytes.
+const maxToken = 8192
+
 // bearer is an access token whose signature was checked.
 type bearer struct {
 	claims *accessClaims
@@ -109,7 +112,7 @@ func (b *bearers) isDenied(jti string) bool {
 // expiry, and that its session lives. Errors: token.ErrToken, token.ErrNoKey,
 // session.ErrNoSession, session.ErrUnavailable.
 func (g *Gateway) verifyAccess(ctx context.Context, at place, raw string) (*accessClaims, *identity.Identity, error) {
-	if g.Keys == nil || len(raw) > 8192 {
+	if g.Keys == nil || len(raw) > maxToken {
 		return nil, nil, token.ErrToken
 	}
 	now := g.Now()
@@ -122,6 +125,19 @@ func (g *Gateway) verifyAccess(ctx context.Context, at place, raw string) (*acce
 		}
 		g.bearers.put(sum, known, now)
 	}
+	return g.confirm(ctx, at, known)
+}
+
+// verifyPresented is verifyAccess for a token that may be known already.
+func (g *Gateway) verifyPresented(ctx context.Context, at place, t *presented) (*accessClaims, *identity.Identity, error) {
+	if t.known == nil {
+		return g.verifyAccess(ctx, at, t.raw)
+	}
+	return g.confirm(ctx, at, t.known)
+}
+
+// confirm checks of a token that was verified what may have changed since.
+func (g *Gateway) confirm(ctx context.Context, at place, known *bearer) (*accessClaims, *identity.Identity, error) {
 	if known.claims.Issuer != at.issuer() {
 		return nil, nil, token.ErrToken
 	}
@@ -186,45 +202,63 @@ func (g *Gateway) revokeTokenID(ctx context.Context, jti string, until time.Time
 	return nil
 }
 
+// presented is an access token that a request brings and that our issuer claims
+// to have signed.
+type presented struct {
+	raw    string
+	scheme string  // "bearer" or "dpop"
+	known  *bearer // if it was verified before
+}
+
 // bearerOf returns the token of an Authorization header if our issuer claims to
-// have signed it. Others (Basic, another issuer's) are the upstream's business.
-func (g *Gateway) bearerOf(h http.Header, host string) (raw, scheme string, err error) {
+// have signed it, else nil. Others (Basic, another issuer's) are the upstream's
+// business.
+func (g *Gateway) bearerOf(h http.Header, host string) (found *presented, err error) {
 	values := h["Authorization"]
 	for _, v := range values {
 		name, rest, ok := strings.Cut(v, " ")
-		if !ok || (!strings.EqualFold(name, "Bearer") && !strings.EqualFold(name, "DPoP")) {
+		if !ok {
 			continue
 		}
-		rest = strings.TrimLeft(rest, " ")
-		if !g.claimsOurs(rest, host) {
+		t := presented{raw: strings.TrimLeft(rest, " ")}
+		switch {
+		case strings.EqualFold(name, "Bearer"):
+			t.scheme = "bearer"
+		case strings.EqualFold(name, "DPoP"):
+			t.scheme = "dpop"
+		default:
+			continue
+		}
+		if t.known, ok = g.claimsOurs(t.raw, host); !ok {
 			continue
 		}
 		if len(values) > 1 {
-			return "", "", ErrTwoCredentials
+			return nil, ErrTwoCredentials
 		}
-		raw, scheme = rest, strings.ToLower(name)
+		found = &t
 	}
-	return raw, scheme, nil
+	return found, nil
 }
 
-// claimsOurs tells whether a token names our issuer; nothing of it is believed.
-func (g *Gateway) claimsOurs(raw, host string) bool {
-	if len(raw) > 8192 || strings.Count(raw, ".") != 2 {
-		return strings.HasPrefix(raw, "gts_") || strings.HasPrefix(raw, "gtr_")
+// claimsOurs tells whether a token names our issuer; nothing of it is believed
+// unless it is known, since it was verified before.
+func (g *Gateway) claimsOurs(raw, host string) (known *bearer, ours bool) {
+	if len(raw) > maxToken || strings.Count(raw, ".") != 2 {
+		return nil, strings.HasPrefix(raw, "gts_") || strings.HasPrefix(raw, "gtr_")
 	}
-	if g.bearers.get(sha256.Sum256([]byte(raw)), g.Now()) != nil {
-		return true
+	if known = g.bearers.get(sha256.Sum256([]byte(raw)), g.Now()); known != nil {
+		return known, true
 	}
 	var claims jwt.RegisteredClaims
 	if _, _, err := jwt.NewParser().ParseUnverified(raw, &claims); err != nil {
-		return false
+		return nil, false
 	}
 	for _, secure := range []bool{true, false} {
 		if at, _ := g.issuerAt(host, secure); claims.Issuer == at.issuer() {
-			return true
+			return nil, true
 		}
 	}
-	return false
+	return nil, false
 }
 
 // mayOpen tells whether a token opens a site: its audience holds the origin.

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"net/http"
+	"net/textproto"
 	"strings"
 	"time"
 )
@@ -91,8 +92,8 @@ func eachCookie(h http.Header, name string, use func(value string) bool) bool {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			key, value, ok := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
-			if ok && key == name && use(strings.TrimRight(value, " \t")) {
+			rest, ok := strings.CutPrefix(textproto.TrimString(pair), name)
+			if ok && strings.HasPrefix(rest, "=") && use(rest[1:]) {
 				return true
 			}
 		}
@@ -108,17 +109,11 @@ func ours(name string) bool {
 }
 
 // stripCookies removes our cookies from a request on its way upstream and
-// leaves all others as they are, byte for byte.
+// leaves all others as they are, byte for byte. It writes into no slice that it
+// finds: the lines may be shared with other requests.
 func stripCookies(h http.Header) {
 	lines := h["Cookie"]
 	if len(lines) == 0 {
-		return
-	}
-	found := false
-	for _, line := range lines {
-		found = found || strings.Contains(line, siteCookie)
-	}
-	if !found {
 		return
 	}
 	kept := make([]string, 0, len(lines))
@@ -134,24 +129,25 @@ func stripCookies(h http.Header) {
 	h["Cookie"] = kept
 }
 
+// withoutOurs goes from one mention of our name to the next, so that most of a
+// line need not be taken apart.
 func withoutOurs(line string) string {
-	if !strings.Contains(line, siteCookie) {
+	at := strings.Index(line, siteCookie)
+	if at < 0 {
 		return line
 	}
 	var b strings.Builder
-	for line != "" {
-		var pair string
-		pair, line, _ = strings.Cut(line, ";")
-		name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
-		if ours(strings.TrimRight(name, " \t")) {
-			continue
+	for ; at >= 0; at = strings.Index(line, siteCookie) {
+		start := strings.LastIndexByte(line[:at], ';') + 1
+		pair, rest, _ := strings.Cut(line[start:], ";")
+		name, _, _ := strings.Cut(pair, "=")
+		if !ours(strings.TrimSpace(name)) {
+			start = len(line) - len(rest) // it is kept
 		}
-		if b.Len() > 0 {
-			b.WriteByte(';')
-		} else {
-			pair = strings.TrimLeft(pair, " ")
-		}
-		b.WriteString(pair)
+		b.Grow(start + len(rest))
+		b.WriteString(line[:start])
+		line = rest
 	}
-	return strings.TrimSpace(b.String())
+	b.WriteString(line)
+	return strings.TrimSuffix(strings.TrimSpace(b.String()), ";")
 }

@@ -232,7 +232,7 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		w.gateway.Challenge(rw, req, err)
 		return
 	}
-	w.gateway.StripCredentials(r)
+	w.gateway.StripCredentials(r, id)
 	rw.Header().Set("Upstream-Cookie", r.Header.Get("Cookie"))
 	rw.Header().Set("Upstream-Authorization", r.Header.Get("Authorization"))
 	_, _ = io.WriteString(rw, "hello "+id.User+" at "+r.RequestURI)
