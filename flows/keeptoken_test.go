@@ -98,14 +98,8 @@ func TestKeepToken(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); gateway.Run(ctx) }()
 	defer func() { cancel(); <-ended }()
-	deadline := time.Now().Add(10 * time.Second)
 	refresher := gateway.Providers[0].(provider.Refresher)
-	for gateway.Vault.Stats().Revoked == 0 {
-		if time.Now().After(deadline) {
-			t.Fatalf("not revoked: %s", rp.logs)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	eventually(t, "the removed token is revoked", func() bool { return gateway.Vault.Stats().Revoked > 0 })
 	if _, err := refresher.Refresh(t.Context(), last.RefreshToken, nil); !errors.Is(err, provider.ErrGrant) {
 		t.Errorf("the removed token still works at the provider: %v", err)
 	}

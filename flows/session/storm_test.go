@@ -62,16 +62,16 @@ func TestStorm(t *testing.T) {
 			t.Error(err)
 		}
 		s.ended.Store(true)
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // else all have ended before much has happened
 	})
 	repeat(func() {
 		n.gap()
 		n.Configure(Settings{Interval: 40 * time.Millisecond})
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond) // else nothing is ever served from the cache
 	})
 	repeat(func() {
 		n.receive(cache.Announcement{Subjects: []string{sessions[0].Session.Subject}})
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // rarer than the other gaps
 	})
 	repeat(func() {
 		stopped := make(chan struct{})

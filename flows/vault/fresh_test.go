@@ -191,7 +191,7 @@ func TestFresh_ProviderIsSlow(t *testing.T) {
 		release := make(chan struct{})
 		b.op.do(func(o *op) { o.before = func(http.ResponseWriter) bool { <-release; return false } })
 		c := b.config()
-		c.RefreshTimeout = 200 * time.Millisecond
+		c.RefreshTimeout = 2 * time.Second // the second caller must come before it is over
 		v := b.open(c)
 		b.signIn(v)
 		b.clock.advance(2 * time.Hour)
