@@ -11,8 +11,13 @@ import (
 )
 
 // secretParameters are those of our own addresses that must be in no log. Some
-// of them are worthless once used, but a log may be read at once.
-var secretParameters = []string{"code", "state", "request", "request_uri", "id_token_hint", "logout_token", "user_code", "nonce", "token"}
+// of them are worthless once used, but a log may be read at once. Those of the second
+// line belong in no URL: a program that puts one there is refused, and has to
+// change what it calls, not its secret.
+var secretParameters = []string{
+	"code", "state", "request", "request_uri", "id_token_hint", "logout_token", "user_code", "nonce", "token",
+	"access_token", "client_assertion", "client_secret", "code_verifier", "device_code", "password", "refresh_token",
+}
 
 // serveOwn serves one of our own addresses. Caddy's access log has the URI and
 // the response's Location whole, so where either holds a code, a state or a
