@@ -82,8 +82,8 @@ func examineConfig(fl caddycmd.Flags) (Health, error) {
 }
 
 func (a *App) pingStore(ctx context.Context) string {
-	if !a.tokenStore.Shared() {
-		return up // made by the first start
+	if file, ok := a.tokenStore.(*SQLite); !a.tokenStore.Shared() && (!ok || !file.isMade()) {
+		return up // the first start makes it, as the user that the server runs as
 	}
 	store, err := a.tokenStore.OpenTokenStore(ctx, a.logger)
 	if err != nil {

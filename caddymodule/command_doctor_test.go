@@ -33,3 +33,27 @@ func TestDoctor_TellsOfAPortalElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// A file that is no token store is found before the start fails at it; one that
+// the first start is to make is not made by the doctor.
+func TestDoctor_LooksAtTheFile(t *testing.T) {
+	dir := t.TempDir()
+	wrong, fresh := filepath.Join(dir, "notes.txt"), filepath.Join(dir, "fresh.db")
+	if err := os.WriteFile(wrong, []byte(strings.Repeat("not a database\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{wrong: "status       degraded", fresh: "status       ok"} {
+		file := filepath.Join(dir, "caddy.json")
+		lines := "token_store sqlite " + path + "\n" + aliceLocal
+		if err := os.WriteFile(file, config(t, dir, lines, "https://app.example.com {\n\tgatehouse\n}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stdout, _, err := command("doctor", "--config", file)
+		if !strings.Contains(stdout, want) || (err != nil) != (path == wrong) {
+			t.Errorf("%s: %v\n%s", path, err, stdout)
+		}
+	}
+	if _, err := os.Stat(fresh); err == nil {
+		t.Error("the doctor made a token store")
+	}
+}

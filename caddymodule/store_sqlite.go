@@ -2,7 +2,10 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
@@ -60,6 +63,12 @@ func (s *SQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // OpenTokenStore implements [TokenStoreModule].
 func (s *SQLite) OpenTokenStore(context.Context, *slog.Logger) (tokenstore.Store, error) {
 	return sqlite.Open(s.path, sqlite.Options{})
+}
+
+// isMade tells whether there is a file, be it one that cannot be used.
+func (s *SQLite) isMade() bool {
+	_, err := os.Stat(s.path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Key implements [TokenStoreModule].
