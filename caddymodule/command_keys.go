@@ -39,6 +39,9 @@ func cmdKeysRotate(cmd *cobra.Command, fl caddycmd.Flags) error {
 
 // adminRotateKeys begins a rotation of the signing keys.
 func (a *App) adminRotateKeys(w http.ResponseWriter, r *http.Request) error {
+	if a.SigningKeys != "" {
+		return badRequest(fmt.Errorf("the signing keys are those of the file %s: add one at its end, move it to the front after an hour, and remove the old one a day later", a.SigningKeys))
+	}
 	if err := a.shared.tokens.RotateNow(r.Context()); err != nil {
 		return a.adminError("rotating signing keys", err)
 	}
