@@ -13,6 +13,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
 )
 
+// soon is what a busy machine makes of the second or two in which a database is
+// found to be away; without a bound that would take minutes, or for ever.
+const soon = 20 * time.Second
+
 func TestUnreachable(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, says nothing
 	if err != nil {
@@ -47,7 +51,7 @@ func TestUnreachable(t *testing.T) {
 				if !errors.Is(err, tokenstore.ErrUnavailable) {
 					t.Errorf("%s: %v", doing, err)
 				}
-				if took := time.Since(start); took > 3*time.Second {
+				if took := time.Since(start); took > soon {
 					t.Errorf("%s took %v", doing, took)
 				}
 				if strings.Contains(err.Error(), "hunter2") {
@@ -97,7 +101,7 @@ func TestRestartIsNotNoticed(t *testing.T) {
 	if err := store.Ping(t.Context()); !errors.Is(err, tokenstore.ErrUnavailable) {
 		t.Errorf("with the server gone: %v", err)
 	}
-	if took := time.Since(start); took > 3*time.Second {
+	if took := time.Since(start); took > soon {
 		t.Errorf("noticing that the server is gone took %v", took)
 	}
 	server.Restart(t)
@@ -116,12 +120,12 @@ func TestSilentServer(t *testing.T) {
 		if _, err := store.Rotate(t.Context(), rotation(session, 0)); !errors.Is(err, tokenstore.ErrUnavailable) {
 			t.Errorf("rotating: %v", err)
 		}
-		if took := time.Since(start); took > 6*time.Second {
+		if took := time.Since(start); took > soon {
 			t.Errorf("rotating took %v", took)
 		}
 	}
 	wire.silent.Store(false)
-	end := time.Now().Add(10 * time.Second)
+	end := time.Now().Add(soon)
 	_, err := store.Rotate(t.Context(), rotation(session, 0))
 	for errors.Is(err, tokenstore.ErrUnavailable) && time.Now().Before(end) { // others share this machine
 		_, err = store.Rotate(t.Context(), rotation(session, 0))
