@@ -126,18 +126,23 @@ func (v *Vault) lease(ctx context.Context, row tokenstore.ProviderToken, owner s
 	giveUp := time.NewTimer(v.LeaseWait)
 	defer giveUp.Stop()
 	doubt = row.LeaseOwner != ""
-	for last := false; ; {
+	for looks, last := 0, false; ; looks++ {
+		if looks > 0 {
+			// Just before the next try, so that doubt is of what is there then.
+			now, err := v.Store.ProviderToken(ctx, row.Subject, row.Provider)
+			if err != nil || now.Version != row.Version {
+				return now, false, err
+			}
+			doubt = now.LeaseOwner != ""
+		}
 		leased, err := v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, v.leaseTime())
-		if !errors.Is(err, tokenstore.ErrConflict) {
+		switch {
+		case !errors.Is(err, tokenstore.ErrConflict):
 			return leased, doubt, err
-		}
-		now, err := v.Store.ProviderToken(ctx, row.Subject, row.Provider)
-		if err != nil || now.Version != row.Version {
-			return now, false, err
-		}
-		doubt = now.LeaseOwner != ""
-		if last {
-			return now, doubt, &UnavailableError{RetryAfter: v.LeaseWait, Err: errors.New("another node is refreshing the token")}
+		case last:
+			return row, doubt, &UnavailableError{RetryAfter: v.LeaseWait, Err: errors.New("another node is refreshing the token")}
+		case looks == 0:
+			continue // the row that the caller saw may be an old one
 		}
 		select {
 		case <-giveUp.C:
@@ -147,17 +152,24 @@ func (v *Vault) lease(ctx context.Context, row tokenstore.ProviderToken, owner s
 	}
 }
 
-// unlease lets another caller try at once. If it fails, the lease ends by
-// itself. In doubt whether the provider has spent the refresh token, the owner
-// stays, as of a lease that ran out.
+// unlease lets another caller try at once. In doubt whether the provider has
+// spent the refresh token, the owner stays, as of a lease that ran out. While the
+// store does not answer, it is tried again in the background: a lease that runs
+// out by itself leaves a doubt that there is no reason for.
 func (v *Vault) unlease(ctx context.Context, row tokenstore.ProviderToken, owner string, doubt bool) {
 	var d time.Duration
 	if doubt {
 		d = time.Microsecond
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	_, _ = v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, d)
+	giveUp := func(ctx context.Context) bool {
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		_, err := v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, d)
+		return !isAway(err)
+	}
+	if !giveUp(ctx) && !doubt {
+		v.later(ctx, giveUp)
+	}
 }
 
 // leaseTime is for how long a refresh takes a row.
@@ -182,11 +194,12 @@ func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderT
 	defer cancel()
 	for {
 		now, err := v.Store.ProviderToken(ctx, row.Subject, row.Provider)
-		if err != nil {
-			return outcome{}, err
+		var t Token
+		if err == nil {
+			t, err = v.open(now)
 		}
-		t, err := v.open(now)
 		if err != nil {
+			v.unlease(ctx, row, row.LeaseOwner, doubt)
 			return outcome{}, err
 		}
 		if t.RefreshToken != spent {

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -9,71 +10,120 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// saveAttempts are how often it is tried to write a fresh token back, with
-// pauses from savePause on: the provider may have spent the old one for it.
+// saveAttempts are how often it is tried to write a fresh token back while its
+// caller waits, with pauses from savePause on; the provider may have spent the
+// old one for it. After that it goes on for laterFor in the background, with
+// pauses of laterPause, as long as a store may be away for a restart.
 const (
-	saveAttempts = 6
+	saveAttempts = 4
 	savePause    = 50 * time.Millisecond
+	laterFor     = 30 * time.Second
+	laterPause   = time.Second
 )
+
+// saving is a fresh token on its way into its row.
+type saving struct {
+	source *source
+	next   tokenstore.ProviderToken // the row with it
+	spent  string                   // the refresh token that it was had for
+	access string
+	// refresh is the refresh token from now on: spent, if there is no other.
+	refresh string
+	got     outcome
+}
 
 // save writes a fresh token back. The caller has it even if that fails.
 func (v *Vault) save(ctx context.Context, s *source, row tokenstore.ProviderToken, spent string, fresh provider.Token) (outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
 	next := v.refreshed(row, spent, fresh)
-	got := outcome{refreshed: true, access: Access{
+	w := &saving{source: s, next: next, spent: spent, access: fresh.AccessToken, refresh: cmp.Or(fresh.RefreshToken, spent)}
+	w.got = outcome{refreshed: true, access: Access{
 		AccessToken: fresh.AccessToken, TokenType: next.TokenType, Scope: next.Scope, ExpiresAt: next.ExpiresAt,
 		lifetime: next.GetExpiresIn(),
 	}}
-	var failure error
+	waiting, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	for attempt := range saveAttempts {
 		if attempt > 0 {
-			v.pause(ctx, savePause<<attempt)
+			v.pause(waiting, savePause<<attempt)
 		}
-		_, failure = v.Store.UpdateProviderToken(ctx, next)
-		if failure == nil {
-			return got, nil
-		}
-		if !errors.Is(failure, tokenstore.ErrConflict) {
-			continue
-		}
-		now, err := v.Store.ProviderToken(ctx, row.Subject, row.Provider)
-		if errors.Is(err, tokenstore.ErrNotFound) {
-			// Removed meanwhile: what the provider gave must not outlive that.
-			v.orphaned(ctx, s, next)
-			return outcome{}, err
-		}
-		if err != nil {
-			failure = err
-			continue
-		}
-		t, err := v.open(now)
-		switch {
-		case err == nil && t.RefreshToken == spent && t.AccessToken != fresh.AccessToken:
-			next.Version = now.Version // resealed meanwhile
-		case err == nil && t.AccessToken == fresh.AccessToken:
-			return got, nil // written, although the answer was lost
-		default: // the user has signed in anew meanwhile
-			if s.RevokeDisplaced {
-				v.orphaned(ctx, s, next)
-			}
-			return outcome{row: now}, nil
+		if saved, done, err := v.write(waiting, w); done {
+			return saved, err
 		}
 	}
+	v.later(ctx, func(ctx context.Context) bool {
+		_, done, err := v.write(ctx, w)
+		if !done && ctx.Err() != nil {
+			v.lost(ctx, w, err)
+		}
+		return done
+	})
+	return w.got, nil
+}
+
+// write tries once to write a fresh token back. It is done when the row has it,
+// or is not to have it.
+func (v *Vault) write(ctx context.Context, w *saving) (saved outcome, done bool, err error) {
+	_, failure := v.Store.UpdateProviderToken(ctx, w.next)
+	if failure == nil {
+		return w.got, true, nil
+	}
+	if !errors.Is(failure, tokenstore.ErrConflict) {
+		return outcome{}, false, failure
+	}
+	now, err := v.Store.ProviderToken(ctx, w.next.Subject, w.next.Provider)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		// Removed meanwhile: what the provider gave must not outlive that.
+		v.orphaned(ctx, w.source, w.next)
+		return outcome{}, true, err
+	}
+	if err != nil {
+		return outcome{}, false, err
+	}
+	t, err := v.open(now)
+	switch {
+	case err != nil:
+		return outcome{}, false, err // sealed anew, by a secret that this node does not have
+	case t.AccessToken == w.access && t.RefreshToken == w.refresh:
+		return w.got, true, nil // written, although the answer was lost
+	case t.RefreshToken == w.spent:
+		w.next.Version = now.Version // sealed anew
+		return outcome{}, false, failure
+	}
+	// The user has signed in anew meanwhile.
+	if w.source.RevokeDisplaced {
+		v.orphaned(ctx, w.source, w.next)
+	}
+	return outcome{row: now}, true, nil
+}
+
+// later tries something again in the background until it is done. The last try is
+// with a context that has ended.
+func (v *Vault) later(ctx context.Context, try func(ctx context.Context) (done bool)) {
+	v.running.begin()
+	go func() {
+		defer v.running.end()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), laterFor)
+		defer cancel()
+		for {
+			v.pause(ctx, laterPause)
+			if try(ctx) || ctx.Err() != nil {
+				return
+			}
+		}
+	}()
+}
+
+func (v *Vault) lost(ctx context.Context, w *saving, err error) {
 	v.counters.lost.Add(1)
-	v.count(s, "lost")
+	v.count(w.source, "lost")
 	v.Logger.ErrorContext(ctx, "a fresh provider token could not be stored; the user may have to sign in at the provider again",
-		"provider", s.Name(), "subject", row.Subject, "error", failure)
-	return got, nil
+		"provider", w.source.Name(), "subject", w.next.Subject, "error", err)
 }
 
 // refreshed is a row with a fresh token. What the provider did not tell again
 // stays as it was, the refresh token first of all (RFC 6749, section 6).
 func (v *Vault) refreshed(row tokenstore.ProviderToken, spent string, fresh provider.Token) tokenstore.ProviderToken {
-	refresh := fresh.RefreshToken
-	if refresh == "" {
-		refresh = spent
-	}
+	refresh := cmp.Or(fresh.RefreshToken, spent)
 	until := v.refreshExpiry(fresh.RefreshExpiresAt, refresh)
 	if refresh == spent && fresh.RefreshExpiresAt.IsZero() && until.Before(row.RefreshExpiresAt) {
 		until = row.RefreshExpiresAt

@@ -10,7 +10,7 @@ type Stats struct {
 	RefreshFailed uint64
 	// NeedsReauth: the provider refused the refresh token for good.
 	NeedsReauth uint64
-	// Lost are fresh tokens that could not be written back. The refresh token
+	// Lost are fresh tokens that could not be written back in half a minute. The refresh token
 	// that the provider gave with them is lost.
 	Lost uint64
 	// Resealed rows.
