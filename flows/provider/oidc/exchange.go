@@ -26,7 +26,7 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 	config.RedirectURL = c.RedirectURI
 	answer, err := config.Exchange(p.withClient(ctx), c.Code, oauth2.VerifierOption(c.Verifier))
 	if err != nil {
-		return provider.Result{}, p.grantFailed("redeeming a code", err)
+		return provider.Result{}, p.grantFailed("redeeming a code", err, c.Code, c.Verifier)
 	}
 	token, err := p.token(answer, p.config.Scopes)
 	if err != nil {

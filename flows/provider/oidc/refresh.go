@@ -40,7 +40,7 @@ func (p *Provider) refresh(ctx context.Context, m *metadata, refreshToken string
 	}
 	answer, err := request.Token(p.withClient(ctx))
 	if err != nil {
-		return provider.Token{}, nil, p.grantFailed("refreshing", err)
+		return provider.Token{}, nil, p.grantFailed("refreshing", err, refreshToken)
 	}
 	token, err := p.token(answer, scopes)
 	if err != nil {

@@ -1,9 +1,11 @@
 package oidc
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,5 +152,33 @@ func TestRevoke(t *testing.T) {
 	none.metadata = func(m obj) { delete(m, "revocation_endpoint") }
 	if err := none.client(nil).Revoke(t.Context(), "rt", ""); err != nil {
 		t.Errorf("without an endpoint: %v", err)
+	}
+}
+
+// TestErrorsQuoteNoSecret: a provider that quotes what it was sent does not bring
+// it into an error, and so into a log.
+func TestErrorsQuoteNoSecret(t *testing.T) {
+	t.Parallel()
+	o := newOP(t)
+	o.on("/token", func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		_, secret, _ := r.BasicAuth()
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(obj{"error": "invalid_request", "error_description": "no good: " + r.Form.Encode() + " by " + secret + r.PostForm.Get("refresh_token")})
+	})
+	p := o.client(nil)
+	const token = "a-refresh/token+of some length"
+	_, err := p.Refresh(t.Context(), token, nil)
+	_, err2 := signIn(t.Context(), p)
+	for _, err := range []error{err, err2} {
+		if err == nil || !strings.Contains(err.Error(), "no good") || !strings.Contains(err.Error(), "[secret]") {
+			t.Fatalf("got %v", err)
+		}
+		for _, secret := range []string{token, "some+length", callback().Verifier, p.config.ClientSecret} {
+			if strings.Contains(err.Error(), "="+secret) || strings.Contains(err.Error(), " "+secret) {
+				t.Errorf("%q is in %v", secret, err)
+			}
+		}
 	}
 }

@@ -58,8 +58,9 @@ var finalErrors = []string{
 
 // grantFailed makes ErrGrant or ErrUnavailable of a failed token request, which
 // is ErrNotSpent as well where the provider cannot have acted on it. What the
-// provider answered is reduced to its error code: the body may hold anything.
-func (p *Provider) grantFailed(doing string, err error) error {
+// provider answered is reduced to its error code and description, without any of
+// the secrets that were sent: the body may hold anything.
+func (p *Provider) grantFailed(doing string, err error, sent ...string) error {
 	var refused *oauth2.RetrieveError
 	switch {
 	case !errors.As(err, &refused):
@@ -70,7 +71,8 @@ func (p *Provider) grantFailed(doing string, err error) error {
 	case slices.Contains(finalErrors, refused.ErrorCode):
 		return fmt.Errorf("%s at provider %s: %w (%s)", doing, p.config.Name, provider.ErrGrant, refused.ErrorCode)
 	case refused.ErrorCode != "":
-		err = fmt.Errorf("it answers %q (%s)", outbound.Printable(refused.ErrorCode), outbound.Printable(refused.ErrorDescription))
+		sent = append(sent, p.config.ClientSecret)
+		err = fmt.Errorf("it answers %q (%s)", outbound.Without(refused.ErrorCode, sent...), outbound.Without(refused.ErrorDescription, sent...))
 	default:
 		err = fmt.Errorf("it answers %d", refused.Response.StatusCode)
 	}

@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode"
@@ -23,6 +24,18 @@ func Printable(s string) string {
 		}
 		return r
 	}, s[:min(len(s), 200)])
+}
+
+// Without is Printable of a text that quotes none of the secrets, as a provider
+// may that explains what was wrong with one.
+func Without(s string, secrets ...string) string {
+	for _, secret := range secrets {
+		if secret != "" {
+			s = strings.ReplaceAll(s, secret, "[secret]")
+			s = strings.ReplaceAll(s, url.QueryEscape(secret), "[secret]")
+		}
+	}
+	return Printable(s)
 }
 
 // IsToken accepts the characters of RFC 6749, appendix A.12, so that a token
