@@ -149,7 +149,7 @@ func (a *App) adminRevoke(w http.ResponseWriter, r *http.Request) error {
 	case (subject == "") == (session == ""):
 		return badRequest(errors.New("say what to end: either session=… or subject=…"))
 	case subject != "":
-		if err := a.shared.sessions.EndSubject(r.Context(), subject); err != nil {
+		if err := a.gateway.Load().EndSubject(r.Context(), subject); err != nil {
 			return a.adminError("ending sessions", err)
 		}
 		if _, err := a.shared.store.Subject(r.Context(), subject); errors.Is(err, tokenstore.ErrNotFound) {

@@ -113,7 +113,7 @@ func (g *Gateway) endOwn(r *Request, subject, raw string) error {
 	if row.Subject != subject {
 		return tokenstore.ErrNotFound
 	}
-	return g.revoke(r.Context(), session)
+	return g.endOne(r.Context(), row)
 }
 
 func (g *Gateway) withdraw(r *Request, subject, clientID string) error {
@@ -128,7 +128,7 @@ func (g *Gateway) withdraw(r *Request, subject, clientID string) error {
 		}
 		for _, row := range rows {
 			query.Before = row.ID
-			if err := g.revoke(r.Context(), row.ID); err != nil {
+			if err := g.endOne(r.Context(), row); err != nil {
 				return err
 			}
 		}

@@ -39,43 +39,92 @@ type pendingLogout struct {
 // everything that came from that. Clients that asked for it are told. An
 // unknown or ended session is no error; [session.ErrUnavailable] is.
 func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
-	// First this: once the sessions have ended nobody finds out again who is to
-	// be told, and a crash in between would be the last that is heard of it.
-	told := g.clientsToTell(ctx, id)
-	for _, e := range told {
+	return g.tellAndEnd(ctx, g.endingWith(ctx, id), func() error { return g.Sessions.End(ctx, id) })
+}
+
+// EndSubject signs all sessions of a subject out. Clients that asked for it are
+// told. Errors: [session.ErrUnavailable]; an empty subject is
+// [tokenstore.ErrInvalid].
+func (g *Gateway) EndSubject(ctx context.Context, subject string) error {
+	var entries []tokenstore.OutboxEntry
+	if subject != "" && g.tellsClients() {
+		entries = g.toldOf(g.liveSessions(ctx, tokenstore.SessionQuery{Subject: subject}))
+	}
+	return g.tellAndEnd(ctx, entries, func() error { return g.Sessions.EndSubject(ctx, subject) })
+}
+
+// endOne ends one session and what came from it, and leaves the sign-in that it
+// came from. Clients that asked for it are told. Errors as of
+// [Gateway.EndSession].
+func (g *Gateway) endOne(ctx context.Context, row tokenstore.Session) error {
+	var entries []tokenstore.OutboxEntry
+	if g.tellsClients() {
+		children := g.liveSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, Parent: row.ID})
+		entries = g.toldOf(append(children, row))
+	}
+	return g.tellAndEnd(ctx, entries, func() error { return g.revoke(ctx, row.ID) })
+}
+
+// tellAndEnd queues what clients are to be told, and then ends the sessions: once
+// they have ended nobody finds out again who is to be told, and a crash in between
+// would be the last that is heard of it.
+func (g *Gateway) tellAndEnd(ctx context.Context, entries []tokenstore.OutboxEntry, end func() error) error {
+	for _, e := range entries {
 		if err := g.Store.Enqueue(ctx, e); err != nil {
 			g.Logger.WarnContext(ctx, "a client will not be told of a sign-out", "client_id", e.Target, "error", err)
 		}
 	}
-	if err := g.Sessions.End(ctx, id); err != nil {
+	if err := end(); err != nil {
 		return err
 	}
-	if len(told) > 0 {
+	if len(entries) > 0 {
 		g.drain.Kick()
 	}
 	return nil
 }
 
-// clientsToTell lists what ends with a session at clients that want to know.
-func (g *Gateway) clientsToTell(ctx context.Context, id uuid.UUID) []tokenstore.OutboxEntry {
+// endingWith is what clients are to be told when a session is signed out.
+func (g *Gateway) endingWith(ctx context.Context, id uuid.UUID) []tokenstore.OutboxEntry {
 	if !g.tellsClients() {
 		return nil
 	}
 	row, err := g.Store.Session(ctx, id)
 	if err != nil {
+		if !errors.Is(err, tokenstore.ErrNotFound) {
+			g.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "session", id.String(), "error", err)
+		}
 		return nil
 	}
-	root := row.ID
-	if row.Parent != uuid.Nil {
-		root = row.Parent
+	if row.Parent != uuid.Nil { // among its siblings
+		return g.toldOf(g.liveSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, Parent: row.Parent}))
 	}
-	rows, err := g.Store.ListSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, Parent: root, Limit: 1000})
-	if err != nil {
-		return nil
+	return g.toldOf(append(g.liveSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, Parent: row.ID}), row))
+}
+
+// liveSessions are all that a query selects, page by page.
+func (g *Gateway) liveSessions(ctx context.Context, q tokenstore.SessionQuery) []tokenstore.Session {
+	q.Limit = 500
+	var all []tokenstore.Session
+	for {
+		rows, err := g.Store.ListSessions(ctx, q)
+		if err != nil {
+			g.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "subject", q.Subject, "error", err)
+			return all
+		}
+		all = append(all, rows...)
+		if len(rows) < q.Limit {
+			return all
+		}
+		q.Before = rows[len(rows)-1].ID
 	}
+}
+
+// toldOf is what is to be told of sessions that end: of each to its client, if
+// that wants to know.
+func (g *Gateway) toldOf(ending []tokenstore.Session) []tokenstore.OutboxEntry {
 	var entries []tokenstore.OutboxEntry
-	for _, child := range append(rows, row) {
-		c := g.Clients[child.ClientID]
+	for _, row := range ending {
+		c := g.Clients[row.ClientID]
 		if c == nil || c.BackchannelLogoutURI == "" {
 			continue
 		}
@@ -83,7 +132,7 @@ func (g *Gateway) clientsToTell(ctx context.Context, id uuid.UUID) []tokenstore.
 			ID: handle.NewID(g.Now(), g.Random), Kind: tokenstore.OutboxBackchannelLogout, Target: c.ID, NotBy: g.Now().Add(logoutKeep),
 		}
 		entry.Payload = g.Keyring.Seal("outbox", entry.ID[:], marshal(pendingLogout{
-			Issuer: g.portal.issuer(), Subject: child.Subject, Session: child.ID.String(),
+			Issuer: g.portal.issuer(), Subject: row.Subject, Session: row.ID.String(),
 		}))
 		entries = append(entries, entry)
 	}
