@@ -135,20 +135,6 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-func TestClosed(t *testing.T) {
-	store := migrated(t, postgres.Options{})
-	session := signIn(t, store)
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Session(t.Context(), session.ID); !errors.Is(err, tokenstore.ErrUnavailable) {
-		t.Errorf("reading a session: %v", err)
-	}
-	if err := store.Close(); err != nil {
-		t.Errorf("closing twice: %v", err)
-	}
-}
-
 func TestNewerSchema(t *testing.T) {
 	url := postgrestest.URL(t)
 	store := migrated(t, postgres.Options{URL: url})

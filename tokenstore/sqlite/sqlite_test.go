@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/gatehouse-auth/gatehouse/tokenstore"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/sqlite"
 )
 
@@ -98,27 +96,5 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("opened %q", path)
 			s.Close()
 		}
-	}
-}
-
-func TestClosed(t *testing.T) {
-	s, err := sqlite.Open(filepath.Join(t.TempDir(), "gatehouse.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Ping(t.Context()); !errors.Is(err, tokenstore.ErrUnavailable) {
-		t.Errorf("Ping after Close: %v", err)
-	}
-	if _, err := s.RevokeSubject(t.Context(), "a"); !errors.Is(err, tokenstore.ErrUnavailable) {
-		t.Errorf("RevokeSubject after Close: %v", err)
-	}
-	if err := s.Migrate(t.Context()); !errors.Is(err, tokenstore.ErrUnavailable) {
-		t.Errorf("Migrate after Close: %v", err)
 	}
 }

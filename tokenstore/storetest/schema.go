@@ -14,6 +14,7 @@ var schemaTests = []test{
 	{name: "unavailable before Migrate", run: testUnmigrated, bare: true},
 	{name: "migrating twice and at once", run: testMigrateAgain, bare: true, races: true},
 	{name: "a cancelled context changes nothing", run: testCancelled},
+	{name: "unavailable after Close", run: testClosed},
 }
 
 func testUnmigrated(e *env) {
@@ -52,6 +53,17 @@ func testCancelled(e *env) {
 	entries, err := e.TakeOutbox(e.ctx, 10, time.Minute)
 	e.ok(err)
 	e.same("outbox after cancelled calls", entries, []tokenstore.OutboxEntry(nil))
+}
+
+func testClosed(e *env) {
+	e.ok(e.Close())
+	e.want("Ping", e.Ping(e.ctx), tokenstore.ErrUnavailable)
+	for name, call := range e.calls(e.ctx) {
+		if name != "Maintain" { // may have a connection of its own, like Migrate
+			e.want(name, call(), tokenstore.ErrUnavailable)
+		}
+	}
+	e.ok(e.Close()) // again
 }
 
 // calls are a good call of each method that reaches the database.

@@ -10,7 +10,7 @@ import (
 // Harness is one store under test.
 type Harness struct {
 	// Store is newly opened, on an empty database, and not yet migrated. The
-	// function that opened it closes it, by t.Cleanup.
+	// function that opened it closes it, by t.Cleanup, even when the test has.
 	Store tokenstore.Store
 	// Peer, when not nil, is another store of the same database, as another
 	// node has it. Calls that race each other are then spread over both.
