@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -157,6 +158,8 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 	}
 	try := &client.Client{
 		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, IDTokenAlgorithm: c.IDTokenAlgorithm,
+		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, Resources: c.Resources,
+		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime),
 	}
 	for _, s := range c.Secrets {
 		try.Secrets = append(try.Secrets, client.NewSecret(s))

@@ -59,7 +59,7 @@ type ClientConfig struct {
 	Audience string `json:"audience,omitempty"`
 	// The resources that may be asked for. Default: any guarded site.
 	Resources []string `json:"resources,omitempty"`
-	// How long access tokens live. Default: `20m`.
+	// How long access tokens live, at most `24h`. Default: `20m`.
 	AccessTokenLifetime caddy.Duration `json:"access_token_lifetime,omitempty"`
 	// How ID tokens are signed: ES256 (default), EdDSA or RS256.
 	IDTokenAlgorithm string `json:"id_token_signing_alg,omitempty"`

@@ -3,7 +3,9 @@ package client
 import (
 	"crypto"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
@@ -57,7 +59,7 @@ type Client struct {
 	Audience string
 	// Resources that may be asked for (RFC 8707). Default: any guarded site's.
 	Resources []string
-	// AccessTokenLifetime. Default: 20 minutes.
+	// AccessTokenLifetime, at most [MaxAccessTokenLifetime]. Default: 20 minutes.
 	AccessTokenLifetime time.Duration
 	// IDTokenAlgorithm: ES256 (default), EdDSA or RS256.
 	IDTokenAlgorithm string
@@ -67,6 +69,10 @@ type Client struct {
 
 // DefaultAccessTokenLifetime is how long an access token is good.
 const DefaultAccessTokenLifetime = 20 * time.Minute
+
+// MaxAccessTokenLifetime is the longest that an access token can be good: the key
+// that signed it is published for little longer once another has taken its place.
+const MaxAccessTokenLifetime = 24 * time.Hour
 
 // Validate fills in defaults and names the first fault.
 func (c *Client) Validate() error {
@@ -94,7 +100,42 @@ func (c *Client) Validate() error {
 	if c.IDTokenAlgorithm == "" {
 		c.IDTokenAlgorithm = "ES256"
 	}
+	if c.AccessTokenLifetime < time.Second || c.AccessTokenLifetime > MaxAccessTokenLifetime {
+		return fmt.Errorf("client %q: access tokens can live from a second to %v, not %v; a refresh token gets new ones",
+			c.ID, MaxAccessTokenLifetime, c.AccessTokenLifetime)
+	}
+	if err := c.validateAddresses(); err != nil {
+		return fmt.Errorf("client %q: %w", c.ID, err)
+	}
 	return c.validateGrants()
+}
+
+// validateAddresses judges what is only used when a person has long signed in,
+// and would fail where nobody sees it.
+func (c *Client) validateAddresses() error {
+	for _, s := range c.Scopes {
+		if scope, err := ParseScope(s); err != nil || len(scope) != 1 {
+			return fmt.Errorf("scope %q is not possible (RFC 6749, section 3.3)", s)
+		}
+	}
+	for _, uri := range c.PostLogoutRedirectURIs {
+		if err := validateRedirectURI(uri, c.Public); err != nil {
+			return fmt.Errorf("post_logout_%w", err)
+		}
+	}
+	for _, uri := range c.Resources {
+		if u, err := url.Parse(uri); err != nil || u.Scheme == "" || strings.Contains(uri, "#") {
+			return fmt.Errorf("resource %q is not an absolute URI without a fragment (RFC 8707, section 2)", uri)
+		}
+	}
+	if c.BackchannelLogoutURI == "" {
+		return nil
+	}
+	u, err := url.Parse(c.BackchannelLogoutURI)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(c.BackchannelLogoutURI, "#") {
+		return fmt.Errorf("backchannel_logout_uri %q is not an http or https URL without a fragment", c.BackchannelLogoutURI)
+	}
+	return nil
 }
 
 func (c *Client) validateGrants() error {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 )
@@ -12,22 +13,28 @@ import (
 func TestValidate_NamesTheFault(t *testing.T) {
 	secret := []client.Secret{client.NewSecret("a-long-enough-secret")}
 	for fault, c := range map[string]client.Client{
-		"1 to 255":                {ID: ""},
-		"printable ASCII":         {ID: "a b", Secrets: secret},
-		"choose one":              {ID: "a", Public: true, Secrets: secret},
-		"write `public`":          {ID: "a"},
-		"unknown grant":           {ID: "a", Secrets: secret, Grants: []string{"password"}},
-		"no redirect_uri":         {ID: "a", Secrets: secret},
-		"client_credentials":      {ID: "a", Public: true, Grants: []string{client.GrantClientCredentials}},
-		"wildcard":                {ID: "a", Secrets: secret, RedirectURIs: []string{"https://*.a.test/cb"}},
-		"not an absolute URI":     {ID: "a", Secrets: secret, RedirectURIs: []string{"/cb"}},
-		"must have no user":       {ID: "a", Secrets: secret, RedirectURIs: []string{"https://u@a.test/cb"}},
-		"runs or shows":           {ID: "a", Secrets: secret, RedirectURIs: []string{"javascript:alert(1)"}},
-		"a scheme of one's own":   {ID: "a", Secrets: secret, RedirectURIs: []string{"com.example.app:/cb"}},
-		"is not ES256, EdDSA":     {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, IDTokenAlgorithm: "HS256"},
-		"has no host":             {ID: "a", Secrets: secret, RedirectURIs: []string{"https:///cb"}},
-		"more than 2048":          {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/" + strings.Repeat("a", 2048)}},
-		"no fragment, wildcard, ": {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/#x"}},
+		"1 to 255":                         {ID: ""},
+		"printable ASCII":                  {ID: "a b", Secrets: secret},
+		"choose one":                       {ID: "a", Public: true, Secrets: secret},
+		"write `public`":                   {ID: "a"},
+		"unknown grant":                    {ID: "a", Secrets: secret, Grants: []string{"password"}},
+		"no redirect_uri":                  {ID: "a", Secrets: secret},
+		"client_credentials":               {ID: "a", Public: true, Grants: []string{client.GrantClientCredentials}},
+		"wildcard":                         {ID: "a", Secrets: secret, RedirectURIs: []string{"https://*.a.test/cb"}},
+		"not an absolute URI":              {ID: "a", Secrets: secret, RedirectURIs: []string{"/cb"}},
+		"must have no user":                {ID: "a", Secrets: secret, RedirectURIs: []string{"https://u@a.test/cb"}},
+		"runs or shows":                    {ID: "a", Secrets: secret, RedirectURIs: []string{"javascript:alert(1)"}},
+		"a scheme of one's own":            {ID: "a", Secrets: secret, RedirectURIs: []string{"com.example.app:/cb"}},
+		"is not ES256, EdDSA":              {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, IDTokenAlgorithm: "HS256"},
+		"has no host":                      {ID: "a", Secrets: secret, RedirectURIs: []string{"https:///cb"}},
+		"more than 2048":                   {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/" + strings.Repeat("a", 2048)}},
+		"to 24h0m0s, not 48h":              {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, AccessTokenLifetime: 48 * time.Hour},
+		"scope \"a b\"":                    {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, Scopes: []string{"openid", "a b"}},
+		"scope \"\"":                       {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, Scopes: []string{""}},
+		"post_logout_redirect_uri \"data:": {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, PostLogoutRedirectURIs: []string{"data:text/html,x"}},
+		"resource \"api\"":                 {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, Resources: []string{"https://api.test", "api"}},
+		"backchannel_logout_uri":           {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, BackchannelLogoutURI: "a.test/logout"},
+		"no fragment, wildcard, ":          {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/#x"}},
 	} {
 		err := c.Validate()
 		if err == nil || !strings.Contains(err.Error(), fault) {
