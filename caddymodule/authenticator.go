@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 
+	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 )
 
@@ -54,7 +55,7 @@ func (a *Authenticator) Provision(ctx caddy.Context) error {
 func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (caddyauth.User, bool, error) {
 	authorization := r.Header["Authorization"]
 	if len(authorization) == 0 || !a.names.knows(r.Host) {
-		w.Header().Set("WWW-Authenticate", "Bearer")
+		flows.SetChallenges(w.Header(), "", "", "")
 		return caddyauth.User{}, false, nil
 	}
 	gateway := a.app.running(r.Context())
@@ -69,7 +70,8 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (ca
 	case errors.Is(err, session.ErrUnavailable):
 		return caddyauth.User{}, false, err
 	case err != nil:
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		scheme, _, _ := strings.Cut(authorization[0], " ")
+		flows.SetChallenges(w.Header(), scheme, "", `error="invalid_token"`)
 		return caddyauth.User{}, false, nil
 	}
 	gateway.StripCredentials(r, id)

@@ -190,8 +190,21 @@ func TestAuthenticator_WantsTheKeyThatATokenIsBoundTo(t *testing.T) {
 	} {
 		req := get(uri)
 		req.Header["Authorization"], req.Header["Dpop"] = []string{tt.scheme + " " + token}, tt.proof
-		if rec := r.do(req); rec.Code != tt.want {
+		rec := r.do(req)
+		if rec.Code != tt.want {
 			t.Errorf("%s: status %d, want %d", name, rec.Code, tt.want)
+		}
+		challenges := rec.Header().Values("WWW-Authenticate")
+		if tt.want == http.StatusOK {
+			continue
+		}
+		if len(challenges) != 2 || !strings.HasPrefix(challenges[1], `DPoP algs="ES256 `) {
+			t.Fatalf("%s: challenges %q", name, challenges)
+		}
+		for _, c := range challenges {
+			if says := strings.Contains(c, `error="invalid_token"`); says != strings.HasPrefix(c, tt.scheme) {
+				t.Errorf("%s: %s", name, c)
+			}
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *Request, err error) {
 		return
 	case errors.Is(err, ErrBearer):
 		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		setChallenges(w.Header(), scheme, resourceParameter(r), `error="invalid_token", error_description="the access token is not valid here"`)
+		SetChallenges(w.Header(), scheme, resourceParameter(r), `error="invalid_token", error_description="the access token is not valid here"`)
 		problem(w, http.StatusUnauthorized, "The access token is not valid here.", nil)
 		return
 	}
@@ -69,7 +69,7 @@ func loginPath(returnTo string) string {
 // section 5.1). login_url returns to the page that made the call, since the
 // address of the call itself is no page.
 func (g *Gateway) unauthorized(w http.ResponseWriter, r *Request) {
-	setChallenges(w.Header(), "", resourceParameter(r), "")
+	SetChallenges(w.Header(), "", resourceParameter(r), "")
 	problem(w, http.StatusUnauthorized, "Sign in to continue.", map[string]string{
 		"login_url": r.origin() + loginPath(refererPath(r.Referer(), r.origin())),
 	})
@@ -81,18 +81,19 @@ func resourceParameter(r *Request) string {
 	return `resource_metadata="` + r.origin() + resourceMetadataPath + `"`
 }
 
-// setChallenges names the two ways to present an access token, as a bearer token
+// SetChallenges names the two ways to present an access token, as a bearer token
 // (RFC 6750, section 3) and with a proof of its key (RFC 9449, section 7.1), each
 // in a field of its own, which leaves nobody to tell parameters from challenges
 // (RFC 9110, section 11.6.1). What is wrong is told of the scheme that was used.
-func setChallenges(h http.Header, used, parameters, fault string) {
+// parameters and fault are lists of parameters as they are written, or "".
+func SetChallenges(h http.Header, used, parameters, fault string) {
 	ofBearer, ofDPoP := fault, ""
 	if strings.EqualFold(used, "dpop") {
 		ofBearer, ofDPoP = "", fault
 	}
 	algorithms := `algs="` + strings.Join(proofAlgorithms, " ") + `"`
 	h["Www-Authenticate"] = []string{
-		"Bearer " + joined(ofBearer, parameters), "DPoP " + joined(algorithms, ofDPoP, parameters),
+		strings.TrimSuffix("Bearer "+joined(ofBearer, parameters), " "), "DPoP " + joined(algorithms, ofDPoP, parameters),
 	}
 }
 

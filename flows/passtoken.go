@@ -95,7 +95,7 @@ func (g *Gateway) wasJustAt(id *identity.Identity, name string) bool {
 // needsProvider is 401 for programs.
 func (g *Gateway) needsProvider(w http.ResponseWriter, r *Request, name string) {
 	// The request came to us with whatever it authenticated by taken off.
-	setChallenges(w.Header(), "", resourceParameter(r),
+	SetChallenges(w.Header(), "", resourceParameter(r),
 		`error="insufficient_user_authentication", error_description="the user must sign in at `+name+`"`)
 	problem(w, http.StatusUnauthorized, "Sign in at "+name+" to continue.", map[string]string{
 		"login_url": r.origin() + providerLoginPath(refererPath(r.Referer(), r.origin()), name),

@@ -27,8 +27,13 @@ func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
 		g.refuseBearer(w, scheme, "invalid_token", "the access token is not valid or has expired")
 		return
 	}
-	if err := g.checkBinding(r, at.url("userinfo"), claims, scheme, raw); err != nil {
+	err = g.checkBinding(r, at.url("userinfo"), claims, scheme, raw)
+	switch {
+	case errors.Is(err, errProof):
 		g.refuseBearer(w, scheme, "invalid_token", "the access token is bound to a key that was not proven")
+		return
+	case err != nil:
+		g.writeOAuthError(w, r.Request, err)
 		return
 	}
 	scope := strings.Fields(claims.Scope)
@@ -66,7 +71,8 @@ func authorization(h http.Header) (scheme, raw, fault string) {
 }
 
 // checkBinding checks that a token bound to a key (RFC 9449, section 7) came
-// with a proof of it, and that an unbound one did not pretend.
+// with a proof of it, and that an unbound one did not pretend. errProof; an error
+// of the cache says nothing of the token.
 func (g *Gateway) checkBinding(r *Request, uri string, claims *accessClaims, scheme, raw string) error {
 	if claims.Cnf == nil || claims.Cnf.JKT == "" {
 		if scheme == "dpop" {
@@ -102,7 +108,7 @@ func (g *Gateway) refuseBearer(w http.ResponseWriter, scheme, code, description 
 	default:
 		fault = `error="` + code + `", error_description="` + description + `"`
 	}
-	setChallenges(w.Header(), scheme, `realm="gatehouse"`, fault)
+	SetChallenges(w.Header(), scheme, `realm="gatehouse"`, fault)
 	if code == "missing" {
 		noStore(w)
 		w.WriteHeader(status)
