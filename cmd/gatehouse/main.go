@@ -3,6 +3,7 @@
 package main
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 	"github.com/spf13/cobra"
@@ -11,7 +12,25 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule"
 )
 
+const description = `Gatehouse signs people and programs in, in front of any web application. It is
+the Caddy web server with one more module, and takes Caddy's commands as well.
+
+To try it in a clone of its repository, and to check and run a configuration:
+
+	gatehouse run --config caddyfiles/quickstart.Caddyfile
+	gatehouse validate --config Caddyfile
+	gatehouse run --config Caddyfile
+
+Beside a gateway that runs:
+
+	gatehouse doctor                    what is wrong, and what to do about it
+	gatehouse sessions list --all       who is signed in
+	gatehouse client new ID             a block for an application's Caddyfile
+`
+
 func main() {
+	caddy.CustomBinaryName = "gatehouse" // what help calls this program
+	caddy.CustomLongDescription = description
 	var some *cobra.Command // some command, to find the others from
 	for _, verb := range caddymodule.Verbs() {
 		configure := verb.CobraFunc
