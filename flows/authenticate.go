@@ -28,7 +28,7 @@ func (g *Gateway) Authenticate(r *http.Request, host string, secure bool) (*iden
 	switch {
 	case fault != nil:
 		return nil, fault
-	case t == nil:
+	case t.raw == "":
 		return id, err
 	case id != nil:
 		return nil, ErrTwoCredentials
@@ -46,7 +46,7 @@ var (
 
 // fromBearer verifies an access token: it is of the site's issuer, and its
 // audience holds the site's origin.
-func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t *presented) (*identity.Identity, error) {
+func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t presented) (*identity.Identity, error) {
 	at, origin := g.issuerAt(host, secure)
 	claims, id, err := g.verifyPresented(r.Context(), at, t)
 	switch {

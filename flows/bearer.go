@@ -129,7 +129,7 @@ func (g *Gateway) verifyAccess(ctx context.Context, at place, raw string) (*acce
 }
 
 // verifyPresented is verifyAccess for a token that may be known already.
-func (g *Gateway) verifyPresented(ctx context.Context, at place, t *presented) (*accessClaims, *identity.Identity, error) {
+func (g *Gateway) verifyPresented(ctx context.Context, at place, t presented) (*accessClaims, *identity.Identity, error) {
 	if t.known == nil {
 		return g.verifyAccess(ctx, at, t.raw)
 	}
@@ -211,9 +211,9 @@ type presented struct {
 }
 
 // bearerOf returns the token of an Authorization header if our issuer claims to
-// have signed it, else nil. Others (Basic, another issuer's) are the upstream's
-// business.
-func (g *Gateway) bearerOf(h http.Header, host string) (found *presented, err error) {
+// have signed it, else the zero one. Others (Basic, another issuer's) are the
+// upstream's business.
+func (g *Gateway) bearerOf(h http.Header, host string) (found presented, err error) {
 	values := h["Authorization"]
 	for _, v := range values {
 		name, rest, ok := strings.Cut(v, " ")
@@ -233,9 +233,9 @@ func (g *Gateway) bearerOf(h http.Header, host string) (found *presented, err er
 			continue
 		}
 		if len(values) > 1 {
-			return nil, ErrTwoCredentials
+			return presented{}, ErrTwoCredentials
 		}
-		found = &t
+		found = t
 	}
 	return found, nil
 }
