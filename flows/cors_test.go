@@ -166,7 +166,7 @@ func TestCORS_MetadataIsForEverybody(t *testing.T) {
 		portal.portalURL() + "/.well-known/openid-configuration", portal.portalURL() + "/.well-known/oauth-authorization-server",
 		portal.portalURL() + "/jwks.json", portal.siteURL("one") + "/.well-known/oauth-protected-resource",
 		own + "/.gatehouse/.well-known/openid-configuration", own + "/.well-known/oauth-authorization-server/.gatehouse",
-		own + "/.gatehouse/jwks.json", own + "/.well-known/oauth-protected-resource/api",
+		own + "/.gatehouse/jwks.json", own + "/.well-known/oauth-protected-resource/",
 	} {
 		for method, status := range map[string]int{http.MethodGet: 200, http.MethodHead: 200, http.MethodPut: 405} {
 			got := portal.send(method, address, "", "Origin: https://evil.test")

@@ -17,15 +17,19 @@ type resourceMetadata struct {
 	BearerMethods        []string `json:"bearer_methods_supported"`
 }
 
-// serveResourceMetadata answers for the whole site, whatever path the client
-// appended: the resource is the origin. Unlike our other answers it may be
-// cached.
+// serveResourceMetadata describes the site: the resource is its origin, for that
+// is what a token's audience must hold to open it. There is none for a path of it
+// (section 3.1), which would have clients fetch tokens that open nothing; on a 404
+// they ask for the origin's. Unlike our other answers it may be cached.
 func (g *Gateway) serveResourceMetadata(w http.ResponseWriter, r *Request) {
-	resource := r.origin() + strings.TrimPrefix(r.path(), resourceMetadataPath)
+	if strings.TrimSuffix(r.path(), "/") != resourceMetadataPath {
+		problem(w, http.StatusNotFound, "The resource is the whole site: see "+r.origin()+resourceMetadataPath+".", nil)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "public, max-age=3600")
 	_ = json.NewEncoder(w).Encode(resourceMetadata{
-		Resource:             resource,
+		Resource:             r.origin(),
 		AuthorizationServers: []string{g.issuerOf(r).issuer()},
 		BearerMethods:        []string{"header"},
 	})

@@ -105,3 +105,25 @@ func TestRFC8707_ListedResources(t *testing.T) {
 		t.Errorf("the resource server: %s", got.text)
 	}
 }
+
+// RFC 9728, sections 3.1 and 3.3: whoever asks what a site is, and then for a
+// token of that resource, gets one that opens the site. A path of the site is no
+// resource of its own.
+func TestRFC9728_ATokenForTheResourceOpensIt(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	b := w.signedInBrowser()
+	const path = "/.well-known/oauth-protected-resource"
+	for _, suffix := range []string{"", "/", "/api", "/api/v1", "//", "/%2e", "x", "?x=1"} {
+		described := w.send(http.MethodGet, w.siteURL("one")+path+suffix, "", "Accept: application/json")
+		if described.status != http.StatusOK {
+			if suffix == "" || described.status != http.StatusNotFound && described.status != http.StatusUnauthorized {
+				t.Errorf("%q: %d %s", suffix, described.status, described.text)
+			}
+			continue
+		}
+		got := w.tokens(b, set("resource", described.answer.text("resource")))
+		if open := w.bearer("one", got.answer.text("access_token")); open.status != http.StatusOK {
+			t.Errorf("%q: a token for %s is answered with %d", suffix, described.answer.text("resource"), open.status)
+		}
+	}
+}
