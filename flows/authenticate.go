@@ -3,6 +3,7 @@ package flows
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -58,6 +59,9 @@ func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t presen
 	if claims.Cnf != nil || t.scheme == "dpop" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
 		if err := g.checkBinding(&Request{Request: r}, origin+path, claims, t.scheme, t.raw); err != nil {
+			if !errors.Is(err, errProof) {
+				return nil, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
+			}
 			return nil, ErrBearer
 		}
 	}

@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,11 +14,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // holder has a key and makes proofs of it.
@@ -133,7 +138,7 @@ func TestDPoP_BindsTokensToTheKey(t *testing.T) {
 		t.Errorf("refresh with the key: %v", got.body)
 	}
 	access := got.text("access_token")
-	call := func(scheme, proof string) *http.Response {
+	call := func(scheme, proof string) (status int, challenges []string) {
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.siteURL("one")+"/api?x=1", nil)
 		req.Header.Set("Accept", "application/json")
 		if scheme != "" {
@@ -142,7 +147,8 @@ func TestDPoP_BindsTokensToTheKey(t *testing.T) {
 		if proof != "" {
 			req.Header.Set("DPoP", proof)
 		}
-		return newBrowser(t).do(req).last
+		b := newBrowser(t).do(req)
+		return b.last.StatusCode, b.last.Header.Values("WWW-Authenticate")
 	}
 	target := w.siteURL("one") + "/api"
 	for name, c := range map[string]struct {
@@ -159,12 +165,12 @@ func TestDPoP_BindsTokensToTheKey(t *testing.T) {
 		"for another target": {"DPoP", mine.proof("GET", target+"/x", access, nil), 401},
 		"nothing at all":     {"", "", 401},
 	} {
-		got := call(c.scheme, c.proof)
-		if got.StatusCode != c.want {
-			t.Errorf("%s: %d, want %d", name, got.StatusCode, c.want)
+		status, challenges := call(c.scheme, c.proof)
+		if status != c.want {
+			t.Errorf("%s: %d, want %d", name, status, c.want)
 		}
 		if c.want == 401 {
-			checkChallenges(t, name, got.Header.Values("WWW-Authenticate"), c.scheme)
+			checkChallenges(t, name, challenges, c.scheme)
 		}
 	}
 }
@@ -196,6 +202,48 @@ func checkChallenges(t *testing.T, name string, challenges []string, used string
 	}
 	if !slices.Equal(schemes, []string{"Bearer", "DPoP"}) {
 		t.Errorf("%s: challenges of %v", name, schemes)
+	}
+}
+
+// forgetfulCache does not answer whether a proof is new.
+type forgetfulCache struct {
+	cache.Store
+	down *atomic.Bool
+}
+
+func (c forgetfulCache) Once(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	if c.down.Load() {
+		return false, cache.ErrUnavailable
+	}
+	return c.Store.Once(ctx, key, ttl)
+}
+
+// TestDPoP_ACacheThatIsAwayMakesNoTokenInvalid: a client that hears invalid_token
+// throws its token away.
+func TestDPoP_ACacheThatIsAwayMakesNoTokenInvalid(t *testing.T) {
+	down := new(atomic.Bool)
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+		return s, forgetfulCache{c, down}
+	}})
+	mine := newHolder(t, w.clock.now)
+	params := authorizeParams("web", "https://web.test/cb", "openid")
+	params["resource"] = []string{w.siteURL("one"), w.portalURL()}
+	got := w.call("token", redeem(w.code(w.signedInBrowser(), params)), basic("web"), "DPoP: "+mine.proof("POST", w.portalURL()+"/token", "", nil))
+	access := got.answer.text("access_token")
+	if got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.text)
+	}
+	for _, target := range []string{w.portalURL() + "/userinfo", w.siteURL("one") + "/api"} {
+		for _, away := range []bool{false, true} {
+			down.Store(away)
+			want := map[bool]int{false: http.StatusOK, true: http.StatusServiceUnavailable}[away]
+			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+			req.Header = http.Header{"Accept": {"application/json"}, "Authorization": {"DPoP " + access}, "Dpop": {mine.proof("GET", target, access, nil)}}
+			b := newBrowser(t).do(req)
+			if b.last.StatusCode != want || away != (b.last.Header.Get("Retry-After") != "") {
+				t.Errorf("%s, cache away: %t: %d %v", target, away, b.last.StatusCode, b.last.Header)
+			}
+		}
 	}
 }
 
