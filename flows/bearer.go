@@ -27,8 +27,10 @@ import (
 // again.
 const maxBearers = 50_000
 
-// maxToken is how long an access token may be, in bytes.
-const maxToken = 8192
+// maxToken is how long an access or ID token may be, in bytes. Those of a person
+// of whose groups a session holds no more (16 KiB) are shorter: what is issued must
+// be taken again, and told from what is the upstream's.
+const maxToken = 32 << 10
 
 // bearer is an access token whose signature was checked.
 type bearer struct {

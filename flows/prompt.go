@@ -90,7 +90,7 @@ func looksIssued(at place, c *client.Client, hint string) bool {
 // meant, and is no licence.
 func (g *Gateway) hinted(at place, hint string) (*jwt.RegisteredClaims, error) {
 	var claims jwt.RegisteredClaims
-	if g.Keys == nil || len(hint) > 8192 {
+	if g.Keys == nil || len(hint) > maxToken {
 		return nil, token.ErrToken
 	}
 	if err := g.Keys.VerifyExpired(hint, token.TypeID, at.issuer(), &claims); err != nil {
