@@ -162,7 +162,7 @@ func (v *Vault) unlease(ctx context.Context, row tokenstore.ProviderToken, owner
 		d = time.Microsecond
 	}
 	giveUp := func(ctx context.Context) bool {
-		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
 		_, err := v.Store.LeaseProviderToken(ctx, row.Subject, row.Provider, row.Version, owner, d)
 		return !isAway(err)

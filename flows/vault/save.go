@@ -12,13 +12,13 @@ import (
 
 // saveAttempts are how often it is tried to write a fresh token back while its
 // caller waits, with pauses from savePause on; the provider may have spent the
-// old one for it. After that it goes on for laterFor in the background, with
-// pauses of laterPause, as long as a store may be away for a restart.
+// old one for it. After that it goes on for defaultLaterFor in the background,
+// with pauses of laterPause, as long as a store may be away for a restart.
 const (
-	saveAttempts = 4
-	savePause    = 50 * time.Millisecond
-	laterFor     = 30 * time.Second
-	laterPause   = time.Second
+	saveAttempts    = 4
+	savePause       = 50 * time.Millisecond
+	defaultLaterFor = 30 * time.Second
+	laterPause      = time.Second
 )
 
 // saving is a fresh token on its way into its row.
@@ -102,7 +102,7 @@ func (v *Vault) later(ctx context.Context, try func(ctx context.Context) (done b
 	v.running.begin()
 	go func() {
 		defer v.running.end()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), laterFor)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.laterFor)
 		defer cancel()
 		for {
 			v.pause(ctx, laterPause)

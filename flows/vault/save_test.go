@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,6 +84,31 @@ func TestSave_OutlastsTheStoresAbsence(t *testing.T) {
 		b.clock.advance(2 * time.Hour)
 		b.fresh(v) // by the rotated refresh token
 		b.same("marked", b.row().NeedsReauth, false)
+	})
+}
+
+// A token that is lost all the same is counted and logged, once.
+func TestSave_IsLostWhenTheStoreStaysAway(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		c := b.config()
+		var counted atomic.Int32
+		c.Counted = func(_, result string) {
+			if result == "lost" {
+				counted.Add(1)
+			}
+		}
+		b.signIn(b.vault())
+		b.goesAway(&c)
+		v := b.open(c)
+		v.SetLaterFor(50 * time.Millisecond)
+		b.clock.advance(2 * time.Hour)
+		b.fresh(v)
+		settle(v)
+		b.same("lost", v.Stats().Lost, 1)
+		b.same("counted", counted.Load(), 1)
+		if logs := b.logs.String(); strings.Count(logs, "could not be stored") != 1 || strings.Contains(logs, "in-clear") {
+			b.Errorf("logged %s", logs)
+		}
 	})
 }
 

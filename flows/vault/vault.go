@@ -87,6 +87,7 @@ type Vault struct {
 	held     held
 	running  running
 	counters counters
+	laterFor time.Duration
 }
 
 // source is a Source with what the vault knows of its provider.
@@ -125,7 +126,7 @@ func New(c Config) (*Vault, error) {
 	if c.LeaseWait == 0 {
 		c.LeaseWait = defaultLeaseWait
 	}
-	v := &Vault{Config: c}
+	v := &Vault{Config: c, laterFor: defaultLaterFor}
 	v.running.idle = sync.NewCond(&v.running.mu)
 	for _, given := range c.Sources {
 		s := &source{Source: given}
