@@ -28,7 +28,7 @@ func testConsents(e *env) {
 	list(ann)
 	set(ann, "zebra", at, "openid")
 	upper := set(ann, "Zebra", at)
-	apple := set(ann, "apple", at, "openid", "e-mail \"quoted\", <and> odd")
+	apple := set(ann, "apple", at.Add(2*time.Hour), "openid", "e-mail \"quoted\", <and> odd")
 	bobs := set(bob, "apple", at, "profile")
 	zebra := set(ann, "zebra", at.Add(time.Hour), "profile", "openid")
 	list(ann, upper, apple, zebra)

@@ -121,6 +121,11 @@ func testTokenQuery(e *env) {
 			tokenstore.ProviderTokenQuery{KeyIDNot: "k1"},
 			func(t tokenstore.ProviderToken) bool { return t.KeyID != "k1" },
 		},
+		{
+			"another key than the last",
+			tokenstore.ProviderTokenQuery{KeyIDNot: "k2"},
+			func(t tokenstore.ProviderToken) bool { return t.KeyID != "k2" },
+		},
 		{"all", tokenstore.ProviderTokenQuery{All: true}, func(tokenstore.ProviderToken) bool { return true }},
 		{
 			"all of a subject",
