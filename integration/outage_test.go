@@ -80,18 +80,25 @@ func TestPostgresDownAtStart_GuardsWaitOthersServeAndItRecovers(t *testing.T) {
 	})
 }
 
+// knownAndUnknown are two browsers that are signed in: after the end and the
+// restart of the gateway it has seen the one again, and not the other.
+func (o outage) knownAndUnknown(t *testing.T, end func(*gateway.Node)) (known, unknown *browser.Browser) {
+	t.Helper()
+	known, unknown = newBrowser(t, o.node), newBrowser(t, o.node)
+	signIn(t, known, "http://app.localhost/", "alice", alicePassword)
+	signIn(t, unknown, "http://app.localhost/", "bob", bobPassword)
+	end(o.node)
+	o.node.Restart(t)
+	if !signedIn(t, known, "http://app.localhost/") {
+		t.Fatal("signed out by a restart")
+	}
+	return known, unknown
+}
+
 func TestPostgresDown_KnownSessionsGoOnAndUnknownOnesWait(t *testing.T) {
 	t.Parallel()
 	o := startForOutage(t, func(outage) {})
-	known := newBrowser(t, o.node)
-	signIn(t, known, "http://app.localhost/", "alice", alicePassword)
-	unknown := newBrowser(t, o.node)
-	signIn(t, unknown, "http://app.localhost/", "bob", bobPassword)
-	o.node.Kill(t)
-	o.node.Restart(t)
-	if !signedIn(t, known, "http://app.localhost/") {
-		t.Fatal("signed out by a crash")
-	}
+	known, unknown := o.knownAndUnknown(t, func(n *gateway.Node) { n.Kill(t) })
 
 	o.postgres.Cut()
 	for range 5 {
@@ -109,27 +116,21 @@ func TestPostgresDown_KnownSessionsGoOnAndUnknownOnesWait(t *testing.T) {
 func TestPostgresSilent_AnswersInBoundedTime(t *testing.T) {
 	t.Parallel()
 	o := startForOutage(t, func(outage) {})
-	known := newBrowser(t, o.node)
-	signIn(t, known, "http://app.localhost/", "alice", alicePassword)
-	unknown := newBrowser(t, o.node)
-	signIn(t, unknown, "http://app.localhost/", "bob", bobPassword)
-	o.node.Stop(t)
-	o.node.Restart(t)
-	if !signedIn(t, known, "http://app.localhost/") {
-		t.Fatal("signed out by a restart")
-	}
+	known, unknown := o.knownAndUnknown(t, func(n *gateway.Node) { n.Stop(t) })
+
 	o.postgres.Blackhole()
 	start := time.Now()
 	wantUnavailable(t, unknown.Step("http://app.localhost/"))
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("a silent Postgres held a request for %v", took)
+	waited := time.Since(start)
+	if waited > 20*time.Second {
+		t.Errorf("a silent Postgres held a request for %v", waited)
 	}
 	start = time.Now()
 	if !signedIn(t, known, "http://app.localhost/") {
 		t.Error("a silent Postgres ended a known session")
 	}
-	if took := time.Since(start); took > time.Second {
-		t.Errorf("a known session waited %v for a silent Postgres", took)
+	if took := time.Since(start); took > waited/2 {
+		t.Errorf("a known session waited %v for a silent Postgres, an unknown one %v", took, waited)
 	}
 }
 

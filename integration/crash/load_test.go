@@ -180,7 +180,7 @@ func (l *load) ended(ctx context.Context, v *crash.Visitor, families ...string) 
 		l.Record(crash.Answer{Kind: crash.Ended, Family: f, Sent: now, Got: now})
 	}
 	l.later.Go(func() {
-		time.Sleep(l.Grace + 20*time.Millisecond)
+		time.Sleep(l.Grace + 20*time.Millisecond) // until then a node may not have heard
 		for _, f := range families {
 			for _, c := range l.credentials(f) {
 				for node := range l.nodes {

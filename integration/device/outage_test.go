@@ -36,7 +36,7 @@ func (p *program) finish(f flow, ask func() answer) (last answer, retried int) {
 		case last.text("error") != "authorization_pending":
 			return last, retried
 		}
-		time.Sleep(interval + 50*time.Millisecond)
+		time.Sleep(interval + 50*time.Millisecond) // as devices have to
 	}
 	return last, retried
 }

@@ -154,7 +154,7 @@ func (x *terminal) ended(exit int) string {
 func (x *terminal) opened() string {
 	x.t.Helper()
 	path := filepath.Join(x.folder, "opened")
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if text, err := os.ReadFile(path); err == nil {
 			_ = os.Remove(path)
 			return strings.TrimSpace(string(text))
