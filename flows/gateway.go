@@ -35,14 +35,14 @@ const flowValidity = 10 * time.Minute
 // section 4.1.2, allows ten minutes; a redirect takes a second.
 const codeValidity = 60 * time.Second
 
-// Config is what a Gateway is made of. All but Issuer, Sites, Admit, Vault and
-// Events is required.
+// Config is what a Gateway is made of. What has no default and is not said to be
+// optional is required.
 type Config struct {
 	// Issuer is the portal's URL. Default: "", then each guarded site is its
 	// own issuer, https://HOST/.gatehouse.
 	Issuer string
 	// Sites are the origins that the portal hands sign-ins over to, such as
-	// https://app.example.com or https://*.example.com.
+	// https://app.example.com or https://*.example.com. Optional.
 	Sites []string
 	// Providers in the order in which they are offered.
 	Providers []provider.Provider
@@ -57,7 +57,7 @@ type Config struct {
 	// tokens the vault keeps, about one of its users. Default: an hour.
 	Recheck time.Duration
 
-	// Clients of the authorization server, by id.
+	// Clients of the authorization server, by id. Optional.
 	Clients map[string]*client.Client
 	// Keys that tokens are signed with. Nil: no tokens are issued or taken.
 	Keys *token.Keys

@@ -34,8 +34,8 @@ const (
 // Options of a [Store]: a URL, or addresses. Give one of the two.
 type Options struct {
 	// URL of a single server, redis://USER:PASSWORD@HOST:PORT/DB or rediss://
-	// for TLS. It may carry the options of go-redis's ParseURL as a query; the
-	// time-outs are this package's.
+	// for TLS. Of the options that go-redis's ParseURL knows as a query, db,
+	// pool_size and skip_verify count; time-outs and retries are this package's.
 	URL string
 
 	// Addrs are host:port pairs: one for a single server, some of a Cluster's
