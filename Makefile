@@ -45,7 +45,8 @@ build: ## Build bin/gatehouse and bin/gate (the first build takes minutes and pr
 .PHONY: test
 test: ## Everything: install what is missing, lint, unit tests, fuzzing, integration
 	@rm -f $(BIN)/steps.log
-	@$(MAKE) needs lint unit fuzz integration
+	@$(MAKE) needs lint unit
+	@$(MAKE) -j2 integration fuzz # the former mostly waits, the latter is nice to it
 	@$(STEP) --summary
 
 .PHONY: needs
@@ -80,7 +81,7 @@ unit-caddy: ## Those that do; the first build with the race detector takes minut
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
-	@$(STEP) "fuzz targets, $(FUZZTIME) each" .ci/fuzz $(FUZZTIME) $(TAGS) $(FUZZPKGS)
+	@$(STEP) "fuzz targets, $(FUZZTIME) each" nice -n 19 .ci/fuzz $(FUZZTIME) $(TAGS) $(FUZZPKGS)
 
 .PHONY: integration
 integration: ## The built gateway with real browsers, providers, Postgres and Redis
