@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,8 +52,9 @@ func TestZitadel_EndSessionBehindTheBrowsersBack(t *testing.T) {
 	alice := w.alice(t)
 	a.signIn(t, alice)
 	to, err := rp.EndSession(t.Context(), a, a.tokens.IDToken, goodbye, "a state", "", nil)
-	if err != nil || to == nil || to.String() != goodbye+"?state=a+state" {
-		t.Errorf("the application is sent to %v: %v", to, err)
+	// A POST that carries no cookie of ours goes on by a GET, which would have it.
+	if err != nil || to == nil || !strings.HasPrefix(to.String(), w.issuer+"/logout?request=") {
+		t.Fatalf("the application is sent to %v: %v", to, err)
 	}
 	if !alice.signedIn() {
 		t.Error("an ID token signed alice out without her browser")
