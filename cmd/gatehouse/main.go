@@ -31,6 +31,7 @@ Beside a gateway that runs:
 func main() {
 	caddy.CustomBinaryName = "gatehouse" // what help calls this program
 	caddy.CustomLongDescription = description
+	paceCollector()
 	var some *cobra.Command // some command, to find the others from
 	for _, verb := range caddymodule.Verbs() {
 		configure := verb.CobraFunc
