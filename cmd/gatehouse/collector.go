@@ -2,9 +2,9 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"time"
 )
 
 // headroom is how much the heap grows at least between two garbage collections,
@@ -22,31 +22,28 @@ func paceCollector() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	const every = 5 * time.Second
-	go func() {
-		percent := 0
-		for {
-			if next := collectorPercent(liveHeap()); next != percent {
-				percent = next
-				debug.SetGCPercent(percent)
-			}
-			time.Sleep(every)
-		}
-	}()
+	p := &pace{percent: 100, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	runtime.SetFinalizer(p, (*pace).set)
 }
 
-// liveHeap is what the last collection found alive, in bytes; 0 before the
-// first.
-func liveHeap() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+// pace is garbage, whose finalizer is thus called after each collection.
+type pace struct {
+	percent int
+	live    []metrics.Sample
 }
 
-// collectorPercent is the GOGC for a live heap: in steps, since every change
+func (p *pace) set() {
+	metrics.Read(p.live)
+	if next := collectorPercent(p.live[0].Value.Uint64()); next != p.percent {
+		p.percent = next
+		debug.SetGCPercent(next)
+	}
+	runtime.SetFinalizer(p, (*pace).set)
+}
+
+// collectorPercent is the GOGC for a live heap, in bytes: in steps, since every change
 // stops the program for a moment.
 func collectorPercent(live uint64) int {
-	const least, step = 4 << 20, 50
-	percent := headroom * 100 / max(live, least)
-	return int(max(100, percent/step*step))
+	const step = 50
+	return int(max(100, headroom*100/max(live, 1<<20)/step*step))
 }
