@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// company is how long a rotation that finds another at the database waits
-	// for others to go with it: they cost the server one statement and one
-	// commit. Less than a network's round trip, more than one to a database
-	// beside us.
-	company = 2 * time.Millisecond
+	// company is how long a rotation that finds another at the database waits at
+	// most for others to go with it: they cost the server one statement and one
+	// commit. It is longer than a database nearby takes for an answer, and
+	// little beside the round trip to a distant one.
+	company = 4 * time.Millisecond
 	// rotationsAtOnce is how many rotations, or batches of them, a node has at
 	// the database at once: half the connections of the pool. Beyond that they
 	// wait for longer than company.
