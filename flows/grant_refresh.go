@@ -3,6 +3,7 @@ package flows
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,15 +61,23 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 	return answer, nil
 }
 
-// refreshed judges what the row says and mints the answer.
+// refreshed judges what the row says, by what the client may have now, and
+// mints the answer.
 func (g *Gateway) refreshed(req *endpointRequest, s tokenstore.Session, scope []string) (*tokenResponse, error) {
-	granted := strings.Fields(s.Scope)
+	granted := req.client.StillAllowed(strings.Fields(s.Scope))
+	if !slices.Contains(granted, "offline_access") {
+		return nil, invalidGrant()
+	}
 	if len(scope) == 0 {
 		scope = granted
 	} else if !client.Subset(scope, granted) {
 		return nil, invalid("invalid_scope", "the scope exceeds what was granted")
 	}
-	resource, err := g.narrow(req, s.Resource)
+	targets := g.stillTargets(req, s.Resource)
+	if len(targets) == 0 && len(s.Resource) > 0 {
+		return nil, invalid("invalid_target", "the client may not ask for what was authorised any more")
+	}
+	resource, err := g.narrow(req, targets)
 	if err != nil {
 		return nil, err
 	}

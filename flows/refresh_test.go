@@ -3,6 +3,7 @@ package flows_test
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,57 @@ func TestRefresh_RotatesAndToleratesALostAnswer(t *testing.T) {
 		if got := refresh(junk); got.text("error") != "invalid_grant" {
 			t.Errorf("junk %.20q: %v", junk, got.body)
 		}
+	}
+}
+
+// What the configuration takes from a client, its old refresh tokens give no
+// more; a refusal consumes nothing, so that it may be given back.
+func TestRefresh_GivesWhatTheClientMayHaveNow(t *testing.T) {
+	clients := oauthClients()
+	config := clients[0]
+	all := config.Scopes
+	config.Resources = []string{"https://one.test", "https://two.test"}
+	w := newWorld(t, worldOptions{portal: true, clients: clients})
+	web := app{t, w, "web", "web-secret-of-enough-length"}
+	params := authorizeParams("web", "https://web.test/cb", "openid groups offline_access")
+	params["resource"] = config.Resources
+	current := web.post("token", redeem(w.code(w.signedInBrowser(), params))).text("refresh_token")
+	refresh := func(scope string) answer {
+		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {current}}
+		if scope != "" {
+			form.Set("scope", scope)
+		}
+		got := web.post("token", form)
+		if got.status == 200 {
+			current = got.text("refresh_token")
+		}
+		return got
+	}
+	if got := refresh(""); got.text("scope") != "openid groups offline_access" {
+		t.Fatalf("as it was: %d %v", got.status, got.body)
+	}
+	config.Scopes = []string{"openid", "offline_access"}
+	if got := refresh(""); got.text("scope") != "openid offline_access" {
+		t.Errorf("without groups: %d %v", got.status, got.body)
+	}
+	if got := refresh("openid groups"); got.text("error") != "invalid_scope" {
+		t.Errorf("asking for groups: %d %v", got.status, got.body)
+	}
+	config.Scopes = []string{"openid"}
+	if got := refresh(""); got.text("error") != "invalid_grant" {
+		t.Errorf("without offline_access: %d %v", got.status, got.body)
+	}
+	config.Scopes, config.Resources = all, []string{"https://two.test", "https://three.test"}
+	if got := audienceOf(t, said{answer: refresh("")}); !slices.Equal(got, []string{"https://two.test"}) {
+		t.Errorf("with one resource left, the audience is %q", got)
+	}
+	config.Resources = []string{"https://three.test"}
+	if got := refresh(""); got.text("error") != "invalid_target" {
+		t.Errorf("with none left: %d %v", got.status, got.body)
+	}
+	config.Resources = []string{"https://one.test", "https://two.test"}
+	if got := refresh(""); got.text("scope") != "openid groups offline_access" {
+		t.Errorf("given back: %d %v", got.status, got.body)
 	}
 }
 

@@ -34,6 +34,15 @@ func (g *Gateway) allowedResources(at place, c *client.Client, values []string) 
 	return resources, nil
 }
 
+// stillTargets are those of the granted resources that the client may have as it
+// is configured now.
+func (g *Gateway) stillTargets(req *endpointRequest, granted []string) []string {
+	return slices.DeleteFunc(slices.Clone(granted), func(v string) bool {
+		u, err := url.Parse(v)
+		return err != nil || !g.mayTarget(req.at, req.client, v, u)
+	})
+}
+
 func (g *Gateway) mayTarget(at place, c *client.Client, v string, u *url.URL) bool {
 	if v == at.issuer() || v == c.Audience {
 		return true

@@ -57,6 +57,12 @@ func (c *Client) AllowedScope(s string) ([]string, error) {
 	return scope, nil
 }
 
+// StillAllowed are those of the granted scopes that the client may have as it is
+// configured now.
+func (c *Client) StillAllowed(granted []string) []string {
+	return slices.DeleteFunc(slices.Clone(granted), func(v string) bool { return !slices.Contains(c.Scopes, v) })
+}
+
 // Subset tells whether each value is one of the granted ones.
 func Subset(values, granted []string) bool {
 	for _, v := range values {
