@@ -17,13 +17,14 @@ const (
 			lease_owner = CASE WHEN $5::bigint > 0 THEN $4 ELSE '' END,
 			lease_until = CASE WHEN $5::bigint > 0 THEN {now} + $5::bigint * interval '1 microsecond' END
 		WHERE p.sub = $1 AND p.provider = $2 AND p.version = $3
-			AND (p.lease_owner = $4 OR p.lease_until IS NULL OR p.lease_until <= {now})
+			AND (p.lease_owner = $4 OR $5::bigint > 0 AND (p.lease_until IS NULL OR p.lease_until <= {now}))
 		RETURNING ` + providerColumns
 	providerRowExists = `SELECT EXISTS (SELECT FROM provider_token WHERE sub = $1 AND provider = $2)`
 )
 
 // LeaseProviderToken takes the right to refresh a token, for at most d. Who
-// holds the lease already gets it anew, or with a d of 0 gives it up.
+// holds the lease already gets it anew, or with a d of 0 gives it up: nobody
+// gives up what another has held since.
 func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string, version int64, owner string, d time.Duration) (tokenstore.ProviderToken, error) {
 	invalid := cmp.Or(
 		tokenstore.ValidateText("subject", subject),

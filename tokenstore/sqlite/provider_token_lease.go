@@ -10,7 +10,8 @@ import (
 )
 
 // LeaseProviderToken takes the right to refresh a token, for at most d. Who
-// holds the lease already gets it anew, or with a d of 0 gives it up.
+// holds the lease already gets it anew, or with a d of 0 gives it up: nobody
+// gives up what another has held since.
 func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string, version int64, owner string, d time.Duration) (tokenstore.ProviderToken, error) {
 	invalid := cmp.Or(
 		tokenstore.ValidateText("subject", subject),
@@ -28,7 +29,7 @@ func (s *Store) LeaseProviderToken(ctx context.Context, subject, provider string
 			return err
 		case token.Version != version:
 			return tokenstore.ErrConflict
-		case token.LeaseOwner != owner && t.now.Before(token.LeaseUntil):
+		case token.LeaseOwner != owner && (d <= 0 || t.now.Before(token.LeaseUntil)):
 			return tokenstore.ErrConflict
 		}
 		until := t.now.Add(d)
