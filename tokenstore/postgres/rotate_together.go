@@ -35,7 +35,7 @@ const (
 
 // rotateTogether is rotateBy(rotateCurrent), by itself or with those that wait.
 func (s *Store) rotateTogether(ctx context.Context, r tokenstore.Rotation) (tokenstore.RotationResult, error) {
-	if r.Grace < repeatableGrace { // must not be sent twice
+	if r.Grace < repeatableGrace || s.isAbsent(monthOf(r.ID)) { // must not be sent twice, or would fail the others
 		return s.rotateBy(ctx, rotateCurrent, r)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
@@ -64,6 +64,16 @@ func (s *Store) rotateTogether(ctx context.Context, r tokenstore.Rotation) (toke
 		return tokenstore.RotationResult{}, translate(ctx, w.err)
 	}
 	return tokenstore.RotationResult{Session: w.row.Session, PreviousRotatedAt: w.row.rotatedBefore}, nil
+}
+
+// absentFor is how long a month is remembered to have no table.
+const absentFor = time.Minute
+
+// isAbsent tells whether a month had no table a moment ago: a refresh token of a
+// month that was removed, sent again and again, would fail every batch.
+func (s *Store) isAbsent(m month) bool {
+	found, ok := s.absent.Load(m)
+	return ok && time.Since(found.(time.Time)) < absentFor
 }
 
 func (s *Store) leaveRotations(ctx context.Context) {

@@ -117,24 +117,61 @@ func TestRotationsThatWaitAreNotHeldUpByOne(t *testing.T) {
 }
 
 // A session of a month that has no table fails its statement, and with it the
-// batch; the others are rotated all the same.
+// batch; the others are rotated all the same, and from then on together.
 func TestRotationsThatWaitDoNotFailWithOne(t *testing.T) {
-	store := migrated(t, postgres.Options{})
+	var traced statements
+	store := migrated(t, postgres.Options{Tracer: &traced})
 	c := newCrowd(t, store, "", 0)
 	old := c.sessions[0]
 	old.ID = uuid.MustParse("01800000-0000-7000-8000-000000000000") // April 2022
+	const callers, rounds = 20, 5
 	var others sync.WaitGroup
-	for range 20 {
+	for range callers {
 		others.Go(func() {
-			for range 5 {
+			for range rounds {
 				if _, err := store.Rotate(t.Context(), rotation(old, 0)); !errors.Is(err, tokenstore.ErrNotFound) {
 					t.Errorf("of a month without a table: %v", err)
 				}
 			}
 		})
 	}
-	c.rotate(t, store, c.sessions[1:], 5)
+	c.rotate(t, store, c.sessions[1:], rounds)
 	others.Wait()
+
+	before := traced.n.Load()
+	stop := make(chan struct{})
+	var olds atomic.Int64
+	for range 4 {
+		others.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_, _ = store.Rotate(t.Context(), rotation(old, 0))
+					olds.Add(1)
+				}
+			}
+		})
+	}
+	const more = 20
+	var wg sync.WaitGroup
+	for _, s := range c.sessions[1:] {
+		wg.Go(func() {
+			for n := range uint32(more) {
+				if _, err := store.Rotate(t.Context(), rotation(s, rounds+n)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	others.Wait()
+	// Each of the old one's takes four statements at most.
+	if n, rotations := traced.n.Load()-before-4*olds.Load(), int64(more*len(c.sessions[1:])); n > rotations/4 {
+		t.Errorf("%d rotations took %d statements beside those of the old one", rotations, n)
+	}
 }
 
 // Who goes away while waiting takes nobody along, and what was rotated for him
