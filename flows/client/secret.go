@@ -3,6 +3,7 @@ package client
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,9 @@ func NewHashedSecret(hash string, compare func(hash, secret []byte) (bool, error
 	return Secret{hash: hash, compare: compare, verified: &verified{}}
 }
 
+// known tells whether the sum is of a secret that passed a slow check.
+func (s Secret) known(sum *[sha256.Size]byte) bool { return s.verified != nil && s.verified.is(sum) }
+
 // Matches tells whether a presented secret is this one, in constant time for a
 // secret known in clear.
 func (s Secret) Matches(presented string) bool {
@@ -48,12 +52,12 @@ func (s Secret) Matches(presented string) bool {
 	if s.compare == nil {
 		return subtle.ConstantTimeCompare(sum[:], s.sum[:]) == 1
 	}
-	if s.verified.is(&sum) {
+	if s.known(&sum) {
 		return true
 	}
 	s.verified.checking.Lock()
 	defer s.verified.checking.Unlock()
-	if s.verified.is(&sum) {
+	if s.known(&sum) {
 		return true // by the check that was waited for
 	}
 	ok, err := s.compare([]byte(s.hash), []byte(presented))
@@ -69,9 +73,9 @@ func (c *Client) MatchesSecret(presented string) bool {
 	if presented == "" || strings.ContainsRune(presented, 0) {
 		return false
 	}
-	matched := false
-	for _, s := range c.Secrets {
-		matched = s.Matches(presented) || matched
+	sum := sha256.Sum256([]byte(presented))
+	if slices.ContainsFunc(c.Secrets, func(s Secret) bool { return s.known(&sum) }) {
+		return true // it needs no slow check of the others
 	}
-	return matched
+	return slices.ContainsFunc(c.Secrets, func(s Secret) bool { return s.Matches(presented) })
 }
