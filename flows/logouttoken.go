@@ -120,12 +120,12 @@ func (g *Gateway) liveSessions(ctx context.Context, q tokenstore.SessionQuery) [
 }
 
 // toldOf is what is to be told of sessions that end: of each to its client, if
-// that wants to know.
+// that wants to know. Of one that has ended already its client was told.
 func (g *Gateway) toldOf(ending []tokenstore.Session) []tokenstore.OutboxEntry {
 	var entries []tokenstore.OutboxEntry
 	for _, row := range ending {
 		c := g.Clients[row.ClientID]
-		if c == nil || c.BackchannelLogoutURI == "" {
+		if c == nil || c.BackchannelLogoutURI == "" || !row.RevokedAt.IsZero() {
 			continue
 		}
 		entry := tokenstore.OutboxEntry{
