@@ -22,27 +22,33 @@ func paceCollector() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	p := &pace{percent: 100, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	p := &pace{percent: 100, scanned: []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"},
+	}}
 	runtime.SetFinalizer(p, (*pace).set)
 }
 
 // pace is garbage, whose finalizer is thus called after each collection.
 type pace struct {
 	percent int
-	live    []metrics.Sample
+	scanned []metrics.Sample // what GOGC is a percentage of
 }
 
 func (p *pace) set() {
-	metrics.Read(p.live)
-	if next := collectorPercent(p.live[0].Value.Uint64()); next != p.percent {
+	metrics.Read(p.scanned)
+	scanned := uint64(0)
+	for _, s := range p.scanned {
+		scanned += s.Value.Uint64()
+	}
+	if next := collectorPercent(scanned); next != p.percent {
 		p.percent = next
 		debug.SetGCPercent(next)
 	}
 	runtime.SetFinalizer(p, (*pace).set)
 }
 
-// collectorPercent is the GOGC for a live heap, in bytes: in steps, since every change
-// stops the program for a moment.
+// collectorPercent is the GOGC for what lives in heap, stacks and globals, in
+// bytes: in steps, since every change stops the program for a moment.
 func collectorPercent(live uint64) int {
 	const step = 50
 	return int(max(100, headroom*100/max(live, 1<<20)/step*step))
