@@ -24,7 +24,7 @@ To try it in a clone of its repository, and to check and run a configuration:
 Beside a gateway that runs:
 
 	gatehouse doctor                    what is wrong, and what to do about it
-	gatehouse sessions list --all       who is signed in
+	gatehouse sessions list --all       who is and was signed in
 	gatehouse client new ID             a block for an application's Caddyfile
 `
 
