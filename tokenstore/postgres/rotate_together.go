@@ -66,14 +66,12 @@ func (s *Store) rotateTogether(ctx context.Context, r tokenstore.Rotation) (toke
 	return tokenstore.RotationResult{Session: w.row.Session, PreviousRotatedAt: w.row.rotatedBefore}, nil
 }
 
-// absentFor is how long a month is remembered to have no table.
-const absentFor = time.Minute
-
-// isAbsent tells whether a month had no table a moment ago: a refresh token of a
-// month that was removed, sent again and again, would fail every batch.
+// isAbsent tells whether a month was found without a table: a refresh token of
+// a month that was removed, sent again and again, would fail every batch.
+// Should the table come back, its rotations go by themselves.
 func (s *Store) isAbsent(m month) bool {
-	found, ok := s.absent.Load(m)
-	return ok && time.Since(found.(time.Time)) < absentFor
+	_, found := s.absent.Load(m)
+	return found
 }
 
 func (s *Store) leaveRotations(ctx context.Context) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -66,7 +65,7 @@ func (s *Store) tryLeaf(ctx context.Context, r repeatability, st statement, f fu
 	return s.try(ctx, r, func(ctx context.Context) error {
 		err := f(ctx, st)
 		if sqlState(err) == stateUndefinedTable && (st.session != 0 || st.parent != 0) {
-			s.absent.Store(st.session, time.Now())
+			s.absent.Store(st.session, true)
 			err = f(ctx, statement{template: st.template})
 		}
 		return err
