@@ -164,20 +164,21 @@ func (m *Manager) revoke(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error)
 	return ids, err
 }
 
-// family are the sessions that this node knows to end with id.
+// family are the sessions that this node knows to end with id, which is the
+// last: of what is announced together the last is remembered longest.
 func (m *Manager) family(id uuid.UUID) []uuid.UUID {
 	root := id
 	if e := m.table.get(&id); e != nil && e.who.Load().Portal != uuid.Nil {
 		root = e.who.Load().Portal
 	}
-	ids := []uuid.UUID{id}
-	if root != id {
-		ids = append(ids, root)
-	}
+	var ids []uuid.UUID
 	for _, e := range m.table.all() {
 		if e.id != id && e.who.Load().Portal == root {
 			ids = append(ids, e.id)
 		}
 	}
-	return ids
+	if root != id {
+		ids = append(ids, root)
+	}
+	return append(ids, id)
 }

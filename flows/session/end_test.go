@@ -116,6 +116,26 @@ func TestEndUnknown(t *testing.T) {
 	}
 }
 
+// What a small node remembers of endings is bounded; that of the session whose
+// user has just signed out is not the first to go.
+func TestEndIsRememberedBeforeItsFamily(t *testing.T) {
+	w := newWorld(t)
+	n := w.node(func(c *Config) { c.MaxEntries = 2 })
+	portal := n.signIn(func(s *Start) { s.ClientID = "portal" })
+	w.clock.advance(2 * useGrain)
+	site, second := n.signIn(childOf(portal, host)), n.signIn(childOf(portal, "b.example.com"))
+	for _, s := range []Started{site, second} {
+		if n.table.get(&s.Session.ID) == nil {
+			t.Fatalf("the session of %s is not known here", s.Session.ClientID)
+		}
+	}
+	n.store.cut.Store(true)
+	if err := n.End(t.Context(), site.Session.ID); !errors.Is(err, ErrUnavailable) {
+		t.Fatal(err)
+	}
+	n.is(site, ErrNoSession, "where it was ended")
+}
+
 // A browser that closes the connection has signed out all the same.
 func TestEndGoesOnWithoutTheCaller(t *testing.T) {
 	w := newWorld(t)
