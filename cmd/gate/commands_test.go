@@ -3,7 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os/exec"
 	"slices"
 	"strings"
@@ -202,4 +206,38 @@ func TestGate_DependsOnLittle(t *testing.T) {
 func TestGate_LoginFromAnOpenPage(t *testing.T) {
 	w := newWorld(t, gateClient())
 	w.login(w.siteURL("one")+"/open/page").want(exitDone, "gate curl "+w.siteURL("one"))
+}
+
+// Without a scheme an address is https, as everywhere; what is tried out on this
+// machine is http as often as not.
+func TestGate_WrongSchemeIsSuggested(t *testing.T) {
+	w := newWorld(t, gateClient())
+	one := w.siteURL("one")
+	bare := strings.TrimPrefix(one, "http://")
+	for _, args := range [][]string{
+		{"login", bare},
+		{"login", "https://" + bare + "/some/page?x=1"},
+		{"token", "--for", bare},
+		{"curl", bare + "/api"},
+	} {
+		r := w.gate(args...)
+		r.want(exitUnreachable, bare+" speaks http, not https", "Write its address with http: "+one+"\n")
+	}
+
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	plain := strings.Replace(secure.URL, "https://", "http://", 1)
+	w.gate("login", plain).want(exitFailed, "answered 400", "Write its address with https: "+secure.URL+"\n")
+}
+
+// Nobody is advised to use http elsewhere.
+func TestUnreachable_NoHTTPElsewhere(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "https://app.example.com:80/", nil)
+	err := unreachable(r, &url.Error{Op: "Get", URL: r.URL.String(), Err: http.ErrSchemeMismatch})
+	f, ok := errors.AsType[*failure](err)
+	if !ok || err.Error() != "app.example.com:80 speaks http, not https" || strings.Contains(f.fix, "http://") {
+		t.Errorf("%v: %+v", err, f)
+	}
 }

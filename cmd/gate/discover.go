@@ -84,7 +84,11 @@ func (g *gate) discoverOpen(ctx context.Context, site *url.URL, first reply) (di
 	if first.status >= 300 && first.status < 400 {
 		return discovered{}, first.json(origin(site), nil)
 	}
-	return discovered{}, fail(exitFailed, "Name a page that needs a sign-in. If this one does, its server must send WWW-Authenticate with resource_metadata (RFC 9728).",
+	fix := "Name a page that needs a sign-in. If this one does, its server must send WWW-Authenticate with resource_metadata (RFC 9728)."
+	if site.Scheme == "http" && first.status == http.StatusBadRequest { // what servers answer to http where they speak https
+		fix = "Write its address with https: https://" + site.Host
+	}
+	return discovered{}, fail(exitFailed, fix,
 		"%w: %s answered %d and does not say where to sign in", errNotGuarded, origin(site), first.status)
 }
 

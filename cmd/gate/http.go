@@ -136,11 +136,24 @@ func unreachable(req *http.Request, err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return speaksHTTP(req.URL)
+	}
 	fix := "Check the address and the network, and try again."
 	if strings.Contains(err.Error(), "x509: ") || strings.Contains(err.Error(), "tls: ") {
 		fix = "If the site has a certificate of its own authority, let this machine trust that authority; on Linux also: SSL_CERT_FILE=root.crt gate …"
 	}
 	return &failure{code: exitUnreachable, fix: fix, err: &netError{host: req.URL.Host, err: err}}
+}
+
+// speaksHTTP is the error of an https address, or one without a scheme, behind
+// which there is plain http. That is for this machine alone.
+func speaksHTTP(address *url.URL) error {
+	fix := "Only https is used, but for this machine. Check the port, or ask whoever runs the site for its https address."
+	if isLoopback(address.Hostname()) {
+		fix = "Write its address with http: http://" + address.Host
+	}
+	return fail(exitUnreachable, fix, "%s speaks http, not https", address.Host)
 }
 
 // netError is a request that got no answer; it may be tried again.
