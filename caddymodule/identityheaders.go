@@ -85,9 +85,9 @@ func (s *headerSet) strip(r *http.Request) (stream bool) {
 		case "Upgrade":
 			stream = true
 		case "Accept":
-			stream = stream || anyContains(values, "text/event-stream")
+			stream = stream || anyContains(values, '-', "text/event-stream")
 		case "Content-Type":
-			stream = stream || anyContains(values, "application/grpc")
+			stream = stream || anyContains(values, '/', "application/grpc")
 		case "Connection":
 			s.stripTokens(r.Header, name, values)
 		default:
@@ -102,9 +102,11 @@ func (s *headerSet) strip(r *http.Request) (stream bool) {
 	return stream || r.Method == http.MethodConnect
 }
 
-func anyContains(values []string, part string) bool {
+// anyContains looks for a part, and before that for a byte of it that most
+// values lack: what browsers accept has many a t, but no dash.
+func anyContains(values []string, rare byte, part string) bool {
 	for _, v := range values {
-		if strings.Contains(v, part) {
+		if strings.IndexByte(v, rare) >= 0 && strings.Contains(v, part) {
 			return true
 		}
 	}
