@@ -129,11 +129,9 @@ func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, id uui
 	start := session.Start{
 		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Scope: strings.Join(h.Scope, " "),
 		Resource: h.Resource, Claims: h.Claims, UserAgent: req.UserAgent(), Cnf: req.refreshKey(),
-	}
-	if offline {
 		// Offline access outlives the browser's sign-in (OpenID Connect Core,
-		// section 11).
-		start.Parent = uuid.Nil
+		// section 11), but nobody obtains it of one that has ended.
+		Detached: offline,
 	}
 	started, err := g.Sessions.Handover(ctx, start)
 	if errors.Is(err, tokenstore.ErrExists) {

@@ -28,7 +28,12 @@ type NewSession struct {
 	// Parent is the portal sign-in that this session came from; uuid.Nil for
 	// a sign-in of its own. The parent must be live: a missing, revoked or
 	// expired one, or another subject's, is ErrRevoked.
-	Parent     uuid.UUID
+	Parent uuid.UUID
+	// Detached: Parent must be live when the session begins, and is nothing to
+	// it afterwards: it is not stored, and neither its end nor its revocation
+	// reaches the session. For offline access, which outlives the sign-in that
+	// allowed it, but does not begin when that has ended.
+	Detached   bool
 	Subject    string
 	ClientID   string
 	Scope      string

@@ -11,6 +11,7 @@ import (
 func (n NewSession) Validate() error {
 	return cmp.Or(
 		faultIf(n.ID.Version() != 7 || n.ID.Variant() != uuid.RFC4122, "session id", "is not a UUIDv7"),
+		faultIf(n.Detached && n.Parent == uuid.Nil, "parent", "is missing"),
 		ValidateSubject(n.Subject),
 		validText("client id", n.ClientID, MaxClientID),
 		validText("scope", n.Scope, MaxScope),

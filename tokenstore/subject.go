@@ -42,7 +42,7 @@ type SignIn struct {
 	// NewSubject is the subject to create when the identity is unknown.
 	NewSubject string
 	// Session to create in the same step; its Subject is filled in by the
-	// store. A zero ID creates none.
+	// store. A zero ID creates none, a Detached one is ErrInvalid.
 	Session NewSession
 }
 
@@ -53,7 +53,7 @@ func (s SignIn) Validate() error {
 		return err
 	}
 	s.Session.Subject = s.NewSubject
-	return s.Session.Validate()
+	return cmp.Or(faultIf(s.Session.Detached, "sign-in", "is detached"), s.Session.Validate())
 }
 
 // Consent is what a subject allowed a client.

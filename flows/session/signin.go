@@ -27,6 +27,9 @@ type Start struct {
 	Parent   uuid.UUID
 	Subject  string
 	ClientID string
+	// Detached: the sign-in must be live when the session begins, and is nothing
+	// to it afterwards. For [Manager.Handover] alone.
+	Detached bool
 	Scope    string
 	Resource []string
 	// Cnf is the thumbprint of the key that tokens are bound to, or "".
@@ -61,7 +64,7 @@ func (s Started) GoString() string { return s.String() }
 // tokenstore: ErrExists (a replay), ErrSuspended, ErrInvalid and
 // ErrUnavailable, which is [ErrUnavailable] as well.
 func (m *Manager) SignIn(ctx context.Context, s Start) (Started, error) {
-	s.Parent, s.Subject = uuid.Nil, ""
+	s.Parent, s.Subject, s.Detached = uuid.Nil, "", false
 	return m.start(ctx, s, func(n tokenstore.NewSession) (tokenstore.Session, error) {
 		return m.store.SignIn(ctx, tokenstore.SignIn{
 			Identity:   tokenstore.Identity{Issuer: s.Claims.Issuer, Subject: s.Claims.ID},
@@ -143,6 +146,7 @@ func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, e
 	n := tokenstore.NewSession{
 		ID:         h.ID,
 		Parent:     s.Parent,
+		Detached:   s.Detached,
 		Subject:    s.Subject,
 		ClientID:   s.ClientID,
 		Scope:      s.Scope,

@@ -56,6 +56,12 @@ func TestRoundTrips(t *testing.T) {
 		n.Subject, n.Parent = portal.Subject, parent
 		return store.CreateSession(ctx, n)
 	}
+	detached := func() error {
+		n := newSession(t, newID(t))
+		n.Subject, n.Parent, n.Detached = portal.Subject, portal.ID, true
+		_, err := store.CreateSession(ctx, n)
+		return err
+	}
 	rotate := func(s tokenstore.Session, generation uint32, grace time.Duration) error {
 		r := rotation(s, generation)
 		r.Grace = grace
@@ -83,6 +89,7 @@ func TestRoundTrips(t *testing.T) {
 		}},
 		{name: "session created", trips: 1, do: func(tokenstore.Session) error { _, err := create(uuid.Nil); return err }},
 		{name: "session created under a parent", trips: 1, do: func(tokenstore.Session) error { _, err := create(portal.ID); return err }},
+		{name: "session created apart from a parent", trips: 1, do: func(tokenstore.Session) error { return detached() }},
 		{name: "session read", trips: 1, do: func(s tokenstore.Session) error { _, err := store.Session(ctx, s.ID); return err }},
 		{name: "session that is not there", trips: 1, err: tokenstore.ErrNotFound, do: func(tokenstore.Session) error {
 			_, err := store.Session(ctx, newID(t))

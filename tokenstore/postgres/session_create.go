@@ -17,14 +17,21 @@ import (
 // partition is noticed.
 //
 // The parent is locked against a change: a revocation that comes at the same
-// time waits for the child, and then finds it.
+// time waits for the child, and then finds it: that of the
+// subject's sessions finds a detached one too.
 const (
-	insertSession = `
+	insertNew = `
 		INSERT INTO session AS s (id, parent, client_id, scope, resource, claims, secret_hash, cnf,
 			auth_time, acr, amr, provider, user_agent, idle, provider_session,
 			sub, gen, rotated_at, rotated_before, seen_at, expires_at)
-		SELECT $1, $2::uuid, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16,
+		SELECT $1, `
+	storedParent = `$2::uuid`
+	noParent     = `NULL::uuid`
+	otherFields  = `, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16,
 			sub.id, 0, {now}, {now}, {now}, `
+	insertSession         = insertNew + storedParent + otherFields
+	insertSessionDetached = insertNew + noParent + otherFields
+
 	fromSubject  = ` FROM subject sub`
 	fromIdentity = ` FROM identity i JOIN subject sub ON sub.id = i.sub`
 	withParent   = ` JOIN {parent} s ON s.sub = sub.id AND s.id = $2 AND ` + unendedSession
@@ -36,10 +43,11 @@ const (
 	lockParent    = ` FOR SHARE OF s`
 	unlessTaken   = ` ON CONFLICT (id) DO NOTHING RETURNING ` + sessionColumns + `, false, {now}`
 
-	createAlone   = insertSession + ownEnd + fromSubject + whereSubject + unlessTaken
-	createChild   = insertSession + parentsEnd + fromSubject + withParent + whereSubject + lockParent + unlessTaken
-	signInAlone   = insertSession + ownEnd + fromIdentity + whereIdentity + unlessTaken
-	signInAsChild = insertSession + parentsEnd + fromIdentity + withParent + whereIdentity + lockParent + unlessTaken
+	createAlone    = insertSession + ownEnd + fromSubject + whereSubject + unlessTaken
+	createChild    = insertSession + parentsEnd + fromSubject + withParent + whereSubject + lockParent + unlessTaken
+	createDetached = insertSessionDetached + ownEnd + fromSubject + withParent + whereSubject + lockParent + unlessTaken
+	signInAlone    = insertSession + ownEnd + fromIdentity + whereIdentity + unlessTaken
+	signInAsChild  = insertSession + parentsEnd + fromIdentity + withParent + whereIdentity + lockParent + unlessTaken
 
 	// whyNoSession looks for the reason when nothing was inserted.
 	whyNoSession = `SELECT EXISTS (SELECT FROM {session} s WHERE s.id = $1)`
@@ -75,7 +83,10 @@ func (s *Store) CreateSession(ctx context.Context, n tokenstore.NewSession) (tok
 		return tokenstore.Session{}, wrap("creating session", err)
 	}
 	st := statement{template: createAlone}
-	if n.Parent != uuid.Nil {
+	switch {
+	case n.Detached:
+		st = statement{template: createDetached, parent: monthOf(n.Parent)}
+	case n.Parent != uuid.Nil:
 		st = statement{template: createChild, parent: monthOf(n.Parent)}
 	}
 	var row storedSession

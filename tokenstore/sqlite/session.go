@@ -112,7 +112,10 @@ func (t *tx) createSession(ctx context.Context, n tokenstore.NewSession) (tokens
 		if err != nil {
 			return tokenstore.Session{}, err
 		}
-		if end.Before(expires) {
+		switch {
+		case n.Detached:
+			n.Parent = uuid.Nil
+		case end.Before(expires):
 			expires = end
 		}
 	}

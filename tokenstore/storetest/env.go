@@ -150,6 +150,8 @@ func childOf(parent uuid.UUID) func(*tokenstore.NewSession) {
 	return func(n *tokenstore.NewSession) { n.Parent = parent }
 }
 
+func detached(n *tokenstore.NewSession) { n.Detached = true }
+
 func lasting(idle, lifetime time.Duration) func(*tokenstore.NewSession) {
 	return func(n *tokenstore.NewSession) { n.Idle, n.Lifetime = idle, lifetime }
 }

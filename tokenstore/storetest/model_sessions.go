@@ -44,6 +44,9 @@ func (m *model) drawSession(subject string) (tokenstore.NewSession, []error) {
 
 // created adds a session that the store created.
 func (m *model) created(n tokenstore.NewSession, got tokenstore.Session) {
+	if n.Detached {
+		n.Parent = uuid.Nil
+	}
 	s := &modelSession{
 		id: n.ID, parent: n.Parent, subject: n.Subject, client: n.ClientID,
 		rotated: m.now, seen: m.now, idle: n.Idle, expires: m.now + n.Lifetime,
@@ -59,6 +62,7 @@ func (m *model) created(n tokenstore.NewSession, got tokenstore.Session) {
 func (m *model) createSession() {
 	subject := m.pickSubject()
 	n, wanted := m.drawSession(subject)
+	n.Detached = n.Parent != uuid.Nil && rapid.IntRange(0, 3).Draw(m.T, "detached") == 0
 	suspended, exists := m.suspended[subject]
 	if !exists {
 		wanted = append(wanted, tokenstore.ErrNotFound)

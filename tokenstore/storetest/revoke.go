@@ -15,6 +15,7 @@ var revokeTests = []test{
 	{name: "all of a subject", run: testRevokeSubject},
 	{name: "again after a fail-over", run: testRevokeAgain},
 	{name: "while a child is created", run: testRevokeChildRace, races: true},
+	{name: "while a detached session is created", run: testRevokeDetachedRace, races: true},
 	{name: "by many at once", run: testRevokeRace, races: true},
 }
 
@@ -129,6 +130,30 @@ func testRevokeChildRace(e *env) {
 			continue
 		}
 		e.dead(child.ID, tokenstore.ErrRevoked)
+	}
+}
+
+// testRevokeDetachedRace: whichever comes first, no session of a subject outlives
+// the end of them all, not even one that no parent ends.
+func testRevokeDetachedRace(e *env) {
+	ann := e.subject("ann")
+	for range e.rounds(200, 30) {
+		n := e.newSession(ann)
+		n.Parent, n.Detached = e.session(ann).ID, true
+		var created, revoked error
+		inStep(2, func(i int) {
+			if i == 0 {
+				_, created = e.node(i).CreateSession(e.ctx, n)
+			} else {
+				_, revoked = e.node(i).RevokeSubject(e.ctx, ann)
+			}
+		})
+		e.ok(revoked)
+		if created != nil {
+			e.want("CreateSession detached from a parent being revoked", created, tokenstore.ErrRevoked)
+			continue
+		}
+		e.dead(n.ID, tokenstore.ErrRevoked)
 	}
 }
 

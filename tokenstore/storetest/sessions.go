@@ -18,6 +18,7 @@ var sessionTests = []test{
 	{name: "two creations of one id at once", run: testSessionReplayRace, races: true},
 	{name: "below a live parent", run: testSessionParent},
 	{name: "below a parent that ended", run: testSessionParentEnded},
+	{name: "detached from a live parent", run: testSessionDetached},
 	{name: "idle expiry", run: testIdleExpiry},
 	{name: "absolute expiry", run: testAbsoluteExpiry},
 	{name: "user agent is cut between characters", run: testUserAgent},
@@ -126,12 +127,14 @@ func testSessionParentEnded(e *env) {
 	id := e.subject("ann")
 	refused := func(what string, parent uuid.UUID) {
 		e.Helper()
-		n := e.newSession(id)
-		n.Parent = parent
-		_, err := e.CreateSession(e.ctx, n)
-		e.want("CreateSession below "+what, err, tokenstore.ErrRevoked)
-		_, err = e.Session(e.ctx, n.ID)
-		e.want("Session after that", err, tokenstore.ErrNotFound)
+		for _, below := range []string{"below ", "detached from "} {
+			n := e.newSession(id)
+			n.Parent, n.Detached = parent, below == "detached from "
+			_, err := e.CreateSession(e.ctx, n)
+			e.want("CreateSession "+below+what, err, tokenstore.ErrRevoked)
+			_, err = e.Session(e.ctx, n.ID)
+			e.want("Session after that", err, tokenstore.ErrNotFound)
+		}
 	}
 	refused("a missing parent", e.id())
 	refused("another subject's parent", e.session(e.subject("bob")).ID)
@@ -144,6 +147,32 @@ func testSessionParentEnded(e *env) {
 	e.advance(2 * time.Minute)
 	refused("an idle parent", unused.ID)
 	refused("an expired parent", over.ID)
+}
+
+// testSessionDetached: a detached session needs its parent to begin, and for
+// nothing else.
+func testSessionDetached(e *env) {
+	id := e.subject("ann")
+	parent := e.session(id, lasting(idle, 2*time.Hour))
+	s := e.session(id, childOf(parent.ID), detached, lasting(idle, 10*time.Hour))
+	e.same("session as read", withoutNow(e.load(s.ID)), withoutNow(s))
+	e.same("stored parent", s.Parent, uuid.Nil)
+	e.near("end", s.ExpiresAt, s.Now.Add(10*time.Hour))
+	revoked, err := e.RevokeSession(e.ctx, parent.ID)
+	e.ok(err)
+	e.sameIDs("revoked with the parent", revoked, ids(parent))
+	e.live(s.ID)
+
+	again := e.newSession(id)
+	again.ID, again.Parent, again.Detached = s.ID, parent.ID, true
+	_, err = e.CreateSession(e.ctx, again)
+	e.want("CreateSession with a taken id", err, tokenstore.ErrExists)
+	again.ID, again.Parent = e.id(), uuid.Nil
+	_, err = e.CreateSession(e.ctx, again)
+	e.want("CreateSession detached from nothing", err, tokenstore.ErrInvalid)
+	again.Parent = e.session(id).ID
+	_, err = e.SignIn(e.ctx, tokenstore.SignIn{Identity: identity("ann"), NewSubject: id, Session: again})
+	e.want("SignIn with a detached session", err, tokenstore.ErrInvalid)
 }
 
 func testIdleExpiry(e *env) {
