@@ -41,7 +41,7 @@ func (m *Manager) receive(a cache.Announcement) {
 	var stops []func()
 	m.mu.Lock()
 	for _, id := range a.Sessions {
-		stops = append(stops, m.finishLocked(id, revoked)...)
+		stops = append(stops, m.finishLocked(id, revoked, m.clock())...)
 	}
 	for _, subject := range a.Subjects {
 		m.endings.subject(subject)

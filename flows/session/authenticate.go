@@ -99,7 +99,7 @@ func (m *Manager) settleOverdue(ctx context.Context, e *entry) (*identity.Identi
 		return nil, err
 	}
 	if int64(now) >= e.expires.Load() {
-		m.finish(e.id, expired)
+		m.finish(e.id, expired, now)
 		return nil, errEnded
 	}
 	if m.outage.on() {

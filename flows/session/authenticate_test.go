@@ -248,7 +248,7 @@ func TestFloodOfUnknownHandlesIsBounded(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	for range 2*maxMoments + 10 {
-		n.finish(uuid.New(), unknown)
+		n.finish(uuid.New(), unknown, n.Manager.clock())
 	}
 	if got := len(n.endings.moments); got > maxMoments {
 		t.Errorf("%d unknown handles are remembered", got)

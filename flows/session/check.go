@@ -141,16 +141,16 @@ func (m *Manager) revalidate(ctx context.Context, entries []*entry, touch []sess
 func (m *Manager) apply(e *entry, s *tokenstore.SessionState, before mark, storeNow time.Time, touched bool) {
 	switch {
 	case s == nil:
-		m.finish(e.id, unknown)
+		m.finish(e.id, unknown, before.at)
 		return
 	case !s.RevokedAt.IsZero():
-		m.finish(e.id, revoked)
+		m.finish(e.id, revoked, before.at)
 		return
 	case !storeNow.Before(s.EndsAt):
-		m.finish(e.id, expired)
+		m.finish(e.id, expired, before.at)
 		return
 	case s.Suspended:
-		m.finish(e.id, suspended)
+		m.finish(e.id, suspended, before.at)
 		return
 	case s.Claims != e.stamp:
 		// Reclaim replaced them, and its announcement did not get here.

@@ -27,6 +27,9 @@ const (
 	suspended                   // while the subject is
 )
 
+// momentary tells whether the store is to be asked again after a moment.
+func (e ending) momentary() bool { return e == unknown || e == suspended }
+
 func (e ending) err() error {
 	switch e {
 	case unknown:
@@ -72,14 +75,14 @@ func newEndings(limit int) endings {
 	}
 }
 
-// add remembers that a session has ended.
-func (s *endings) add(id uuid.UUID, why ending, now time.Duration) {
+// add remembers that a session has ended, as was known at that time.
+func (s *endings) add(id uuid.UUID, why ending, at time.Duration) {
 	s.generation++
-	if why == unknown || why == suspended {
+	if why.momentary() {
 		if len(s.moments) >= maxMoments {
 			clear(s.moments)
 		}
-		s.moments[id] = tomb{why: why, at: now, generation: s.generation}
+		s.moments[id] = tomb{why: why, at: at, generation: s.generation}
 		return
 	}
 	if old, again := s.tombs[id]; again {
@@ -92,7 +95,7 @@ func (s *endings) add(id uuid.UUID, why ending, now time.Duration) {
 	if len(s.order) >= s.limit {
 		s.forget(1)
 	}
-	s.tombs[id] = tomb{why: why, at: now, generation: s.generation}
+	s.tombs[id] = tomb{why: why, at: at, generation: s.generation}
 	s.order = append(s.order, id)
 }
 

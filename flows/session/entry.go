@@ -104,12 +104,13 @@ func (e *entry) touchDue() bool {
 // stands.
 func (e *entry) leave(why ending) { e.gone.CompareAndSwap(0, int32(why)) }
 
-// verdict is why an entry that left the table cannot be served, or nil.
+// verdict is why an entry that left the table cannot be served, or nil. What
+// holds for a moment only may be over: it is looked up once more.
 func (e *entry) verdict() error {
-	switch why := ending(e.gone.Load()); why {
-	case 0:
+	switch why := ending(e.gone.Load()); {
+	case why == 0:
 		return nil
-	case dropped:
+	case why == dropped, why.momentary():
 		return errLookAgain
 	default:
 		return why.err()

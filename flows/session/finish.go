@@ -1,20 +1,29 @@
 package session
 
-import "github.com/google/uuid"
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // finish ends a session at this node: its entry goes, loads on their way are
-// void, its streams are stopped.
-func (m *Manager) finish(id uuid.UUID, why ending) {
+// void, its streams are stopped. at is when the token store was asked, or when
+// this node learnt of it by itself: what holds for a moment only does so from
+// then on, and says nothing of an entry that was checked later.
+func (m *Manager) finish(id uuid.UUID, why ending, at time.Duration) {
 	m.mu.Lock()
-	stops := m.finishLocked(id, why)
+	var stops []func()
+	if e := m.table.get(&id); e == nil || !why.momentary() || time.Duration(e.checked.Load()) <= at {
+		stops = m.finishLocked(id, why, at)
+	}
 	m.mu.Unlock()
 	for _, stop := range stops {
 		stop()
 	}
 }
 
-func (m *Manager) finishLocked(id uuid.UUID, why ending) []func() {
-	m.endings.add(id, why, m.clock())
+func (m *Manager) finishLocked(id uuid.UUID, why ending, at time.Duration) []func() {
+	m.endings.add(id, why, at)
 	if e := m.table.get(&id); e != nil {
 		e.leave(why)
 		m.table.remove(e)

@@ -47,7 +47,7 @@ func (m *Manager) fetch(ctx context.Context, id sessionID) (*entry, error) {
 		m.heard(ctx, err)
 		switch {
 		case errors.Is(err, tokenstore.ErrNotFound):
-			m.finish(id, unknown)
+			m.finish(id, unknown, before.at)
 			return nil, errUnknown
 		case err != nil:
 			return nil, unavailable(err)
@@ -65,13 +65,13 @@ func (m *Manager) fetch(ctx context.Context, id sessionID) (*entry, error) {
 func (m *Manager) admit(row tokenstore.Session, before mark) (*entry, error) {
 	switch err := row.Err(); {
 	case errors.Is(err, tokenstore.ErrRevoked):
-		m.finish(row.ID, revoked)
+		m.finish(row.ID, revoked, before.at)
 		return nil, errEnded
 	case errors.Is(err, tokenstore.ErrExpired):
-		m.finish(row.ID, expired)
+		m.finish(row.ID, expired, before.at)
 		return nil, errEnded
 	case errors.Is(err, tokenstore.ErrSuspended):
-		m.finish(row.ID, suspended)
+		m.finish(row.ID, suspended, before.at)
 		return nil, errSuspended
 	}
 	e, err := m.newEntry(row, before)
@@ -143,7 +143,7 @@ func (m *Manager) judge(e *entry) error {
 	claims, err := current(*e.signed)
 	switch {
 	case errors.Is(err, provider.ErrGone):
-		m.finish(e.id, revoked)
+		m.finish(e.id, revoked, m.clock())
 		m.owe(debt{session: e.id})
 		return errEnded
 	case err != nil:

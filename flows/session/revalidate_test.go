@@ -80,6 +80,49 @@ func TestSuspensionIsLifted(t *testing.T) {
 	}
 }
 
+// An answer that was on its way when the suspension was lifted says nothing of
+// the time after it: neither to those who come then, nor of what they brought
+// into the table.
+func TestSuspensionIsLiftedWhileTheAnswerTravels(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		t.Run(fmt.Sprintf("looked up meanwhile: %t", known), func(t *testing.T) {
+			w := newWorld(t)
+			n := w.node()
+			s := n.signIn()
+			if err := w.store.Suspend(t.Context(), s.Session.Subject, true); err != nil {
+				t.Fatal(err)
+			}
+			w.clock.advance(time.Minute)
+			asked, travel := make(chan struct{}), make(chan struct{})
+			n.store.hook(nil, func(method string) {
+				if method == "Revalidate" {
+					close(asked)
+					<-travel
+				}
+			})
+			swept := make(chan struct{})
+			go func() { n.tick(t.Context()); close(swept) }()
+			<-asked
+			n.store.hook(nil, nil)
+			if err := w.store.Suspend(t.Context(), s.Session.Subject, false); err != nil {
+				t.Fatal(err)
+			}
+			w.clock.advance(moment)
+			stopped := false
+			if known {
+				n.is(s, nil, "while the old answer travels")
+				defer n.Watch(s.Session.ID, func() { stopped = true })()
+			}
+			close(travel)
+			<-swept
+			n.is(s, nil, "after the old answer")
+			if stopped {
+				t.Error("a stream of the time after was stopped")
+			}
+		})
+	}
+}
+
 // One tick is one query, however many are due, and none when nothing is.
 func TestTickIsOneQuery(t *testing.T) {
 	w := newWorld(t)

@@ -63,7 +63,7 @@ func (m *Manager) sweep(ctx context.Context) {
 	for _, e := range m.table.all() {
 		switch {
 		case int64(now) >= e.expires.Load():
-			m.finish(e.id, expired)
+			m.finish(e.id, expired, now)
 		case now-time.Duration(e.used.Load()) >= unusedFor && !e.pinned.Load():
 			m.forget(e)
 		case e.due(now, interval, epoch):
