@@ -30,8 +30,8 @@ func (*Memory) CaddyModule() caddy.ModuleInfo {
 //	cache memory
 func (*Memory) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the driver's name
-	if d.NextArg() {
-		return d.ArgErr()
+	if err := noArgsBehind(d); err != nil {
+		return err
 	}
 	return noBlock(d)
 }

@@ -124,21 +124,19 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	if d.NextArg() {
-		return d.ArgErr()
+		return tooMany(d, "cache redis")
 	}
 	texts := map[string]*string{"master": &r.Master, "username": &r.Username, "password": &r.Password, "prefix": &r.Prefix}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		switch option := d.Val(); option {
 		case "addresses":
-			r.Addresses = append(r.Addresses, d.RemainingArgs()...)
-			if len(r.Addresses) == 0 {
-				return d.ArgErr()
+			if err := someArgs(d, &r.Addresses); err != nil {
+				return err
 			}
 		case "cluster":
-			if d.NextArg() {
-				return d.ArgErr()
+			if err := flag(d, &r.Cluster); err != nil {
+				return err
 			}
-			r.Cluster = true
 		case "master", "username", "password", "prefix":
 			if *texts[option] != "" {
 				return d.Errf("%s is given twice", option)
@@ -153,6 +151,9 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.Errf("unrecognized option %q%s", option,
 				didYouMean(option, []string{"addresses", "cluster", "master", "username", "password", "prefix"}))
 		}
+	}
+	if r.URL == "" && len(r.Addresses) == 0 {
+		return d.Err("cache redis needs a URL, or addresses in its block" + unset)
 	}
 	return nil
 }

@@ -73,8 +73,8 @@ var globalOptions = []string{"issuer", "token_store", "cache", "secret", "sessio
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	p := globalParser{app: a}
 	for d.Next() {
-		if d.NextArg() {
-			return d.ArgErr()
+		if err := noArgsBehind(d); err != nil {
+			return err
 		}
 		for d.NextBlock(0) {
 			if err := p.option(d); err != nil {
@@ -157,17 +157,12 @@ func (p *globalParser) secret(d *caddyfile.Dispenser) error {
 }
 
 func (p *globalParser) site(d *caddyfile.Dispenser) error {
-	origins := d.RemainingArgs()
-	if len(origins) == 0 {
-		return d.ArgErr()
-	}
-	p.app.Sites = append(p.app.Sites, origins...)
-	return noBlock(d)
+	return someArgs(d, &p.app.Sites)
 }
 
 func (p *globalParser) session(d *caddyfile.Dispenser) error {
-	if d.NextArg() {
-		return d.ArgErr()
+	if err := noArgsBehind(d); err != nil {
+		return err
 	}
 	s := new(SessionConfig)
 	options := map[string]*caddy.Duration{"idle": &s.Idle, "lifetime": &s.Lifetime, "revalidate": &s.Revalidate, "recheck": &s.Recheck}
@@ -204,7 +199,7 @@ func (p *globalParser) finish() error {
 func parseDriver(d *caddyfile.Dispenser, namespace string) ([]byte, error) {
 	option := d.Val()
 	if !d.NextArg() {
-		return nil, d.ArgErr()
+		return nil, missingValue(d, option)
 	}
 	name := d.Val()
 	known := moduleNames(namespace)
@@ -225,34 +220,6 @@ func moduleNames(namespace string) []string {
 		names = append(names, m.ID.Name())
 	}
 	return names
-}
-
-// oneArg takes exactly one argument and no block.
-func oneArg(d *caddyfile.Dispenser, target *string) error {
-	if !d.AllArgs(target) {
-		return d.ArgErr()
-	}
-	return noBlock(d)
-}
-
-func noBlock(d *caddyfile.Dispenser) error {
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		return d.Err("no block is expected here")
-	}
-	return nil
-}
-
-func durationArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
-	option := d.Val()
-	var text string
-	if err := oneArg(d, &text); err != nil {
-		return 0, err
-	}
-	duration, err := caddy.ParseDuration(text)
-	if err != nil || duration <= 0 {
-		return 0, d.Errf("%s: %q is not a duration such as 10m, 12h or 7d", option, text)
-	}
-	return caddy.Duration(duration), nil
 }
 
 // Interface guard

@@ -39,7 +39,7 @@ var oauthClientOptions = []string{
 func (p *globalParser) client(d *caddyfile.Dispenser) error {
 	c := new(ClientConfig)
 	if !d.AllArgs(&c.ID) {
-		return d.ArgErr()
+		return d.Err("client needs one id: client ID { … }" + unset)
 	}
 	if slices.ContainsFunc(p.app.Clients, func(other *ClientConfig) bool { return other.ID == c.ID }) {
 		return d.Errf("client %q is configured twice", c.ID)
@@ -185,23 +185,4 @@ func (p *globalParser) gateClientOption(d *caddyfile.Dispenser) error {
 	on := value == "on"
 	p.app.GateClient = &on
 	return nil
-}
-
-// flag takes an option without arguments.
-func flag(d *caddyfile.Dispenser, target *bool) error {
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	*target = true
-	return noBlock(d)
-}
-
-// someArgs takes one or more arguments and adds them.
-func someArgs(d *caddyfile.Dispenser, target *[]string) error {
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.ArgErr()
-	}
-	*target = append(*target, args...)
-	return noBlock(d)
 }

@@ -85,12 +85,7 @@ func (g *Guard) parse(h httpcaddyfile.Helper, app *App) error {
 func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 	switch h.Val() {
 	case "hosts":
-		hosts := h.RemainingArgs()
-		if len(hosts) == 0 {
-			return h.ArgErr()
-		}
-		g.Hosts = append(g.Hosts, hosts...)
-		return noBlock(h.Dispenser)
+		return someArgs(h.Dispenser, &g.Hosts)
 	case "provider_token":
 		return g.parseToken(h, app)
 	case "allow", "deny":
@@ -168,8 +163,8 @@ func parsePortalDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 		return nil, err
 	}
 	for h.Next() {
-		if h.NextArg() {
-			return nil, h.ArgErr()
+		if err := noArgsBehind(h.Dispenser); err != nil {
+			return nil, err
 		}
 		if err := noBlock(h.Dispenser); err != nil {
 			return nil, err

@@ -14,7 +14,7 @@ var ruleConditions = []string{"user", "email", "domain", "group", "provider", "a
 func (p *globalParser) policy(d *caddyfile.Dispenser) error {
 	var name string
 	if !d.AllArgs(&name) {
-		return d.ArgErr()
+		return d.Err("policy needs one name: policy NAME { allow … }" + unset)
 	}
 	if _, ok := p.app.Policies[name]; ok {
 		return d.Errf("policy %q is defined twice", name)
@@ -125,8 +125,8 @@ func parseConditions(d *caddyfile.Dispenser) (policy.Rule, error) {
 			}
 			*list = append(*list, d.Val())
 		}
-		if len(*list) == 0 {
-			return rule, d.Errf("%s needs at least one value", condition)
+		if len(*list) == 0 || slices.Contains(*list, "") {
+			return rule, missingValue(d, condition)
 		}
 	}
 	return rule, nil

@@ -35,8 +35,8 @@ func (h *Headers) fields() []*string {
 
 // parseHeaders parses `headers { user NAME … }`.
 func parseHeaders(d *caddyfile.Dispenser) (*Headers, error) {
-	if d.NextArg() {
-		return nil, d.ArgErr()
+	if err := noArgsBehind(d); err != nil {
+		return nil, err
 	}
 	h := new(Headers)
 	kinds := []string{"user", "email", "name", "groups"}

@@ -73,7 +73,7 @@ func (m *MatchIdentity) parseCondition(d *caddyfile.Dispenser) error {
 	condition := d.Val()
 	values := d.RemainingArgs()
 	if len(values) == 0 {
-		return d.Errf("%s needs at least one value", condition)
+		return missingValue(d, condition)
 	}
 	if err := m.add(condition, values); err != nil {
 		return d.WrapErr(err)

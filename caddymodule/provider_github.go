@@ -70,8 +70,8 @@ var gitHubOptions = []string{"client_id", "client_secret", "scopes", "url", "use
 //	}
 func (g *GitHub) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the type
-	if d.NextArg() {
-		return d.ArgErr()
+	if err := noArgsBehind(d); err != nil {
+		return err
 	}
 	client := OIDCClient{}
 	for d.NextBlock(0) {

@@ -130,8 +130,8 @@ func (l *Local) userNames() userNames {
 //	}
 func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the type
-	if d.NextArg() {
-		return d.ArgErr()
+	if err := noArgsBehind(d); err != nil {
+		return err
 	}
 	for d.NextBlock(0) {
 		if d.Val() != "user" {
@@ -150,7 +150,7 @@ func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (l *Local) parseUser(d *caddyfile.Dispenser) error {
 	var u LocalUser
 	if !d.AllArgs(&u.Name, &u.Hash) {
-		return d.Err("user needs a name and a hash, where caddy hash-password makes the hash")
+		return d.Err("user needs a name and a hash, where caddy hash-password makes the hash" + unset)
 	}
 	for _, other := range l.Users {
 		if other.Name == u.Name {
@@ -173,11 +173,9 @@ func (l *Local) parseUser(d *caddyfile.Dispenser) error {
 				return err
 			}
 		case "groups":
-			groups := d.RemainingArgs()
-			if len(groups) == 0 {
-				return d.ArgErr()
+			if err := someArgs(d, &u.Groups); err != nil {
+				return err
 			}
-			u.Groups = append(u.Groups, groups...)
 		default:
 			return d.Errf("unrecognized option %q of a user%s", d.Val(), didYouMean(d.Val(), []string{"email", "groups", "title"}))
 		}

@@ -49,10 +49,7 @@ func (c *OIDCClient) parseOption(d *caddyfile.Dispenser) error {
 		if c.Scopes != nil {
 			return d.Err("scopes is given twice")
 		}
-		if c.Scopes = d.RemainingArgs(); len(c.Scopes) == 0 {
-			return d.ArgErr()
-		}
-		return noBlock(d)
+		return someArgs(d, &c.Scopes)
 	}
 	target, ok := texts[option]
 	if !ok {
@@ -170,7 +167,7 @@ func (o *OIDC) AnyoneCanJoin() bool {
 func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the type
 	if !d.AllArgs(&o.Issuer) {
-		return d.Err("provider oidc needs its issuer: provider NAME oidc https://sso.example.com")
+		return d.Err("provider oidc needs its issuer: provider NAME oidc https://sso.example.com" + unset)
 	}
 	for d.NextBlock(0) {
 		if err := o.parseOption(d); err != nil {
@@ -221,8 +218,8 @@ func (*Google) AnyoneCanJoin() bool { return true }
 //	}
 func (g *Google) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the type
-	if d.NextArg() {
-		return d.ArgErr()
+	if err := noArgsBehind(d); err != nil {
+		return err
 	}
 	for d.NextBlock(0) {
 		if err := g.parseOption(d); err != nil {

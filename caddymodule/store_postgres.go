@@ -71,8 +71,12 @@ func checkPostgresURL(address string) error {
 //	token_store postgres <url>
 func (p *Postgres) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the driver's name
-	if !d.AllArgs(&p.URL) {
-		return d.Err("postgres needs the database's address, best from the environment: token_store postgres {env.DATABASE_URL}")
+	if !d.NextArg() || d.Val() == "" {
+		return d.Err("postgres needs the database's address, best from the environment: token_store postgres {env.DATABASE_URL}" + unset)
+	}
+	p.URL = d.Val()
+	if d.NextArg() {
+		return tooMany(d, "token_store postgres")
 	}
 	if strings.Contains(p.URL, "@") || strings.Contains(p.URL, "password=") {
 		warnLiteral(d, "the password in the database's address", p.URL)

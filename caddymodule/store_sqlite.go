@@ -55,7 +55,7 @@ func (s *SQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		s.Path = d.Val()
 	}
 	if d.NextArg() {
-		return d.ArgErr()
+		return tooMany(d, "token_store sqlite")
 	}
 	return noBlock(d)
 }
