@@ -46,8 +46,13 @@ build: ## Build bin/gatehouse and bin/gate (the first build takes minutes and pr
 test: ## Everything: install what is missing, lint, unit tests, fuzzing, integration
 	@rm -f $(BIN)/steps.log
 	@$(MAKE) needs lint unit
-	@$(MAKE) -j2 integration fuzz # the former mostly waits, the latter is nice to it
+	@$(MAKE) -j2 integration-flood fuzz # the former mostly waits, the latter is nice to it
 	@$(STEP) --summary
+
+.PHONY: integration-flood
+integration-flood:
+	@$(MAKE) integration
+	@$(MAKE) flood
 
 .PHONY: needs
 needs: ## Install what the tests need and this machine lacks
@@ -86,6 +91,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (5s)
 .PHONY: integration
 integration: ## The built gateway with real browsers, providers, Postgres and Redis
 	@cd integration && ../$(STEP) "integration tests" go test -timeout 15m -run '$(RUN)' $(INTEGRATION)
+
+.PHONY: flood
+flood: ## A million abandoned sign-ins for each cache, without the race detector
+	@$(STEP) "flood" go test -v -timeout 10m -run '^TestFlood' ./cache/memory ./cache/redis
 
 .PHONY: bench
 bench: bench-guard bench-refresh bench-store bench-all ## Measure everything (some minutes; an idle machine)

@@ -1,0 +1,5 @@
+//go:build !race
+
+package memory
+
+const floodStarts = 1_000_000

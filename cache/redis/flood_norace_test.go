@@ -1,0 +1,5 @@
+//go:build !race
+
+package redis
+
+const floodStarts = 1_000_000

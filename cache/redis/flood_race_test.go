@@ -1,0 +1,7 @@
+//go:build race
+
+package redis
+
+// floodStarts is few, because the race detector makes each start several times
+// as expensive; `make flood` starts a million without it.
+const floodStarts = 20_000
