@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -60,7 +61,13 @@ func hashModule(user, hash string) (string, error) {
 			return m.module, nil
 		}
 	}
-	return "", fmt.Errorf("user %s: what stands for the password is no hash that is known (bcrypt or argon2id); make one with: caddy hash-password", user)
+	return "", fmt.Errorf("user %s: what stands for the password is no hash that is known (bcrypt or argon2id); make one with: %s", user, hashCommand())
+}
+
+// hashCommand is what to type for a hash, under the name that this program has in
+// its help.
+func hashCommand() string {
+	return cmp.Or(caddy.CustomBinaryName, "caddy") + " hash-password"
 }
 
 // Provision loads the modules that check the hashes.
@@ -142,7 +149,7 @@ func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	if len(l.Users) == 0 {
-		return d.Err("provider local needs a user: user NAME HASH, where caddy hash-password makes the hash")
+		return d.Errf("provider local needs a user: user NAME HASH, where %s makes the hash", hashCommand())
 	}
 	return nil
 }
@@ -150,7 +157,7 @@ func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (l *Local) parseUser(d *caddyfile.Dispenser) error {
 	var u LocalUser
 	if !d.AllArgs(&u.Name, &u.Hash) {
-		return d.Err("user needs a name and a hash, where caddy hash-password makes the hash" + unset)
+		return d.Errf("user needs a name and a hash, where %s makes the hash%s", hashCommand(), unset)
 	}
 	for _, other := range l.Users {
 		if other.Name == u.Name {
