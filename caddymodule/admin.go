@@ -25,7 +25,7 @@ func init() {
 //	GET  /gatehouse/health    what the gateway says of itself; 503 when degraded, unless ?status=200
 //	GET  /gatehouse/sessions  the sessions of ?subject=, or ?all=true; ?before= and ?limit= page
 //	POST /gatehouse/revoke    ends ?session= with the sign-in that it came from, or all of ?subject=; 404 when unknown
-//	POST /gatehouse/rotate-keys  publishes new signing keys
+//	POST /gatehouse/rotate-keys  publishes new signing keys; with ?lost_secret=true replaces those that no configured secret opens
 //	GET  /gatehouse/tokens    the provider tokens that are kept, never their values: of ?subject=, ?provider=, ?client_id=,
 //	                          ?expired_before= (RFC 3339), ?revoked=true|false, or ?all=true; ?after_subject=, ?after_issuer=
 //	                          and ?limit= page

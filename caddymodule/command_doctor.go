@@ -104,6 +104,9 @@ func (a *App) pingCache(ctx context.Context) string {
 
 func printHealth(w io.Writer, h Health) error {
 	lines := []string{"status       " + h.Status, "token store  " + h.TokenStore, "cache        " + h.Cache}
+	if h.SigningKeys != "" {
+		lines = append(lines, "signing keys "+h.SigningKeys)
+	}
 	if h.MonthsAhead >= 0 {
 		lines = append(lines, fmt.Sprintf("months ahead %d", h.MonthsAhead))
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -41,4 +42,40 @@ func TestKeysRotate(t *testing.T) {
 			t.Errorf("error is %v, want what to do with the file", err)
 		}
 	})
+}
+
+// Who lost the secret is told so, and what to do; nothing is replaced before
+// somebody says that it is lost.
+func TestKeysRotate_LostSecret(t *testing.T) {
+	const site = "http://app.example.com {\n\tgatehouse\n\trespond ok\n}"
+	dir := t.TempDir()
+	run := func(secret string) *running {
+		t.Helper()
+		r, err := start(t, config(t, dir, "secret "+secret+"\n"+aliceLocal, site))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r.app.shared.tokens.JWKS() == nil && t.Context().Err() == nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		return r
+	}
+	run("the-secret-that-will-be-lost").stop()
+	t.Cleanup(run("another-secret-that-is-kept").stop)
+
+	address := adminServer(t)
+	const advice = "keys rotate --lost-secret"
+	stdout, _, err := command("doctor", "--address", address)
+	if err == nil || !strings.Contains(stdout, "status       degraded") || !strings.Contains(stdout, advice) {
+		t.Errorf("doctor: %v\n%s", err, stdout)
+	}
+	if _, _, err := command("keys", "rotate", "--address", address); err == nil || !strings.Contains(err.Error(), advice) {
+		t.Errorf("rotating what is not ours: %v", err)
+	}
+	if _, _, err := command("keys", "rotate", "--lost-secret", "--address", address); err != nil {
+		t.Errorf("replacing: %v", err)
+	}
+	if stdout, _, err := command("doctor", "--address", address); err != nil || strings.Contains(stdout, "signing keys") {
+		t.Errorf("doctor afterwards: %v\n%s", err, stdout)
+	}
 }

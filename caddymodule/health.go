@@ -9,11 +9,13 @@ import (
 
 // Health is what a gateway says of itself.
 type Health struct {
-	// Status is "ok", or "degraded" when a store cannot be used.
+	// Status is "ok", or "degraded" when a store or a signing key cannot be used.
 	Status string `json:"status"`
 	// TokenStore and Cache are "up", or what is wrong.
 	TokenStore string `json:"token_store"`
 	Cache      string `json:"cache"`
+	// SigningKeys is what is wrong with them and what to do, or "".
+	SigningKeys string `json:"signing_keys,omitempty"`
 	// MonthsAhead is how many months of sessions are ready beyond the current
 	// one, -1 if that is not known yet.
 	MonthsAhead int64 `json:"months_ahead"`
@@ -48,7 +50,10 @@ func (a *App) health(ctx context.Context) Health {
 	h.TokenStore = state(a.shared.store.Ping(ctx))
 	h.Cache = state(a.shared.cache.Ping(ctx))
 	h.MonthsAhead = a.shared.ahead.Load()
-	if h.TokenStore != up || h.Cache != up {
+	if err := a.shared.tokens.Sealed(); err != nil {
+		h.SigningKeys = err.Error()
+	}
+	if h.TokenStore != up || h.Cache != up || h.SigningKeys != "" {
 		h.Status = "degraded"
 	}
 	return h

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
-	"github.com/gatehouse-auth/gatehouse/flows/token"
 )
 
 // singleParameters of the token endpoint and its kin; only resource may repeat
@@ -100,12 +99,13 @@ func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenRespon
 		return nil, invalid("unsupported_grant_type", "this grant type is not supported")
 	case !req.client.Allows(grant):
 		return nil, invalid("unauthorized_client", "the client may not use this grant type")
-	case !g.Keys.CanSign(accessAlgorithm), !g.Keys.CanSign(req.client.IDTokenAlgorithm):
-		// Now, not when the code has been consumed: who tries again would be
-		// taken for a thief.
-		return nil, token.ErrNoKey
 	}
-	var err error
+	// Now, not when the code has been consumed: who tries again would be taken
+	// for a thief.
+	err := g.Keys.Ready(accessAlgorithm, req.client.IDTokenAlgorithm)
+	if err != nil {
+		return nil, err
+	}
 	if req.proof, err = g.checkProof(ctx, req.Request, req.at.url("token"), "", req.client.RequireDPoP); err != nil {
 		return nil, err
 	}

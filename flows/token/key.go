@@ -85,8 +85,13 @@ func (k *Keys) sealKey(id string, private crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k.Keyring.Seal("signing key", []byte("signing_key|"+id+"|private"), der), nil
+	return k.Keyring.Seal(sealLabel, sealPlace(id), der), nil
 }
+
+const sealLabel = "signing key"
+
+// sealPlace is where a private key stands.
+func sealPlace(id string) []byte { return []byte("signing_key|" + id + "|private") }
 
 // openKey turns a row into a key. One whose private part cannot be opened
 // still verifies: a missing secret makes the row unusable, not the gateway.
@@ -103,9 +108,8 @@ func (k *Keys) openKey(row tokenstore.SigningKey) (*key, error) {
 		id: row.ID, alg: row.Algorithm, state: row.State, changed: row.ChangedAt, created: row.CreatedAt,
 		method: method, public: jwk.Key, jwk: jwk,
 	}
-	der, err := k.Keyring.Open("signing key", []byte("signing_key|"+row.ID+"|private"), row.Private)
+	der, err := k.Keyring.Open(sealLabel, sealPlace(row.ID), row.Private)
 	if err != nil {
-		k.Logger.Warn("signing key cannot be opened with the configured secrets", "kid", row.ID, "error", err)
 		return loaded, nil
 	}
 	private, err := x509.ParsePKCS8PrivateKey(der)

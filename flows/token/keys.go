@@ -19,8 +19,10 @@ import (
 )
 
 // ErrNoKey: there is no key to sign with yet, since the token store could not
-// be reached.
+// be reached, or none that this node can open.
 var ErrNoKey = errors.New("no signing key is available")
+
+var errFile = errors.New("the signing keys are in a file; change the file")
 
 // Config of the signing keys.
 type Config struct {
@@ -55,7 +57,8 @@ type Keys struct {
 
 // keySet is an immutable snapshot.
 type keySet struct {
-	active map[string]*key // by algorithm
+	active map[string]*key   // by algorithm
+	sealed map[string]string // ids of those active keys that cannot be opened, by algorithm
 	byID   map[string]*key
 	jwks   []byte
 }
@@ -108,9 +111,9 @@ func (k *Keys) Refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changed := false
+	changed, strange := false, k.strange(rows, tokenstore.KeyActive)
 	for _, alg := range k.Algorithms {
-		moved, err := k.advance(ctx, alg, rows, now, k.Rotate)
+		moved, err := k.advance(ctx, alg, rows, now, k.Rotate, strange)
 		if err != nil {
 			return fmt.Errorf("rotating %s keys: %w", alg, err)
 		}
@@ -125,19 +128,23 @@ func (k *Keys) Refresh(ctx context.Context) error {
 }
 
 // RotateNow begins the rotation of all keys now: new ones are published, and sign
-// after the Publish time.
+// after the Publish time. ErrSealed: this node cannot open them all, and so they are
+// not its own to rotate; see [Keys.ReplaceSealed].
 func (k *Keys) RotateNow(ctx context.Context) error {
 	k.refresh.Lock()
 	defer k.refresh.Unlock()
 	if k.File != "" {
-		return errors.New("the signing keys are in a file; change the file")
+		return errFile
 	}
 	rows, now, err := k.Store.SigningKeys(ctx)
 	if err != nil {
 		return err
 	}
+	if k.strange(rows, tokenstore.KeyActive, tokenstore.KeyPending) {
+		return ErrSealed
+	}
 	for _, alg := range k.Algorithms {
-		if _, err := k.advance(ctx, alg, rows, now, 0); err != nil {
+		if _, err := k.advance(ctx, alg, rows, now, 0, false); err != nil {
 			return fmt.Errorf("rotating %s keys: %w", alg, err)
 		}
 	}
@@ -157,33 +164,26 @@ func (k *Keys) loadFile() error {
 }
 
 // advance does what is due for one algorithm. Other nodes do the same; the
-// store lets one of them win, which is no error for the others.
-func (k *Keys) advance(ctx context.Context, alg string, rows []tokenstore.SigningKey, now time.Time, rotate time.Duration) (changed bool, err error) {
-	var active, pending *tokenstore.SigningKey
-	for i := range rows {
-		row := &rows[i]
-		if row.Algorithm != alg {
+// store lets one of them win, which is no error for the others. A strange node
+// leaves it to them, see [ErrSealed], and nobody promotes a key that it cannot sign
+// with: another secret's node added it, and will.
+func (k *Keys) advance(ctx context.Context, alg string, rows []tokenstore.SigningKey, now time.Time, rotate time.Duration, strange bool) (changed bool, err error) {
+	for _, row := range rows {
+		if row.Algorithm != alg || row.State != tokenstore.KeyRetired || now.Sub(row.ChangedAt) < k.Retain {
 			continue
 		}
-		switch row.State {
-		case tokenstore.KeyActive:
-			active = row
-		case tokenstore.KeyPending:
-			pending = row
-		case tokenstore.KeyRetired:
-			if now.Sub(row.ChangedAt) >= k.Retain {
-				if err := k.Store.RemoveSigningKey(ctx, row.ID); err != nil && !errors.Is(err, tokenstore.ErrConflict) {
-					return changed, err
-				}
-				changed = true
-			}
-		case tokenstore.KeyGone:
+		if err := k.Store.RemoveSigningKey(ctx, row.ID); err != nil && !errors.Is(err, tokenstore.ErrConflict) {
+			return changed, err
 		}
+		changed = true
 	}
+	active, pending := find(rows, alg)
 	switch {
+	case strange:
+		return changed, nil
 	case active == nil, pending == nil && now.Sub(active.ChangedAt) >= rotate-k.Publish:
 		return true, k.add(ctx, alg)
-	case pending != nil && now.Sub(pending.CreatedAt) >= k.Publish:
+	case pending != nil && now.Sub(pending.CreatedAt) >= k.Publish && k.opens(pending):
 		err := k.Store.PromoteSigningKey(ctx, active.ID, pending.ID)
 		if errors.Is(err, tokenstore.ErrConflict) {
 			err = nil
@@ -221,7 +221,7 @@ func (k *Keys) add(ctx context.Context, alg string) error {
 
 // load makes a snapshot of the rows.
 func (k *Keys) load(rows []tokenstore.SigningKey) error {
-	set := &keySet{active: map[string]*key{}, byID: map[string]*key{}}
+	set := &keySet{active: map[string]*key{}, sealed: map[string]string{}, byID: map[string]*key{}}
 	before := k.current.Load()
 	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for _, row := range rows {
@@ -238,8 +238,15 @@ func (k *Keys) load(rows []tokenstore.SigningKey) error {
 		}
 		set.byID[row.ID] = loaded
 		public.Keys = append(public.Keys, loaded.jwk)
-		if row.State == tokenstore.KeyActive && loaded.private != nil {
+		switch {
+		case row.State != tokenstore.KeyActive:
+		case loaded.private != nil:
 			set.active[row.Algorithm] = loaded
+		default:
+			set.sealed[row.Algorithm] = row.ID
+			if before == nil || before.sealed[row.Algorithm] != row.ID {
+				k.Logger.Error("no token can be signed here", "alg", row.Algorithm, "kid", row.ID, "error", ErrSealed)
+			}
 		}
 	}
 	slices.SortFunc(public.Keys, func(a, b jose.JSONWebKey) int {

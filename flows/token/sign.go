@@ -57,12 +57,6 @@ func (k *Keys) Sign(typ, alg string, claims any) (string, error) {
 	return signing + "." + segment.EncodeToString(signature), nil
 }
 
-// CanSign tells whether there is an active key of an algorithm.
-func (k *Keys) CanSign(alg string) bool {
-	set := k.current.Load()
-	return set != nil && set.active[alg] != nil
-}
-
 // ErrToken: a token is not one that we issued, or not any more.
 var ErrToken = errors.New("token is not valid")
 
