@@ -41,6 +41,6 @@ func main() {
 		}
 		caddycmd.RegisterCommand(verb)
 	}
-	cobra.OnInitialize(func() { adviseOnPorts(some.Root()) })
+	cobra.OnInitialize(func() { advise(some.Root()) })
 	caddycmd.Main()
 }

@@ -3,40 +3,16 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/spf13/cobra"
 )
-
-// adviseOnPorts has `run` say what to change when a port is taken: a newcomer's
-// first run often meets another program on 8080 or another Caddy on 2019.
-func adviseOnPorts(root *cobra.Command) {
-	for _, cmd := range root.Commands() {
-		if cmd.Name() != "run" || cmd.RunE == nil {
-			continue
-		}
-		run := cmd.RunE
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			err := run(cmd, args)
-			if err != nil {
-				config, _ := cmd.Flags().GetString("config")
-				text, _ := os.ReadFile(config) //nolint:gosec // the operator named it
-				if advice := portAdvice(err.Error(), config, string(text)); advice != "" {
-					fmt.Fprintln(os.Stderr, advice) //nolint:errcheck // nobody is left to tell
-				}
-			}
-			return err
-		}
-	}
-}
 
 var takenPort = regexp.MustCompile(`listen (?:tcp|tcp4|tcp6|udp) \S*?:(\d+): bind: address already in use`)
 
-// portAdvice names the line of the Caddyfile to change, or is "" when the error
-// is about something else.
+// portAdvice names the line of the Caddyfile to change when a port is taken: a
+// newcomer's first run often meets another program on 8080 or another Caddy on
+// 2019. It is "" when the failure is about something else.
 func portAdvice(failure, file, caddyfile string) string {
 	taken := takenPort.FindStringSubmatch(failure)
 	if taken == nil {
@@ -47,13 +23,13 @@ func portAdvice(failure, file, caddyfile string) string {
 	i, err := lineOf(lines, port)
 	switch {
 	case err == nil:
-		return fmt.Sprintf("\nPort %s is taken by another program. Choose another one in line %d of %s:\n\n\t%s\n",
+		return fmt.Sprintf("Port %s is taken by another program. Choose another one in line %d of %s:\n\n\t%s\n",
 			port, i+1, file, strings.TrimSpace(lines[i]))
 	case port == "2019":
-		return "\nPort 2019, Caddy's admin API, is taken, probably by another Caddy. Choose another one: write the line\n\n" +
+		return "Port 2019, Caddy's admin API, is taken, probably by another Caddy. Choose another one: write the line\n\n" +
 			"\tadmin localhost:2020\n\nin the first block of " + nameOf(file) + ", or stop the other Caddy.\n"
 	}
-	return fmt.Sprintf("\nPort %s is taken by another program. Choose another one in %s, or stop that program.\n", port, nameOf(file))
+	return fmt.Sprintf("Port %s is taken by another program. Choose another one in %s, or stop that program.\n", port, nameOf(file))
 }
 
 var errNoLine = errors.New("no such line")
