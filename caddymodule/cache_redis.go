@@ -149,7 +149,7 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 		default:
 			return d.Errf("unrecognized option %q%s", option,
-				didYouMean(option, []string{"addresses", "cluster", "master", "username", "password", "prefix"}))
+				meant(option, []string{"addresses", "cluster", "master", "username", "password", "prefix"}, globalOptions...))
 		}
 	}
 	if r.URL == "" && len(r.Addresses) == 0 {

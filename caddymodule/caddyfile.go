@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -32,6 +33,9 @@ func parseGlobal(d *caddyfile.Dispenser, earlier any) (any, error) {
 }
 
 var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "signing_keys", "site", "headers"}
+
+// blockOptions are those that may have a block.
+var blockOptions = []string{"token_store", "cache", "session", "provider", "policy", "client", "headers"}
 
 // UnmarshalCaddyfile parses the global option:
 //
@@ -103,6 +107,11 @@ func (p *globalParser) once(d *caddyfile.Dispenser) error {
 }
 
 func (p *globalParser) option(d *caddyfile.Dispenser) error {
+	if name := strings.TrimSuffix(d.Val(), "{"); slices.Contains(blockOptions, name) {
+		if err := noGluedBrace(d); err != nil {
+			return err
+		}
+	}
 	switch d.Val() {
 	case "provider":
 		return p.provider(d)
@@ -116,7 +125,7 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 		return p.site(d)
 	}
 	if !slices.Contains(globalOptions, d.Val()) {
-		return d.Errf("unrecognized option %q%s", d.Val(), didYouMean(d.Val(), globalOptions))
+		return d.Errf("unrecognized option %q%s", d.Val(), meant(d.Val(), globalOptions))
 	}
 	if err := p.once(d); err != nil {
 		return err
@@ -169,7 +178,7 @@ func (p *globalParser) session(d *caddyfile.Dispenser) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		target, ok := options[d.Val()]
 		if !ok {
-			return d.Errf("unrecognized session option %q%s", d.Val(), didYouMean(d.Val(), []string{"idle", "lifetime", "recheck", "revalidate"}))
+			return d.Errf("unrecognized session option %q%s", d.Val(), meant(d.Val(), []string{"idle", "lifetime", "recheck", "revalidate"}, globalOptions...))
 		}
 		if *target != 0 {
 			return d.Errf("%s is given twice", d.Val())

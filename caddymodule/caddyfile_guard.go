@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -24,6 +25,9 @@ import (
 func parseGuardDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if !h.Next() {
 		return nil, h.ArgErr()
+	}
+	if err := noGluedBrace(h.Dispenser); err != nil {
+		return nil, err
 	}
 	matcher, err := h.ExtractMatcherSet()
 	if err != nil {
@@ -95,8 +99,18 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		}
 		return line.check(h.Dispenser, app.providerNames())
 	default:
-		return h.Errf("unrecognized option %q%s", h.Val(), didYouMean(h.Val(), []string{"allow", "deny", "hosts", "provider_token"}))
+		return h.Errf("unrecognized option %q%s", h.Val(), meantInGuard(h.Val()))
 	}
+}
+
+// meantInGuard is [meant] for the guard's block, around which there may be any
+// directive.
+func meantInGuard(word string) string {
+	hint := meant(word, guardOptions, "gatehouse")
+	if strings.HasPrefix(hint, "; known: ") {
+		hint += braceMissing
+	}
+	return hint
 }
 
 // parseCheckOpen refuses a guard without a rule when anybody can open an account

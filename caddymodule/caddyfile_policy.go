@@ -74,7 +74,7 @@ func (l ruleLine) check(d *caddyfile.Dispenser, providers []string) error {
 func parseRule(d *caddyfile.Dispenser, allow, deny *[]policy.Rule) (ruleLine, error) {
 	line := ruleLine{deny: d.Val() == "deny"}
 	if !line.deny && d.Val() != "allow" {
-		return line, d.Errf("unrecognized word %q%s", d.Val(), didYouMean(d.Val(), []string{"allow", "deny"}))
+		return line, d.Errf("unrecognized word %q%s", d.Val(), meant(d.Val(), []string{"allow", "deny"}, globalOptions...))
 	}
 	var err error
 	if line.rule, err = parseConditions(d); err != nil {

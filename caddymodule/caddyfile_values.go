@@ -31,6 +31,18 @@ func noArgsBehind(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// noGluedBrace refuses a brace at the end of a word: to Caddy it is part of that,
+// and opens nothing. The word is in no error, since it may be a hash.
+func noGluedBrace(d *caddyfile.Dispenser) error {
+	line := *d // which stays where it is
+	for more := true; more; more = line.NextArg() {
+		if word := line.Val(); word != "{" && strings.HasSuffix(word, "{") && !line.Token().Quoted() {
+			return d.Err("a space is missing before the { at the end of the line")
+		}
+	}
+	return nil
+}
+
 // noBlock refuses a block.
 func noBlock(d *caddyfile.Dispenser) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

@@ -43,7 +43,7 @@ func parseHeaders(d *caddyfile.Dispenser) (*Headers, error) {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		i := slices.Index(kinds, d.Val())
 		if i < 0 {
-			return nil, d.Errf("unrecognized header %q%s", d.Val(), didYouMean(d.Val(), kinds))
+			return nil, d.Errf("unrecognized header %q%s", d.Val(), meant(d.Val(), kinds, globalOptions...))
 		}
 		field := h.fields()[i]
 		if *field != "" {

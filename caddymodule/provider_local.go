@@ -142,7 +142,7 @@ func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	for d.NextBlock(0) {
 		if d.Val() != "user" {
-			return d.Errf("unrecognized option %q%s", d.Val(), didYouMean(d.Val(), []string{"user", "title", "allow", "deny"}))
+			return d.Errf("unrecognized option %q%s", d.Val(), meant(d.Val(), []string{"user", "title", "allow", "deny"}, globalOptions...))
 		}
 		if err := l.parseUser(d); err != nil {
 			return err
@@ -156,6 +156,9 @@ func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (l *Local) parseUser(d *caddyfile.Dispenser) error {
 	var u LocalUser
+	if err := noGluedBrace(d); err != nil {
+		return err
+	}
 	if !d.AllArgs(&u.Name, &u.Hash) {
 		return d.Errf("user needs a name and a hash, where %s makes the hash%s", hashCommand(), unset)
 	}
@@ -184,7 +187,7 @@ func (l *Local) parseUser(d *caddyfile.Dispenser) error {
 				return err
 			}
 		default:
-			return d.Errf("unrecognized option %q of a user%s", d.Val(), didYouMean(d.Val(), []string{"email", "groups", "title"}))
+			return d.Errf("unrecognized option %q of a user%s", d.Val(), meant(d.Val(), []string{"email", "groups", "title"}, append([]string{"user", "allow", "deny"}, globalOptions...)...))
 		}
 	}
 	l.Users = append(l.Users, u)

@@ -53,7 +53,7 @@ func (c *OIDCClient) parseOption(d *caddyfile.Dispenser) error {
 	}
 	target, ok := texts[option]
 	if !ok {
-		return d.Errf("unrecognized option %q%s", option, didYouMean(option, append(slices.Clone(clientOptions), "title", "store_tokens", "allow", "deny")))
+		return d.Errf("unrecognized option %q%s", option, meant(option, append(slices.Clone(clientOptions), "title", "store_tokens", "allow", "deny"), globalOptions...))
 	}
 	if *target != "" {
 		return d.Errf("%s is given twice", option)

@@ -25,6 +25,19 @@ func didYouMean(word string, known []string) string {
 	return "; known: " + strings.Join(sorted, ", ")
 }
 
+// braceMissing is the end of an error about a word that does not belong into the
+// block that is open.
+const braceMissing = "; is a } missing above it?"
+
+// meant is the end of an error about an unknown option of a block. A word of the
+// block around it, or a site's address, tells that the block was not closed.
+func meant(word string, known []string, around ...string) string {
+	if slices.Contains(around, word) || isAddress(word) {
+		return braceMissing
+	}
+	return didYouMean(word, known)
+}
+
 // editDistance counts insertions, deletions, replacements and swaps of
 // neighbours (optimal string alignment).
 func editDistance(a, b string) int {
