@@ -11,7 +11,7 @@ import (
 
 var oauthClientOptions = []string{
 	"public", "secret", "jwks", "title", "first_party", "policy", "redirect_uri", "post_logout_redirect_uri",
-	"backchannel_logout_uri", "grants", "scopes", "audience", "resources", "access_token_lifetime", "id_token_signing_alg", "require",
+	"backchannel_logout_uri", "grants", "scopes", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg", "require",
 }
 
 // client parses:
@@ -30,6 +30,7 @@ var oauthClientOptions = []string{
 //		scopes                   <scope…>
 //		audience                 <uri>
 //		resources                <uri…>
+//		resource_server          <uri…>
 //		access_token_lifetime    <duration>
 //		id_token_signing_alg     ES256 | EdDSA | RS256
 //		require                  par | dpop …
@@ -98,6 +99,8 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 		return oneArg(d, &c.Audience)
 	case "resources":
 		return someArgs(d, &c.Resources)
+	case "resource_server":
+		return someArgs(d, &c.ResourceServer)
 	case "access_token_lifetime":
 		var err error
 		c.AccessTokenLifetime, err = durationArg(d)
@@ -159,6 +162,7 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 	try := &client.Client{
 		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, Resources: c.Resources,
+		ResourceServer:      c.ResourceServer,
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime),
 	}
 	for _, s := range c.Secrets {

@@ -50,7 +50,8 @@ type ClientConfig struct {
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	// Where to tell the client that a session has ended.
 	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
-	// The grants. Default: authorization_code and refresh_token.
+	// The grants. Default: authorization_code and refresh_token; none for a resource
+	// server without redirect URIs.
 	Grants []string `json:"grants,omitempty"`
 	// The scopes that may be asked for. Default: openid, profile and email.
 	Scopes []string `json:"scopes,omitempty"`
@@ -59,6 +60,9 @@ type ClientConfig struct {
 	Audience string `json:"audience,omitempty"`
 	// The resources that may be asked for. Default: any guarded site.
 	Resources []string `json:"resources,omitempty"`
+	// The resources that the client is the server of: it may introspect the tokens
+	// whose audience they are.
+	ResourceServer []string `json:"resource_server,omitempty"`
 	// How long access tokens live, at most `24h`. Default: `20m`.
 	AccessTokenLifetime caddy.Duration `json:"access_token_lifetime,omitempty"`
 	// How ID tokens are signed: ES256 (default), EdDSA or RS256.
@@ -104,7 +108,7 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		ID: c.ID, Title: c.Title, Public: c.Public, FirstParty: c.FirstParty,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes,
-		Audience: c.Audience, Resources: c.Resources, IDTokenAlgorithm: c.IDTokenAlgorithm,
+		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime), RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 	}
 	if c.Policy != "" {

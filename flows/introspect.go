@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
@@ -32,7 +33,8 @@ type introspection struct {
 }
 
 // serveIntrospect tells an authenticated client about a token that is its
-// business. Revoked, expired, unknown and foreign all look the same.
+// business: an access token that was issued to it or is for it, see concerns, or its
+// own refresh token. Revoked, expired, unknown and foreign all look the same.
 func (g *Gateway) serveIntrospect(w http.ResponseWriter, r *Request, at place) {
 	req, err := g.clientRequest(w, r, at)
 	if err != nil {
@@ -69,12 +71,7 @@ func (g *Gateway) introspect(ctx context.Context, req *endpointRequest, raw stri
 	case err != nil:
 		return introspection{}, nil
 	}
-	mine := claims.ClientID == req.client.ID || slices.Contains(claims.Audience, req.client.ID) ||
-		(req.client.Audience != "" && slices.Contains(claims.Audience, req.client.Audience))
-	for _, resource := range req.client.Resources {
-		mine = mine || slices.Contains(claims.Audience, resource)
-	}
-	if !mine {
+	if !concerns(req.client, claims) {
 		return introspection{}, nil
 	}
 	kind := "Bearer"
@@ -86,6 +83,16 @@ func (g *Gateway) introspect(ctx context.Context, req *endpointRequest, raw stri
 		Expires: claims.ExpiresAt.Unix(), IssuedAt: claims.IssuedAt.Unix(), Subject: claims.Subject,
 		Audience: claims.Audience, Issuer: claims.Issuer, ID: claims.ID, Cnf: claims.Cnf,
 	}, nil
+}
+
+// concerns tells whether an access token is a client's business: it was issued to
+// the client, or is for it (the audience names the client, or a resource that it
+// is the server of). That a client may ask for tokens of a resource makes those of
+// others none of its business (RFC 7662, section 4).
+func concerns(c *client.Client, claims *accessClaims) bool {
+	return claims.ClientID == c.ID || slices.ContainsFunc(claims.Audience, func(aud string) bool {
+		return aud == c.ID || slices.Contains(c.ResourceServer, aud)
+	})
 }
 
 // introspectRefresh tells a client about its own refresh token.

@@ -70,10 +70,11 @@ func TestRFC7662_InactiveIsInactive(t *testing.T) {
 // Section 2.1: the caller proves who it is, and sends the token in the body.
 func TestRFC7662_Callers(t *testing.T) {
 	resource := client.Client{
-		ID: "api", Secrets: []client.Secret{client.NewSecret("api-secret-of-enough-length")}, Grants: []string{client.GrantClientCredentials}, Audience: "urn:api",
+		ID: "api", Secrets: []client.Secret{client.NewSecret("api-secret-of-enough-length")}, ResourceServer: []string{"urn:api"},
 	}
 	clients := append(oauthClients(), &resource)
 	clients[0].Audience = "urn:api"
+	clients[1].Audience, clients[1].Resources = "urn:api", []string{"urn:api"}
 	w := newWorld(t, worldOptions{portal: true, clients: clients})
 	got := w.tokens(w.signedInBrowser(), nil)
 	access := got.answer.text("access_token")
@@ -88,6 +89,11 @@ func TestRFC7662_Callers(t *testing.T) {
 				t.Errorf("%s is told that %s is %v, want %v", id, name, said.body[name], want)
 			}
 		}
+	}
+	// Who may ask for tokens of a resource is not the resource's server, and has no
+	// business with those of others.
+	if said := w.call("introspect", url.Values{"token": {access}}, basic("other")); said.text != inactive {
+		t.Errorf("another client of the same resource sees %s", said.text)
 	}
 	// A refresh token is nobody's business but its client's.
 	if said := w.call("introspect", url.Values{"token": {got.answer.text("refresh_token")}}, basic("api")); said.text != inactive {

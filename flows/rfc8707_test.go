@@ -79,7 +79,7 @@ func TestRFC8707_ListedResources(t *testing.T) {
 	clients := oauthClients()
 	clients[0].Resources, clients[0].Audience = []string{"https://api.test/v1", "urn:jobs"}, "urn:web"
 	clients = append(clients, &client.Client{
-		ID: "api", Secrets: []client.Secret{client.NewSecret("api-secret-of-enough-length")}, Grants: []string{client.GrantClientCredentials}, Audience: "urn:jobs",
+		ID: "api", Secrets: []client.Secret{client.NewSecret("api-secret-of-enough-length")}, ResourceServer: []string{"urn:jobs"},
 	})
 	w := newWorld(t, worldOptions{portal: true, clients: clients})
 	ask := func(resource ...string) said {

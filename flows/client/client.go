@@ -50,7 +50,8 @@ type Client struct {
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   string
-	// Grants default to authorization_code and refresh_token.
+	// Grants default to authorization_code and refresh_token, and for a
+	// ResourceServer without redirect URIs to none.
 	Grants []string
 	// Scopes that may be asked for. Default: openid profile email.
 	Scopes []string
@@ -59,6 +60,10 @@ type Client struct {
 	Audience string
 	// Resources that may be asked for (RFC 8707). Default: any guarded site's.
 	Resources []string
+	// ResourceServer names the resources that the client is the server of: it may
+	// introspect all tokens whose audience holds one of them. Resources and
+	// Audience, which the client asks for, give no such right.
+	ResourceServer []string
 	// AccessTokenLifetime, at most [MaxAccessTokenLifetime]. Default: 20 minutes.
 	AccessTokenLifetime time.Duration
 	// IDTokenAlgorithm: ES256 (default), EdDSA or RS256.
@@ -88,7 +93,11 @@ func (c *Client) Validate() error {
 	if c.Title == "" {
 		c.Title = c.ID
 	}
-	if c.Grants == nil {
+	switch {
+	case c.Grants != nil:
+	case len(c.ResourceServer) > 0 && len(c.RedirectURIs) == 0:
+		c.Grants = []string{}
+	default:
 		c.Grants = []string{GrantCode, GrantRefresh}
 	}
 	if c.Scopes == nil {
@@ -149,6 +158,8 @@ func (c *Client) validateGrants() error {
 	switch {
 	case c.Public && hasProof:
 		return fmt.Errorf("client %q is public and has a secret or key: choose one", c.ID)
+	case c.Public && len(c.ResourceServer) > 0:
+		return fmt.Errorf("client %q is public: a resource server needs a secret or key to introspect tokens (RFC 7662, section 2.1)", c.ID)
 	case !c.Public && !hasProof:
 		return fmt.Errorf("client %q has neither a secret nor a key: write `public` if it can keep none", c.ID)
 	case c.Public && c.Allows(GrantClientCredentials):

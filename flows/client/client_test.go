@@ -34,6 +34,7 @@ func TestValidate_NamesTheFault(t *testing.T) {
 		"post_logout_redirect_uri \"data:": {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, PostLogoutRedirectURIs: []string{"data:text/html,x"}},
 		"resource \"api\"":                 {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, Resources: []string{"https://api.test", "api"}},
 		"backchannel_logout_uri":           {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, BackchannelLogoutURI: "a.test/logout"},
+		"introspect":                       {ID: "a", Public: true, RedirectURIs: []string{"https://a.test/"}, ResourceServer: []string{"urn:a"}},
 		"no fragment, wildcard, ":          {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/#x"}},
 	} {
 		err := c.Validate()

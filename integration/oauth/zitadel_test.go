@@ -19,6 +19,7 @@ const apiClient = `client api {
 		grants client_credentials
 		scopes jobs
 		audience urn:api
+		resource_server urn:api
 	}`
 
 // zitadelApp is a web application as the example of zitadel/oidc has it.
