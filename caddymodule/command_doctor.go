@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/spf13/cobra"
 )
 
@@ -74,6 +75,7 @@ func examineConfig(fl caddycmd.Flags) (Health, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 	defer cancel()
 	health := app.describe()
+	logging.Disable() // go-redis, in this process: what it says of a dial that fails is said below
 	health.TokenStore, health.Cache = app.pingStore(ctx), app.pingCache(ctx)
 	if health.TokenStore != up || health.Cache != up {
 		health.Status = "degraded"

@@ -1,10 +1,16 @@
 package caddymodule
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // Who sets an issuer and forgets its portal sends people to where nobody answers.
@@ -55,5 +61,31 @@ func TestDoctor_LooksAtTheFile(t *testing.T) {
 	}
 	if _, err := os.Stat(fresh); err == nil {
 		t.Error("the doctor made a token store")
+	}
+}
+
+// recorder is a logger for go-redis.
+type recorder struct{ said []string }
+
+func (r *recorder) Printf(_ context.Context, format string, v ...any) {
+	r.said = append(r.said, fmt.Sprintf(format, v...))
+}
+
+// What is wrong with a cache is said once, in the doctor's own words.
+func TestDoctor_SaysAloneWhatIsWrongWithRedis(t *testing.T) {
+	said := new(recorder)
+	goredis.SetLogger(said)
+	t.Cleanup(logging.Enable)
+	file := filepath.Join(t.TempDir(), "caddy.json")
+	lines := "secret \"a secret that only tests know\"\ncache redis redis://127.0.0.1:1/0\n" + aliceLocal
+	if err := os.WriteFile(file, config(t, t.TempDir(), lines, "https://app.example.com {\n\tgatehouse\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, err := command("doctor", "--config", file)
+	if !errors.Is(err, errDegraded) || !strings.Contains(stdout, "cache is unavailable") {
+		t.Errorf("doctor: %v\n%s", err, stdout)
+	}
+	if len(said.said) > 0 {
+		t.Errorf("go-redis says beside it: %s", said.said)
 	}
 }
