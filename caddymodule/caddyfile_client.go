@@ -110,7 +110,7 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 	case "require":
 		return parseRequire(d, c)
 	}
-	return d.Errf("unrecognized client option %q%s", d.Val(), didYouMean(d.Val(), oauthClientOptions))
+	return d.Errf("unrecognized client option %q%s", d.Val(), meant(d.Val(), oauthClientOptions, globalOptions...))
 }
 
 func parseGrants(d *caddyfile.Dispenser, c *ClientConfig) error {
