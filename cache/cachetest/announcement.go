@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long an announcement may take before a test fails.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 var announcementTests = []test{
 	{"Announce_ReachesEveryNodeInOrder", testAnnounce},

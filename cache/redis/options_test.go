@@ -148,13 +148,8 @@ func everything(t *testing.T, store *Store) {
 func TestOptions_TLS(t *testing.T) {
 	dir := t.TempDir()
 	pool := certificate(t, dir)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	_ = listener.Close()
-	_, port, _ := net.SplitHostPort(addr)
+	port := redistest.FreePort(t)
+	addr := net.JoinHostPort("127.0.0.1", port)
 	redistest.Start(t, "--tls-port", port, "--tls-auth-clients", "no",
 		"--tls-cert-file", filepath.Join(dir, "cert.pem"), "--tls-key-file", filepath.Join(dir, "key.pem"))
 

@@ -23,8 +23,8 @@ func StartCluster(t testing.TB) *Cluster {
 	for range 3 {
 		c.Nodes = append(c.Nodes, Start(t,
 			"--cluster-enabled", "yes",
-			"--cluster-port", freePort(t),
-			"--cluster-node-timeout", "2000",
+			"--cluster-port", FreePort(t),
+			"--cluster-node-timeout", "15000",
 		))
 	}
 	first, firstPort, _ := net.SplitHostPort(c.Nodes[0].Addr)

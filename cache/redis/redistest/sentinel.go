@@ -116,15 +116,15 @@ func (s *Sentinel) masterAddr(ctx context.Context, client *goredis.SentinelClien
 func startSentinel(t testing.TB, name, host, port string) *Server {
 	t.Helper()
 	binary(t)
-	s := &Server{Addr: "127.0.0.1:" + freePort(t), dir: t.TempDir(), log: &lockedBuffer{}}
+	s := &Server{Addr: "127.0.0.1:" + FreePort(t), dir: t.TempDir(), log: &lockedBuffer{}}
 	_, own, _ := net.SplitHostPort(s.Addr)
 	file := filepath.Join(s.dir, "sentinel.conf")
 	config := fmt.Sprintf(`bind 127.0.0.1
 port %s
 dir %q
 sentinel monitor %s %s %s 2
-sentinel down-after-milliseconds %s 1000
-sentinel failover-timeout %s 5000
+sentinel down-after-milliseconds %s 2000
+sentinel failover-timeout %s 10000
 `, own, s.dir, name, host, port, name, name)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatalf("writing the Sentinel's configuration: %v", err)

@@ -3,10 +3,10 @@ package redistest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long anything here may take before the test fails.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // Server is one Redis process.
 type Server struct {
@@ -78,7 +78,7 @@ func (s *Server) Thaw(t testing.TB) { t.Helper(); s.signal(t, syscall.SIGCONT) }
 func start(t testing.TB, args []string) *Server {
 	t.Helper()
 	binary(t) // skip before anything is made
-	s := &Server{Addr: "127.0.0.1:" + freePort(t), dir: t.TempDir(), args: args, log: &lockedBuffer{}}
+	s := &Server{Addr: "127.0.0.1:" + FreePort(t), dir: t.TempDir(), args: args, log: &lockedBuffer{}}
 	t.Cleanup(s.end)
 	s.run(t)
 	return s
@@ -106,13 +106,15 @@ func (s *Server) run(t testing.TB) {
 	}(s.cmd)
 
 	client := connect(t, s.Addr)
+	own := fmt.Sprintf("process_id:%d\r\n", s.cmd.Process.Pid)
 	wait(t, "redis-server to answer", func(ctx context.Context) bool {
 		select {
 		case <-done:
 			t.Fatalf("redis-server ended:\n%s", s.log.String())
 		default:
 		}
-		return client.Ping(ctx).Err() == nil
+		info, err := client.Info(ctx, "server").Result()
+		return err == nil && strings.Contains(info, own) // nobody else took the port
 	})
 	_ = client.Close()
 }
@@ -146,17 +148,6 @@ func binary(t testing.TB) string {
 		t.Skipf("finding the Redis server: %v", err)
 	}
 	return path
-}
-
-// freePort returns a port that nothing listens on now.
-func freePort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("finding a free port: %v", err)
-	}
-	defer listener.Close()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
 func connect(t testing.TB, addr string) *goredis.Client {

@@ -100,7 +100,7 @@ func unprivilegedUser() (*syscall.Credential, error) {
 func freePort() (int, error) {
 	var lastErr error
 	for range 100 {
-		port := 16384 + rand.IntN(16000)
+		port := 16384 + rand.IntN(8192)
 		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			lastErr = err
