@@ -35,20 +35,20 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 		}
 	}
 	params := logoutParams(w, r)
-	if r.Method == http.MethodPost && params.Has(formField) {
-		g.signOut(w, r, at, cookie, id)
-		return
-	}
 	asked := g.parseLogout(at, params)
 	if id == nil && r.Method == http.MethodPost && !sentSession(r, cookie) {
-		// Another site's POST comes without the cookie (SameSite), and what it
-		// asks for can be neither done nor said to be done. Its way on is a GET,
-		// which has the cookie.
+		// Another site's POST comes without the cookie (SameSite), whatever its
+		// fields are called, and what it asks for can be neither done nor said to
+		// be done. Its way on is a GET, which has the cookie.
 		seeOther(w, r, at.path+"logout?"+url.Values{logoutField: {g.sealLogout(at, asked)}}.Encode())
 		return
 	}
-	if id == nil {
+	switch {
+	case id == nil:
 		g.signedOut(w, r, at, cookie, asked)
+		return
+	case r.Method == http.MethodPost && params.Has(formField):
+		g.signOut(w, r, at, cookie, id, asked)
 		return
 	}
 	p := page.SignOut{
@@ -66,26 +66,24 @@ func sentSession(r *Request, cookie string) bool {
 	return eachCookie(r.Header, sessionCookieName(cookie, r.secure()), func(string) bool { return true })
 }
 
-func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie string, id *identity.Identity) {
-	if id != nil && g.checkForm(r, at) != formFine {
+func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie string, id *identity.Identity, asked logoutRequest) {
+	if g.checkForm(r, at) != formFine {
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "You are still signed in", Message: "The request to sign out did not come from our own page.",
 			Detail: "invalid_request", User: id.User, RetryURL: at.path + "logout", RetryLabel: "Sign out",
 		})
 		return
 	}
-	if id != nil {
-		// Signed out means that the server knows; a store that is down must
-		// not turn into a promise that was not kept.
-		if err := g.EndSession(r.Context(), id.SessionID); err != nil {
-			g.unavailable(w, r, err)
-			return
-		}
-		g.Logger.InfoContext(r.Context(), "signed out", "user", id.User, "session", id.SessionID.String())
-		g.Events(r.Context(), "logout", slog.String("user", id.User), slog.String("client_id", id.ClientID))
-		setPathCookie(w, at, leftCookie, "1", leftFor)
+	// Signed out means that the server knows; a store that is down must not turn
+	// into a promise that was not kept.
+	if err := g.EndSession(r.Context(), id.SessionID); err != nil {
+		g.unavailable(w, r, err)
+		return
 	}
-	g.signedOut(w, r, at, cookie, g.openLogout(at, r.PostForm.Get(logoutField)))
+	g.Logger.InfoContext(r.Context(), "signed out", "user", id.User, "session", id.SessionID.String())
+	g.Events(r.Context(), "logout", slog.String("user", id.User), slog.String("client_id", id.ClientID))
+	setPathCookie(w, at, leftCookie, "1", leftFor)
+	g.signedOut(w, r, at, cookie, asked)
 }
 
 // confirmSignedOut has the sessions that a request's cookies name, and that have

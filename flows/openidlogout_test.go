@@ -110,6 +110,33 @@ func TestOpenID_LogoutByAnotherSitesPost(t *testing.T) {
 	}
 }
 
+// Nor are they told so when the other site's form looks like our own.
+func TestOpenID_LogoutByAnotherSitesForgedForm(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: logoutClients()})
+	b := w.signedInBrowser()
+	for at, logout := range map[string]string{"the portal": w.portalURL() + "/logout", "a site": w.siteURL("one") + "/.gatehouse/logout"} {
+		for _, form := range []url.Values{{"form": {"x"}}, {"form": {""}}, {"form": {"x"}, "request": {"x"}}} {
+			got := foreignPost(t, b.held(), logout, form)
+			if got.last.StatusCode != http.StatusSeeOther || strings.Contains(got.body, "signed out") {
+				t.Errorf("%s, %v: told before it is so: %d\n%s", at, form, got.last.StatusCode, got.body)
+				continue
+			}
+			next, err := got.last.Request.URL.Parse(got.last.Header.Get("Location"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.get(next.String()).want(http.StatusOK, "alice") // asked, with the cookie
+		}
+	}
+	// Our own form, sent when another tab has signed out already, says what is so.
+	b.get(w.portalURL() + "/logout")
+	page := *b
+	b.submit(nil).want(http.StatusOK, "You are signed out")
+	b.last, b.body = page.last, page.body
+	b.submit(nil).want(http.StatusSeeOther, "")
+	b.get(w.portalURL()+b.last.Header.Get("Location")).want(http.StatusOK, "You are signed out")
+}
+
 // The hint may be as old as its key; it must be an ID token of ours. Nobody who
 // has it can sign somebody out without her browser (dex #4945).
 func TestOpenID_LogoutHints(t *testing.T) {
