@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"testing"
@@ -23,9 +24,12 @@ type offset struct{ atomic.Int64 }
 func (o *offset) get() time.Duration      { return time.Duration(o.Load()) }
 func (o *offset) advance(d time.Duration) { o.Add(int64(d)) }
 
-// open opens a store, closed with the test, without migrating it.
+// open opens a store, closed with the test, without migrating it. Its operations
+// have a minute unless the test says otherwise: others share the machine and its
+// disk.
 func open(t testing.TB, o postgres.Options) *postgres.Store {
 	t.Helper()
+	o.Timeout, o.ConnectTimeout = cmp.Or(o.Timeout, time.Minute), cmp.Or(o.ConnectTimeout, 20*time.Second)
 	store, err := postgres.Open(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
