@@ -48,6 +48,8 @@ func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
 		return invalid("invalid_scope", "the scope is malformed or exceeds what the client may ask for")
 	case errors.Is(err, errProof):
 		return invalid("invalid_dpop_proof", "the DPoP proof is missing or not valid")
+	case errors.Is(err, client.ErrBusy):
+		return &oauthError{Code: "temporarily_unavailable", Description: "many secrets are being checked, try again in a few seconds", status: http.StatusServiceUnavailable, retryAfter: "2"}
 	case errors.Is(err, cache.ErrFull):
 		return &oauthError{Code: "temporarily_unavailable", Description: err.Error(), status: http.StatusTooManyRequests, retryAfter: "60"}
 	case errors.Is(err, cache.ErrUnavailable), errors.Is(err, tokenstore.ErrUnavailable),

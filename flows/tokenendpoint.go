@@ -32,7 +32,9 @@ func (g *Gateway) clientRequest(w http.ResponseWriter, r *Request, at place) (*e
 	if err := readForm(w, r); err != nil {
 		return nil, err
 	}
-	auth := client.Authenticator{Find: g.findClient, Issuer: at.issuer(), TokenEndpoint: at.url("token"), Once: g.Cache.Once, Now: g.Now}
+	auth := client.Authenticator{
+		Find: g.findClient, Issuer: at.issuer(), TokenEndpoint: at.url("token"), Once: g.Cache.Once, Now: g.Now, From: addressKey(r.Client),
+	}
 	c, err := auth.Authenticate(r.Request)
 	if err != nil {
 		return nil, err

@@ -50,11 +50,14 @@ type Authenticator struct {
 	// than an hour at most.
 	Once func(ctx context.Context, key string, ttl time.Duration) (bool, error)
 	Now  func() time.Time
+	// From is the address that the request comes from. Addresses take turns where
+	// secrets are slow to check.
+	From string
 }
 
 // Authenticate finds and authenticates the client of a request whose form has
 // been parsed. Errors: ErrClient, whose text the client may be told, ErrRequest,
-// or what Once returned.
+// ErrBusy, or what Once returned.
 func (a *Authenticator) Authenticate(r *http.Request) (*Client, error) {
 	form := r.PostForm
 	for _, name := range []string{"client_id", "client_secret", "client_assertion", "client_assertion_type"} {
@@ -81,11 +84,11 @@ func (a *Authenticator) Authenticate(r *http.Request) (*Client, error) {
 		if named := form.Get("client_id"); named != "" && named != id {
 			return nil, ErrRequest
 		}
-		return a.withSecret(id, secret)
+		return a.withSecret(r.Context(), id, secret)
 	case form.Has("client_assertion"):
 		return a.withAssertion(r.Context(), form)
 	case form.Get("client_secret") != "":
-		return a.withSecret(form.Get("client_id"), form.Get("client_secret"))
+		return a.withSecret(r.Context(), form.Get("client_id"), form.Get("client_secret"))
 	}
 	c := a.Find(form.Get("client_id"))
 	if c == nil || !c.Public {
@@ -94,9 +97,15 @@ func (a *Authenticator) Authenticate(r *http.Request) (*Client, error) {
 	return c, nil
 }
 
-func (a *Authenticator) withSecret(id, secret string) (*Client, error) {
+func (a *Authenticator) withSecret(ctx context.Context, id, secret string) (*Client, error) {
 	c := a.Find(id)
-	if c == nil || c.Public || !c.MatchesSecret(secret) {
+	if c == nil || c.Public {
+		return nil, ErrClient
+	}
+	switch ok, err := c.MatchesSecret(ctx, secret, a.From); {
+	case err != nil:
+		return nil, err
+	case !ok:
 		return nil, ErrClient
 	}
 	return c, nil

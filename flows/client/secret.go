@@ -1,11 +1,11 @@
 package client
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
@@ -22,10 +22,8 @@ type Secret struct {
 // verified remembers the sum of a secret that passed a slow check, so that no
 // token request pays for it twice.
 type verified struct {
-	sum atomic.Pointer[[sha256.Size]byte]
-	// checking has slow checks wait for each other: whoever sends wrong secrets
-	// takes one core at most, and nothing of those who send the right one.
-	checking sync.Mutex
+	sum    atomic.Pointer[[sha256.Size]byte]
+	checks slowChecks
 }
 
 func (v *verified) is(sum *[sha256.Size]byte) bool {
@@ -45,37 +43,44 @@ func NewHashedSecret(hash string, compare func(hash, secret []byte) (bool, error
 // known tells whether the sum is of a secret that passed a slow check.
 func (s Secret) known(sum *[sha256.Size]byte) bool { return s.verified != nil && s.verified.is(sum) }
 
-// Matches tells whether a presented secret is this one, in constant time for a
-// secret known in clear.
-func (s Secret) Matches(presented string) bool {
+// Matches tells whether a secret that is presented from an address is this one, in
+// constant time for a secret known in clear. A hash that must be checked waits its
+// turn: [ErrBusy].
+func (s Secret) Matches(ctx context.Context, presented, from string) (bool, error) {
 	sum := sha256.Sum256([]byte(presented))
 	if s.compare == nil {
-		return subtle.ConstantTimeCompare(sum[:], s.sum[:]) == 1
+		return subtle.ConstantTimeCompare(sum[:], s.sum[:]) == 1, nil
 	}
 	if s.known(&sum) {
+		return true, nil
+	}
+	return s.verified.checks.do(ctx, sum, from, func() bool {
+		if s.known(&sum) {
+			return true // by a check that ended meanwhile
+		}
+		ok, err := s.compare([]byte(s.hash), []byte(presented))
+		if err != nil || !ok {
+			return false
+		}
+		s.verified.sum.Store(&sum)
 		return true
-	}
-	s.verified.checking.Lock()
-	defer s.verified.checking.Unlock()
-	if s.known(&sum) {
-		return true // by the check that was waited for
-	}
-	ok, err := s.compare([]byte(s.hash), []byte(presented))
-	if err != nil || !ok {
-		return false
-	}
-	s.verified.sum.Store(&sum)
-	return true
+	})
 }
 
-// MatchesSecret tells whether a presented secret is one of the client's.
-func (c *Client) MatchesSecret(presented string) bool {
+// MatchesSecret tells whether a secret that is presented from an address is one of
+// the client's. [ErrBusy].
+func (c *Client) MatchesSecret(ctx context.Context, presented, from string) (bool, error) {
 	if presented == "" || strings.ContainsRune(presented, 0) {
-		return false
+		return false, nil
 	}
 	sum := sha256.Sum256([]byte(presented))
 	if slices.ContainsFunc(c.Secrets, func(s Secret) bool { return s.known(&sum) }) {
-		return true // it needs no slow check of the others
+		return true, nil // it needs no slow check of the others
 	}
-	return slices.ContainsFunc(c.Secrets, func(s Secret) bool { return s.Matches(presented) })
+	for _, s := range c.Secrets {
+		if ok, err := s.Matches(ctx, presented, from); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
 }
