@@ -154,7 +154,7 @@ func wantRevokedEverywhere(t *testing.T, programs []program, g grant) {
 		t.Fatalf("revoking: %d %s (%v)", got.status, got.Error, err)
 	}
 	for i, p := range programs {
-		await(t, 10*time.Second, "refusal of the access token", func() bool { return !opens(p) })
+		await(t, 30*time.Second, "refusal of the access token", func() bool { return !opens(p) })
 		if got, err := p.post("token", refreshForm(g.Refresh)); err != nil || got.Error != "invalid_grant" {
 			t.Errorf("node %d answers a revoked refresh token with %d %s (%v)", i, got.status, got.Error, err)
 		}

@@ -1,13 +1,16 @@
 package integration_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache/redis/redistest"
 	"github.com/gatehouse-auth/gatehouse/integration/browser"
+	"github.com/gatehouse-auth/gatehouse/integration/crash"
 	"github.com/gatehouse-auth/gatehouse/integration/gateway"
 	"github.com/gatehouse-auth/gatehouse/integration/openid"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
@@ -90,10 +93,20 @@ func TestTwoNodes_SigningOutOnOneIsKnownToTheOtherWithinASecond(t *testing.T) {
 	if !signedIn(t, elsewhere, clusterSite) {
 		t.Fatal("the other node does not know the session")
 	}
+	var pulse crash.Pulse
+	ctx, stop := context.WithCancel(t.Context())
+	var beating sync.WaitGroup
+	beating.Go(func() { pulse.Run(ctx) })
 	signOut(t, b, clusterSite)
-	await(t, time.Second, "refusal on the other node", func() bool {
+	begin := time.Now()
+	await(t, 30*time.Second, "refusal on the other node", func() bool { // revalidation would take longer
 		return !signedIn(t, elsewhere, clusterSite)
 	})
+	stop()
+	beating.Wait()
+	if took := pulse.Ran(begin, time.Now()); took > time.Second {
+		t.Errorf("the other node refused after %v", took)
+	}
 }
 
 func TestTwoNodes_TheCrashOfOneSignsNobodyOut(t *testing.T) {

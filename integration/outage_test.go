@@ -125,12 +125,16 @@ func TestPostgresSilent_AnswersInBoundedTime(t *testing.T) {
 	if waited > 20*time.Second {
 		t.Errorf("a silent Postgres held a request for %v", waited)
 	}
-	start = time.Now()
-	if !signedIn(t, known, "http://app.localhost/") {
-		t.Error("a silent Postgres ended a known session")
+	quickest := waited // of three, for the machine may stand still during one
+	for range 3 {
+		start = time.Now()
+		if !signedIn(t, known, "http://app.localhost/") {
+			t.Error("a silent Postgres ended a known session")
+		}
+		quickest = min(quickest, time.Since(start))
 	}
-	if took := time.Since(start); took > waited/2 {
-		t.Errorf("a known session waited %v for a silent Postgres, an unknown one %v", took, waited)
+	if quickest > waited/2 {
+		t.Errorf("a known session waited %v for a silent Postgres, an unknown one %v", quickest, waited)
 	}
 }
 

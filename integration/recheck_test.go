@@ -96,7 +96,8 @@ func TestRecheck_AtMostOnceInTheInterval(t *testing.T) {
 		wantStatus(t, b.Step(ssoSite+"/"), http.StatusOK)
 		return s.provider.Requests(tokenPath) >= before+4
 	})
-	if took := time.Since(begin); took < 6*time.Second {
+	// The first may have been on its way, and slow to arrive.
+	if took := time.Since(begin); took < 5*time.Second {
 		t.Errorf("four questions within %v, one in two seconds was allowed", took)
 	}
 }

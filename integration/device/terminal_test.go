@@ -115,7 +115,7 @@ func (x *terminal) enter(line string) {
 func (x *terminal) await(text string) string {
 	x.t.Helper()
 	screen := ""
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if screen = x.screen(); strings.Contains(screen, text) {
 			return screen
 		}
@@ -137,7 +137,7 @@ func (x *terminal) ended(exit int) string {
 	x.t.Helper()
 	exitLine := regexp.MustCompile(fmt.Sprintf(`(?m)^line %d: exit (\d+)\.`, x.lines))
 	screen := ""
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		screen = x.screen()
 		if code := exitLine.FindStringSubmatch(screen); code != nil {
 			if code[1] != fmt.Sprint(exit) {
@@ -154,7 +154,7 @@ func (x *terminal) ended(exit int) string {
 func (x *terminal) opened() string {
 	x.t.Helper()
 	path := filepath.Join(x.folder, "opened")
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if text, err := os.ReadFile(path); err == nil {
 			_ = os.Remove(path)
 			return strings.TrimSpace(string(text))
