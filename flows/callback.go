@@ -79,6 +79,11 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 		g.refuse(w, r, at, flow.Request, result.Claims)
 		return
 	}
+	if result.Claims.AuthTime.IsZero() && g.promptFor(&flow.Request, p) == "login" {
+		// The provider was asked to sign the person in again. If it cannot, it
+		// must say so (OpenID Connect Core, section 3.1.2.1).
+		result.Claims.AuthTime = g.Now()
+	}
 	g.complete(w, r, at, try, flow, result)
 }
 

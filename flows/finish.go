@@ -74,9 +74,6 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *Request, at place, start sess
 		cookie, start.ClientID = portalCookie, portalClient
 	}
 	start.UserAgent = r.UserAgent()
-	if start.Claims.AuthTime.IsZero() {
-		start.Claims.AuthTime = g.Now()
-	}
 	started, err := g.Sessions.SignIn(r.Context(), start)
 	if err != nil {
 		g.signInFailed(w, r, at, err)

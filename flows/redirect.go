@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -24,15 +25,22 @@ func flowKey(a attempt) string { return "flow:" + a.id.String() }
 func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a authRequest, p provider.Redirect) {
 	ctx := r.Context()
 	try := g.newAttempt()
-	flow := providerFlow{Request: a, Provider: p.Name(), Callback: at.url("callback/" + p.Name())}
-	location, err := p.AuthURL(ctx, provider.AuthRequest{
-		State: g.state(try, p.Name()), Nonce: g.derive(try, "nonce"), Verifier: g.derive(try, "pkce verifier"),
-		RedirectURI: flow.Callback, Prompt: g.promptFor(&a, p), LoginHint: a.LoginHint, ACRValues: a.ACRValues, MaxAge: a.maxAge(),
-	})
-	if err != nil {
+	location, err := g.authURL(ctx, at, a, p, try)
+	if errors.Is(err, provider.ErrReauthentication) && g.isOurs(a) {
+		// No claim is made to anybody; choosing the account is the most that
+		// such a provider does.
+		a.Prompt, a.MaxAge = "select_account", 0
+		location, err = g.authURL(ctx, at, a, p, try)
+	}
+	switch {
+	case errors.Is(err, provider.ErrReauthentication):
+		g.toClient(w, r, a, g.errorAnswer(at, a, "login_required", "the provider "+p.Name()+" neither signs anybody in again nor tells when it did"))
+		return
+	case err != nil:
 		g.providerDown(w, r, at, a, p, err)
 		return
 	}
+	flow := providerFlow{Request: a, Provider: p.Name(), Callback: callbackURL(at, p)}
 	value, err := json.Marshal(flow)
 	if err != nil {
 		g.unavailable(w, r, err)
@@ -56,6 +64,22 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a auth
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+// authURL is where an attempt to sign in begins.
+func (g *Gateway) authURL(ctx context.Context, at place, a authRequest, p provider.Redirect, try attempt) (string, error) {
+	return p.AuthURL(ctx, provider.AuthRequest{
+		State: g.state(try, p.Name()), Nonce: g.derive(try, "nonce"), Verifier: g.derive(try, "pkce verifier"),
+		RedirectURI: callbackURL(at, p), Prompt: g.promptFor(&a, p), LoginHint: a.LoginHint, ACRValues: a.ACRValues, MaxAge: a.maxAge(),
+	})
+}
+
+func callbackURL(at place, p provider.Redirect) string { return at.url("callback/" + p.Name()) }
+
+// isOurs tells whether a sign-in is for a guarded site, or for our own page about a
+// device, and not for a client that relies on what it is told of the sign-in.
+func (g *Gateway) isOurs(a authRequest) bool {
+	return a.RedirectURI == "" || g.isSite(a.Client, a.RedirectURI)
 }
 
 // openFlow reads a stored sign-in.

@@ -27,6 +27,9 @@ type Claims struct {
 	Name          string   `json:"name,omitempty"`
 	Groups        []string `json:"groups,omitempty"`
 
+	// AuthTime is when the user proved to the provider who they are; zero where it
+	// does not tell. That the user came from there says nothing of it: the proof
+	// may be weeks old. So there is no auth_time then, and no max_age is kept.
 	AuthTime time.Time `json:"auth_time"`
 	ACR      string    `json:"acr,omitempty"`
 	AMR      []string  `json:"amr,omitempty"`

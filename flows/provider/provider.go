@@ -30,6 +30,9 @@ var (
 	// never reached the provider, or the provider did not act on it. It comes
 	// beside another of these errors.
 	ErrNotSpent = errors.New("grant was not spent")
+	// ErrReauthentication: the provider neither signs somebody in again because it
+	// is asked to, nor tells when it did (prompt=login, max_age).
+	ErrReauthentication = errors.New("provider does not sign anybody in again")
 	// ErrGone: the user is no longer known or no longer allowed.
 	ErrGone = errors.New("user is gone")
 )
@@ -60,7 +63,7 @@ type Password interface {
 type Redirect interface {
 	Provider
 	// AuthURL is where to send the browser. ErrUnavailable when the
-	// provider's metadata cannot be had.
+	// provider's metadata cannot be had; ErrReauthentication.
 	AuthURL(ctx context.Context, r AuthRequest) (string, error)
 	// Exchange turns the callback into claims. The caller has compared state
 	// and browser before. Errors: ErrResponse, ErrGrant, ErrUnavailable.

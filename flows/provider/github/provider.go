@@ -57,10 +57,15 @@ func (p *Provider) ClientID() string { return p.config.ClientID }
 func (p *Provider) Issuer() string { return p.config.BaseURL }
 
 // AuthURL is the authorization request as a URL. Of OpenID Connect's parameters
-// GitHub knows login_hint, under the name login, and prompt=select_account.
+// GitHub knows login_hint, under the name login, and prompt=select_account. Who
+// signed in there before comes back without a question, and nobody is told when
+// that was: [provider.ErrReauthentication].
 func (p *Provider) AuthURL(_ context.Context, r provider.AuthRequest) (string, error) {
 	if r.State == "" || r.Verifier == "" || r.RedirectURI == "" {
 		return "", errors.New("an authorization request needs state, verifier and redirect URI")
+	}
+	if r.Prompt == "login" || r.MaxAge >= 0 {
+		return "", fmt.Errorf("provider %s: %w", p.config.Name, provider.ErrReauthentication)
 	}
 	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(r.Verifier)}
 	if r.LoginHint != "" {

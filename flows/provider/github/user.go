@@ -53,7 +53,7 @@ func (p *Provider) identify(ctx context.Context, token provider.Token) (identity
 		return identity.Claims{}, p.refuse(errors.New("it does not say who the user is"))
 	}
 	c := identity.Claims{
-		Provider: p.config.Name, Issuer: p.config.BaseURL, ID: strconv.FormatInt(u.ID, 10), AuthTime: p.config.Now(),
+		Provider: p.config.Name, Issuer: p.config.BaseURL, ID: strconv.FormatInt(u.ID, 10),
 	}
 	if fit(u.Name) {
 		c.Name = u.Name

@@ -23,7 +23,7 @@ func (p *Provider) identify(ctx context.Context, s claimSet) (identity.Claims, e
 	c := identity.Claims{
 		Provider: p.config.Name, Issuer: p.config.Issuer, ID: textOf(s["sub"]),
 		Email: textOf(s["email"]), Name: textOf(s["name"]), Groups: groups,
-		AuthTime: p.config.Now(), ACR: textOf(s["acr"]), ProviderSession: textOf(s["sid"]),
+		ACR: textOf(s["acr"]), ProviderSession: textOf(s["sid"]),
 		Extra: p.extra(ctx, s),
 	}
 	c.EmailVerified = c.Email != "" && p.emailVerified(s)
