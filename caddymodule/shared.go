@@ -38,6 +38,7 @@ type shared struct {
 	log      *slog.Logger // to whichever logger is current
 	logger   *atomic.Pointer[slog.Logger]
 	bearers  tokenStreams
+	claimed  string // the claim's key in the pool, if there is one
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -112,6 +113,7 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 	}
 	s.lifetime.Store(int64(a.lifetime()))
 	s.ahead.Store(-1)
+	s.warnOfOthers(a)
 	migrated := make(chan struct{})
 	s.done.Go(func() {
 		if err := sessions.Run(background); err != nil && background.Err() == nil {
@@ -205,7 +207,10 @@ func (s *shared) Destruct() error {
 func (s *shared) close() error {
 	s.cancel()
 	s.done.Wait()
-	s.closing.Do(func() { s.closed = errors.Join(s.store.Close(), s.cache.Close()) })
+	s.closing.Do(func() {
+		s.closed = errors.Join(s.store.Close(), s.cache.Close())
+		s.releaseClaim()
+	})
 	return s.closed
 }
 

@@ -65,6 +65,9 @@ func (s *SQLite) OpenTokenStore(context.Context, *slog.Logger) (tokenstore.Store
 	return sqlite.Open(s.path, sqlite.Options{})
 }
 
+// lockFile is what the gateways that have the file open lock.
+func (s *SQLite) lockFile() string { return s.path + ".lock" }
+
 // isMade tells whether there is a file, be it one that cannot be used.
 func (s *SQLite) isMade() bool {
 	_, err := os.Stat(s.path)
