@@ -174,7 +174,16 @@ func TestRecheck_ALostTokenEndsNothing(t *testing.T) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(`{"access_token":`))
 		}),
-		"a gateway gave up":       spoilt(func(w http.ResponseWriter) { w.WriteHeader(http.StatusGatewayTimeout) }),
+		"a gateway gave up": spoilt(func(w http.ResponseWriter) { w.WriteHeader(http.StatusGatewayTimeout) }),
+		"a proxy lost its connection": spoilt(func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte("upstream connect error or disconnect/reset before headers")) // Envoy's words
+		}),
+		"the provider could not say that it had done it": spoilt(func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "5")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(`{"error":"temporarily_unavailable"}`))
+		}),
 		"the answer was nonsense": spoilt(func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"access_token":7}`)) }),
 		"the node died": func(b *bed, first provider.Token) {
 			row := b.row()
@@ -247,7 +256,7 @@ func TestRecheck_WhatNeverArrivedLeavesNoDoubt(t *testing.T) {
 			b.refuses(b.open(c), provider.ErrUnavailable)
 		},
 		"too busy": func(b *bed, v *vault.Vault) {
-			b.op.do(func(o *op) { o.status = http.StatusServiceUnavailable })
+			b.op.do(func(o *op) { o.status = http.StatusTooManyRequests })
 			b.refuses(v, provider.ErrUnavailable)
 			b.op.do(func(o *op) { o.status = 0 })
 		},

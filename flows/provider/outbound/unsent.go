@@ -33,11 +33,12 @@ func (a *attempt) failed(err error) error {
 }
 
 // IsUnspent tells whether a token endpoint that answered this status, which is
-// no success or comes with an error code, has left the grant alone. What other
+// no success or comes with an error code, has left the grant alone. What the
 // answers of a server that fails, or of a gateway before it, mean for the grant
-// cannot be known (RFC 9110, section 15.6).
-func IsUnspent(status int) bool {
-	return status < http.StatusInternalServerError || status == http.StatusServiceUnavailable
-}
+// cannot be known (RFC 9110, section 15.6). 503 is no exception, with Retry-After
+// or without, whatever its body: a proxy says it when the connection breaks after
+// the request was sent, and a provider when its store has rotated the token and did
+// not get to say so.
+func IsUnspent(status int) bool { return status < http.StatusInternalServerError }
 
 var _ error = unsentError{}

@@ -75,7 +75,7 @@ func (mute) RoundTrip(*http.Request) (*http.Response, error) { return nil, error
 
 func TestIsUnspent(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]bool{200: true, 302: true, 400: true, 401: true, 429: true, 500: false, 502: false, 503: true, 504: false} {
+	for status, want := range map[int]bool{200: true, 302: true, 400: true, 401: true, 429: true, 500: false, 502: false, 503: false, 504: false} {
 		if got := outbound.IsUnspent(status); got != want {
 			t.Errorf("IsUnspent(%d) = %t", status, got)
 		}
