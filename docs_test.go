@@ -142,11 +142,36 @@ func TestREADME_EveryCommandIsRun(t *testing.T) {
 	for _, block := range fenced(t, "sh") {
 		lines = append(lines, strings.Split(strings.TrimSpace(block), "\n")...)
 	}
-	known := []string{commandClone, commandQuickstart, commandXcaddy, commandTest, commandGate, commandGateLogin, commandGateCurl}
+	known := []string{commandClone, commandQuickstart, commandBuild, commandValidate, commandRun, commandXcaddy, commandTest, commandGate, commandGateLogin, commandGateCurl}
 	slices.Sort(lines)
 	slices.Sort(known)
 	if !slices.Equal(lines, known) {
 		t.Errorf("README says\n%s\nand the tests run\n%s", strings.Join(lines, "\n"), strings.Join(known, "\n"))
+	}
+}
+
+// TestREADME_KnowsItsOwnCommands: what README mentions within its sentences is
+// there, and is called as make build makes it.
+func TestREADME_KnowsItsOwnCommands(t *testing.T) {
+	gatehouse := build(t)
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mentioned := regexp.MustCompile("`([a-z/]*gatehouse [a-z][^`]*)`").FindAllStringSubmatch(string(text), -1)
+	if len(mentioned) < 3 {
+		t.Errorf("README mentions only %v", mentioned)
+	}
+	for _, match := range mentioned {
+		args := strings.Fields(match[1])
+		if args[0] == "caddy" {
+			args = args[1:]
+		} else if args[0] != "bin/gatehouse" {
+			t.Errorf("README says %q: there is no such file after make build", match[1])
+		}
+		if out, err := exec.CommandContext(t.Context(), gatehouse, append(args[1:], "--help")...).CombinedOutput(); err != nil {
+			t.Errorf("%s --help: %v\n%s", match[1], err, out)
+		}
 	}
 }
 

@@ -18,6 +18,9 @@ import (
 const (
 	commandClone      = "git clone https://github.com/gatehouse-auth/gatehouse && cd gatehouse"
 	commandQuickstart = "go run ./cmd/gatehouse run --config caddyfiles/quickstart.Caddyfile"
+	commandBuild      = "make build"
+	commandValidate   = "bin/gatehouse validate --config Caddyfile"
+	commandRun        = "bin/gatehouse run --config Caddyfile"
 	commandXcaddy     = "xcaddy build --with github.com/gatehouse-auth/gatehouse"
 	commandTest       = "make test"
 	commandGate       = "go install github.com/gatehouse-auth/gatehouse/cmd/gate@latest"
@@ -41,31 +44,47 @@ func TestREADME_QuickstartRunsInAFreshClone(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	shell := exec.CommandContext(ctx, "/bin/sh", "-ec", clone+"\n"+commandQuickstart)
-	shell.Dir = folder
-	shell.Env = append(os.Environ(), "XDG_DATA_HOME="+folder+"/data", "XDG_CONFIG_HOME="+folder+"/config")
-	var log strings.Builder
-	shell.Stdout, shell.Stderr = &log, &log
-	// go run starts the gateway as a process of its own; the group has both.
-	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := shell.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = shell.Wait()
-	}()
-
-	page, err := awaitPage(ctx, "http://localhost:8080/reports?year=2026", ended)
-	_ = syscall.Kill(-shell.Process.Pid, syscall.SIGTERM)
-	<-ended
+	s := startShell(t, ctx, folder, clone+"\n"+commandQuickstart)
+	page, err := awaitPage(ctx, "http://localhost:8080/reports?year=2026", s.ended)
+	s.end()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, log.String())
+		t.Fatalf("%v\n%s", err, s.log.String())
 	}
 	if !strings.Contains(page, "/.gatehouse/login?return_to=%2Freports%3Fyear%3D2026") {
 		t.Errorf("the site does not ask to sign in but leads to %q", page)
 	}
+}
+
+// shell is one that runs commands of README.
+type shell struct {
+	cmd   *exec.Cmd
+	log   strings.Builder // complete when it has ended
+	ended chan struct{}
+}
+
+// startShell has a shell type commands in a folder, which gets their state too.
+func startShell(t *testing.T, ctx context.Context, folder, commands string, env ...string) *shell {
+	t.Helper()
+	s := &shell{cmd: exec.CommandContext(ctx, "/bin/sh", "-ec", commands), ended: make(chan struct{})}
+	s.cmd.Dir = folder
+	s.cmd.Env = append(append(os.Environ(), "XDG_DATA_HOME="+folder+"/data", "XDG_CONFIG_HOME="+folder+"/config"), env...)
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	// The gateway is a process of its own, below go run; the group has all.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(s.ended)
+		_ = s.cmd.Wait()
+	}()
+	return s
+}
+
+// end ends the shell and what it runs.
+func (s *shell) end() {
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM)
+	<-s.ended
 }
 
 // awaitPage asks for an address until something answers, and returns where the
@@ -109,12 +128,46 @@ func needPort(t *testing.T, port string) {
 	t.Skipf("port %s is taken: %v", port, err)
 }
 
-// TestREADME_MakeTestIsThere: make test runs this test, so this test cannot run
-// it; it looks whether make could.
-func TestREADME_MakeTestIsThere(t *testing.T) {
-	args := append(strings.Fields(commandTest)[1:], "--dry-run")
-	if out, err := exec.CommandContext(t.Context(), "make", args...).CombinedOutput(); err != nil {
-		t.Errorf("make %s: %v\n%s", strings.Join(args, " "), err, out)
+// TestREADME_MakesAreThere: make test runs this test, so this test cannot run it,
+// and the program that make build makes is built for tests already; it looks
+// whether make could, and whether the next commands find what it makes.
+func TestREADME_MakesAreThere(t *testing.T) {
+	for command, want := range map[string]string{commandTest: "", commandBuild: "/bin/gatehouse ./cmd/gatehouse"} {
+		args := append(strings.Fields(command)[1:], "--dry-run")
+		if out, err := exec.CommandContext(t.Context(), "make", args...).CombinedOutput(); err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("make %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+// TestREADME_OwnSiteRuns types README's commands for its first Caddyfile, with an
+// address of this machine.
+func TestREADME_OwnSiteRuns(t *testing.T) {
+	for _, port := range []string{"8080", "2019"} {
+		needPort(t, port)
+	}
+	gatehouse := build(t)
+	folder := t.TempDir()
+	caddyfile := strings.Replace(fenced(t, "caddyfile")[0], "app.example.com {", "http://localhost:8080 {", 1)
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(folder, "Caddyfile"), []byte(caddyfile), 0o600),
+		os.Mkdir(filepath.Join(folder, "bin"), 0o700),
+		os.Symlink(gatehouse, filepath.Join(folder, "bin", "gatehouse")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	s := startShell(t, ctx, folder, commandValidate+"\n"+commandRun, values(caddyfile)...)
+	page, err := awaitPage(ctx, "http://localhost:8080/", s.ended)
+	s.end()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, s.log.String())
+	}
+	if !strings.Contains(page, "/.gatehouse/login") {
+		t.Errorf("the site does not ask to sign in but leads to %q", page)
 	}
 }
 
