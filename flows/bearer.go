@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -23,92 +21,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// maxBearers that one node remembers as verified. Beyond it, some are verified
-// again.
-const maxBearers = 50_000
-
 // maxToken is how long an access or ID token may be, in bytes. Those of a person
 // of whose groups a session holds no more (16 KiB) are shorter: what is issued must
 // be taken again, and told from what is the upstream's.
 const maxToken = 32 << 10
-
-// bearer is an access token whose signature was checked.
-type bearer struct {
-	claims *accessClaims
-	// who, for a token without a session; with one, the session is asked, so
-	// that a revocation counts at once.
-	who     *identity.Identity
-	session uuid.UUID
-	expires time.Time
-}
-
-// bearers remembers verified tokens by their SHA-256 sum, until they expire.
-type bearers struct {
-	mu    sync.RWMutex
-	known map[[sha256.Size]byte]*bearer
-
-	deniedMu sync.RWMutex
-	denied   map[string]time.Time            // jti, until
-	watched  map[string]map[*func()]struct{} // what to stop, by jti
-	// learned tells that what was revoked before this start is known.
-	learned atomic.Bool
-}
-
-func newBearers() *bearers {
-	return &bearers{known: make(map[[sha256.Size]byte]*bearer), denied: make(map[string]time.Time), watched: make(map[string]map[*func()]struct{})}
-}
-
-func (b *bearers) get(sum [sha256.Size]byte, now time.Time) *bearer {
-	b.mu.RLock()
-	found := b.known[sum]
-	b.mu.RUnlock()
-	if found == nil || !now.Before(found.expires) {
-		return nil
-	}
-	return found
-}
-
-func (b *bearers) put(sum [sha256.Size]byte, v *bearer, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.known) >= maxBearers {
-		dropped := 0
-		for old, was := range b.known {
-			// Map order is random: expired ones go, and a few of the others.
-			if !now.Before(was.expires) || dropped < maxBearers/100 {
-				delete(b.known, old)
-				dropped++
-			}
-			if dropped > maxBearers/20 {
-				break
-			}
-		}
-	}
-	b.known[sum] = v
-}
-
-func (b *bearers) deny(jti string, until, now time.Time) {
-	b.deniedMu.Lock()
-	b.denied[jti] = until
-	for id, end := range b.denied {
-		if now.Sub(end) > time.Hour {
-			delete(b.denied, id)
-		}
-	}
-	stops := b.watched[jti]
-	delete(b.watched, jti)
-	b.deniedMu.Unlock()
-	for stop := range stops {
-		(*stop)()
-	}
-}
-
-func (b *bearers) isDenied(jti string) bool {
-	b.deniedMu.RLock()
-	defer b.deniedMu.RUnlock()
-	_, denied := b.denied[jti]
-	return denied
-}
 
 // verifyAccess checks an access token of an issuer of ours: signature (once),
 // expiry, and that its session lives. Errors: token.ErrToken, token.ErrNoKey,

@@ -1,0 +1,129 @@
+package flows
+
+import (
+	"crypto/sha256"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+// What one node remembers of verified tokens, at most: their number and, by
+// estimate, what they take of memory, in bytes. The common token takes less than a
+// kilobyte, one with many groups more than thirty. Beyond, some are verified again.
+const (
+	maxBearers     = 50_000
+	maxBearerBytes = 64 << 20
+)
+
+// bearer is an access token whose signature was checked.
+type bearer struct {
+	claims *accessClaims
+	// who, for a token without a session; with one, the session is asked, so
+	// that a revocation counts at once.
+	who     *identity.Identity
+	session uuid.UUID
+	expires time.Time
+}
+
+// size is what a bearer takes of memory, in bytes: its strings, what a slice and
+// the allocator add to each, and the rest by measurement.
+func (b *bearer) size() int {
+	const fixed, each, ofWho = 512, 24, 256
+	c := b.claims
+	n := fixed + len(c.Issuer) + len(c.Subject) + len(c.ID) + len(c.ClientID) + len(c.SessionID) + len(c.Scope) + len(c.ACR)
+	for _, list := range [][]string{c.Audience, c.Groups} {
+		for _, s := range list {
+			n += each + len(s)
+		}
+	}
+	if b.who != nil {
+		n += ofWho + len(c.Scope)
+	}
+	return n
+}
+
+// bearers remembers verified tokens by their SHA-256 sum, until they expire.
+type bearers struct {
+	mu    sync.RWMutex
+	known map[[sha256.Size]byte]*bearer
+	bytes int // of known
+
+	deniedMu sync.RWMutex
+	denied   map[string]time.Time            // jti, until
+	watched  map[string]map[*func()]struct{} // what to stop, by jti
+	// learned tells that what was revoked before this start is known.
+	learned atomic.Bool
+}
+
+func newBearers() *bearers {
+	return &bearers{known: make(map[[sha256.Size]byte]*bearer), denied: make(map[string]time.Time), watched: make(map[string]map[*func()]struct{})}
+}
+
+func (b *bearers) get(sum [sha256.Size]byte, now time.Time) *bearer {
+	b.mu.RLock()
+	found := b.known[sum]
+	b.mu.RUnlock()
+	if found == nil || !now.Before(found.expires) {
+		return nil
+	}
+	return found
+}
+
+func (b *bearers) put(sum [sha256.Size]byte, v *bearer, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop(sum)
+	if len(b.known) >= maxBearers || b.bytes+v.size() > maxBearerBytes {
+		b.makeRoom(now)
+	}
+	b.known[sum] = v
+	b.bytes += v.size()
+}
+
+// makeRoom drops what has expired, and some of the others: map order is random.
+// More than a hundredth becomes free, so that it is seldom done. mu is held.
+func (b *bearers) makeRoom(now time.Time) {
+	for sum, was := range b.known {
+		if !now.Before(was.expires) || len(b.known) > maxBearers*99/100 || b.bytes > maxBearerBytes*99/100 {
+			b.drop(sum)
+		}
+		if len(b.known) < maxBearers*95/100 && b.bytes < maxBearerBytes*95/100 {
+			return
+		}
+	}
+}
+
+// drop forgets a token. mu is held.
+func (b *bearers) drop(sum [sha256.Size]byte) {
+	if was := b.known[sum]; was != nil {
+		delete(b.known, sum)
+		b.bytes -= was.size()
+	}
+}
+
+func (b *bearers) deny(jti string, until, now time.Time) {
+	b.deniedMu.Lock()
+	b.denied[jti] = until
+	for id, end := range b.denied {
+		if now.Sub(end) > time.Hour {
+			delete(b.denied, id)
+		}
+	}
+	stops := b.watched[jti]
+	delete(b.watched, jti)
+	b.deniedMu.Unlock()
+	for stop := range stops {
+		(*stop)()
+	}
+}
+
+func (b *bearers) isDenied(jti string) bool {
+	b.deniedMu.RLock()
+	defer b.deniedMu.RUnlock()
+	_, denied := b.denied[jti]
+	return denied
+}
