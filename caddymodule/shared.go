@@ -121,7 +121,7 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 		}
 	})
 	s.done.Go(func() { s.maintain(background, migrated) })
-	s.awaitMigration(ctx, migrated)
+	s.awaitMigration(ctx, background, migrated)
 	return s, nil
 }
 
@@ -130,7 +130,7 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 // and unguarded sites are not touched.
 const firstMigration = 3 * time.Second
 
-func (s *shared) awaitMigration(ctx context.Context, migrated <-chan struct{}) {
+func (s *shared) awaitMigration(ctx, background context.Context, migrated <-chan struct{}) {
 	timeout := time.NewTimer(firstMigration)
 	defer timeout.Stop()
 	select {
@@ -138,6 +138,13 @@ func (s *shared) awaitMigration(ctx context.Context, migrated <-chan struct{}) {
 	case <-ctx.Done():
 	case <-timeout.C:
 		s.log.Warn("the token store is not ready; guarded sites answer 503 until it is")
+		s.done.Go(func() {
+			select {
+			case <-migrated:
+				s.log.Info("guarded sites are served now")
+			case <-background.Done():
+			}
+		})
 	}
 }
 

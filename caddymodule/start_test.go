@@ -288,7 +288,7 @@ func TestGeneratedSecret_IsKeptInCaddysStorage(t *testing.T) {
 func TestStart_UnreachableStoreIsNoError(t *testing.T) {
 	began := time.Now()
 	r := serve(t, aliceLocal+"secret 0123456789abcdef\ntoken_store postgres postgres://127.0.0.1:1/x", "http://app.example.com {\n\tgatehouse\n}\nhttp://open.example.com {\n\trespond open\n}")
-	if took := time.Since(began); took > firstMigration+2*time.Second {
+	if took := time.Since(began); took > firstMigration+20*time.Second { // not the minutes of a connection that is tried
 		t.Errorf("starting took %s", took)
 	}
 	req := get("http://app.example.com/")

@@ -31,14 +31,18 @@ type outage struct {
 	postgres, redis *faultproxy.Proxy
 }
 
-func startForOutage(t *testing.T, before func(o outage)) outage {
+// startForOutage may start the gateway without its Postgres.
+func startForOutage(t *testing.T, degraded bool) outage {
 	t.Helper()
 	database, postgresProxy := throughProxy(t, postgrestest.URL(t))
 	redis, redisProxy := throughProxy(t, redistest.URL(t))
 	o := outage{postgres: postgresProxy, redis: redisProxy}
-	before(o)
+	if degraded {
+		o.postgres.Cut()
+	}
 	o.node = gateway.Start(t, gateway.Options{
-		Env: sharedEnv(database, redis),
+		Degraded: degraded,
+		Env:      sharedEnv(database, redis),
 		Caddyfile: global(append([]string{localUsers(t)}, shared...)...) +
 			guarded("http://app.localhost", upstreamAddr(t), "") +
 			"http://open.localhost {\n\trespond open\n}\n",
@@ -62,7 +66,7 @@ func wantUnavailable(t testing.TB, page *browser.Page) {
 
 func TestPostgresDownAtStart_GuardsWaitOthersServeAndItRecovers(t *testing.T) {
 	t.Parallel()
-	o := startForOutage(t, func(o outage) { o.postgres.Cut() })
+	o := startForOutage(t, true)
 	b := newBrowser(t, o.node)
 	stranger := newBrowser(t, o.node)
 	forged := stranger.Send(http.MethodGet, "http://app.localhost/", "Accept: text/html")
@@ -78,6 +82,7 @@ func TestPostgresDownAtStart_GuardsWaitOthersServeAndItRecovers(t *testing.T) {
 		return page.Status == http.StatusOK &&
 			login(t, fresh, page, "alice", alicePassword).Status == http.StatusOK
 	})
+	o.node.Log.Await(t, 0, "guarded sites are served now", time.Minute)
 }
 
 // knownAndUnknown are two browsers that are signed in: after the end and the
@@ -97,7 +102,7 @@ func (o outage) knownAndUnknown(t *testing.T, end func(*gateway.Node)) (known, u
 
 func TestPostgresDown_KnownSessionsGoOnAndUnknownOnesWait(t *testing.T) {
 	t.Parallel()
-	o := startForOutage(t, func(outage) {})
+	o := startForOutage(t, false)
 	known, unknown := o.knownAndUnknown(t, func(n *gateway.Node) { n.Kill(t) })
 
 	o.postgres.Cut()
@@ -115,7 +120,7 @@ func TestPostgresDown_KnownSessionsGoOnAndUnknownOnesWait(t *testing.T) {
 
 func TestPostgresSilent_AnswersInBoundedTime(t *testing.T) {
 	t.Parallel()
-	o := startForOutage(t, func(outage) {})
+	o := startForOutage(t, false)
 	known, unknown := o.knownAndUnknown(t, func(n *gateway.Node) { n.Stop(t) })
 
 	o.postgres.Blackhole()
@@ -140,7 +145,7 @@ func TestPostgresSilent_AnswersInBoundedTime(t *testing.T) {
 
 func TestRedisDown_KnownSessionsGoOnAndSignInsWait(t *testing.T) {
 	t.Parallel()
-	o := startForOutage(t, func(outage) {})
+	o := startForOutage(t, false)
 	b := newBrowser(t, o.node)
 	signIn(t, b, "http://app.localhost/", "alice", alicePassword)
 	fresh := newBrowser(t, o.node)

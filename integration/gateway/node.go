@@ -19,8 +19,14 @@ import (
 // startTimeout bounds a start: sites answer, or the process has ended.
 const startTimeout = 60 * time.Second
 
-// ready is what Caddy logs once all apps have started.
-const ready = "serving initial configuration"
+const (
+	// ready is what Caddy logs once all apps have started.
+	ready = "serving initial configuration"
+	// degraded is what the gateway logs before that when its store is slow to
+	// come, and served when the store is there.
+	degraded = "guarded sites answer 503 until it is"
+	served   = "guarded sites are served now"
+)
 
 // Options of a gateway.
 type Options struct {
@@ -33,6 +39,9 @@ type Options struct {
 	// Secrets that are looked for in the log; nil: a fresh set. Nodes of one
 	// cluster share them.
 	Secrets *Secrets
+	// Degraded says that the token store cannot be reached: the start is over
+	// when other sites are served.
+	Degraded bool
 	// Folder for Caddy's data and configuration; "": one of the node's own.
 	Folder string
 }
@@ -172,7 +181,11 @@ func start(t testing.TB, o Options) (*Node, error) {
 			t.Logf("the end of the gateway's log:\n%s", n.Log.tail())
 		}
 	})
-	return n, n.run()
+	if err := n.run(); err != nil || o.Degraded || !strings.Contains(n.Log.Text(), degraded) {
+		return n, err
+	}
+	n.Log.Await(t, 0, served, startTimeout)
+	return n, nil
 }
 
 func (n *Node) environment(extra []string) []string {
