@@ -19,21 +19,43 @@ var secretParameters = []string{
 	"access_token", "client_assertion", "client_secret", "code_verifier", "device_code", "password", "refresh_token",
 }
 
-// serveOwn serves one of our own addresses. Caddy's access log has the URI and
-// the response's Location whole, so where either holds a code, a state or a
-// token, the request is left out there and logged by us without its query.
+// serveOwn serves one of our own addresses. Caddy's access log has the URI, the
+// Referer and the answer's headers whole, so where one of them holds an address
+// with a code, a state or a token, the request is left out there and logged by us
+// without its query. Of the answer every header is looked at, since more than one
+// can hold an address: Location, Refresh, HX-Redirect, Link.
 func (a *App) serveOwn(w http.ResponseWriter, r *flows.Request, serve func(http.ResponseWriter, *flows.Request)) {
 	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)
 	serve(recorder, r)
-	_, query, _ := strings.Cut(r.URI, "?")
-	if !hasSecret(query) && !hasSecret(queryOf(recorder.Header().Get("Location"))) && !hasSecret(queryOf(r.Referer())) {
+	path, query, _ := strings.Cut(r.URI, "?")
+	if !hasSecret(query) && !hasSecret(queryOf(r.Referer())) && !leadsToSecret(recorder.Header()) {
 		return
 	}
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
-	path, _, _ := strings.Cut(r.URI, "?")
 	a.logger.InfoContext(r.Context(), "handled request", "method", r.Method, "host", r.Host, "path", path,
 		"status", recorder.Status(), "client_ip", r.Client)
 }
+
+// leadsToSecret tells whether a header of an answer holds an address with one of
+// the parameters, in its query or in its fragment, and whatever stands around it.
+func leadsToSecret(h http.Header) bool {
+	for _, values := range h {
+		for _, value := range values {
+			for address := range strings.FieldsFuncSeq(value, betweenAddresses) {
+				_, query, _ := strings.Cut(address, "?")
+				_, fragment, _ := strings.Cut(address, "#")
+				if hasSecret(query) || hasSecret(fragment) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// betweenAddresses tells whether a character of a header's value cannot be part
+// of a URL (RFC 3986, section 2).
+func betweenAddresses(c rune) bool { return c <= ' ' || strings.ContainsRune("\"<>", c) }
 
 func queryOf(address string) string {
 	_, query, _ := strings.Cut(address, "?")
