@@ -142,7 +142,7 @@ func TestREADME_EveryCommandIsRun(t *testing.T) {
 	for _, block := range fenced(t, "sh") {
 		lines = append(lines, strings.Split(strings.TrimSpace(block), "\n")...)
 	}
-	known := []string{commandClone, commandQuickstart, commandBuild, commandValidate, commandRun, commandXcaddy, commandTest, commandGate, commandGateLogin, commandGateCurl}
+	known := []string{commandClone, commandQuickstart, commandBuild, commandDoctor, commandRun, commandXcaddy, commandTest, commandGate, commandGateLogin, commandGateCurl}
 	slices.Sort(lines)
 	slices.Sort(known)
 	if !slices.Equal(lines, known) {

@@ -19,7 +19,7 @@ const (
 	commandClone      = "git clone https://github.com/gatehouse-auth/gatehouse && cd gatehouse"
 	commandQuickstart = "go run ./cmd/gatehouse run --config caddyfiles/quickstart.Caddyfile"
 	commandBuild      = "make build"
-	commandValidate   = "bin/gatehouse validate --config Caddyfile"
+	commandDoctor     = "bin/gatehouse doctor --config Caddyfile"
 	commandRun        = "bin/gatehouse run --config Caddyfile"
 	commandXcaddy     = "xcaddy build --with github.com/gatehouse-auth/gatehouse"
 	commandTest       = "make test"
@@ -160,7 +160,7 @@ func TestREADME_OwnSiteRuns(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	s := startShell(t, ctx, folder, commandValidate+"\n"+commandRun, values(caddyfile)...)
+	s := startShell(t, ctx, folder, commandDoctor+"\n"+commandRun, values(caddyfile)...)
 	page, err := awaitPage(ctx, "http://localhost:8080/", s.ended)
 	s.end()
 	if err != nil {

@@ -18,12 +18,12 @@ the Caddy web server with one more module, and takes Caddy's commands as well.
 To try it in a clone of its repository, and to check and run a configuration:
 
 	gatehouse run --config caddyfiles/quickstart.Caddyfile
-	gatehouse validate --config Caddyfile
+	gatehouse doctor --config Caddyfile
 	gatehouse run --config Caddyfile
 
 Beside a gateway that runs:
 
-	gatehouse doctor                    what is wrong, and what to do about it
+	gatehouse doctor                    what is wrong, and what to register at providers
 	gatehouse sessions list --all       who is and was signed in
 	gatehouse client new ID             a block for an application's Caddyfile
 `
