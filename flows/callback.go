@@ -101,10 +101,10 @@ func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try atte
 			g.advanceFailed(w, r, at, err)
 			return
 		}
-		g.finishAs(w, r, at, flow.Request, start, uuid.Nil, result.Token)
+		g.finish(w, r, at, flow.Request, start, uuid.Nil, result.Token)
 		return
 	}
-	g.finishAs(w, r, at, flow.Request, start, try.id, result.Token)
+	g.finish(w, r, at, flow.Request, start, try.id, result.Token)
 }
 
 func (g *Gateway) advanceFailed(w http.ResponseWriter, r *Request, at place, err error) {

@@ -19,22 +19,23 @@ import (
 // so.
 const portalClient = ":portal"
 
-// finish ends a sign-in of somebody who is known now: at a site of its own with
-// a session and a redirect, for a client with a code, for a device with the
-// question whether it is theirs.
-func (g *Gateway) finish(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start) {
-	g.finishAs(w, r, at, a, start, uuid.Nil, nil)
-}
-
-// finishAs is finish for a sign-in that went through a stored flow, and that the
-// provider may have given a token with.
-func (g *Gateway) finishAs(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start, pending uuid.UUID, token *provider.Token) {
+// finish signs in somebody whom a provider vouched for, perhaps with a token, in
+// answer to a flow, and carries on.
+func (g *Gateway) finish(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start, pending uuid.UUID, token *provider.Token) {
 	started, ok := g.signIn(w, r, at, start)
 	if !ok {
 		g.forget(r, pending)
 		return
 	}
 	g.keepToken(r.Context(), started.Identity, token)
+	g.carryOn(w, r, at, a, started, pending)
+}
+
+// carryOn does what the sign-in was begun for, now that it is known who is here:
+// at a site of its own it leads back there, for a client it gives a code, for a
+// device it asks whether that is theirs. pending is the stored flow that the
+// sign-in went through, if it went through one.
+func (g *Gateway) carryOn(w http.ResponseWriter, r *Request, at place, a authRequest, started session.Started, pending uuid.UUID) {
 	// Whoever signs in by hand has done what was asked for.
 	a.Prompt = strings.Join(slices.DeleteFunc(strings.Fields(a.Prompt), func(p string) bool { return p != "consent" }), " ")
 	switch {

@@ -1,12 +1,15 @@
 package flows
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -70,7 +73,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 	switch {
 	case err == nil:
 	case errors.Is(err, provider.ErrCredentials):
-		throttles, err := g.Cache.Add(ctx, counts...)
+		throttles, err := g.countFailure(ctx, counts)
 		if err != nil {
 			g.unavailable(w, r, err)
 			return
@@ -94,8 +97,20 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 		g.refuse(w, r, at, a, claims)
 		return
 	}
+	started, ok := g.signIn(w, r, at, session.Start{Claims: claims})
+	if !ok {
+		return
+	}
 	g.remember(w, at, username)
-	g.finish(w, r, at, a, session.Start{Claims: claims})
+	g.carryOn(w, r, at, a, started, uuid.Nil)
+}
+
+// countFailure counts a wrong password, whether or not its sender waits for the
+// answer.
+func (g *Gateway) countFailure(ctx context.Context, counts []cache.Count) ([]cache.Throttle, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	return g.Cache.Add(ctx, counts...)
 }
 
 // busy asks to try again in a moment.

@@ -303,6 +303,12 @@ var (
 // submit posts the page's form with its hidden fields and the given values.
 func (b *browser) submit(values url.Values) *browser {
 	b.t.Helper()
+	return b.do(b.form(values))
+}
+
+// form is the request of submit.
+func (b *browser) form(values url.Values) *http.Request {
+	b.t.Helper()
 	action := formAction.FindStringSubmatch(b.body)
 	if action == nil {
 		b.t.Fatalf("no form on the page:\n%s", b.body)
@@ -321,7 +327,7 @@ func (b *browser) submit(values url.Values) *browser {
 		b.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return b.do(req)
+	return req
 }
 
 func (b *browser) signIn(user, password string) *browser {

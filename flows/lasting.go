@@ -1,0 +1,15 @@
+package flows
+
+import (
+	"context"
+	"time"
+)
+
+// lastingTimeout bounds a step that goes on after its caller has left.
+const lastingTimeout = 10 * time.Second
+
+// lasting is the context of a step that a caller who hangs up must not be able
+// to stop: what they did is counted, and what was begun for them is ended.
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), lastingTimeout)
+}
