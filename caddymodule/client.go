@@ -1,18 +1,15 @@
 package caddymodule
 
 import (
-	"crypto"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 )
 
@@ -34,8 +31,8 @@ type ClientConfig struct {
 	// Client secrets, any of which is good: the secret itself, or a hash of
 	// `caddy hash-password`. Accepts global placeholders.
 	Secrets []string `json:"secrets,omitempty"`
-	// A file with the client's public keys (a JWKS), for private_key_jwt. The
-	// client's assertions must name the issuer as their audience and expire
+	// A file with the client's public keys (a JWKS), for private_key_jwt. Keys
+	// for something else than signatures are passed over. The client's assertions must name the issuer as their audience and expire
 	// within an hour.
 	JWKSFile string `json:"jwks_file,omitempty"`
 	// Whether people are not asked for consent.
@@ -158,29 +155,15 @@ func (a *App) clientSecret(ctx caddy.Context, id, value string) (client.Secret, 
 	return client.NewHashedSecret(value, comparer.Compare), nil
 }
 
-// readJWKS reads public keys. A private or symmetric key in the file is refused:
-// it has no business here.
-func readJWKS(file string) (map[string]crypto.PublicKey, error) {
+// readJWKS reads the public keys that a client signs with.
+func readJWKS(file string) (map[string]clientjwt.Key, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(raw, &set); err != nil {
+	keys, err := clientjwt.ParseKeys(raw)
+	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", file, err)
-	}
-	keys := make(map[string]crypto.PublicKey)
-	for _, key := range set.Keys {
-		if !key.IsPublic() {
-			return nil, fmt.Errorf("%s holds a private or symmetric key; it must hold public keys only", file)
-		}
-		if _, twice := keys[key.KeyID]; twice {
-			return nil, fmt.Errorf("%s holds two keys of kid %q", file, key.KeyID)
-		}
-		keys[key.KeyID] = key.Key
-	}
-	if len(keys) == 0 {
-		return nil, errors.New(file + " holds no key")
 	}
 	return keys, nil
 }

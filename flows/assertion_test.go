@@ -1,7 +1,6 @@
 package flows_test
 
 import (
-	"crypto"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
@@ -15,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 )
 
 // keyed is a client that proves who it is by a key.
@@ -33,7 +33,7 @@ func countedKeyed(t *testing.T) (keyed, *trips) {
 	t.Helper()
 	key := newHolder(t, time.Now)
 	w, n := counted(t, worldOptions{portal: true, clients: append(oauthClients(), &client.Client{
-		ID: "keyed", Keys: map[string]crypto.PublicKey{"k1": key.key.Public()}, Grants: []string{client.GrantClientCredentials}, Scopes: []string{},
+		ID: "keyed", Keys: map[string]clientjwt.Key{"k1": {Public: key.key.Public()}}, Grants: []string{client.GrantClientCredentials}, Scopes: []string{},
 	})})
 	w.clock.hold(0)
 	key.now = w.clock.now

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -91,7 +92,7 @@ func SetChallenges(h http.Header, used, parameters, fault string) {
 	if strings.EqualFold(used, "dpop") {
 		ofBearer, ofDPoP = "", fault
 	}
-	algorithms := `algs="` + strings.Join(proofAlgorithms, " ") + `"`
+	algorithms := `algs="` + strings.Join(clientjwt.Algorithms(), " ") + `"`
 	h["Www-Authenticate"] = []string{
 		strings.TrimSuffix("Bearer "+joined(ofBearer, parameters), " "), "DPoP " + joined(algorithms, ofDPoP, parameters),
 	}

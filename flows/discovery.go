@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 )
 
 // Where metadata is found, below the host (RFC 8414, section 3) or the issuer.
@@ -70,9 +71,9 @@ func (g *Gateway) metadataOf(at place) metadata {
 		Scopes: scopes, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		Grants:   []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials, client.GrantDevice},
 		Subjects: []string{"public"}, IDTokenAlgorithms: []string{"ES256", "EdDSA", "RS256"},
-		TokenAuth: append([]string{client.MethodNone}, proven...), TokenAuthAlgorithms: proofAlgorithms,
+		TokenAuth: append([]string{client.MethodNone}, proven...), TokenAuthAlgorithms: clientjwt.Algorithms(),
 		RevocationAuth: append([]string{client.MethodNone}, proven...), IntrospectionAuth: proven,
-		PKCE: []string{"S256"}, DPoPAlgorithms: proofAlgorithms, Prompts: []string{"none", "login", "consent", "select_account"},
+		PKCE: []string{"S256"}, DPoPAlgorithms: clientjwt.Algorithms(), Prompts: []string{"none", "login", "consent", "select_account"},
 		Claims: []string{
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
 			"name", "preferred_username", "email", "email_verified", "groups",

@@ -3,7 +3,6 @@ package flows
 import (
 	"context"
 	"crypto"
-	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 )
 
 // errProof: a DPoP proof is missing or not valid (RFC 9449, section 5).
@@ -21,13 +22,6 @@ var errProof = errors.New("invalid DPoP proof")
 
 // proofWindow is how far a proof's iat may be from now.
 const proofWindow = 60 * time.Second
-
-// minRSABits of a key that is not too weak to be worth anything (RFC 7518,
-// section 3.3).
-const minRSABits = 2048
-
-// proofAlgorithms are asymmetric, as section 4.2 demands.
-var proofAlgorithms = []string{"ES256", "ES384", "EdDSA", "RS256", "PS256"} //nolint:gochecknoglobals // a constant list
 
 // proof is a checked DPoP proof; the zero proof is none.
 type proof struct {
@@ -92,7 +86,7 @@ func (g *Gateway) checkProof(ctx context.Context, r *Request, uri, access string
 func parseProof(raw string) (proofClaims, string, error) {
 	var claims proofClaims
 	var jkt string
-	parser := jwt.NewParser(jwt.WithValidMethods(proofAlgorithms), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	parser := jwt.NewParser(jwt.WithValidMethods(clientjwt.Algorithms()), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
 	parsed, err := parser.Parse(raw, func(t *jwt.Token) (any, error) {
 		_, critical := t.Header["crit"]
 		header, ok := t.Header["jwk"].(map[string]any)
@@ -107,7 +101,7 @@ func parseProof(raw string) (proofClaims, string, error) {
 		if err := key.UnmarshalJSON(encoded); err != nil || !key.IsPublic() || !key.Valid() {
 			return nil, errProof // a private key, or a shared secret
 		}
-		if weak, ok := key.Key.(*rsa.PublicKey); ok && weak.N.BitLen() < minRSABits {
+		if !(clientjwt.Key{Public: key.Key, Algorithm: key.Algorithm}).Takes(t.Method.Alg()) {
 			return nil, errProof
 		}
 		sum, err := key.Thumbprint(crypto.SHA256)

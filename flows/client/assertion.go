@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 )
 
 // assertionType is the value of client_assertion_type (RFC 7523, section 2.2).
@@ -37,11 +39,6 @@ var (
 	errAudience      = fmt.Errorf("%w: the aud of the assertion must hold the issuer, and beside it at most the token endpoint", ErrClient)
 	errAssertionUsed = fmt.Errorf("%w: the assertion was used already", ErrClient)
 )
-
-// asymmetric are the algorithms that assertions and proofs may be signed with.
-// Never none, never HS*: a public key must not become a shared secret
-// (RFC 8725, section 3.1).
-var asymmetric = []string{"ES256", "ES384", "EdDSA", "RS256", "PS256"} //nolint:gochecknoglobals // a constant list
 
 // assertion is a JWT that a client's key signed.
 type assertion struct {
@@ -88,7 +85,7 @@ func (a *Authenticator) parseAssertion(raw string) (*assertion, error) {
 		return nil, ErrClient
 	}
 	s := &assertion{raw: raw}
-	parser := jwt.NewParser(jwt.WithValidMethods(asymmetric), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+	parser := jwt.NewParser(jwt.WithValidMethods(clientjwt.Algorithms()), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
 		jwt.WithLeeway(clockSkew), jwt.WithTimeFunc(a.Now), jwt.WithStrictDecoding())
 	var err error
 	s.token, err = parser.ParseWithClaims(raw, &s.claims, func(t *jwt.Token) (any, error) {
@@ -101,8 +98,11 @@ func (a *Authenticator) parseAssertion(raw string) (*assertion, error) {
 		}
 		kid, _ := t.Header["kid"].(string)
 		key, err := s.client.key(kid)
-		s.key = key
-		return key, err
+		if err != nil || !key.Takes(t.Method.Alg()) {
+			return nil, ErrClient
+		}
+		s.key = key.Public
+		return s.key, nil
 	})
 	switch {
 	case errors.Is(err, jwt.ErrTokenInvalidClaims):
@@ -154,7 +154,7 @@ func digest(parts ...string) string {
 }
 
 // key finds the key of an assertion: by kid, or the only one.
-func (c *Client) key(kid string) (crypto.PublicKey, error) {
+func (c *Client) key(kid string) (clientjwt.Key, error) {
 	if key, ok := c.Keys[kid]; ok {
 		return key, nil
 	}
@@ -163,5 +163,5 @@ func (c *Client) key(kid string) (crypto.PublicKey, error) {
 			return key, nil
 		}
 	}
-	return nil, ErrClient
+	return clientjwt.Key{}, ErrClient
 }

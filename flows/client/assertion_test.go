@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 )
 
 // FuzzAssertion: nobody makes an assertion without the key, nor does one that the
@@ -26,7 +26,7 @@ func FuzzAssertion(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	keyed := &client.Client{ID: "keyed", Keys: map[string]crypto.PublicKey{"k1": key.Public()}}
+	keyed := &client.Client{ID: "keyed", Keys: map[string]clientjwt.Key{"k1": {Public: key.Public()}}}
 	a := client.Authenticator{
 		Find: func(string) *client.Client { return keyed }, Issuer: "https://as.test", TokenEndpoint: "https://as.test/token", Now: time.Now,
 		Once: func(context.Context, string, time.Duration) (bool, error) { return true, nil },

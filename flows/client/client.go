@@ -1,13 +1,13 @@
 package client
 
 import (
-	"crypto"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 )
 
@@ -38,7 +38,7 @@ type Client struct {
 	// Secrets, any of which is good, so that one can be changed without a gap.
 	Secrets []Secret
 	// Keys of private_key_jwt, by kid.
-	Keys map[string]crypto.PublicKey
+	Keys map[string]clientjwt.Key
 	// FirstParty clients need no consent.
 	FirstParty bool
 	// Policy decides which subjects the client may act for. Nil: everybody
