@@ -119,6 +119,9 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the driver's name
 	if d.NextArg() {
 		r.URL = d.Val()
+		if err := checkValue(d, "cache redis", r.URL); err != nil {
+			return err
+		}
 		if strings.Contains(r.URL, "@") {
 			warnLiteral(d, "the password in the Redis URL", r.URL)
 		}

@@ -94,7 +94,7 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 	case "grants":
 		return parseGrants(d, c)
 	case "scopes":
-		return someArgs(d, &c.Scopes)
+		return someWords(d, &c.Scopes)
 	case "audience":
 		return oneArg(d, &c.Audience)
 	case "resources":
@@ -115,7 +115,7 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 
 func parseGrants(d *caddyfile.Dispenser, c *ClientConfig) error {
 	var grants []string
-	if err := someArgs(d, &grants); err != nil {
+	if err := someWords(d, &grants); err != nil {
 		return err
 	}
 	known := []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials, "device_code"}
@@ -133,7 +133,7 @@ func parseGrants(d *caddyfile.Dispenser, c *ClientConfig) error {
 
 func parseRequire(d *caddyfile.Dispenser, c *ClientConfig) error {
 	var required []string
-	if err := someArgs(d, &required); err != nil {
+	if err := someWords(d, &required); err != nil {
 		return err
 	}
 	for _, r := range required {

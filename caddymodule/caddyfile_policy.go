@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -123,9 +124,12 @@ func parseConditions(d *caddyfile.Dispenser) (policy.Rule, error) {
 			if !d.Token().Quoted() && slices.Contains(ruleConditions, d.Val()) {
 				break
 			}
+			if err := errors.Join(checkValue(d, condition, d.Val()), noComma(d, condition)); err != nil {
+				return rule, err
+			}
 			*list = append(*list, d.Val())
 		}
-		if len(*list) == 0 || slices.Contains(*list, "") {
+		if len(*list) == 0 {
 			return rule, missingValue(d, condition)
 		}
 	}

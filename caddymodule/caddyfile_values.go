@@ -1,7 +1,7 @@
 package caddymodule
 
 import (
-	"slices"
+	"regexp"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -51,13 +51,31 @@ func noBlock(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+var shellVariable = regexp.MustCompile(`^\$\{?[A-Z_][A-Z0-9_]*\}?$`)
+
+// checkValue refuses a value that is there and yet is none: an empty one in
+// quotes, and a variable as shells have them. It may be a secret, and is in no
+// error.
+func checkValue(d *caddyfile.Dispenser, option, value string) error {
+	if strings.TrimSpace(value) == "" {
+		return missingValue(d, option)
+	}
+	if shellVariable.MatchString(value) {
+		return d.Errf("%s: a shell's $NAME is not replaced here; write {env.NAME}", option)
+	}
+	return nil
+}
+
 // oneArg takes exactly one argument and no block.
 func oneArg(d *caddyfile.Dispenser, target *string) error {
 	option := d.Val()
-	if !d.NextArg() || strings.TrimSpace(d.Val()) == "" {
+	if !d.NextArg() {
 		return missingValue(d, option)
 	}
 	*target = d.Val()
+	if err := checkValue(d, option, *target); err != nil {
+		return err
+	}
 	if d.NextArg() {
 		return tooMany(d, option)
 	}
@@ -68,11 +86,34 @@ func oneArg(d *caddyfile.Dispenser, target *string) error {
 func someArgs(d *caddyfile.Dispenser, target *[]string) error {
 	option := d.Val()
 	args := d.RemainingArgs()
-	if len(args) == 0 || slices.Contains(args, "") {
+	if len(args) == 0 {
 		return missingValue(d, option)
+	}
+	for _, value := range args {
+		if err := checkValue(d, option, value); err != nil {
+			return err
+		}
 	}
 	*target = append(*target, args...)
 	return noBlock(d)
+}
+
+// someWords takes one or more words, in which a comma is a mistake: one word "a,b"
+// would allow nobody what a and b were to have, and deny it to nobody.
+func someWords(d *caddyfile.Dispenser, target *[]string) error {
+	for line := *d; line.NextArg(); {
+		if err := noComma(&line, d.Val()); err != nil {
+			return err
+		}
+	}
+	return someArgs(d, target)
+}
+
+func noComma(d *caddyfile.Dispenser, option string) error {
+	if strings.Contains(d.Val(), ",") && !d.Token().Quoted() {
+		return d.Errf("%s: values stand apart by spaces, not commas; a comma that belongs to a value is written in quotes", option)
+	}
+	return nil
 }
 
 // flag takes an option without arguments.

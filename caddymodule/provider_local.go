@@ -183,7 +183,7 @@ func (l *Local) parseUser(d *caddyfile.Dispenser) error {
 				return err
 			}
 		case "groups":
-			if err := someArgs(d, &u.Groups); err != nil {
+			if err := someWords(d, &u.Groups); err != nil {
 				return err
 			}
 		default:

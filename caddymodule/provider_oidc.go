@@ -49,7 +49,7 @@ func (c *OIDCClient) parseOption(d *caddyfile.Dispenser) error {
 		if c.Scopes != nil {
 			return d.Err("scopes is given twice")
 		}
-		return someArgs(d, &c.Scopes)
+		return someWords(d, &c.Scopes)
 	}
 	target, ok := texts[option]
 	if !ok {

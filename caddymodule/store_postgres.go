@@ -75,6 +75,9 @@ func (p *Postgres) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Err("postgres needs the database's address, best from the environment: token_store postgres {env.DATABASE_URL}" + unset)
 	}
 	p.URL = d.Val()
+	if err := checkValue(d, "token_store postgres", p.URL); err != nil {
+		return err
+	}
 	if d.NextArg() {
 		return tooMany(d, "token_store postgres")
 	}

@@ -53,6 +53,9 @@ func (s *SQLite) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the driver's name
 	if d.NextArg() {
 		s.Path = d.Val()
+		if err := checkValue(d, "token_store sqlite", s.Path); err != nil {
+			return err
+		}
 	}
 	if d.NextArg() {
 		return tooMany(d, "token_store sqlite")
