@@ -40,13 +40,10 @@ type authorizeFault struct {
 
 // serveAuthorize is the authorization endpoint (RFC 6749, section 3.1).
 func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
-	query := r.query()
-	if r.Method == http.MethodPost {
-		if err := parseForm(w, r); err != nil {
-			g.badAuthorize(w, r, "The request cannot be read.")
-			return
-		}
-		query = r.PostForm
+	query, err := authorizeQuery(w, r)
+	if err != nil {
+		g.malformedAuthorize(w, r, at, query)
+		return
 	}
 	if name := repeated(query, authorizeParameters...); name != "" {
 		g.badAuthorize(w, r, "The parameter "+name+" is there twice.")
@@ -88,6 +85,43 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
 	g.authorize(w, r, at, c, a)
 }
 
+func authorizeQuery(w http.ResponseWriter, r *Request) (url.Values, error) {
+	if r.Method == http.MethodPost {
+		err := parseForm(w, r)
+		return r.PostForm, err
+	}
+	return r.query()
+}
+
+// malformedAuthorize answers a request of which only the given parameters can be
+// read. The client is told (RFC 6749, section 4.1.2.1) where these name both it and
+// its redirect URI: of one that is not there, it is not known whether it was sent.
+func (g *Gateway) malformedAuthorize(w http.ResponseWriter, r *Request, at place, query url.Values) {
+	c := g.clientOrSite(query.Get("client_id"))
+	told := c != nil && !mustPush(c) && query.Get("redirect_uri") != "" && !query.Has("request_uri") &&
+		repeated(query, "client_id", "redirect_uri") == ""
+	a := authRequest{Client: query.Get("client_id"), RedirectURI: query.Get("redirect_uri")}
+	if !told || !g.isRedirectURI(c, a.RedirectURI) {
+		g.badAuthorize(w, r, "The request cannot be read.")
+		return
+	}
+	if state := query["state"]; len(state) == 1 && len(state[0]) <= maxState {
+		a.State = state[0]
+	}
+	g.toClient(w, r, a, g.errorAnswer(at, a, "invalid_request", "a parameter is malformed"))
+}
+
+// isRedirectURI tells whether a redirect URI is one of a client's.
+func (g *Gateway) isRedirectURI(c *client.Client, uri string) bool {
+	if len(uri) > maxRedirectURI {
+		return false
+	}
+	if g.Clients[c.ID] == nil {
+		return g.isSite(c.ID, uri)
+	}
+	return c.AllowsRedirect(uri)
+}
+
 // clientOrSite finds a configured client, or the built-in one of a guarded
 // site.
 func (g *Gateway) clientOrSite(id string) *client.Client {
@@ -112,9 +146,7 @@ func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (
 		a.RedirectURI, a.Implied = c.RedirectURIs[0], true
 	}
 	switch {
-	case len(a.RedirectURI) > maxRedirectURI,
-		site && !g.isSite(a.Client, a.RedirectURI),
-		!site && !c.AllowsRedirect(a.RedirectURI):
+	case !g.isRedirectURI(c, a.RedirectURI):
 		return a, &authorizeFault{page: true, description: "The address to return to (redirect_uri) is not one of the client's."}
 	case len(a.State) > maxState:
 		a.State = ""

@@ -28,7 +28,11 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 		g.notFound(w, r, at)
 		return
 	}
-	query := r.query()
+	query, err := r.query()
+	if err != nil {
+		g.badCallback(w, r, at, "The provider's answer cannot be read.")
+		return
+	}
 	if repeated(query, callbackParameters...) != "" || (query.Has("code") && query.Has("error")) {
 		g.badCallback(w, r, at, "The provider's answer is ambiguous.")
 		return

@@ -149,7 +149,11 @@ func (g *Gateway) onward(w http.ResponseWriter, r *Request, client, location str
 // serveHandover is the site's end of the hand-over: …/callback?code=…&state=….
 func (g *Gateway) serveHandover(w http.ResponseWriter, r *Request) {
 	at := g.sitePlace(r)
-	query := r.query()
+	query, err := r.query()
+	if err != nil {
+		g.badCallback(w, r, at, "The portal's answer cannot be read.")
+		return
+	}
 	if repeated(query, callbackParameters...) != "" || (query.Has("code") && query.Has("error")) {
 		g.badCallback(w, r, at, "The portal's answer is ambiguous.")
 		return

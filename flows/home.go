@@ -33,7 +33,11 @@ func (g *Gateway) serveHome(w http.ResponseWriter, r *Request) {
 }
 
 func (g *Gateway) homePage(w http.ResponseWriter, r *Request, id *identity.Identity, message string) {
-	before, _ := uuid.Parse(r.query().Get("before"))
+	query, ok := g.pageQuery(w, r, g.portal)
+	if !ok {
+		return
+	}
+	before, _ := uuid.Parse(query.Get("before"))
 	rows, err := g.Store.ListSessions(r.Context(), tokenstore.SessionQuery{Subject: id.Subject, Limit: homeSessions, Before: before})
 	if err != nil {
 		g.unavailable(w, r, err)

@@ -12,7 +12,10 @@ import (
 // portal the browser is sent there; otherwise the site signs people in itself.
 func (g *Gateway) serveLogin(w http.ResponseWriter, r *Request) {
 	at := g.issuerOf(r)
-	query := r.query()
+	query, ok := g.pageQuery(w, r, at)
+	if !ok {
+		return
+	}
 	a := authRequest{
 		Client: clientOf(r.Host), ReturnTo: safeReturnTo(query.Get("return_to")),
 		Prompt: promptOf(query), Begun: g.Now().Unix(),
@@ -90,7 +93,10 @@ func (g *Gateway) signInPage(w http.ResponseWriter, r *Request, at place, a auth
 // serveSignIn goes on with a sign-in that has begun: the link of a provider's
 // button on the sign-in page, or a second try.
 func (g *Gateway) serveSignIn(w http.ResponseWriter, r *Request, at place) {
-	query := r.query()
+	query, ok := g.pageQuery(w, r, at)
+	if !ok {
+		return
+	}
 	a, err := g.openRequest(at, query.Get("request"))
 	if err != nil {
 		g.startOver(w, r, at)

@@ -34,7 +34,11 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 			return
 		}
 	}
-	params := logoutParams(w, r)
+	params, err := logoutParams(w, r)
+	if err != nil {
+		g.malformed(w, r, page.Fault{RetryURL: at.path + "logout", RetryLabel: "Sign out"})
+		return
+	}
 	asked := g.parseLogout(at, params)
 	if id == nil && r.Method == http.MethodPost && !sentSession(r, cookie) {
 		// Another site's POST comes without the cookie (SameSite), whatever its

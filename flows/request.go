@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/page"
 )
 
 // Request is a request as the outside world sees it. The caller has made sure
@@ -31,11 +33,28 @@ func (r *Request) path() string {
 	return path
 }
 
-// query parses the URI's query as sent.
-func (r *Request) query() url.Values {
+// query parses the URI's query as sent. A pair that cannot be read (an escape that
+// is none, a semicolon) is an error, with which come the pairs that can be: what the
+// other asks for is not known, so a request that lacks it must not be served.
+func (r *Request) query() (url.Values, error) {
 	_, raw, _ := strings.Cut(r.URI, "?")
-	values, _ := url.ParseQuery(raw)
-	return values
+	return url.ParseQuery(raw)
+}
+
+// pageQuery is query for our own pages. It answers itself where that is malformed.
+func (g *Gateway) pageQuery(w http.ResponseWriter, r *Request, at place) (query url.Values, ok bool) {
+	query, err := r.query()
+	if err != nil {
+		g.malformed(w, r, page.Fault{RetryURL: g.beginning(at), RetryLabel: "Start again"})
+		return nil, false
+	}
+	return query, true
+}
+
+// malformed answers a link or a form of which not every parameter can be read.
+func (g *Gateway) malformed(w http.ResponseWriter, r *Request, f page.Fault) {
+	f.Title, f.Message, f.Detail = "This link cannot be used", "Part of the request cannot be read.", "invalid_request"
+	g.Pages.Fault(w, r.Request, http.StatusBadRequest, f)
 }
 
 // repeated names a parameter of the list that is there twice, or "". RFC 6749,

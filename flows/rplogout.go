@@ -95,12 +95,10 @@ func (l logoutRequest) afterLogout() string {
 }
 
 // logoutParams are the parameters of a GET or of a client's own POST.
-func logoutParams(w http.ResponseWriter, r *Request) url.Values {
+func logoutParams(w http.ResponseWriter, r *Request) (url.Values, error) {
 	if r.Method == http.MethodPost {
-		if parseForm(w, r) != nil {
-			return url.Values{}
-		}
-		return r.PostForm
+		err := parseForm(w, r)
+		return r.PostForm, err
 	}
 	return r.query()
 }

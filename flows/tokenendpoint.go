@@ -52,7 +52,10 @@ func readForm(w http.ResponseWriter, r *Request) error {
 	if err := parseForm(w, r); err != nil {
 		return invalid("invalid_request", "the form cannot be read")
 	}
-	query := r.query()
+	query, err := r.query()
+	if err != nil {
+		return invalid("invalid_request", "the query of the URL cannot be read")
+	}
 	if slices.ContainsFunc(singleParameters, query.Has) {
 		return invalid("invalid_request", "parameters belong in the body, not in the URL")
 	}

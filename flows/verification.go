@@ -27,7 +27,11 @@ const noCode = "-"
 // 3.3). Signing in comes first: a code is looked up for somebody who can be
 // held to it.
 func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place) {
-	entered := r.query().Get("user_code")
+	query, ok := g.pageQuery(w, r, at)
+	if !ok {
+		return
+	}
+	entered := query.Get("user_code")
 	if r.Method == http.MethodPost {
 		if err := parseForm(w, r); err != nil {
 			g.startOver(w, r, at)
