@@ -31,7 +31,7 @@ func parseGuardDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 	}
 	matcher, err := h.ExtractMatcherSet()
 	if err != nil {
-		return nil, err
+		return nil, h.WrapErr(err)
 	}
 	app, err := configuredApp(h)
 	if err != nil {
@@ -131,6 +131,12 @@ func (g *Guard) parseCheckOpen(h httpcaddyfile.Helper, app *App) error {
 }
 
 func didYouMeanPolicy(name string, app *App) string {
+	if strings.ContainsAny(name, "/*@") {
+		if !strings.ContainsAny(name[:1], "/*@") {
+			name = "/" + name // to Caddy a path begins with a slash
+		}
+		return "; a matcher comes first: gatehouse " + name + " POLICY"
+	}
 	var known []string
 	for k := range app.Policies {
 		known = append(known, k)

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -115,7 +116,7 @@ func parseConditions(d *caddyfile.Dispenser) (policy.Rule, error) {
 		}
 		list, ok := lists[condition]
 		if !ok {
-			return rule, d.Errf("unrecognized condition %q%s", condition, didYouMean(condition, ruleConditions))
+			return rule, d.Errf("unrecognized condition %q%s", condition, meantCondition(word, condition))
 		}
 		if len(*list) > 0 {
 			return rule, d.Errf("%s is there twice in one line; write its values after one another: %s a b", condition, condition)
@@ -134,6 +135,19 @@ func parseConditions(d *caddyfile.Dispenser) (policy.Rule, error) {
 		}
 	}
 	return rule, nil
+}
+
+// meantCondition is [didYouMean] for a line in which the value follows at once.
+func meantCondition(word, condition string) string {
+	switch {
+	case slices.Contains([]string{"all", "any", "everybody", "everyone", "*"}, condition):
+		return "; did you mean: " + word + " anyone"
+	case strings.Contains(condition, "@"):
+		return "; did you mean: " + word + " email " + condition
+	case strings.Contains(condition, "."):
+		return "; did you mean: " + word + " domain " + condition
+	}
+	return didYouMean(condition, ruleConditions)
 }
 
 func ruleEmpty(r policy.Rule) bool {

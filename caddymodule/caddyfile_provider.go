@@ -31,8 +31,7 @@ func (p *globalParser) provider(d *caddyfile.Dispenser) error {
 		return p.unknownType(d, typ)
 	}
 	if !slices.Contains(moduleNames(providerNamespace), typ) {
-		known := moduleNames(providerNamespace)
-		return d.Errf("there is no provider type %q%s", typ, didYouMean(typ, known))
+		return d.Errf("there is no provider type %q%s", typ, meantType(config.Name, typ))
 	}
 	for d.NextArg() {
 		head = append(head, d.Token())
@@ -107,6 +106,19 @@ func (p *globalParser) unknownType(d *caddyfile.Dispenser, name string) error {
 			name, name, strings.Join(known, ", "))
 	}
 	return d.Errf("there is no provider type %q; did you mean: provider %s, or: provider %s oidc ISSUER?", name, near, name)
+}
+
+// meantType is [didYouMean] for the type of a named provider: whatever has a brand
+// of its own most likely speaks OpenID Connect.
+func meantType(name, typ string) string {
+	if strings.Contains(typ, "://") {
+		return "; did you mean: provider " + name + " oidc " + typ
+	}
+	hint := didYouMean(typ, moduleNames(providerNamespace))
+	if strings.HasPrefix(hint, "; known: ") {
+		hint += "; whatever speaks OpenID Connect is written: provider " + name + " oidc ISSUER"
+	}
+	return hint
 }
 
 // unmarshalProvider gives a provider's module its part of the block, as

@@ -14,6 +14,11 @@ func didYouMean(word string, known []string) string {
 	}
 	best, bestDistance := "", len(word)/3+2
 	for _, k := range known {
+		if len(word) > 3 && strings.HasPrefix(k, strings.ToLower(word)+"_") {
+			return "; did you mean " + strconv.Quote(k) + "?"
+		}
+	}
+	for _, k := range known {
 		if d := editDistance(strings.ToLower(word), strings.ToLower(k)); d < bestDistance {
 			best, bestDistance = k, d
 		}
