@@ -26,6 +26,8 @@ const proofWindow = 60 * time.Second
 // proof is a checked DPoP proof; the zero proof is none.
 type proof struct {
 	jkt string // thumbprint of its key
+	// guard is what it is remembered by, see [Gateway.spendProof].
+	guard string
 }
 
 type proofClaims struct {
@@ -46,10 +48,11 @@ func (r *endpointRequest) refreshKey() string {
 	return r.proof.jkt
 }
 
-// checkProof checks the DPoP proof of a request to uri. access is the access
-// token that it must be bound to, at a resource; "" at the token endpoint. It
-// costs one round trip to the cache when there is a proof.
-func (g *Gateway) checkProof(ctx context.Context, r *Request, uri, access string, required bool) (proof, error) {
+// checkProof checks the DPoP proof of a request to uri, but for whether it was
+// used before: whoever gives something for it calls [Gateway.spendProof]. access
+// is the access token that it must be bound to, at a resource; "" at the token
+// endpoint. It costs no round trip.
+func (g *Gateway) checkProof(r *Request, uri, access string, required bool) (proof, error) {
 	headers := r.Header.Values("DPoP")
 	switch {
 	case len(headers) == 0 && !required:
@@ -72,14 +75,27 @@ func (g *Gateway) checkProof(ctx context.Context, r *Request, uri, access string
 		return proof{}, errProof
 	}
 	sum := sha256.Sum256([]byte(jkt + "\x00" + claims.ID + "\x00" + uri))
-	first, err := g.Cache.Once(ctx, "dpop:"+encode(sum[:]), 2*proofWindow+time.Second)
+	return proof{jkt: jkt, guard: "dpop:" + encode(sum[:])}, nil
+}
+
+// spendProof makes sure that a proof is used once (RFC 9449, section 11.1): one
+// round trip to the cache when there is a proof. It comes last, when the request
+// is in order otherwise: everybody can make proofs without end, and must not be
+// able to have them remembered. So a code is redeemed before its proof is spent;
+// where that fails, the code is lost, for which a proof's thief needs the code
+// and its verifier as well.
+func (g *Gateway) spendProof(ctx context.Context, p proof) error {
+	if p.guard == "" {
+		return nil
+	}
+	first, err := g.Cache.Once(ctx, p.guard, 2*proofWindow+time.Second)
 	if err != nil {
-		return proof{}, err
+		return err
 	}
 	if !first {
-		return proof{}, errProof
+		return errProof
 	}
-	return proof{jkt: jkt}, nil
+	return nil
 }
 
 // parseProof checks a proof's form, type, algorithm and signature.

@@ -13,7 +13,7 @@ const clientProvider = ":client"
 
 // grantClientCredentials gives a client a token for itself (RFC 6749, section
 // 4.4). There is no session behind it and no refresh token.
-func (g *Gateway) grantClientCredentials(_ context.Context, req *endpointRequest) (*tokenResponse, error) {
+func (g *Gateway) grantClientCredentials(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
 	scope, err := req.client.AllowedScope(req.PostForm.Get("scope"))
 	if err != nil {
 		return nil, err
@@ -24,6 +24,9 @@ func (g *Gateway) grantClientCredentials(_ context.Context, req *endpointRequest
 	})
 	resource, err := g.allowedResources(req.at, req.client, req.PostForm["resource"])
 	if err != nil {
+		return nil, err
+	}
+	if err := g.spendProof(ctx, req.proof); err != nil {
 		return nil, err
 	}
 	claims := clientClaims(req.at, req.client.ID)

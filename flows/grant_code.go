@@ -125,6 +125,9 @@ func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, id uui
 	if err != nil {
 		return nil, err
 	}
+	if err := g.spendProof(ctx, req.proof); err != nil {
+		return nil, err
+	}
 	offline := slices.Contains(h.Scope, "offline_access") && req.client.Allows(client.GrantRefresh)
 	start := session.Start{
 		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Scope: strings.Join(h.Scope, " "),

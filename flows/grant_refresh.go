@@ -34,6 +34,9 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 	if _, err := g.allowedResources(req.at, req.client, form["resource"]); err != nil {
 		return nil, err
 	}
+	if err := g.spendProof(ctx, req.proof); err != nil {
+		return nil, err
+	}
 	rotated, err := g.Store.Rotate(ctx, tokenstore.Rotation{
 		ID: presented.ID, Generation: presented.Generation, SecretHash: presented.SecretHash(),
 		ClientID: req.client.ID, Cnf: req.refreshKey(), Grace: refreshGrace,

@@ -50,7 +50,7 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	if name := repeated(form, authorizeParameters...); name != "" {
 		return invalid("invalid_request", "the parameter "+name+" is there twice")
 	}
-	proof, err := g.checkProof(req.Context(), req.Request, req.at.url("par"), "", false)
+	proof, err := g.checkProof(req.Request, req.at.url("par"), "", false)
 	if err != nil {
 		return err
 	}
@@ -83,6 +83,10 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 		Key: key, State: cache.Ready, Value: value, Proof: []byte(req.client.ID), Validity: requestValidity, Owner: addressKey(req.Client),
 	})
 	if err != nil {
+		return err
+	}
+	if err := g.spendProof(req.Context(), proof); err != nil {
+		_ = g.Cache.DeleteFlow(req.Context(), key, addressKey(req.Client))
 		return err
 	}
 	writeJSON(w, http.StatusCreated, map[string]any{

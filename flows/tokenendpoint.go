@@ -24,7 +24,7 @@ type endpointRequest struct {
 	*Request
 	at     place
 	client *client.Client
-	proof  proof // DPoP, if one was sent
+	proof  proof // DPoP, if one was sent; each grant spends it
 }
 
 // clientRequest reads a POST with a form and authenticates its client.
@@ -111,7 +111,7 @@ func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenRespon
 	if err != nil {
 		return nil, err
 	}
-	if req.proof, err = g.checkProof(ctx, req.Request, req.at.url("token"), "", req.client.RequireDPoP); err != nil {
+	if req.proof, err = g.checkProof(req.Request, req.at.url("token"), "", req.client.RequireDPoP); err != nil {
 		return nil, err
 	}
 	return serve(ctx, req)

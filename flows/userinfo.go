@@ -83,14 +83,14 @@ func (g *Gateway) checkBinding(r *Request, uri string, claims *accessClaims, sch
 	if scheme != "dpop" {
 		return errProof
 	}
-	proof, err := g.checkProof(r.Context(), r, uri, raw, true)
+	proof, err := g.checkProof(r, uri, raw, true)
 	if err != nil {
 		return err
 	}
 	if proof.jkt != claims.Cnf.JKT {
 		return errProof
 	}
-	return nil
+	return g.spendProof(r.Context(), proof)
 }
 
 // refuseBearer answers as RFC 6750, section 3, and RFC 9449, section 7.1, say:
