@@ -31,6 +31,9 @@ type batch struct {
 func (m *Manager) check(ctx context.Context, e *entry) error {
 	e.asked.Store(int64(m.clock()))
 	b := m.enlist(e)
+	if b == nil {
+		return nil
+	}
 	select {
 	case <-b.done:
 		return b.err
@@ -46,9 +49,14 @@ func (m *Manager) probe(e *entry) {
 	}
 }
 
+// enlist returns the batch in which an entry is checked, or nil if a batch has
+// checked it since the caller looked at it.
 func (m *Manager) enlist(e *entry) *batch {
 	m.checks.mu.Lock()
 	defer m.checks.mu.Unlock()
+	if e.fresh(m.clock(), m.settings.Load().Interval, m.epoch.Load()) {
+		return nil
+	}
 	if b := m.checks.running; b != nil && b.epoch == m.epoch.Load() && b.entries[e.id] == e {
 		return b
 	}
