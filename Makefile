@@ -32,6 +32,7 @@ CADDY ?= . ./caddymodule/... ./cmd/gatehouse/...
 INTEGRATION ?= ./...
 
 STEP := .ci/step
+INMEMORY := .ci/inmemory
 
 .PHONY: help
 help: ## List the targets
@@ -78,11 +79,11 @@ unit: unit-light unit-caddy ## Unit tests and the stores' conformance suites, wi
 
 .PHONY: unit-light
 unit-light: ## Those that know no Caddy, and build in seconds
-	@$(STEP) "unit tests without Caddy" go test $(RACE) -tags $(TAGS) -timeout 20m -run '$(RUN)' $(LIGHT)
+	@$(STEP) "unit tests without Caddy" $(INMEMORY) go test $(RACE) -tags $(TAGS) -timeout 20m -run '$(RUN)' $(LIGHT)
 
 .PHONY: unit-caddy
 unit-caddy: ## Those that do; the first build with the race detector takes minutes
-	@$(STEP) "unit tests with Caddy" go test $(RACE) -tags $(TAGS) -timeout 20m -run '$(RUN)' $(CADDY)
+	@$(STEP) "unit tests with Caddy" $(INMEMORY) go test $(RACE) -tags $(TAGS) -timeout 20m -run '$(RUN)' $(CADDY)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (5s)
@@ -90,7 +91,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (5s)
 
 .PHONY: integration
 integration: ## The built gateway with real browsers, providers, Postgres and Redis
-	@cd integration && ../$(STEP) "integration tests" go test -timeout 15m -run '$(RUN)' $(INTEGRATION)
+	@cd integration && ../$(STEP) "integration tests" ../$(INMEMORY) go test -timeout 15m -run '$(RUN)' $(INTEGRATION)
 
 .PHONY: flood
 flood: ## A million abandoned sign-ins for each cache, without the race detector
