@@ -104,7 +104,12 @@ func (g *Gateway) mayUse(c *client.Client, id *identity.Identity) bool {
 	return g.Admit(id.Claims) && (c.Policy == nil || c.Policy.Allows(id))
 }
 
+// unrotate gives a generation back, whether or not the client waits for its
+// refusal: with the row one ahead of its token it would be taken for a thief
+// when the grace is over.
 func (g *Gateway) unrotate(ctx context.Context, r tokenstore.RotationResult) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	err := g.Store.UnrotateSession(ctx, r.Session.ID, r.Session.Generation, r.PreviousRotatedAt)
 	if errors.Is(err, tokenstore.ErrConflict) {
 		return nil // it moved on: somebody else's refresh stands

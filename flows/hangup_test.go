@@ -6,13 +6,16 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // leaver is a client that hangs up while its request is being answered: it ends
@@ -116,4 +119,38 @@ func TestPassword_HangingUpIsCounted(t *testing.T) {
 		t.Errorf("after one failure, twelve that hung up were answered %v, want 9 checked and 3 refused", answers)
 	}
 	b.signIn("alice", "wonderland").want(429, "Too many attempts")
+}
+
+// slowStore has done what is asked for when its caller has left.
+type slowStore struct {
+	tokenstore.Store
+	client *leaver
+}
+
+func (s slowStore) Rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.RotationResult, error) {
+	result, err := s.Store.Rotate(ctx, r)
+	s.client.hangUp(ctx)
+	return result, err
+}
+
+// A refused refresh consumes nothing, also if nobody waits for the refusal.
+func TestRefresh_HangingUpConsumesNothing(t *testing.T) {
+	client := &leaver{t: t}
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+		return slowStore{s, client}, c
+	}})
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {w.tokens(w.signedInBrowser(), nil).answer.text("refresh_token")}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.portalURL()+"/token", strings.NewReader(with(form, set("scope", "openid groups")).Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth("web", "web-secret-of-enough-length")
+	if got := client.send(req); !strings.Contains(got.text, "invalid_scope") {
+		t.Errorf("too wide a scope: %d %s", got.status, got.text)
+	}
+	w.clock.advance(time.Minute)
+	if got := w.call("token", form, basic("web")); got.status != http.StatusOK {
+		t.Errorf("the same token with the scope that it has: %d %s", got.status, got.text)
+	}
 }

@@ -107,13 +107,17 @@ func (s *Store) reused(ctx context.Context, r tokenstore.Rotation, row storedSes
 }
 
 // UnrotateSession puts back a rotation that policy refused, if the session is
-// still at that generation and not revoked.
+// still at that generation and not revoked. When the connection is lost it is
+// sent again: if the first one was carried out, the row is at the generation
+// before, and the second finds a conflict. Should somebody have rotated it anew
+// between the two, theirs is put back, and what they hold is ahead of the row,
+// which moves forward when it comes.
 func (s *Store) UnrotateSession(ctx context.Context, id uuid.UUID, generation uint32, rotatedAt time.Time) error {
 	if err := tokenstore.ValidateUnrotation(generation, rotatedAt); err != nil {
 		return wrap("putting back rotation", err)
 	}
 	st := statement{template: unrotate, session: monthOf(id)}
-	err := s.tryLeaf(ctx, once, st, func(ctx context.Context, st statement) error {
+	err := s.tryLeaf(ctx, repeatable, st, func(ctx context.Context, st statement) error {
 		tag, err := s.pool.Exec(ctx, s.text(st), [16]byte(id), int64(generation), zeronull.Timestamptz(rotatedAt))
 		return affected(tag, err, pgx.ErrNoRows)
 	})

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres"
+	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
 )
 
 func TestRotateIsDoneOnceByManyCallers(t *testing.T) {
@@ -63,5 +65,40 @@ func TestRotateJudgesAfterTheGraceAndAhead(t *testing.T) {
 	}
 	if _, err := rotate(8); !errors.Is(err, tokenstore.ErrRevoked) {
 		t.Fatalf("after reuse: %v", err)
+	}
+}
+
+// TestUnrotateSurvivesALostConnection: a rotation that was refused is put back
+// although the connection is lost, before the database was asked or after. If it
+// were not, its holder would be taken for a thief when the grace is over.
+func TestUnrotateSurvivesALostConnection(t *testing.T) {
+	wire, url := listen(t, postgrestest.URL(t))
+	var clock offset
+	store := migrated(t, postgres.Options{URL: url + "&pool_max_conns=1", ClockOffset: clock.get})
+	session := signIn(t, store)
+	for _, tt := range []struct {
+		name string
+		lose *atomic.Bool
+	}{
+		{"nothing is lost", new(atomic.Bool)}, // and the statements are prepared
+		{"the question is lost", &wire.question},
+		{"the answer is lost", &wire.answer},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			result, err := store.Rotate(t.Context(), rotation(session, 0))
+			if err != nil || result.Retry {
+				t.Fatalf("rotating: %v, %v", result.Retry, err)
+			}
+			tt.lose.Store(true)
+			err = store.UnrotateSession(t.Context(), session.ID, result.Session.Generation, result.PreviousRotatedAt)
+			if err != nil && !errors.Is(err, tokenstore.ErrConflict) {
+				t.Errorf("putting back: %v", err)
+			}
+			now, err := store.Session(t.Context(), session.ID)
+			if err != nil || now.Generation != 0 || !now.RotatedAt.Equal(session.RotatedAt) {
+				t.Errorf("generation %d, rotated at %v, %v", now.Generation, now.RotatedAt, err)
+			}
+			clock.advance(time.Minute)
+		})
 	}
 }

@@ -16,6 +16,8 @@ type wire struct {
 	trips    atomic.Int64
 	conns    atomic.Int64
 	silent   atomic.Bool // what is sent is lost, and its connection with it afterwards
+	question atomic.Bool // the next that the client sends is lost so, once
+	answer   atomic.Bool // the next that the server sends is
 	listener net.Listener
 	open     sync.WaitGroup
 }
@@ -56,18 +58,18 @@ func (w *wire) accept() {
 		}
 		var sent atomic.Bool // the client's bytes were the last to pass
 		w.open.Go(func() {
-			w.pass(server, client, func() {
+			w.pass(server, client, &w.question, func() {
 				if !sent.Swap(true) {
 					w.trips.Add(1)
 				}
 			})
 		})
-		w.open.Go(func() { w.pass(client, server, func() { sent.Store(false) }) })
+		w.open.Go(func() { w.pass(client, server, &w.answer, func() { sent.Store(false) }) })
 	}
 }
 
 // pass copies, and tells of each piece before it goes on.
-func (w *wire) pass(to, from net.Conn, tell func()) {
+func (w *wire) pass(to, from net.Conn, lose *atomic.Bool, tell func()) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buffer := make([]byte, 64<<10)
 	for {
@@ -76,6 +78,9 @@ func (w *wire) pass(to, from net.Conn, tell func()) {
 			for w.silent.Load() {
 				time.Sleep(5 * time.Millisecond) // until the test lets it speak again
 			}
+			return
+		}
+		if n > 0 && lose.CompareAndSwap(true, false) {
 			return
 		}
 		if n > 0 {
