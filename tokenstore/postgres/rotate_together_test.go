@@ -71,11 +71,41 @@ func TestRotationsThatWaitShareRoundTrips(t *testing.T) {
 	store := migrated(t, postgres.Options{Tracer: &traced})
 	c := newCrowd(t, store, "", 0)
 	c.rotate(t, store, c.sessions, 3) // prepares the statements
+	c.shareRoundTrips(t, store, &traced, 3)
+}
+
+// A node that was asked before another one made the tables, or the month's, has
+// its rotations go together all the same once these are there.
+func TestRotationsGoTogetherOnceTheirMonthExists(t *testing.T) {
+	var traced statements
+	url := postgrestest.URL(t)
+	store := open(t, postgres.Options{URL: url, Tracer: &traced})
+	early := func() {
+		t.Helper()
+		r := tokenstore.Rotation{ID: newID(t), SecretHash: []byte("hash"), ClientID: "app.example", Grace: 30 * time.Second}
+		if _, err := store.Rotate(t.Context(), r); err == nil {
+			t.Error("a session was rotated that does not exist")
+		}
+	}
+	early()
+	other := migrated(t, postgres.Options{URL: url})
+	execute(t, database(t, url), "DROP TABLE "+table(time.Now()))
+	early()
+	maintain(t, other)
+	c := newCrowd(t, other, "", 0)
+	c.rotate(t, store, c.sessions, 3)
+	c.shareRoundTrips(t, store, &traced, 3)
+}
+
+// shareRoundTrips rotates this generation of all at the same moment, and fails
+// the test if nobody went with another.
+func (c crowd) shareRoundTrips(t *testing.T, store *postgres.Store, traced *statements, generation uint32) {
+	t.Helper()
 	before := traced.n.Load()
 	var wg sync.WaitGroup
 	for _, s := range c.sessions {
 		wg.Go(func() {
-			if _, err := store.Rotate(t.Context(), rotation(s, 3)); err != nil {
+			if _, err := store.Rotate(t.Context(), rotation(s, generation)); err != nil {
 				t.Error(err)
 			}
 		})

@@ -55,7 +55,7 @@ type Store struct {
 	clockOffset func() time.Duration
 	statements  sync.Map // statement → its text
 	rotations   rotations
-	absent      sync.Map // set of the months that were found without a table
+	absent      sync.Map // set of the months that had no table when last looked for
 }
 
 // Open makes a store. It does not connect: an unreachable database is

@@ -60,13 +60,18 @@ func isConnecting(err error) bool {
 
 // tryLeaf does f with the statement. When a month that it names has no table,
 // f is done with the partitioned table instead, where the answer is that there
-// is no such session.
+// is no such session. Until a statement finds the table, its absence is
+// remembered.
 func (s *Store) tryLeaf(ctx context.Context, r repeatability, st statement, f func(context.Context, statement) error) error {
 	return s.try(ctx, r, func(ctx context.Context) error {
 		err := f(ctx, st)
-		if sqlState(err) == stateUndefinedTable && (st.session != 0 || st.parent != 0) {
+		switch {
+		case st.session == 0 && st.parent == 0:
+		case sqlState(err) == stateUndefinedTable:
 			s.absent.Store(st.session, true)
 			err = f(ctx, statement{template: st.template})
+		case err == nil || errors.Is(err, pgx.ErrNoRows):
+			s.absent.Delete(st.session)
 		}
 		return err
 	})
