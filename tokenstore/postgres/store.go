@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -107,6 +108,7 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 		return hasInput(p.Conn.PgConn().Conn())
 	}
 	config.PingTimeout = time.Second
+	config.ConnConfig.AfterConnect = setUp(config.ConnConfig.ConnectTimeout)
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		conn.TypeMap().RegisterType(&pgtype.Type{
 			Name: "timestamptz", OID: pgtype.TimestamptzOID,
@@ -115,6 +117,22 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 		return nil
 	}
 	return config, nil
+}
+
+// readCommitted is what the store's statements are written for, whatever the
+// server, the database or the role gives to those who do not ask: the second
+// statement of a revocation must see the child that the first waited for.
+const readCommitted = `SET default_transaction_isolation = 'read committed'`
+
+// setUp sets up each connection, those of maintenance and migration too. That
+// takes a round trip: PgBouncer refuses a connection that sends the setting
+// when it starts.
+func setUp(timeout time.Duration) pgconn.AfterConnectFunc {
+	return func(ctx context.Context, conn *pgconn.PgConn) error {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return conn.Exec(ctx, readCommitted).Close()
+	}
 }
 
 // Ping tells whether the store can be used now: the database answers, and its
