@@ -94,8 +94,11 @@ func (s *Store) withMaintenance(ctx context.Context, f func(*maintenance) error)
 		return err
 	}
 	err = f(&maintenance{store: s, conn: conn, report: &tokenstore.MaintenanceReport{}})
-	// The server notices the end of a connection some time later only.
-	_, unlocking := conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, maintenanceLock)
+	// The server notices the end of a connection some time later only. A server
+	// that no longer answers lets go of the lock by itself.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
+	defer cancel()
+	_, unlocking := conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, maintenanceLock)
 	return errors.Join(err, unlocking)
 }
 

@@ -1,12 +1,15 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres"
@@ -132,6 +135,45 @@ func TestSilentServer(t *testing.T) {
 	}
 	if err != nil {
 		t.Errorf("when it answers again: %v", err)
+	}
+}
+
+// silencer makes the wire silent when a statement is about to be sent.
+type silencer struct {
+	wire *wire
+	at   string
+}
+
+func (s *silencer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if s.wire != nil && strings.Contains(data.SQL, s.at) {
+		s.wire.silent.Store(true)
+	}
+	return ctx
+}
+
+func (*silencer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// A database that falls silent when maintenance is all but over holds up nobody
+// who waits for maintenance, such as a gateway that closes.
+func TestSilentServerAtTheEndOfMaintenance(t *testing.T) {
+	tracer := &silencer{at: "pg_advisory_unlock"}
+	wire, address := listen(t, postgrestest.URL(t))
+	store := migrated(t, postgres.Options{URL: address, Timeout: time.Second, Tracer: tracer})
+	tracer.wire = wire
+	defer wire.silent.Store(false)
+	done := make(chan error, 1)
+	go func() {
+		_, err := store.Maintain(context.WithoutCancel(t.Context()), time.Hour)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, tokenstore.ErrUnavailable) {
+			t.Errorf("maintaining: %v", err)
+		}
+	case <-time.After(soon):
+		wire.silent.Store(false)
+		t.Errorf("maintenance was over %v later only: %v", soon, <-done)
 	}
 }
 
