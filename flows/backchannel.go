@@ -96,7 +96,7 @@ func (g *Gateway) endProviderSession(ctx context.Context, issuer, providerSessio
 		return 0, err
 	}
 	for i, id := range ids {
-		if err := g.EndSession(ctx, id); err != nil {
+		if err := g.endSignIn(ctx, id); err != nil {
 			return i, err
 		}
 	}
@@ -129,7 +129,7 @@ func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer, prov
 			if providerSession != "" && claims.ProviderSession != "" && claims.ProviderSession != providerSession {
 				continue
 			}
-			if err := g.EndSession(ctx, row.ID); err != nil {
+			if err := g.endSignIn(ctx, row.ID); err != nil {
 				return ended, err
 			}
 			ended++

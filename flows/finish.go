@@ -67,7 +67,8 @@ func (g *Gateway) forget(r *Request, pending uuid.UUID) {
 
 // signIn creates the session of a sign-in at an issuer, and gives the browser
 // its handle: at the portal the sign-in that the sites' sessions come from, at
-// a site of its own the site's.
+// a site of its own the site's. What the browser held before it either renews or
+// ends; see [formerSignIn].
 func (g *Gateway) signIn(w http.ResponseWriter, r *Request, at place, start session.Start) (session.Started, bool) {
 	cookie := siteCookie
 	start.ClientID = at.host
@@ -75,10 +76,24 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *Request, at place, start sess
 		cookie, start.ClientID = portalCookie, portalClient
 	}
 	start.UserAgent = r.UserAgent()
+	former, err := g.formerSignIn(r, cookie, start.ClientID)
+	if err != nil {
+		g.unavailable(w, r, err)
+		return session.Started{}, false
+	}
+	if former.isOf(start.Claims) {
+		start.Renews = former.session
+	}
 	started, err := g.Sessions.SignIn(r.Context(), start)
 	if err != nil {
 		g.signInFailed(w, r, at, err)
 		return session.Started{}, false
+	}
+	if start.Renews == uuid.Nil {
+		if err := g.endFormer(r, former); err != nil {
+			g.unavailable(w, r, err)
+			return session.Started{}, false
+		}
 	}
 	g.signedInEvent(r, started)
 	setSession(w, cookie, started.Handle, at.secure(), started.ExpiresAt.Sub(g.Now()))

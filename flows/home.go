@@ -52,7 +52,12 @@ func (g *Gateway) homePage(w http.ResponseWriter, r *Request, id *identity.Ident
 		User: id.User, Action: g.portal.path, SignOutURL: g.portal.path + "logout", Message: message,
 		Fields: []page.Field{g.formToken(w, r.Request, g.portal)},
 	}
+	renewed := make(map[uuid.UUID]bool)
 	for _, row := range rows {
+		renewed[g.Sessions.Renews(row)] = true
+		if renewed[row.ID] && row.ID != id.SessionID {
+			continue // one sign-in with a later one
+		}
 		p.Sessions = append(p.Sessions, page.Session{
 			ID: row.ID.String(), Site: g.siteTitle(row.ClientID), UserAgent: row.UserAgent, Since: row.CreatedAt,
 			LastSeen: row.SeenAt, Current: row.ID == id.SessionID,
@@ -116,6 +121,9 @@ func (g *Gateway) endOwn(r *Request, subject, raw string) error {
 	}
 	if row.Subject != subject {
 		return tokenstore.ErrNotFound
+	}
+	if row.Parent == uuid.Nil {
+		return g.EndSession(r.Context(), row.ID)
 	}
 	return g.endOne(r.Context(), row)
 }

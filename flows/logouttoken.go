@@ -35,10 +35,17 @@ type pendingLogout struct {
 	Session string `json:"sid"`
 }
 
-// EndSession signs a session out: with the sign-in that it came from, and with
-// everything that came from that. Clients that asked for it are told. An
-// unknown or ended session is no error; [session.ErrUnavailable] is.
+// EndSession signs a session out: with the sign-in that it came from, those that
+// renewed it or that it renewed, and with everything that came from them. Clients
+// that asked for it are told. An unknown or ended session is no error;
+// [session.ErrUnavailable] is.
 func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
+	return g.tellAndEnd(ctx, g.endingWithAll(ctx, id), func() error { return g.Sessions.SignOut(ctx, id) })
+}
+
+// endSignIn is EndSession for the one sign-in that the session came from: of what
+// has ended at a provider, the person may have signed in there again since.
+func (g *Gateway) endSignIn(ctx context.Context, id uuid.UUID) error {
 	return g.tellAndEnd(ctx, g.endingWith(ctx, id), func() error { return g.Sessions.End(ctx, id) })
 }
 
@@ -83,7 +90,24 @@ func (g *Gateway) tellAndEnd(ctx context.Context, entries []tokenstore.OutboxEnt
 	return nil
 }
 
-// endingWith is what clients are to be told when a session is signed out.
+// endingWithAll is what clients are to be told when a session is signed out.
+func (g *Gateway) endingWithAll(ctx context.Context, id uuid.UUID) []tokenstore.OutboxEntry {
+	if !g.tellsClients() {
+		return nil
+	}
+	signIns, err := g.Sessions.SignIns(ctx, id)
+	if err != nil {
+		g.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "session", id.String(), "error", err)
+		return nil
+	}
+	var entries []tokenstore.OutboxEntry
+	for _, signIn := range signIns {
+		entries = append(entries, g.endingWith(ctx, signIn)...)
+	}
+	return entries
+}
+
+// endingWith is what clients are to be told when the sign-in of a session ends.
 func (g *Gateway) endingWith(ctx context.Context, id uuid.UUID) []tokenstore.OutboxEntry {
 	if !g.tellsClients() {
 		return nil

@@ -58,14 +58,14 @@ func many(tb testing.TB, n *node, count int) []string {
 		claims.ID = fmt.Sprintf("10832147630%08d", i)
 		claims.User = fmt.Sprintf("alice.%08d@example.com", i)
 		claims.Email, claims.Name = claims.User, fmt.Sprintf("Alice Example %d", i)
-		sealed, err := n.sealClaims(h.ID, claims)
+		box, err := n.sealClaims(h.ID, sealed{Claims: claims})
 		if err != nil {
 			tb.Fatal(err)
 		}
 		before, now := n.mark(), n.now()
 		row := tokenstore.Session{
 			ID: h.ID, Parent: handle.NewID(now, nil), Subject: n.newSubject(), ClientID: host,
-			Claims: sealed, SecretHash: h.SecretHash(), Idle: 7 * 24 * time.Hour,
+			Claims: box, SecretHash: h.SecretHash(), Idle: 7 * 24 * time.Hour,
 			RotatedAt: now, SeenAt: now, ExpiresAt: now.Add(30 * 24 * time.Hour), Now: now,
 		}
 		if _, err := n.admit(row, before); err != nil {

@@ -20,8 +20,15 @@ const claimsLabel = "session claims"
 // moved to another.
 func claimsAAD(id uuid.UUID) []byte { return []byte("session|" + id.String() + "|claims") }
 
+// sealed is what a row holds of a sign-in that only we read.
+type sealed struct {
+	identity.Claims
+	// Renews is the earlier sign-in of the same person in the same browser.
+	Renews uuid.UUID `json:"renews,omitzero"`
+}
+
 // sealClaims seals claims for the row of a session.
-func (m *Manager) sealClaims(id uuid.UUID, c identity.Claims) ([]byte, error) {
+func (m *Manager) sealClaims(id uuid.UUID, c sealed) ([]byte, error) {
 	plain, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("encoding claims: %w", err)
@@ -31,14 +38,19 @@ func (m *Manager) sealClaims(id uuid.UUID, c identity.Claims) ([]byte, error) {
 
 // openClaims opens what sealClaims sealed.
 func (m *Manager) openClaims(row tokenstore.Session) (identity.Claims, error) {
-	var c identity.Claims
+	c, err := m.openSealed(row)
+	return c.Claims, err
+}
+
+func (m *Manager) openSealed(row tokenstore.Session) (sealed, error) {
+	var c sealed
 	plain, err := m.keys.Open(claimsLabel, claimsAAD(row.ID), row.Claims)
 	if err != nil {
 		return c, fmt.Errorf("opening claims: %w", err)
 	}
 	if err := json.Unmarshal(plain, &c); err != nil {
 		// The error of encoding/json may quote what it read.
-		return identity.Claims{}, errors.New("decoding claims: not the JSON that was sealed")
+		return sealed{}, errors.New("decoding claims: not the JSON that was sealed")
 	}
 	return c, nil
 }

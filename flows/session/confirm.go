@@ -32,8 +32,13 @@ func (m *Manager) ConfirmEnd(ctx context.Context, h handle.Handle) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
-	root, err := m.endedFrom(ctx, h)
-	if err == nil && root != uuid.Nil {
+	root, unstored, err := m.endedFrom(ctx, h)
+	switch {
+	case err != nil || root == uuid.Nil:
+	case unstored:
+		// SignOut got no further than this node: of what it ends, this is the last.
+		err = m.signOutAll(ctx, h.ID)
+	default:
 		err = m.endFrom(ctx, root, h.ID)
 	}
 	if err != nil {
@@ -54,22 +59,27 @@ func (m *Manager) confirmed(id uuid.UUID) bool {
 }
 
 // endedFrom is the sign-in that a handle's session came from, if that has ended,
-// or the session itself, if only that has; uuid.Nil if neither.
-func (m *Manager) endedFrom(ctx context.Context, h handle.Handle) (uuid.UUID, error) {
+// or the session itself, if only that has; uuid.Nil if neither. unstored tells of
+// a sign-in that the store does not know of its end.
+func (m *Manager) endedFrom(ctx context.Context, h handle.Handle) (root uuid.UUID, unstored bool, err error) {
 	row, ended, err := m.revokedRow(ctx, h.ID)
 	if err != nil || subtle.ConstantTimeCompare(row.SecretHash, h.SecretHash()) != 1 {
-		return uuid.Nil, err
+		return uuid.Nil, false, err
 	}
-	if row.Parent != uuid.Nil {
-		_, ended, err := m.revokedRow(ctx, row.Parent)
-		if err != nil || ended {
-			return row.Parent, err
+	if row.Parent == uuid.Nil {
+		if ended {
+			return row.ID, row.RevokedAt.IsZero(), nil
 		}
+		return uuid.Nil, false, nil
 	}
-	if ended {
-		return row.ID, nil
+	signIn, signedOut, err := m.revokedRow(ctx, row.Parent)
+	switch {
+	case err != nil || signedOut:
+		return row.Parent, signIn.RevokedAt.IsZero(), err
+	case ended:
+		return row.ID, false, nil
 	}
-	return uuid.Nil, nil
+	return uuid.Nil, false, nil
 }
 
 // revokedRow is a session's row, a zero one if there is none, and whether it has

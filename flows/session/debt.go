@@ -15,8 +15,9 @@ import (
 type debt struct {
 	session uuid.UUID
 	subject string
-	// signOut revokes the portal sign-in that the session came from as well.
-	signOut bool
+	// signOut revokes the portal sign-in that the session came from as well,
+	// renewals those that renewed it or that it renewed.
+	signOut, renewals bool
 }
 
 // maxDebts bounds what is remembered of debts, and of announcements that the
@@ -101,6 +102,8 @@ func (m *Manager) payOne(ctx context.Context, d debt) error {
 	switch {
 	case d.subject != "":
 		return m.revokeSubject(ctx, d.subject)
+	case d.renewals:
+		return m.signOutAll(ctx, d.session)
 	case d.signOut:
 		return m.signOut(ctx, d.session)
 	}

@@ -58,14 +58,14 @@ func (m *Manager) Reclaim(ctx context.Context, subject string, now identity.Clai
 }
 
 func (m *Manager) reclaimOne(ctx context.Context, row tokenstore.Session, now identity.Claims) (bool, error) {
-	was, err := m.openClaims(row)
+	was, err := m.openSealed(row)
 	if err != nil || was.Issuer != now.Issuer || was.ID != now.ID {
 		return false, nil //nolint:nilerr // of another provider, or not to be read
 	}
 	next := was
 	next.User, next.Email, next.EmailVerified, next.Name = now.User, now.Email, now.EmailVerified, now.Name
 	next.Groups, next.Extra = now.Groups, now.Extra
-	if equalClaims(&was, &next) {
+	if equalClaims(&was.Claims, &next.Claims) {
 		return false, nil
 	}
 	sealed, err := m.sealClaims(row.ID, next)

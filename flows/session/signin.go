@@ -30,6 +30,10 @@ type Start struct {
 	// Detached: the sign-in must be live when the session begins, and is nothing
 	// to it afterwards. For [Manager.Handover] alone.
 	Detached bool
+	// Renews is the sign-in of the same person that the browser held before, or
+	// zero. It goes on, with all that came from it, and [Manager.SignOut] of
+	// either ends both. For [Manager.SignIn] alone.
+	Renews   uuid.UUID
 	Scope    string
 	Resource []string
 	// Cnf is the thumbprint of the key that tokens are bound to, or "".
@@ -78,6 +82,7 @@ func (m *Manager) SignIn(ctx context.Context, s Start) (Started, error) {
 // Errors as for [Manager.SignIn], and tokenstore.ErrRevoked when the sign-in
 // has ended.
 func (m *Manager) Handover(ctx context.Context, s Start) (Started, error) {
+	s.Renews = uuid.Nil
 	return m.start(ctx, s, func(n tokenstore.NewSession) (tokenstore.Session, error) {
 		return m.store.CreateSession(ctx, n)
 	})
@@ -138,7 +143,7 @@ func (m *Manager) acceptable(c identity.Claims) error {
 }
 
 func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, error) {
-	sealed, err := m.sealClaims(h.ID, s.Claims)
+	claims, err := m.sealClaims(h.ID, sealed{Claims: s.Claims, Renews: s.Renews})
 	if err != nil {
 		return tokenstore.NewSession{}, err
 	}
@@ -151,7 +156,7 @@ func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, e
 		ClientID:   s.ClientID,
 		Scope:      s.Scope,
 		Resource:   s.Resource,
-		Claims:     sealed,
+		Claims:     claims,
 		SecretHash: h.SecretHash(),
 		Cnf:        s.Cnf,
 		AuthTime:   s.Claims.AuthTime,
