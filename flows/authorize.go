@@ -15,10 +15,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 )
 
-// Limits on the parameters of an authorization request, and on what is kept of
-// it, in bytes: a flow must stay small.
+// Limits on the parameters of an authorization request, in bytes. All together are
+// held to what the pages can carry: see fits and fitsAnswer.
 const (
-	maxRequest     = 10 << 10
 	maxState       = 4096
 	maxNonce       = 512
 	maxRedirectURI = 2048
@@ -106,7 +105,9 @@ func (g *Gateway) malformedAuthorize(w http.ResponseWriter, r *Request, at place
 		return
 	}
 	if state := query["state"]; len(state) == 1 && len(state[0]) <= maxState {
-		a.State = state[0]
+		if a.State = state[0]; !g.fitsAnswer(at, a) {
+			a.State = ""
+		}
 	}
 	g.toClient(w, r, a, g.errorAnswer(at, a, "invalid_request", "a parameter is malformed"))
 }
@@ -148,7 +149,7 @@ func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (
 	switch {
 	case !g.isRedirectURI(c, a.RedirectURI):
 		return a, &authorizeFault{page: true, description: "The address to return to (redirect_uri) is not one of the client's."}
-	case len(a.State) > maxState:
+	case len(a.State) > maxState, !g.fitsAnswer(at, a):
 		a.State = ""
 		return a, &authorizeFault{code: "invalid_request", description: "state is too long"}
 	case site && query.Get("provider") != "" && !g.wantProvider(&a, query.Get("provider")):
@@ -157,7 +158,7 @@ func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (
 	if fault := g.parseRest(at, c, query, &a); fault != nil {
 		return a, fault
 	}
-	if len(marshal(a)) > maxRequest {
+	if !g.fits(at, a) {
 		return a, &authorizeFault{code: "invalid_request", description: "the request is too large"}
 	}
 	return a, nil

@@ -51,11 +51,7 @@ func (a *authRequest) forSite() bool { return a.RedirectURI == "" && a.Device ==
 var errRequest = errors.New("sign-in request is malformed or too old")
 
 func (g *Gateway) sealRequest(at place, a authRequest) string {
-	plain, err := json.Marshal(a)
-	if err != nil {
-		panic("flows: sealing a struct of strings: " + err.Error())
-	}
-	return g.Keyring.SealString("auth request", []byte(at.issuer()), plain)
+	return g.Keyring.SealString("auth request", []byte(at.issuer()), compact(a))
 }
 
 // openRequest opens what sealRequest made at the same place within the last

@@ -120,16 +120,18 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 
 // toClient sends the browser back to the client with an answer.
 func (g *Gateway) toClient(w http.ResponseWriter, r *Request, a authRequest, answer url.Values) {
-	location := a.RedirectURI
+	g.onward(w, r, a.Client, answerURL(a.RedirectURI, answer))
+}
+
+// answerURL is a redirect URI with an answer.
+func answerURL(redirectURI string, answer url.Values) string {
 	switch {
-	case !strings.Contains(location, "?"):
-		location += "?" + answer.Encode()
-	case strings.HasSuffix(location, "?"), strings.HasSuffix(location, "&"):
-		location += answer.Encode()
-	default:
-		location += "&" + answer.Encode()
+	case !strings.Contains(redirectURI, "?"):
+		return redirectURI + "?" + answer.Encode()
+	case strings.HasSuffix(redirectURI, "?"), strings.HasSuffix(redirectURI, "&"):
+		return redirectURI + answer.Encode()
 	}
-	g.onward(w, r, a.Client, location)
+	return redirectURI + "&" + answer.Encode()
 }
 
 // onward sends the browser to another origin.

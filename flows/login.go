@@ -80,7 +80,7 @@ func (g *Gateway) signInPage(w http.ResponseWriter, r *Request, at place, a auth
 		case provider.Redirect:
 			p.Providers = append(p.Providers, page.ProviderLink{
 				Name: known.Name(), Title: known.Title(),
-				URL: at.path + "signin?" + url.Values{"provider": {known.Name()}, "request": {sealed}}.Encode(),
+				URL: signInURL(at, known.Name(), sealed),
 			})
 		}
 	}
@@ -88,6 +88,11 @@ func (g *Gateway) signInPage(w http.ResponseWriter, r *Request, at place, a auth
 		p.Fields = []page.Field{{Name: "request", Value: sealed}, g.formToken(w, r.Request, at)}
 	}
 	g.Pages.SignIn(w, r.Request, status, p)
+}
+
+// signInURL is where a sealed request goes on at a provider.
+func signInURL(at place, name, sealed string) string {
+	return at.path + "signin?" + url.Values{"provider": {name}, "request": {sealed}}.Encode()
 }
 
 // serveSignIn goes on with a sign-in that has begun: the link of a provider's

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
@@ -44,7 +43,7 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 		// Another site's POST comes without the cookie (SameSite), whatever its
 		// fields are called, and what it asks for can be neither done nor said to
 		// be done. Its way on is a GET, which has the cookie.
-		seeOther(w, r, at.path+"logout?"+url.Values{logoutField: {g.sealLogout(at, asked)}}.Encode())
+		seeOther(w, r, logoutURL(at, g.sealLogout(at, asked)))
 		return
 	}
 	switch {

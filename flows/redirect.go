@@ -41,14 +41,9 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a auth
 		return
 	}
 	flow := providerFlow{Request: a, Provider: p.Name(), Callback: callbackURL(at, p)}
-	value, err := json.Marshal(flow)
-	if err != nil {
-		g.unavailable(w, r, err)
-		return
-	}
 	key := flowKey(try)
 	err = g.Cache.StartFlow(ctx, cache.NewFlow{
-		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), value),
+		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
 		Validity: flowValidity, Owner: addressKey(r.Client),
 	})
 	switch {

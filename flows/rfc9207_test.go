@@ -136,9 +136,12 @@ func TestRFC6749_AuthorizationRequestsThatAreTooLarge(t *testing.T) {
 			resources = append(resources, w.siteURL("one")+"/"+strings.Repeat("&", 400)+string(rune('a'+i)))
 		}
 		for what, change := range map[string]func(url.Values){
-			"state":     set("state", strings.Repeat("&", 4096)),
-			"long":      set("state", strings.Repeat("s", 4097)),
-			"resources": set("resource", resources...),
+			"state": set("state", strings.Repeat("&", 4096)),
+			"long":  set("state", strings.Repeat("s", 4097)),
+			"resources and state": func(v url.Values) {
+				v["resource"] = resources
+				v.Set("state", strings.Repeat("s", 2500))
+			},
 			"all": func(v url.Values) {
 				v["resource"] = resources
 				v.Set("state", strings.Repeat("<", 4000))

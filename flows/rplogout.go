@@ -38,8 +38,9 @@ func (g *Gateway) parseLogout(at place, params url.Values) logoutRequest {
 		return l
 	}
 	l.Client = c.ID
-	if uri := params.Get("post_logout_redirect_uri"); uri != "" && c.AllowsPostLogoutRedirect(uri) && len(params.Get("state")) <= maxState {
-		l.RedirectURI, l.State = uri, params.Get("state")
+	asked := logoutRequest{Client: c.ID, RedirectURI: params.Get("post_logout_redirect_uri"), State: params.Get("state")}
+	if asked.RedirectURI != "" && c.AllowsPostLogoutRedirect(asked.RedirectURI) && g.fitsLogout(at, asked) {
+		return asked
 	}
 	return l
 }
@@ -65,7 +66,7 @@ func (g *Gateway) sealLogout(at place, l logoutRequest) string {
 	if l.Client == "" {
 		return ""
 	}
-	return g.Keyring.SealString("logout request", []byte(at.issuer()), marshal(l))
+	return g.Keyring.SealString("logout request", []byte(at.issuer()), compact(l))
 }
 
 // openLogout opens what sealLogout made at the same place; anything else asks

@@ -296,6 +296,7 @@ func (b *browser) get(u string) *browser {
 }
 
 var (
+	anchor     = regexp.MustCompile(`(?s)<a [^>]*href="([^"]*)"[^>]*>(.*?)</a>`)
 	formAction = regexp.MustCompile(`<form[^>]*action="([^"]*)"`)
 	hidden     = regexp.MustCompile(`<input[^>]*type="hidden"[^>]*name="([^"]*)"[^>]*value="([^"]*)"`)
 )
@@ -304,6 +305,30 @@ var (
 func (b *browser) submit(values url.Values) *browser {
 	b.t.Helper()
 	return b.do(b.form(values))
+}
+
+// submitNavigating is submit by a browser that says what it is about.
+func (b *browser) submitNavigating(values url.Values) *browser {
+	b.t.Helper()
+	req := b.form(values)
+	req.Header.Set("Sec-Fetch-Mode", "navigate")
+	return b.do(req)
+}
+
+// follow opens the page's link of that text.
+func (b *browser) follow(text string) *browser {
+	b.t.Helper()
+	for _, link := range anchor.FindAllStringSubmatch(b.body, -1) {
+		if strings.Contains(link[2], text) {
+			to, err := b.last.Request.URL.Parse(html.UnescapeString(link[1]))
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			return b.get(to.String())
+		}
+	}
+	b.t.Fatalf("no link %q on the page:\n%s", text, b.body)
+	return nil
 }
 
 // form is the request of submit.

@@ -31,16 +31,32 @@ type onwardView struct {
 // view reports false, and leaves the URL empty, when it leads nowhere.
 func (p Onward) view() (onwardView, bool) {
 	v := onwardView{Site: line(p.Site, maxHost)}
-	if len(p.URL) > maxURL {
-		return v, false
+	address, ok := onwardURL(p.URL)
+	// Checked; html/template would refuse the schemes of native apps.
+	v.URL = template.URL(address) //nolint:gosec // scheme checked
+	return v, ok
+}
+
+// Opens tells whether [Onward] leads to a URL: one that is not too long as it is
+// spelt in the end, and of no scheme that runs or shows what it holds.
+func Opens(raw string) bool {
+	_, ok := onwardURL(raw)
+	return ok
+}
+
+func onwardURL(raw string) (string, bool) {
+	if len(raw) > MaxURL {
+		return "", false
 	}
-	u, err := url.Parse(p.URL)
+	u, err := url.Parse(raw)
 	if err != nil || !leadsAway(u) {
-		return v, false
+		return "", false
 	}
-	// Checked above; html/template would refuse the schemes of native apps.
-	v.URL = template.URL(escape(u.String())) //nolint:gosec // scheme checked
-	return v, true
+	address := escape(u.String())
+	if len(address) > MaxURL {
+		return "", false
+	}
+	return address, true
 }
 
 // escape writes what no URI may hold (RFC 3986, section 2) as percent escapes:

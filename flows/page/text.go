@@ -6,16 +6,24 @@ import (
 	"unicode/utf8"
 )
 
+// MaxURL is the longest address of a link, a form or [Onward], and MaxField the
+// longest value of a hidden field, in bytes as they are sent. What is longer is left
+// out of a page, so whoever shows one must have refused it before.
+//
+// A request line of 8 KiB is what proxies and servers commonly take (nginx, Apache).
+const (
+	MaxURL   = 8000
+	MaxField = 8192
+)
+
 // Longest texts shown, in runes. They bound what a request can make a page
 // hold; what is cut ends in an ellipsis.
 const (
-	maxName  = 80   // of a person, client, provider or browser
-	maxHost  = 253  // a host name, as long as one can be: a cut one would hide its domain
-	maxLine  = 200  // a title, a scope in words, an error code
-	maxText  = 600  // a message
-	maxURL   = 4096 // bytes; a longer one is left out
-	maxField = 8192 // bytes; a longer hidden field is left out
-	maxItems = 40   // of a list
+	maxName  = 80  // of a person, client, provider or browser
+	maxHost  = 253 // a host name, as long as one can be: a cut one would hide its domain
+	maxLine  = 200 // a title, a scope in words, an error code
+	maxText  = 600 // a message
+	maxItems = 40  // of a list
 )
 
 // line makes text fit for one line of a page: valid UTF-8, no control
@@ -73,7 +81,7 @@ func lines(list []string, limit int) []string {
 // address is a URL for a link or a form. A URL that is too long is dropped and
 // not cut: half an address leads elsewhere. Schemes are html/template's care.
 func address(s string) string {
-	if len(s) > maxURL || !utf8.ValidString(s) {
+	if len(s) > MaxURL || !utf8.ValidString(s) {
 		return ""
 	}
 	return s
@@ -87,7 +95,7 @@ func whole(fields []Field) []Field {
 		if len(out) == maxItems {
 			break
 		}
-		if len(f.Name) > maxLine || len(f.Value) > maxField || !utf8.ValidString(f.Name+f.Value) {
+		if len(f.Name) > maxLine || len(f.Value) > MaxField || !utf8.ValidString(f.Name+f.Value) {
 			continue
 		}
 		out = append(out, f)

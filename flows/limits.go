@@ -1,0 +1,61 @@
+package flows
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/keyring"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+)
+
+// longestAnswer is more than any answer to a client takes beside iss and state, in
+// bytes as it is spelt: a code, or an error and what is said of it.
+const longestAnswer = 512
+
+// fitsAnswer tells whether the browser can be sent to a request's redirect URI with
+// its state and any answer. Both grow as they are spelt there, and a form's POST is
+// answered by a page, see onward, that holds no longer address.
+func (g *Gateway) fitsAnswer(at place, a authRequest) bool {
+	answer := g.errorAnswer(at, a, "", strings.Repeat("x", longestAnswer))
+	return page.Opens(answerURL(a.RedirectURI, answer))
+}
+
+// fits tells whether a request is short enough for every link and form that it
+// travels through, sealed, until it is answered. Whoever finds that out later is a
+// person who has signed in for nothing.
+func (g *Gateway) fits(at place, a authRequest) bool {
+	// What is added on the way.
+	a.Session, a.Consented = uuid.Nil.String(), true
+	if a.JKT == "" {
+		a.JKT = strings.Repeat("x", base64.RawURLEncoding.EncodedLen(32)) // RFC 9449, section 6.1
+	}
+	if again := "select_account"; len(a.Prompt) < len(again) {
+		a.Prompt = again
+	}
+	sealed := sealedLength(a)
+	for _, p := range g.Providers {
+		if len(signInURL(at, p.Name(), ""))+sealed > page.MaxURL {
+			return false
+		}
+	}
+	return sealed <= page.MaxField
+}
+
+// fitsLogout is fits and fitsAnswer for a request to sign out.
+func (g *Gateway) fitsLogout(at place, l logoutRequest) bool {
+	sealed := sealedLength(l)
+	return len(l.State) <= maxState && page.Opens(l.afterLogout()) && sealed <= page.MaxField && len(logoutURL(at, ""))+sealed <= page.MaxURL
+}
+
+// sealedLength is how long a value is when it is sealed for a page.
+func sealedLength(v any) int {
+	return base64.RawURLEncoding.EncodedLen(keyring.Overhead + len(compact(v)))
+}
+
+// logoutURL is where a sealed request to sign out goes on.
+func logoutURL(at place, sealed string) string {
+	return at.path + "logout?" + url.Values{logoutField: {sealed}}.Encode()
+}
