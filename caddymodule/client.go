@@ -55,7 +55,9 @@ type ClientConfig struct {
 	// The audience of access tokens when no resource is asked for. Default:
 	// the issuer.
 	Audience string `json:"audience,omitempty"`
-	// The resources that may be asked for. Default: any guarded site.
+	// The resources that may be asked for. Default: any guarded site for a first-party
+	// client, and with the grant client_credentials; none for others. People who are
+	// asked for their consent are told them.
 	Resources []string `json:"resources,omitempty"`
 	// The resources that the client is the server of: it may introspect the tokens
 	// whose audience they are.
@@ -92,7 +94,7 @@ func (a *App) loadClients(ctx caddy.Context) error {
 		return nil
 	}
 	gate := &client.Client{
-		ID: gateClient, Title: "gate, the command-line client", Public: true,
+		ID: gateClient, Title: "gate, the command-line client", Public: true, FirstParty: true,
 		Grants: []string{client.GrantDevice, client.GrantRefresh},
 		Scopes: []string{"openid", "profile", "email", "groups", "offline_access"},
 	}

@@ -67,7 +67,7 @@
 //				grants                   authorization_code | refresh_token | client_credentials | device_code …
 //				scopes                   <scope…>       # default: openid profile email
 //				audience                 <uri>          # of access tokens without a resource; default: the issuer
-//				resources                <uri…>         # that it may ask for; default: any guarded site
+//				resources                <uri…>         # that it may ask for; default: any guarded site if first_party, or for itself; else none
 //				resource_server          <uri…>         # that it is the server of: it may introspect tokens for them
 //				access_token_lifetime    <duration>     # default: 20m
 //				id_token_signing_alg     ES256 | EdDSA | RS256

@@ -24,7 +24,7 @@ func oauthClients() []*client.Client {
 			RedirectURIs: []string{"https://other.test/cb"},
 		},
 		{ID: "native", Public: true, FirstParty: true, Scopes: all, RedirectURIs: []string{"http://127.0.0.1/cb", "com.example.app:/cb"}},
-		{ID: "cli", Public: true, Scopes: all, Grants: []string{client.GrantDevice, client.GrantRefresh}},
+		{ID: "cli", Public: true, FirstParty: true, Scopes: all, Grants: []string{client.GrantDevice, client.GrantRefresh}},
 	}
 }
 

@@ -55,7 +55,7 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
 	}
 	jkt := ""
 	if query.Has("request_uri") {
-		p, err := g.pulled(r, query)
+		p, err := g.pulled(r, at, query)
 		if errors.Is(err, cache.ErrUnavailable) {
 			g.unavailable(w, r, err)
 			return
@@ -233,7 +233,7 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *Request, at place, c *cli
 		refusal = g.errorAnswer(at, a, "login_required", "somebody else is signed in")
 	default:
 		var err error
-		if needed, err = g.needsConsent(r, c, &a, id); err != nil {
+		if needed, err = g.needsConsent(r, at, c, &a, id); err != nil {
 			g.unavailable(w, r, err)
 			return
 		}

@@ -169,7 +169,7 @@ func (g *Gateway) whoIsHere(w http.ResponseWriter, r *Request, at place) (id *id
 func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, flow providerFlow, key, code string) {
 	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
 	if flow.Request.Device != "" && code == "access_denied" {
-		g.refuseDevice(r, flow.Request.Device)
+		g.refuseDevice(r, at, flow.Request.Device)
 	}
 	title := g.providers[flow.Provider].Title()
 	message := title + " did not sign you in."

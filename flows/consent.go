@@ -15,7 +15,7 @@ import (
 )
 
 // needsConsent tells whether the person has to be asked first.
-func (g *Gateway) needsConsent(r *Request, c *client.Client, a *authRequest, id *identity.Identity) (bool, error) {
+func (g *Gateway) needsConsent(r *Request, at place, c *client.Client, a *authRequest, id *identity.Identity) (bool, error) {
 	if a.Consented {
 		return false, nil
 	}
@@ -31,7 +31,7 @@ func (g *Gateway) needsConsent(r *Request, c *client.Client, a *authRequest, id 
 	}
 	for _, consent := range given {
 		if consent.ClientID == c.ID {
-			return !client.Subset(strings.Fields(a.Scope), consent.Scope), nil
+			return !client.Subset(asked(at, c, a.Scope, a.Resource), consent.Scope), nil
 		}
 	}
 	return true, nil
@@ -48,14 +48,36 @@ func (g *Gateway) consentPage(w http.ResponseWriter, r *Request, at place, c *cl
 		Client: c.Title, ClientHost: host, User: id.User, Action: at.path + "consent",
 		Fields: []page.Field{{Name: "request", Value: g.sealRequest(at, a)}, g.formToken(w, r.Request, at)},
 	}
-	for s := range strings.FieldsSeq(a.Scope) {
+	for _, s := range asked(at, c, a.Scope, a.Resource) {
 		p.Scopes = append(p.Scopes, plainScope(s))
 	}
 	g.Pages.Consent(w, r.Request, http.StatusOK, p)
 }
 
-// plainScope says what a scope means.
+// resourceConsent begins what stands for a resource among the scopes of a
+// consent. No scope holds a space.
+const resourceConsent = "resource "
+
+// asked is what a person allows: the scopes, and the resources at which the
+// client could act as that person. The issuer is none: that is where they are.
+func asked(at place, c *client.Client, scope string, resources []string) []string {
+	all := strings.Fields(scope)
+	for _, v := range audience(at, c, resources) {
+		if v != at.issuer() {
+			all = append(all, resourceConsent+v)
+		}
+	}
+	return all
+}
+
+// plainScope says what a scope means, or a resource.
 func plainScope(scope string) string {
+	if resource, ok := strings.CutPrefix(scope, resourceConsent); ok {
+		if u, err := url.Parse(resource); err == nil && u.Host != "" {
+			resource = u.Host + strings.TrimSuffix(u.Path, "/")
+		}
+		return "Act as you at " + resource
+	}
 	switch scope {
 	case "openid":
 		return "Know that it is you"
@@ -92,7 +114,7 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *Request, at place) {
 		g.toClient(w, r, a, g.errorAnswer(at, a, "access_denied", "the person refused"))
 		return
 	}
-	err = g.Store.SetConsent(r.Context(), tokenstore.Consent{Subject: id.Subject, ClientID: c.ID, Scope: g.mergedConsent(r, id.Subject, c.ID, a.Scope)})
+	err = g.Store.SetConsent(r.Context(), tokenstore.Consent{Subject: id.Subject, ClientID: c.ID, Scope: g.mergedConsent(r, id.Subject, c.ID, asked(at, c, a.Scope, a.Resource))})
 	if err != nil {
 		g.unavailable(w, r, err)
 		return
@@ -102,8 +124,7 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *Request, at place) {
 }
 
 // mergedConsent adds to what was allowed before.
-func (g *Gateway) mergedConsent(r *Request, subject, clientID, scope string) []string {
-	merged := strings.Fields(scope)
+func (g *Gateway) mergedConsent(r *Request, subject, clientID string, merged []string) []string {
 	given, err := g.Store.Consents(r.Context(), subject)
 	if err != nil {
 		return merged

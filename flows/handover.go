@@ -34,12 +34,13 @@ type handover struct {
 func codeKey(id uuid.UUID) string { return "flow:" + id.String() }
 
 // codeProof is what a redemption must present, all in one digest: the code's
-// secret, the client, the redirect URI, the PKCE challenge and the DPoP key that
+// secret, the issuer (a client id means something at one issuer only, and each
+// guarded site is one where there is no portal), the client, the redirect URI, the PKCE challenge and the DPoP key that
 // the code is bound to, if it is. The cache compares it in the step that
 // consumes the code, so a wrong attempt consumes nothing.
-func codeProof(secret []byte, client, redirectURI, challenge, jkt string) []byte {
+func codeProof(secret []byte, issuer, client, redirectURI, challenge, jkt string) []byte {
 	h := sha256.New()
-	for _, part := range [][]byte{secret, []byte(client), []byte(redirectURI), []byte(challenge), []byte(jkt)} {
+	for _, part := range [][]byte{secret, []byte(issuer), []byte(client), []byte(redirectURI), []byte(challenge), []byte(jkt)} {
 		var n [4]byte
 		binary.BigEndian.PutUint32(n[:], uint32(len(part))) //nolint:gosec // parts are bounded far below 4 GiB
 		h.Write(n[:])
@@ -96,7 +97,7 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 	if a.Implied {
 		redirectURI = ""
 	}
-	proof := codeProof(secret, a.Client, redirectURI, a.Challenge, a.JKT)
+	proof := codeProof(secret, at.issuer(), a.Client, redirectURI, a.Challenge, a.JKT)
 	var err error
 	if pending != uuid.Nil {
 		_, err = g.Cache.AdvanceFlow(r.Context(), cache.Transition{
@@ -216,7 +217,7 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 	host := clientOf(r.Host)
 	var proofs [][]byte // one for each key that the attempt may have been begun under
 	for try.key = range g.Keyring.KeyIDs() {
-		proofs = append(proofs, codeProof(secret, host, at.url("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), ""))
+		proofs = append(proofs, codeProof(secret, g.portal.issuer(), host, at.url("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), ""))
 	}
 	flow, err := g.redeemAny(ctx, codeKey(id), proofs, addressKey(r.Client))
 	switch {

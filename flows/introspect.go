@@ -97,7 +97,7 @@ func concerns(c *client.Client, claims *accessClaims) bool {
 
 // introspectRefresh tells a client about its own refresh token.
 func (g *Gateway) introspectRefresh(ctx context.Context, req *endpointRequest, raw string) (introspection, error) {
-	presented, s, err := g.refreshSession(ctx, raw)
+	presented, s, err := g.refreshSession(ctx, req.at, raw)
 	if err != nil {
 		return introspection{}, err
 	}
@@ -117,8 +117,8 @@ func (g *Gateway) introspectRefresh(ctx context.Context, req *endpointRequest, r
 
 // refreshSession finds the session of a refresh token; nil when the token is
 // not one of ours.
-func (g *Gateway) refreshSession(ctx context.Context, raw string) (handle.Handle, *tokenstore.Session, error) {
-	presented, err := handle.ParseRefresh(g.Keyring, raw)
+func (g *Gateway) refreshSession(ctx context.Context, at place, raw string) (handle.Handle, *tokenstore.Session, error) {
+	presented, err := handle.ParseRefresh(g.Keyring, g.grantIssuer(at), raw)
 	if err != nil {
 		return presented, nil, nil
 	}
@@ -155,7 +155,7 @@ func (g *Gateway) serveRevoke(w http.ResponseWriter, r *Request, at place) {
 
 func (g *Gateway) revokeToken(ctx context.Context, req *endpointRequest, raw string) error {
 	if strings.HasPrefix(raw, "gtr_") {
-		_, s, err := g.refreshSession(ctx, raw)
+		_, s, err := g.refreshSession(ctx, req.at, raw)
 		if err != nil || s == nil || s.ClientID != req.client.ID {
 			return err
 		}

@@ -40,6 +40,16 @@ func (g *Gateway) serveIssuer(w http.ResponseWriter, r *Request, at place, endpo
 	}
 }
 
+// grantIssuer is what refresh tokens are bound to: the site that issued them,
+// where each is an issuer, or nothing: a portal is the only issuer, whatever it is
+// called from one day to the next.
+func (g *Gateway) grantIssuer(at place) string {
+	if g.HasPortal() {
+		return ""
+	}
+	return at.issuer()
+}
+
 // serveTokens answers the endpoints that programs use.
 func (g *Gateway) serveTokens(w http.ResponseWriter, r *Request, at place, endpoint string) {
 	post := func(serve func(http.ResponseWriter, *Request, place)) {

@@ -74,7 +74,7 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 		return errProof
 	}
 	id := encode(g.Keyring.Random(32))
-	key := pushedKey(g.Keyring.MAC(requestURILabel, []byte(id)))
+	key := pushedKey(g.Keyring.MAC(requestURILabel, []byte(id), []byte(req.at.issuer())))
 	value := g.Keyring.Seal("pushed request", []byte(key), marshal(pushed{Client: req.client.ID, Params: params, JKT: proof.jkt}))
 	if len(value) > cache.MaxValue {
 		return invalid("invalid_request", "the request is too large")
@@ -95,15 +95,15 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	return nil
 }
 
-// pulled returns the parameters of a pushed request, once.
-func (g *Gateway) pulled(r *Request, query url.Values) (*pushed, error) {
+// pulled returns the parameters of a request that was pushed here, once.
+func (g *Gateway) pulled(r *Request, at place, query url.Values) (*pushed, error) {
 	id, ok := strings.CutPrefix(query.Get("request_uri"), requestURIPrefix)
 	if !ok {
 		return nil, errRequest
 	}
 	var flow cache.Flow
 	err := cache.ErrNotFound
-	for _, mac := range g.Keyring.MACs(requestURILabel, []byte(id)) {
+	for _, mac := range g.Keyring.MACs(requestURILabel, []byte(id), []byte(at.issuer())) {
 		flow, err = g.Cache.RedeemFlow(r.Context(), pushedKey(mac), []byte(query.Get("client_id")), addressKey(r.Client))
 		if !errors.Is(err, cache.ErrNotFound) {
 			break

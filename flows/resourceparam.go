@@ -13,7 +13,8 @@ const maxResources = 8
 
 // allowedResources checks the resource parameters of a request (RFC 8707): each
 // an absolute URI without fragment, and one that the client may have: of its
-// list, or without a list any guarded site.
+// list; or without a list any guarded site for a first-party client, and none
+// for another one.
 func (g *Gateway) allowedResources(at place, c *client.Client, values []string) ([]string, error) {
 	if len(values) > maxResources {
 		return nil, invalid("invalid_target", "too many resources")
@@ -50,7 +51,7 @@ func (g *Gateway) mayTarget(at place, c *client.Client, v string, u *url.URL) bo
 	if len(c.Resources) > 0 {
 		return slices.Contains(c.Resources, v)
 	}
-	if u.Host == "" || u.User != nil {
+	if u.Host == "" || u.User != nil || !c.FirstParty {
 		return false
 	}
 	if !g.HasPortal() {

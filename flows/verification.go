@@ -108,7 +108,7 @@ func (g *Gateway) confirmPage(w http.ResponseWriter, r *Request, at place, code 
 		g.codePage(w, r, at, http.StatusBadRequest, id, code, "A code has eight letters, like BCDF-GHJK. Please check it.")
 		return
 	}
-	key, d, err := g.findDevice(r, normal)
+	key, d, err := g.findDevice(r, at, normal)
 	if err != nil {
 		g.wrongCode(w, r, at, id, code, counts, err)
 		return
@@ -126,8 +126,11 @@ func (g *Gateway) showDevice(w http.ResponseWriter, r *Request, at place, id *id
 		Client: c.Title, User: id.User, Code: code[:4] + "-" + code[4:], Address: d.Address, UserAgent: d.UserAgent,
 		Started: time.Unix(d.Begun, 0), Action: at.path + "device/decide",
 	}
-	for s := range strings.FieldsSeq(d.Scope) {
+	for _, s := range asked(at, c, d.Scope, d.Resource) {
 		p.Scopes = append(p.Scopes, plainScope(s))
+	}
+	if len(d.Resource) == 0 && c.FirstParty && len(c.Resources) == 0 && c.Audience == "" {
+		p.Scopes = append(p.Scopes, "Act as you at all sites here that you may use")
 	}
 	sealed := g.Keyring.SealString("device decision", []byte(at.issuer()), marshal(decision{
 		Key: key, Client: c.ID, Session: id.SessionID.String(), Begun: g.Now().Unix(),
@@ -274,7 +277,7 @@ func (g *Gateway) decisionFailed(w http.ResponseWriter, r *Request, at place, er
 // refuseDevice tells a device that the sign-in for its code was refused at the
 // provider, so that it need not wait until the code expires. Nobody is signed
 // in here, so guesses are few by address.
-func (g *Gateway) refuseDevice(r *Request, code string) {
+func (g *Gateway) refuseDevice(r *Request, at place, code string) {
 	normal, ok := normalUserCode(code)
 	if !ok {
 		return
@@ -285,7 +288,7 @@ func (g *Gateway) refuseDevice(r *Request, code string) {
 	if err != nil || longest(tried) > 0 {
 		return
 	}
-	key, _, err := g.findDevice(r, normal)
+	key, _, err := g.findDevice(r, at, normal)
 	if err != nil {
 		_, _ = g.Cache.Add(r.Context(), count)
 		return

@@ -58,7 +58,9 @@ type Client struct {
 	// Audience of access tokens when no resource is asked for. Default: the
 	// issuer.
 	Audience string
-	// Resources that may be asked for (RFC 8707). Default: any guarded site's.
+	// Resources that may be asked for (RFC 8707). Default: any guarded site's for a
+	// first-party client, and for one that acts for itself (client_credentials); none
+	// for others, which people would let in everywhere.
 	Resources []string
 	// ResourceServer names the resources that the client is the server of: it may
 	// introspect all tokens whose audience holds one of them. Resources and

@@ -62,14 +62,14 @@ func (h Handle) GoString() string { return h.String() }
 // MintSession spells a session handle: gts_ and the base64url of key id,
 // session id, secret and MAC.
 func MintSession(k *keyring.Keyring, h Handle) string {
-	return mint(k, SessionPrefix, sessionLabel, h.appendSession(k.AppendKeyID(nil)))
+	return mint(k, SessionPrefix, sessionLabel, "", h.appendSession(k.AppendKeyID(nil)))
 }
 
 // ParseSession reads a session handle and verifies its MAC. It is ErrInvalid
 // if anything is wrong. Whether the session exists and the secret is its own,
 // the store must say.
 func ParseSession(k *keyring.Keyring, s string) (Handle, error) {
-	b, err := parse(k, SessionPrefix, sessionLabel, s, SessionSize)
+	b, err := parse(k, SessionPrefix, sessionLabel, "", s, SessionSize)
 	if err != nil {
 		return Handle{}, err
 	}
@@ -80,15 +80,17 @@ func ParseSession(k *keyring.Keyring, s string) (Handle, error) {
 }
 
 // MintRefresh spells a refresh token: gtr_ and the base64url of key id,
-// session id (the family), generation, secret and MAC.
-func MintRefresh(k *keyring.Keyring, h Handle) string {
-	return mint(k, RefreshPrefix, refreshLabel, h.appendRefresh(k.AppendKeyID(nil)))
+// session id (the family), generation, secret and MAC. The MAC covers the
+// issuer, where the gateway is several: a refresh token is good at the one that
+// issued it (RFC 6749, section 6).
+func MintRefresh(k *keyring.Keyring, issuer string, h Handle) string {
+	return mint(k, RefreshPrefix, refreshLabel, issuer, h.appendRefresh(k.AppendKeyID(nil)))
 }
 
 // ParseRefresh reads a refresh token and verifies its MAC. It is ErrInvalid if
-// anything is wrong.
-func ParseRefresh(k *keyring.Keyring, s string) (Handle, error) {
-	b, err := parse(k, RefreshPrefix, refreshLabel, s, refreshSize)
+// anything is wrong, or another issuer's.
+func ParseRefresh(k *keyring.Keyring, issuer, s string) (Handle, error) {
+	b, err := parse(k, RefreshPrefix, refreshLabel, issuer, s, refreshSize)
 	if err != nil {
 		return Handle{}, err
 	}
@@ -111,13 +113,13 @@ func (h Handle) appendRefresh(b []byte) []byte {
 	return append(b, h.Secret[:]...)
 }
 
-func mint(k *keyring.Keyring, prefix, label string, body []byte) string {
-	mac := k.MAC(label, body)[:MACSize]
+func mint(k *keyring.Keyring, prefix, label, issuer string, body []byte) string {
+	mac := k.MAC(label, body, []byte(issuer))[:MACSize]
 	return prefix + encoding.EncodeToString(append(body, mac...))
 }
 
 // parse checks form and MAC and returns the body without the MAC.
-func parse(k *keyring.Keyring, prefix, label, s string, size int) ([]byte, error) {
+func parse(k *keyring.Keyring, prefix, label, issuer, s string, size int) ([]byte, error) {
 	if len(s) != len(prefix)+encoding.EncodedLen(size) || s[:len(prefix)] != prefix {
 		return nil, ErrInvalid
 	}
@@ -126,7 +128,7 @@ func parse(k *keyring.Keyring, prefix, label, s string, size int) ([]byte, error
 		return nil, err
 	}
 	body, mac := b[:size-MACSize], b[size-MACSize:]
-	if !k.Knows(body[:keyring.KeyIDSize]) || !k.VerifyMAC(label, mac, body) {
+	if !k.Knows(body[:keyring.KeyIDSize]) || !k.VerifyMAC(label, mac, body, []byte(issuer)) {
 		return nil, ErrInvalid
 	}
 	return body, nil

@@ -27,6 +27,8 @@ var (
 	}
 )
 
+const issuer = "https://app.example.com/.gatehouse"
+
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 func ring(t testing.TB, secrets ...[]byte) *keyring.Keyring {
@@ -45,8 +47,11 @@ func TestRoundTrip(t *testing.T) {
 	if got, err := ParseSession(k, MintSession(k, session)); err != nil || got != session {
 		t.Errorf("session handle: %v, %v", got, err)
 	}
-	if got, err := ParseRefresh(k, MintRefresh(k, sample)); err != nil || got != sample {
+	if got, err := ParseRefresh(k, issuer, MintRefresh(k, issuer, sample)); err != nil || got != sample {
 		t.Errorf("refresh token: %v, %v", got, err)
+	}
+	if _, err := ParseRefresh(k, "https://other.example.com/.gatehouse", MintRefresh(k, issuer, sample)); !errors.Is(err, ErrInvalid) {
+		t.Errorf("refresh token at another issuer: %v", err)
 	}
 	was := ring(t, oldSecret)
 	if got, err := ParseSession(k, MintSession(was, session)); err != nil || got != session {
@@ -61,7 +66,7 @@ func TestForm(t *testing.T) {
 	k := ring(t, newSecret)
 	for name, s := range map[string]string{
 		`gts_[A-Za-z0-9_-]{72}`: MintSession(k, sample),
-		`gtr_[A-Za-z0-9_-]{78}`: MintRefresh(k, sample),
+		`gtr_[A-Za-z0-9_-]{78}`: MintRefresh(k, issuer, sample),
 		`[A-Za-z0-9_-]{64}`:     MintCode(sample.ID, make([]byte, 32)),
 	} {
 		if !regexp.MustCompile("^" + name + "$").MatchString(s) {
@@ -82,7 +87,7 @@ func TestParseRefusesEveryChange(t *testing.T) {
 		parse func(string) error
 	}{
 		{"session", MintSession(k, sample), func(s string) error { _, err := ParseSession(k, s); return err }},
-		{"refresh", MintRefresh(k, sample), func(s string) error { _, err := ParseRefresh(k, s); return err }},
+		{"refresh", MintRefresh(k, issuer, sample), func(s string) error { _, err := ParseRefresh(k, issuer, s); return err }},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			if err := kind.parse(kind.good); err != nil {
@@ -105,7 +110,7 @@ func TestParseRefusesEveryChange(t *testing.T) {
 
 func TestParseRefusesGarbage(t *testing.T) {
 	k := ring(t, newSecret)
-	session, refresh := MintSession(k, sample), MintRefresh(k, sample)
+	session, refresh := MintSession(k, sample), MintRefresh(k, issuer, sample)
 	for name, s := range map[string]string{
 		"empty":            "",
 		"prefix only":      "gts_",
@@ -126,7 +131,7 @@ func TestParseRefusesGarbage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		as := strings.Replace(s, "gts_", "gtr_", 1)
-		if _, err := ParseRefresh(k, as); as != refresh && !errors.Is(err, ErrInvalid) {
+		if _, err := ParseRefresh(k, issuer, as); as != refresh && !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s, as refresh token: %v", name, err)
 		}
 	}
@@ -171,7 +176,7 @@ func TestSessionDigest(t *testing.T) {
 		t.Error("one handle has two digests")
 	}
 	for name, bad := range map[string]string{
-		"refresh token": MintRefresh(k, sample),
+		"refresh token": MintRefresh(k, issuer, sample),
 		"empty":         "",
 		"line break":    s[:40] + "\n" + s[41:],
 		"not base64url": s[:40] + "+" + s[41:],
@@ -258,11 +263,11 @@ func FuzzParseSession(f *testing.F) {
 
 func FuzzParseRefresh(f *testing.F) {
 	k := ring(f, newSecret)
-	f.Add(MintRefresh(k, sample))
+	f.Add(MintRefresh(k, issuer, sample))
 	f.Add("gtr_")
 	f.Fuzz(func(t *testing.T, s string) {
-		h, err := ParseRefresh(k, s)
-		if err == nil && MintRefresh(k, h) != s {
+		h, err := ParseRefresh(k, issuer, s)
+		if err == nil && MintRefresh(k, issuer, h) != s {
 			t.Errorf("%q is a second spelling", s)
 		}
 	})
@@ -287,7 +292,7 @@ func FuzzMint(f *testing.F) {
 		h := Handle{Generation: generation}
 		copy(h.ID[:], id)
 		copy(h.Secret[:], secret)
-		if got, err := ParseRefresh(k, MintRefresh(k, h)); err != nil || got != h {
+		if got, err := ParseRefresh(k, issuer, MintRefresh(k, issuer, h)); err != nil || got != h {
 			t.Errorf("refresh token: %v, %v", got, err)
 		}
 		h.Generation = 0

@@ -78,7 +78,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 		{"long garbage", host, strings.Repeat("gts_", 5000), ErrNoSession, 0},
 		{"changed at the end", host, s.Handle[:75] + flip(s.Handle[75:]), ErrNoSession, 0},
 		{"minted with another key", host, handle.MintSession(otherKeys, h), ErrNoSession, 0},
-		{"a refresh token", host, handle.MintRefresh(w.keys, h), ErrNoSession, 0},
+		{"a refresh token", host, handle.MintRefresh(w.keys, "", h), ErrNoSession, 0},
 		{"known id, guessed secret, leaked key", host, handle.MintSession(w.keys, guessed), ErrNoSession, 1},
 		{"unknown id, leaked key", host, handle.MintSession(w.keys, stranger), ErrNoSession, 1},
 		{"another client's", "other.example.com", s.Handle, ErrNoSession, 1},
