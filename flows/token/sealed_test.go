@@ -1,9 +1,11 @@
 package token_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -167,5 +169,30 @@ func TestSealed_Replaced(t *testing.T) {
 	refresh(t, now)
 	if kids(now)[kidOf(t, old)] || len(kids(now)) != 2 {
 		t.Errorf("a day later: %v", kids(now))
+	}
+}
+
+// Several nodes that replace lost keys at once end with the same ones.
+func TestSealed_ReplacedByManyNodes(t *testing.T) {
+	c := &clock{}
+	store := openStore(t, c)
+	refresh(t, node(t, store, c))
+	nodes := make([]*token.Keys, 6)
+	var all sync.WaitGroup
+	for i := range nodes {
+		nodes[i] = node(t, store, c, otherSecret)
+		all.Go(func() {
+			if err := nodes[i].ReplaceSealed(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	refresh(t, nodes...)
+	kid := kidOf(t, signed(t, nodes[0], c))
+	for _, n := range nodes {
+		if kidOf(t, signed(t, n, c)) != kid {
+			t.Error("two nodes sign with two keys")
+		}
 	}
 }
