@@ -72,7 +72,8 @@ type Transition struct {
 }
 
 // Retention is how long a finished or expired flow can still be told from an
-// unknown one.
+// unknown one. Where room is short, the oldest are forgotten earlier, but no
+// finished one before its validity has passed.
 const Retention = time.Hour
 
 // Flows holds the state machines. Each method is one atomic step on one key
@@ -120,6 +121,7 @@ type Flows interface {
 type Caps struct {
 	// Owner is per NewFlow.Owner. Default (0): 200.
 	Owner int
-	// Global is for all. Default (0): 1,000,000 on Redis, 100,000 in memory.
+	// Global is for all. Default (0): 1,000,000 on Redis, 100,000 in memory, where
+	// it bounds those that were finished within their validity as well.
 	Global int
 }

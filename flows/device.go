@@ -75,7 +75,7 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 		Client: req.client.ID, Scope: strings.Join(scope, " "), Resource: resource, Address: req.Client,
 		UserAgent: shortUserAgent(req.UserAgent()), Begun: g.Now().Unix(),
 	}))
-	err = g.Cache.StartFlow(ctx, cache.NewFlow{
+	err = g.startFlow(ctx, cache.NewFlow{
 		Key: key, State: cache.Pending, Value: value, Proof: codeProof(secret, req.at.issuer(), req.client.ID, "device", challenge, ""),
 		Validity: deviceValidity, Interval: deviceInterval, Owner: addressKey(req.Client),
 	})

@@ -37,7 +37,9 @@ func TestDPoP_ProofsOfNobodyAreNotRemembered(t *testing.T) {
 	w.clock.hold(0)
 	mine := newHolder(t, w.clock.now)
 	cli := app{t, w, "cli", ""}
-	proof := func(endpoint string) string { return "DPoP: " + mine.proof("POST", w.portalURL()+"/"+endpoint, "", nil) }
+	proof := func(endpoint string) string {
+		return "DPoP: " + mine.proof("POST", w.portalURL()+"/"+endpoint, "", nil)
+	}
 	junk := handle.MintCode(handle.NewID(w.clock.now(), strings.NewReader(strings.Repeat("r", 64))), []byte(strings.Repeat("s", 32)))
 	started := cli.device()
 	for name, form := range map[string]url.Values{
@@ -66,7 +68,9 @@ func TestDPoP_EachGrantSpendsItsProof(t *testing.T) {
 	w.clock.hold(0)
 	mine := newHolder(t, w.clock.now)
 	b := w.signedInBrowser()
-	proof := func(endpoint string) string { return "DPoP: " + mine.proof("POST", w.portalURL()+"/"+endpoint, "", nil) }
+	proof := func(endpoint string) string {
+		return "DPoP: " + mine.proof("POST", w.portalURL()+"/"+endpoint, "", nil)
+	}
 	params := authorizeParams("web", "https://web.test/cb", "openid offline_access")
 	used := proof("token")
 	got := w.call("token", redeem(w.code(b, params)), basic("web"), used)

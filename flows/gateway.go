@@ -91,6 +91,7 @@ type Gateway struct {
 	providers map[string]provider.Provider
 	bearers   *bearers
 	checking  inFlight
+	starters  starters
 	discovery sync.Map // issuer to metadata, serialised
 	drain     *outbox.Drain
 }

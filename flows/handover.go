@@ -104,7 +104,7 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 			Key: key, From: cache.Pending, To: cache.Ready, Value: value, Proof: proof, Validity: codeValidity,
 		})
 	} else {
-		err = g.Cache.StartFlow(r.Context(), cache.NewFlow{
+		err = g.startFlow(r.Context(), cache.NewFlow{
 			Key: key, State: cache.Ready, Value: value, Proof: proof, Validity: codeValidity, Owner: addressKey(r.Client),
 		})
 	}

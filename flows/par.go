@@ -31,6 +31,16 @@ const requestURILabel = "request uri"
 // request_uri only.
 func pushedKey(mac []byte) string { return "par:" + encode(mac[:24]) }
 
+// pushOwner is who pays for a pushed request under the cache's caps: the client,
+// if it has proven who it is, since all its users' requests come from its own
+// servers, and several clients may share an address; else the address.
+func pushOwner(c *client.Client, r *Request) string {
+	if c == nil || c.Public {
+		return addressKey(r.Client)
+	}
+	return "client:" + c.ID[:min(len(c.ID), cache.MaxKey-len("client:"))]
+}
+
 // servePAR takes an authorization request from the client itself (RFC 9126).
 func (g *Gateway) servePAR(w http.ResponseWriter, r *Request, at place) {
 	req, err := g.clientRequest(w, r, at)
@@ -79,14 +89,18 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	if len(value) > cache.MaxValue {
 		return invalid("invalid_request", "the request is too large")
 	}
-	err = g.Cache.StartFlow(req.Context(), cache.NewFlow{
-		Key: key, State: cache.Ready, Value: value, Proof: []byte(req.client.ID), Validity: requestValidity, Owner: addressKey(req.Client),
+	start, owner := g.startFlow, pushOwner(req.client, req.Request)
+	if !req.client.Public {
+		start = g.Cache.StartFlow
+	}
+	err = start(req.Context(), cache.NewFlow{
+		Key: key, State: cache.Ready, Value: value, Proof: []byte(req.client.ID), Validity: requestValidity, Owner: owner,
 	})
 	if err != nil {
 		return err
 	}
 	if err := g.spendProof(req.Context(), proof); err != nil {
-		_ = g.Cache.DeleteFlow(req.Context(), key, addressKey(req.Client))
+		_ = g.Cache.DeleteFlow(req.Context(), key, owner)
 		return err
 	}
 	writeJSON(w, http.StatusCreated, map[string]any{
@@ -103,8 +117,9 @@ func (g *Gateway) pulled(r *Request, at place, query url.Values) (*pushed, error
 	}
 	var flow cache.Flow
 	err := cache.ErrNotFound
+	owner := pushOwner(g.findClient(query.Get("client_id")), r)
 	for _, mac := range g.Keyring.MACs(requestURILabel, []byte(id), []byte(at.issuer())) {
-		flow, err = g.Cache.RedeemFlow(r.Context(), pushedKey(mac), []byte(query.Get("client_id")), addressKey(r.Client))
+		flow, err = g.Cache.RedeemFlow(r.Context(), pushedKey(mac), []byte(query.Get("client_id")), owner)
 		if !errors.Is(err, cache.ErrNotFound) {
 			break
 		}

@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -35,5 +36,29 @@ func TestPAR_IsSingleUseAndBoundToItsClient(t *testing.T) {
 	bad := authorizeParams("web", "https://evil.test/cb", "openid")
 	if got := web.post("par", bad); got.text("error") != "invalid_request" {
 		t.Errorf("a foreign redirect URI was pushed: %v", got.body)
+	}
+}
+
+// A confidential client's pushes come from its own servers, whatever its users do:
+// they are its own to pay for, and nobody else's of the same address.
+func TestPAR_AConfidentialClientPaysForItsPushes(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	web, native := authorizeParams("web", "https://web.test/cb", "openid"), authorizeParams("native", "com.example.app:/cb", "openid")
+	var first string
+	for i := range 200 {
+		got := w.call("par", web, basic("web"))
+		if got.status != http.StatusCreated {
+			t.Fatalf("push %d: %d %s", i, got.status, got.text)
+		}
+		first = got.answer.text("request_uri")
+	}
+	w.call("par", web, basic("web")).refused(t, "one beyond", http.StatusTooManyRequests, "temporarily_unavailable")
+	if got := w.call("par", native); got.status != http.StatusCreated {
+		t.Errorf("another client: %d %s", got.status, got.text)
+	}
+	// A request that is taken up gives its place back.
+	w.toClient(w.signedInBrowser(), url.Values{"client_id": {"web"}, "request_uri": {first}, "redirect_uri": {"https://web.test/cb"}})
+	if got := w.call("par", web, basic("web")); got.status != http.StatusCreated {
+		t.Errorf("when one was taken up: %d %s", got.status, got.text)
 	}
 }

@@ -42,7 +42,7 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a auth
 	}
 	flow := providerFlow{Request: a, Provider: p.Name(), Callback: callbackURL(at, p)}
 	key := flowKey(try)
-	err = g.Cache.StartFlow(ctx, cache.NewFlow{
+	err = g.startFlow(ctx, cache.NewFlow{
 		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
 		Validity: flowValidity, Owner: addressKey(r.Client),
 	})

@@ -74,6 +74,72 @@ func TestFlood_StaysBoundedAndHarmsNobody(t *testing.T) {
 	}
 }
 
+// TestFlood_OfFinishedFlowsIsBounded finishes far more flows than the caps allow
+// to be alive.
+func TestFlood_OfFinishedFlowsIsBounded(t *testing.T) {
+	const global, validity = 2000, time.Minute
+	now := time.Now()
+	store := New(Options{Now: func() time.Time { return now }, Caps: cache.Caps{Global: global}})
+	defer store.Close()
+	begin := func(key string) error {
+		f := newFlow(key)
+		f.Validity = validity
+		return store.StartFlow(t.Context(), f)
+	}
+	finish := func(key string, want error) {
+		t.Helper()
+		if _, err := store.RedeemFlow(t.Context(), key, []byte("proof"), ""); !errors.Is(err, want) {
+			t.Fatalf("redeeming %s: %v, want %v", key, err, want)
+		}
+	}
+	refused := 0
+	for i := range 30_000 {
+		now = now.Add(validity / 5000) // six times the validity in all
+		key := fmt.Sprint("flood:", i)
+		switch err := begin(key); {
+		case errors.Is(err, cache.ErrFull):
+			refused++
+			continue
+		case err != nil:
+			t.Fatal(err)
+		}
+		finish(key, nil)
+		finish(key, cache.ErrUsed)
+		if store.flows.len() > 2*global || store.fresh > global || len(store.spent.items) > global {
+			t.Fatalf("%d flows, %d of them fresh, %d spent", store.flows.len(), store.fresh, len(store.spent.items))
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing was refused")
+	}
+	// While a code could be used again, it is told that it was used before.
+	now = now.Add(2 * validity)
+	if err := begin("last"); err != nil {
+		t.Fatal(err)
+	}
+	finish("last", nil)
+	now = now.Add(validity / 2)
+	for i := range global - 1 {
+		key := fmt.Sprint("more:", i)
+		if err := begin(key); err != nil {
+			t.Fatal(err)
+		}
+		finish(key, nil)
+	}
+	if err := begin("beyond"); !errors.Is(err, cache.ErrFull) {
+		t.Errorf("one beyond: %v", err)
+	}
+	finish("last", cache.ErrUsed)
+	now = now.Add(2 * validity)
+	if err := begin("afterwards"); err != nil {
+		t.Errorf("when they have expired: %v", err)
+	}
+	now = now.Add(cache.Retention)
+	if err := begin("much later"); err != nil || store.flows.len() != 2 || store.fresh != 0 {
+		t.Errorf("%d flows are left, %d fresh, %v", store.flows.len(), store.fresh, err)
+	}
+}
+
 func TestTables_AreBounded(t *testing.T) {
 	store := New(Options{Caps: cache.Caps{Global: 10}})
 	defer store.Close()

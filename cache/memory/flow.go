@@ -23,6 +23,8 @@ type flow struct {
 	interval   time.Duration
 	lastPollAt time.Time // zero before the first poll
 	live       bool      // PENDING or READY, and not expired: it counts under the caps
+	fresh      bool      // DONE or ERROR, and not expired
+	goneAt     time.Time // when the tombstone of a fresh one is gone
 }
 
 func (f *flow) expired(now time.Time) bool { return !now.Before(f.expiresAt) }
@@ -59,6 +61,9 @@ func (s *Store) StartFlow(ctx context.Context, f cache.NewFlow) error {
 	}
 	if err := s.room(s.live); err != nil {
 		return err
+	}
+	if s.tooMany(s.fresh) { // none of them may be forgotten yet
+		return &cache.FullError{Cap: "global", Limit: s.caps.Global}
 	}
 	s.flows.put(f.Key, now.Add(f.Validity), flow{
 		state: f.State, value: bytes.Clone(f.Value), proof: bytes.Clone(f.Proof), owner: f.Owner,
@@ -207,11 +212,27 @@ func (f *flow) early(now time.Time) bool {
 
 // finish turns a flow into the tombstone of a finished one.
 func (s *Store) finish(it *item[flow], now time.Time) {
-	s.release(&it.value)
-	if it.value.state == cache.Done {
-		it.value.value = nil
+	f := &it.value
+	s.release(f)
+	if f.state == cache.Done {
+		f.value = nil
 	}
-	s.flows.delay(it, now.Add(cache.Retention))
+	f.goneAt = now.Add(cache.Retention)
+	f.fresh = true
+	s.fresh++
+	due := f.goneAt
+	if f.expiresAt.Before(due) {
+		due = f.expiresAt
+	}
+	s.flows.delay(it, due)
+}
+
+// settle notes, once, that a finished flow has expired or is removed.
+func (s *Store) settle(f *flow) {
+	if f.fresh {
+		f.fresh = false
+		s.fresh--
+	}
 }
 
 // release gives a flow's places under the caps back, once.
@@ -243,6 +264,7 @@ func (s *Store) DeleteFlow(ctx context.Context, key, owner string) error {
 	defer s.mu.Unlock()
 	if it, ok := s.flows.get(key); ok {
 		s.release(&it.value)
+		s.settle(&it.value)
 		s.flows.remove(it)
 	}
 	return nil
