@@ -63,7 +63,9 @@ type Password interface {
 type Redirect interface {
 	Provider
 	// AuthURL is where to send the browser. ErrUnavailable when the
-	// provider's metadata cannot be had; ErrReauthentication.
+	// provider's metadata cannot be had. ErrReauthentication for a Prompt of
+	// login, or a MaxAge, that the provider would pass over: to send somebody
+	// there all the same would claim what nobody saw.
 	AuthURL(ctx context.Context, r AuthRequest) (string, error)
 	// Exchange turns the callback into claims. The caller has compared state
 	// and browser before. Errors: ErrResponse, ErrGrant, ErrUnavailable.
