@@ -122,6 +122,11 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if err := checkValue(d, "cache redis", r.URL); err != nil {
 			return err
 		}
+		if isLiteral(r.URL) {
+			if err := checkRedis(redis.Options{URL: r.URL}); err != nil {
+				return d.WrapErr(err)
+			}
+		}
 		if strings.Contains(r.URL, "@") {
 			warnLiteral(d, "the password in the Redis URL", r.URL)
 		}

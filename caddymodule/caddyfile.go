@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -8,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 )
 
 func init() {
@@ -133,7 +136,7 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 	var err error
 	switch d.Val() {
 	case "issuer":
-		return oneArg(d, &p.app.Issuer)
+		return p.issuer(d)
 	case "token_store":
 		p.app.TokenStoreRaw, err = parseDriver(d, tokenStoreNamespace)
 		return err
@@ -155,10 +158,23 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 	}
 }
 
+func (p *globalParser) issuer(d *caddyfile.Dispenser) error {
+	if err := oneArg(d, &p.app.Issuer); err != nil || !isLiteral(p.app.Issuer) {
+		return err
+	}
+	if err := checkIssuer(p.app.Issuer, exampleIssuer); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
 func (p *globalParser) secret(d *caddyfile.Dispenser) error {
 	var secret string
 	if err := oneArg(d, &secret); err != nil {
 		return err
+	}
+	if isLiteral(secret) && len(secret) < keyring.MinSecret {
+		return d.Errf("secret has %d bytes, at least %d are needed; make one: openssl rand -base64 32", len(secret), keyring.MinSecret)
 	}
 	warnLiteral(d, "secret", secret)
 	p.app.Secrets = append(p.app.Secrets, secret)
@@ -166,7 +182,16 @@ func (p *globalParser) secret(d *caddyfile.Dispenser) error {
 }
 
 func (p *globalParser) site(d *caddyfile.Dispenser) error {
-	return someArgs(d, &p.app.Sites)
+	already := len(p.app.Sites)
+	if err := someArgs(d, &p.app.Sites); err != nil {
+		return err
+	}
+	for _, s := range p.app.Sites[already:] {
+		if u, err := url.Parse(s); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" {
+			return d.Errf("site %q is not an origin such as https://app.example.com", s)
+		}
+	}
+	return nil
 }
 
 func (p *globalParser) session(d *caddyfile.Dispenser) error {

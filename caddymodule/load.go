@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
@@ -35,6 +34,8 @@ func (a *App) expandOwn() error {
 	return together(mistakes...)
 }
 
+const exampleIssuer = "https://auth.example.com"
+
 func (a *App) expandIssuer() (string, error) {
 	if a.Issuer == "" {
 		return "", nil
@@ -43,11 +44,7 @@ func (a *App) expandIssuer() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	u, err := url.Parse(issuer)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return "", fmt.Errorf("issuer %q is not a URL such as https://auth.example.com", issuer)
-	}
-	return issuer, nil
+	return issuer, checkIssuer(issuer, exampleIssuer)
 }
 
 // loadStores loads the modules of the token store and the cache, or their
@@ -98,8 +95,10 @@ func (a *App) validateKeys() error {
 		}
 		return nil
 	}
-	_, err := keyring.New(nil, asBytes(a.secrets)...)
-	return err
+	if _, err := keyring.New(nil, asBytes(a.secrets)...); err != nil {
+		return fmt.Errorf("%w; make one: openssl rand -base64 32", err)
+	}
+	return nil
 }
 
 func asBytes(secrets []string) [][]byte {

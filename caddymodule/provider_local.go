@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
 )
@@ -64,6 +65,18 @@ func hashModule(user, hash string) (string, error) {
 	return "", fmt.Errorf("user %s: what stands for the password is no hash that is known (bcrypt or argon2id); make one with: %s", user, hashCommand())
 }
 
+// passwordModule is the [hashModule] of a user's password, whose hash must be
+// whole: one that was cut off, as by a shell that replaced what begins with a $
+// in it, is of no password.
+func passwordModule(user, hash string) (string, error) {
+	const bcryptLength = 60 // with prefix, cost and salt
+	module, err := hashModule(user, hash)
+	if module == "bcrypt" && len(hash) != bcryptLength {
+		return "", fmt.Errorf("user %s: a bcrypt hash has %d characters, and this one %d: was it cut off, or a $ in it replaced?", user, bcryptLength, len(hash))
+	}
+	return module, err
+}
+
 // hashCommand is what to type for a hash, under the name that this program has in
 // its help.
 func hashCommand() string {
@@ -80,7 +93,7 @@ func (l *Local) Provision(ctx caddy.Context) error {
 				return err
 			}
 		}
-		name, err := hashModule(u.Name, l.Users[i].Hash)
+		name, err := passwordModule(u.Name, l.Users[i].Hash)
 		if err != nil {
 			return err
 		}
@@ -168,7 +181,7 @@ func (l *Local) parseUser(d *caddyfile.Dispenser) error {
 		}
 	}
 	if isLiteral(u.Hash) {
-		if _, err := hashModule(u.Name, u.Hash); err != nil {
+		if _, err := passwordModule(u.Name, u.Hash); err != nil {
 			return d.WrapErr(err)
 		}
 	}
@@ -177,6 +190,9 @@ func (l *Local) parseUser(d *caddyfile.Dispenser) error {
 		case "email":
 			if err := oneArg(d, &u.Email); err != nil {
 				return err
+			}
+			if !identity.IsAddress(u.Email) {
+				return d.Errf("user %s: %q is not an e-mail address", u.Name, u.Email)
 			}
 		case "title":
 			if err := oneArg(d, &u.Title); err != nil {

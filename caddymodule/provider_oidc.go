@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -124,8 +123,8 @@ func (o *OIDC) Provision(caddy.Context) error {
 	if o.issuer, err = expand("issuer", o.Issuer); err != nil {
 		return err
 	}
-	if u, err := url.Parse(o.issuer); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return fmt.Errorf("issuer %q is not a URL", o.issuer)
+	if err := checkIssuer(o.issuer, "https://sso.example.com"); err != nil {
+		return err
 	}
 	o.client, err = o.expanded()
 	return err
@@ -168,6 +167,11 @@ func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the type
 	if !d.AllArgs(&o.Issuer) {
 		return d.Err("provider oidc needs its issuer: provider NAME oidc https://sso.example.com" + unset)
+	}
+	if isLiteral(o.Issuer) {
+		if err := checkIssuer(o.Issuer, "https://sso.example.com"); err != nil {
+			return d.WrapErr(err)
+		}
 	}
 	for d.NextBlock(0) {
 		if err := o.parseOption(d); err != nil {

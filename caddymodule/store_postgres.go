@@ -81,6 +81,11 @@ func (p *Postgres) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return tooMany(d, "token_store postgres")
 	}
+	if isLiteral(p.URL) {
+		if err := checkPostgresURL(p.URL); err != nil {
+			return d.WrapErr(err)
+		}
+	}
 	if strings.Contains(p.URL, "@") || strings.Contains(p.URL, "password=") {
 		warnLiteral(d, "the password in the database's address", p.URL)
 	}
