@@ -70,6 +70,8 @@ type Manager struct {
 	debts   debts
 	kick    chan struct{}
 
+	sweepSize atomic.Int64 // of the next sweep's queries
+
 	// mu makes "end a session" and "take a loaded one in" exclude each other.
 	mu       sync.Mutex
 	endings  endings
@@ -108,6 +110,7 @@ func New(c Config) (*Manager, error) {
 		kick:     make(chan struct{}, 1),
 	}
 	m.debts.due = make(chan struct{}, 1)
+	m.sweepSize.Store(sweepSize)
 	m.settings.Store(c.withDefaults())
 	return m, nil
 }

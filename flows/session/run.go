@@ -9,9 +9,6 @@ import (
 // longestPace is the longest time between two ticks.
 const longestPace = 5 * time.Second
 
-// unusedFor is how long a session is remembered that nobody uses.
-const unusedFor = time.Hour
-
 // Run does the background work until ctx ends: it listens to the announcements
 // of other nodes and revalidates what is known. It returns nil when all of it
 // has stopped. Without it sessions still work, but a request has to wait
@@ -53,47 +50,4 @@ func (m *Manager) tick(ctx context.Context) {
 	}
 	m.sweep(ctx)
 	m.watchOver(ctx)
-}
-
-// sweep revalidates all that is due, in one query, and forgets what nobody
-// uses.
-func (m *Manager) sweep(ctx context.Context) {
-	now, interval, epoch := m.clock(), m.settings.Load().Interval, m.epoch.Load()
-	var due []*entry
-	for _, e := range m.table.all() {
-		switch {
-		case int64(now) >= e.expires.Load():
-			m.finish(e.id, expired, now)
-		case now-time.Duration(e.used.Load()) >= unusedFor && !e.pinned.Load():
-			m.forget(e)
-		case e.due(now, interval, epoch):
-			due = append(due, e)
-		}
-	}
-	m.mu.Lock()
-	touch := m.touch
-	m.touch = nil
-	m.mu.Unlock()
-	if len(due)+len(touch) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
-	defer cancel()
-	if err := m.revalidate(ctx, due, touch); err != nil && ctx.Err() == nil {
-		m.log.Debug("sessions cannot be revalidated", "sessions", len(due), "error", err)
-		m.mu.Lock()
-		if len(m.touch)+len(touch) <= maxTouch {
-			m.touch = append(m.touch, touch...)
-		}
-		m.mu.Unlock()
-	}
-}
-
-// forget drops an entry that nobody uses. Its session lives on in the store.
-func (m *Manager) forget(e *entry) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.table.remove(e) {
-		m.evicted(e)
-	}
 }
