@@ -1,12 +1,16 @@
 package flows
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -33,6 +37,26 @@ func invalidGrant() *oauthError {
 	return invalid("invalid_grant", "the grant is not valid, has expired or was used already")
 }
 
+// verdicts are the answers that say of a grant that it is not good. No other
+// error may be told as invalid_grant: the client would throw its refresh token
+// away for what ails the store.
+var verdicts = []error{ //nolint:gochecknoglobals // a constant list
+	tokenstore.ErrNotFound, tokenstore.ErrExists, tokenstore.ErrRevoked, tokenstore.ErrExpired,
+	tokenstore.ErrSuspended, tokenstore.ErrMismatch, tokenstore.ErrReused,
+	cache.ErrNotFound, cache.ErrExpired, cache.ErrUsed, cache.ErrState, cache.ErrMismatch,
+	session.ErrNoSession, provider.ErrGone,
+}
+
+func isVerdict(err error) bool {
+	return slices.ContainsFunc(verdicts, func(v error) bool { return errors.Is(err, v) })
+}
+
+// isAway tells whether what would have to be asked does not answer.
+func isAway(err error) bool {
+	return errors.Is(err, cache.ErrUnavailable) || errors.Is(err, tokenstore.ErrUnavailable) ||
+		errors.Is(err, session.ErrUnavailable) || errors.Is(err, token.ErrNoKey)
+}
+
 // oauthErrorOf turns what a store, the cache or a check answered into the
 // error of the RFC. Nothing that a client sends is a 500.
 func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
@@ -52,14 +76,28 @@ func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
 		return &oauthError{Code: "temporarily_unavailable", Description: "many secrets are being checked, try again in a few seconds", status: http.StatusServiceUnavailable, retryAfter: "2"}
 	case errors.Is(err, cache.ErrFull):
 		return &oauthError{Code: "temporarily_unavailable", Description: err.Error(), status: http.StatusTooManyRequests, retryAfter: "60"}
-	case errors.Is(err, cache.ErrUnavailable), errors.Is(err, tokenstore.ErrUnavailable),
-		errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
-		g.Logger.WarnContext(r.Context(), "token request cannot be served", "error", err)
-		return &oauthError{Code: "temporarily_unavailable", Description: "try again in a few seconds", status: http.StatusServiceUnavailable, retryAfter: "5"}
+	case isAway(err): // whatever else it says
+	case isVerdict(err):
+		return invalidGrant()
 	case errors.Is(err, tokenstore.ErrInvalid), errors.Is(err, cache.ErrInvalid):
 		return invalid("invalid_request", "a parameter is too long or malformed")
 	}
-	return invalidGrant()
+	g.cannotServe(r.Context(), err)
+	return &oauthError{Code: "temporarily_unavailable", Description: "try again in a few seconds", status: http.StatusServiceUnavailable, retryAfter: "5"}
+}
+
+// cannotServe logs why a client is told to try again. What no part of the gateway
+// has foreseen is a fault that somebody must look into; that a client has left is
+// none. The errors hold no secret: the stores and the cache never see one.
+func (g *Gateway) cannotServe(ctx context.Context, err error) {
+	level, message := slog.LevelWarn, "token request cannot be served"
+	switch {
+	case ctx.Err() != nil:
+		level = slog.LevelDebug
+	case !isAway(err):
+		level, message = slog.LevelError, "token request failed for a reason that is not known"
+	}
+	g.Logger.Log(ctx, level, message, "error", err)
 }
 
 // writeOAuthError answers with an error in JSON.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,23 +18,29 @@ import (
 // SQLSTATEs that the store tells apart. See appendix A of PostgreSQL's
 // documentation.
 const (
-	stateUniqueViolation  = "23505"
-	stateNoPartition      = "23514" // check_violation, also "no partition of relation found for row"
-	stateUndefinedTable   = "42P01"
-	stateUndefinedColumn  = "42703"
-	stateSerialization    = "40001"
-	stateDeadlock         = "40P01"
-	stateReadOnly         = "25006"
-	stateLockNotAvailable = "55P03"
-	stateCrashShutdown    = "57P02"
-	stateAdminShutdown    = "57P01"
-	stateDuplicateTable   = "42P07"
+	stateUniqueViolation = "23505"
+	stateUndefinedTable  = "42P01"
+	stateSerialization   = "40001"
+	stateDeadlock        = "40P01"
+	stateCrashShutdown   = "57P02"
+	stateAdminShutdown   = "57P01"
+	stateDuplicateTable  = "42P07"
 )
 
-// unavailableClasses are the classes of SQLSTATEs that mean that the database
-// cannot serve now: connection, authentication, no such database, resources,
-// operator intervention, system error, internal error.
-var unavailableClasses = map[string]bool{"08": true, "28": true, "3D": true, "53": true, "57": true, "58": true, "XX": true}
+// answers are the errors of the contract.
+var answers = []error{
+	tokenstore.ErrNotFound,
+	tokenstore.ErrExists,
+	tokenstore.ErrRevoked,
+	tokenstore.ErrExpired,
+	tokenstore.ErrSuspended,
+	tokenstore.ErrMismatch,
+	tokenstore.ErrReused,
+	tokenstore.ErrConflict,
+	tokenstore.ErrInvalid,
+	tokenstore.ErrUnavailable,
+	tokenstore.ErrSchemaTooNew,
+}
 
 // wrap names what was being done when an error came up.
 func wrap(doing string, err error) error {
@@ -50,31 +57,23 @@ func sqlState(err error) string {
 	return ""
 }
 
-// translate turns an error of pgx into one of the contract's.
+// translate turns an error of pgx into one of the contract's. What is no answer
+// of that came from the database, the network or the caller's context: nothing
+// is known then, which is ErrUnavailable. Statements hold no secret in clear, so
+// that no message can quote one.
 func translate(ctx context.Context, err error) error {
+	known := func(answer error) bool { return errors.Is(err, answer) }
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, pgx.ErrNoRows):
 		return tokenstore.ErrNotFound
 	case errors.Is(ctx.Err(), context.Canceled):
-		return ctx.Err()
-	case isUnavailable(err):
-		return fmt.Errorf("%w: %w", tokenstore.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", tokenstore.ErrUnavailable, ctx.Err())
+	case slices.ContainsFunc(answers, known):
+		return err
 	}
-	return err
-}
-
-func isUnavailable(err error) bool {
-	if state := sqlState(err); state != "" {
-		switch state {
-		case stateNoPartition, stateUndefinedTable, stateUndefinedColumn, stateReadOnly,
-			stateSerialization, stateDeadlock, stateLockNotAvailable:
-			return true
-		}
-		return unavailableClasses[state[:2]]
-	}
-	return isDead(err) || errors.Is(err, context.DeadlineExceeded) || pgconn.Timeout(err)
+	return fmt.Errorf("%w: %w", tokenstore.ErrUnavailable, err)
 }
 
 // isDead tells whether the connection is gone, or never came to be.
