@@ -88,6 +88,10 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 		// must say so (OpenID Connect Core, section 3.1.2.1).
 		result.Claims.AuthTime = g.Now()
 	}
+	if !g.isOurs(flow.Request) && !g.recentEnough(&flow.Request, result.Claims.AuthTime) {
+		g.notSignedInAgain(w, r, at, flow, stored.Key)
+		return
+	}
 	g.complete(w, r, at, try, flow, result)
 }
 
@@ -199,6 +203,10 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *Request, at place, fl
 		g.providerDown(w, r, at, flow.Request, p, err)
 		return
 	}
+	if errors.Is(err, provider.ErrReauthentication) && !g.isOurs(flow.Request) {
+		g.notSignedInAgain(w, r, at, flow, key)
+		return
+	}
 	g.Logger.WarnContext(r.Context(), "provider's answer was refused", "provider", p.Name(), "error", err)
 	g.Events(r.Context(), "login_failed", slog.String("provider", p.Name()), slog.String("reason", "invalid_response"))
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
@@ -206,6 +214,15 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *Request, at place, fl
 		Message: "The answer of " + p.Title() + " could not be accepted. Trying once more often helps; if it does not, tell whoever runs this site.",
 		Detail:  "invalid_response", RetryURL: g.retryURL(at, flow.Request), RetryLabel: "Try again",
 	})
+}
+
+// notSignedInAgain tells a client that asked for a new sign-in, or for a recent one,
+// that the provider did not give it.
+func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *Request, at place, flow providerFlow, key string) {
+	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
+	g.Logger.WarnContext(r.Context(), "provider did not sign somebody in again as it was asked to", "provider", flow.Provider, "client_id", flow.Request.Client)
+	g.Events(r.Context(), "login_failed", slog.String("provider", flow.Provider), slog.String("reason", "login_required"))
+	g.toClient(w, r, flow.Request, g.errorAnswer(at, flow.Request, "login_required", "the provider did not sign the person in again, or not recently enough"))
 }
 
 // refuse answers somebody whom a provider vouched for and whom the provider's

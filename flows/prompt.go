@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -52,6 +53,23 @@ func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
 		return false
 	}
 	return a.MaxAge == 0 || g.Now().Sub(id.AuthTime) <= a.maxAge()
+}
+
+// providerSkew is how far a provider's clock may be from ours.
+const providerSkew = time.Minute
+
+// recentEnough tells whether a provider signed somebody in when the request wants:
+// since it was made, with prompt=login, and within max_age. That the provider was
+// asked to is not enough (OpenID Connect Core, sections 3.1.2.1 and 3.1.3.7). at is
+// zero where it does not tell, and no max_age is kept then.
+func (g *Gateway) recentEnough(a *authRequest, at time.Time) bool {
+	switch {
+	case at.IsZero():
+		return a.MaxAge == 0
+	case a.asks("login") && at.Before(time.Unix(a.Begun, 0).Add(-providerSkew)):
+		return false
+	}
+	return a.MaxAge == 0 || g.Now().Sub(at) <= a.maxAge()+providerSkew
 }
 
 // parseHint reads id_token_hint: the request is about the person of that ID

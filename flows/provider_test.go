@@ -24,6 +24,12 @@ func twoWorlds(t *testing.T, admit func(identity.Claims) bool) (op, rp *world) {
 
 func twoWorldsWith(t *testing.T, o worldOptions) (op, rp *world) {
 	t.Helper()
+	return twoWorldsWrapped(t, o, func(p provider.Redirect) provider.Provider { return p })
+}
+
+// twoWorldsWrapped are twoWorlds whose provider is wrapped.
+func twoWorldsWrapped(t *testing.T, o worldOptions, wrap func(provider.Redirect) provider.Provider) (op, rp *world) {
+	t.Helper()
 	outside := &client.Client{
 		ID: "gateway", Secrets: []client.Secret{client.NewSecret("a-secret-of-the-other-gateway")}, FirstParty: true,
 		Scopes: []string{"openid", "profile", "email", "groups"}, RedirectURIs: []string{"https://later.test/"},
@@ -43,10 +49,10 @@ func twoWorldsWith(t *testing.T, o worldOptions) (op, rp *world) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []provider.Provider{p}
+		return []provider.Provider{wrap(p)}
 	}
 	rp = newWorld(t, o)
-	outside.RedirectURIs = []string{rp.siteURL("app") + "/.gatehouse/callback/outside"}
+	outside.RedirectURIs = []string{rp.siteURL("app") + "/.gatehouse/callback/outside", rp.portalURL() + "/callback/outside"}
 	outside.BackchannelLogoutURI = "http://127.0.0.1" + port(rp.site) + "/.gatehouse/backchannel_logout/outside"
 	return op, rp
 }

@@ -31,7 +31,8 @@ var (
 	// beside another of these errors.
 	ErrNotSpent = errors.New("grant was not spent")
 	// ErrReauthentication: the provider neither signs somebody in again because it
-	// is asked to, nor tells when it did (prompt=login, max_age).
+	// is asked to, nor tells when it did (prompt=login, max_age); or it says that
+	// it did not, and then it comes beside ErrResponse.
 	ErrReauthentication = errors.New("provider does not sign anybody in again")
 	// ErrGone: the user is no longer known or no longer allowed.
 	ErrGone = errors.New("user is gone")

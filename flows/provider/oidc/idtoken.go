@@ -126,11 +126,11 @@ func (s claimSet) checkSignIn(clientID string, want expected, now time.Time) err
 	case err != nil:
 		return err
 	case want.maxAge >= 0 && !ok:
-		return errors.New("it does not say when the user signed in, as was asked")
+		return fmt.Errorf("it does not say when the user signed in, as was asked: %w", provider.ErrReauthentication)
 	case ok && at.After(now.Add(leeway)):
 		return errors.New("the user signed in in the future")
 	case want.maxAge >= 0 && now.Sub(at) > want.maxAge+leeway:
-		return errors.New("the user signed in longer ago than was asked")
+		return fmt.Errorf("the user signed in longer ago than was asked: %w", provider.ErrReauthentication)
 	}
 	return nil
 }

@@ -105,18 +105,20 @@ func TestMaxAge(t *testing.T) {
 		name     string
 		authTime any
 		ok       bool
+		again    bool // ErrReauthentication
 	}{
-		{"recent", noon.Add(-4 * time.Minute).Unix(), true},
-		{"too long ago", noon.Add(-7 * time.Minute).Unix(), false},
-		{"not told", nil, false},
-		{"zero", 0, false},
+		{"recent", noon.Add(-4 * time.Minute).Unix(), true, false},
+		{"too long ago", noon.Add(-7 * time.Minute).Unix(), false, true},
+		{"not told", nil, false, true},
+		{"zero", 0, false, false},
 	} {
 		o := newOP(t)
 		o.claims = func(c obj) { c["auth_time"] = tt.authTime }
 		c := callback()
 		c.MaxAge = 5 * time.Minute
 		got, err := o.client(nil).Exchange(t.Context(), c)
-		if tt.ok != (err == nil) || err != nil && !errors.Is(err, provider.ErrResponse) {
+		if tt.ok != (err == nil) || err != nil && !errors.Is(err, provider.ErrResponse) ||
+			errors.Is(err, provider.ErrReauthentication) != tt.again {
 			t.Errorf("%s: Exchange() = %v", tt.name, err)
 		}
 		if tt.ok && !got.Claims.AuthTime.Equal(time.Unix(tt.authTime.(int64), 0)) {
