@@ -15,25 +15,27 @@ import (
 // homeSessions on one page.
 const homeSessions = 20
 
-// serveHome is a person's own page at the portal: where they are signed in,
-// what they allowed, and how to end either.
-func (g *Gateway) serveHome(w http.ResponseWriter, r *Request) {
-	id, ok := g.whoIsHere(w, r, g.portal)
+// serveHome is a person's own page at the portal, or at a site that is its own
+// issuer: where they are signed in, what they allowed, and how to end either.
+func (g *Gateway) serveHome(w http.ResponseWriter, r *Request, at place) {
+	id, ok := g.whoIsHere(w, r, at)
 	if !ok {
 		return
 	}
 	switch {
+	case id == nil && at.portal:
+		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: at.host})
 	case id == nil:
-		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: g.portal.host})
+		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: at.host, SignInURL: at.path + "login"})
 	case r.Method == http.MethodPost:
-		g.changeHome(w, r, id)
+		g.changeHome(w, r, at, id)
 	default:
-		g.homePage(w, r, id, "")
+		g.homePage(w, r, at, id, "")
 	}
 }
 
-func (g *Gateway) homePage(w http.ResponseWriter, r *Request, id *identity.Identity, message string) {
-	query, ok := g.pageQuery(w, r, g.portal)
+func (g *Gateway) homePage(w http.ResponseWriter, r *Request, at place, id *identity.Identity, message string) {
+	query, ok := g.pageQuery(w, r, at)
 	if !ok {
 		return
 	}
@@ -49,8 +51,8 @@ func (g *Gateway) homePage(w http.ResponseWriter, r *Request, id *identity.Ident
 		return
 	}
 	p := page.Home{
-		User: id.User, Action: g.portal.path, SignOutURL: g.portal.path + "logout", Message: message,
-		Fields: []page.Field{g.formToken(w, r.Request, g.portal)},
+		User: id.User, Action: at.path, SignOutURL: at.path + "logout", Message: message,
+		Fields: []page.Field{g.formToken(w, r.Request, at)},
 	}
 	renewed := make(map[uuid.UUID]bool)
 	for _, row := range rows {
@@ -59,27 +61,27 @@ func (g *Gateway) homePage(w http.ResponseWriter, r *Request, id *identity.Ident
 			continue // one sign-in with a later one
 		}
 		p.Sessions = append(p.Sessions, page.Session{
-			ID: row.ID.String(), Site: g.siteTitle(row.ClientID), UserAgent: row.UserAgent, Since: row.CreatedAt,
+			ID: row.ID.String(), Site: g.siteTitle(at, row.ClientID), UserAgent: row.UserAgent, Since: row.CreatedAt,
 			LastSeen: row.SeenAt, Current: row.ID == id.SessionID,
 		})
 	}
 	for _, consent := range consents {
-		a := page.Application{ID: consent.ClientID, Title: g.siteTitle(consent.ClientID)}
+		a := page.Application{ID: consent.ClientID, Title: g.siteTitle(at, consent.ClientID)}
 		for _, s := range consent.Scope {
 			a.Scopes = append(a.Scopes, plainScope(s))
 		}
 		p.Applications = append(p.Applications, a)
 	}
 	if len(rows) == homeSessions {
-		p.MoreURL = g.portal.path + "?" + url.Values{"before": {rows[len(rows)-1].ID.String()}}.Encode()
+		p.MoreURL = at.path + "?" + url.Values{"before": {rows[len(rows)-1].ID.String()}}.Encode()
 	}
 	g.Pages.Home(w, r.Request, http.StatusOK, p)
 }
 
 // siteTitle is what people know a client by.
-func (g *Gateway) siteTitle(clientID string) string {
+func (g *Gateway) siteTitle(at place, clientID string) string {
 	if clientID == portalClient {
-		return g.portal.host
+		return at.host
 	}
 	if c := g.Clients[clientID]; c != nil {
 		return c.Title
@@ -89,15 +91,15 @@ func (g *Gateway) siteTitle(clientID string) string {
 
 // changeHome ends a session, or withdraws a consent and ends what the
 // application got by it.
-func (g *Gateway) changeHome(w http.ResponseWriter, r *Request, id *identity.Identity) {
-	if err := parseForm(w, r); err != nil || g.checkForm(r, g.portal) != formFine {
-		g.startOver(w, r, g.portal)
+func (g *Gateway) changeHome(w http.ResponseWriter, r *Request, at place, id *identity.Identity) {
+	if err := parseForm(w, r); err != nil || g.checkForm(r, at) != formFine {
+		g.startOver(w, r, at)
 		return
 	}
 	message := "Signed out there."
 	var err error
 	if clientID := r.PostForm.Get(page.FieldClient); clientID != "" {
-		message = "Withdrawn from " + g.siteTitle(clientID) + "."
+		message = "Withdrawn from " + g.siteTitle(at, clientID) + "."
 		err = g.withdraw(r, id.Subject, clientID)
 	} else {
 		err = g.endOwn(r, id.Subject, r.PostForm.Get(page.FieldSession))
@@ -106,7 +108,7 @@ func (g *Gateway) changeHome(w http.ResponseWriter, r *Request, id *identity.Ide
 		g.unavailable(w, r, err)
 		return
 	}
-	g.homePage(w, r, id, message)
+	g.homePage(w, r, at, id, message)
 }
 
 // endOwn ends a session of the subject's own; of another's it knows nothing.

@@ -152,11 +152,15 @@ func (g *Gateway) toldOf(ending []tokenstore.Session) []tokenstore.OutboxEntry {
 		if c == nil || c.BackchannelLogoutURI == "" || !row.RevokedAt.IsZero() {
 			continue
 		}
+		issuer := g.Sessions.Issuer(row)
+		if issuer == "" {
+			issuer = g.portal.issuer()
+		}
 		entry := tokenstore.OutboxEntry{
 			ID: handle.NewID(g.Now(), g.Random), Kind: tokenstore.OutboxBackchannelLogout, Target: c.ID, NotBy: g.Now().Add(logoutKeep),
 		}
 		entry.Payload = g.Keyring.Seal("outbox", entry.ID[:], marshal(pendingLogout{
-			Issuer: g.portal.issuer(), Subject: row.Subject, Session: row.ID.String(),
+			Issuer: issuer, Subject: row.Subject, Session: row.ID.String(),
 		}))
 		entries = append(entries, entry)
 	}
@@ -166,7 +170,7 @@ func (g *Gateway) toldOf(ending []tokenstore.Session) []tokenstore.OutboxEntry {
 func (g *Gateway) tellsClients() bool {
 	for _, c := range g.Clients {
 		if c.BackchannelLogoutURI != "" {
-			return g.HasPortal() && g.Keys != nil
+			return g.Keys != nil
 		}
 	}
 	return false

@@ -24,7 +24,7 @@ func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 	switch endpoint {
 	case "":
 		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
-			g.serveHome(w, r)
+			g.serveHome(w, r, g.portal)
 		}
 	case "logout":
 		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {

@@ -36,7 +36,7 @@ func (g *Gateway) Run(ctx context.Context) {
 // newDrain makes the drain of what this gateway can deal with.
 func (g *Gateway) newDrain() (*outbox.Drain, error) {
 	handlers := make(map[tokenstore.OutboxKind]outbox.Handler)
-	if g.HasPortal() && g.hasTokens() {
+	if g.hasTokens() {
 		handlers[tokenstore.OutboxBackchannelLogout] = outbox.Handler{Handle: g.tell, Attempts: logoutAttempts}
 	}
 	if g.Vault != nil {

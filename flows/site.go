@@ -53,6 +53,10 @@ func (g *Gateway) ServeSite(w http.ResponseWriter, r *Request) {
 		if allowed(w, r, http.MethodGet) {
 			g.serveHandover(w, r)
 		}
+	case endpoint == "" && !g.HasPortal():
+		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+			g.serveHome(w, r, g.sitePlace(r))
+		}
 	case g.HasPortal():
 		g.notFound(w, r, g.sitePlace(r))
 	default:

@@ -25,6 +25,9 @@ type sealed struct {
 	identity.Claims
 	// Renews is the earlier sign-in of the same person in the same browser.
 	Renews uuid.UUID `json:"renews,omitzero"`
+	// At is the issuer whose tokens the session's are. (Claims.Issuer is the
+	// provider's.)
+	At string `json:"at,omitempty"`
 }
 
 // sealClaims seals claims for the row of a session.

@@ -100,6 +100,15 @@ func (m *Manager) SignIns(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error
 	return append(others, root), nil
 }
 
+// Issuer is the [Start].Issuer of a row's session, or "".
+func (m *Manager) Issuer(row tokenstore.Session) string {
+	was, err := m.openSealed(row)
+	if err != nil {
+		return ""
+	}
+	return was.At
+}
+
 // Renews is the sign-in that the sign-in of a row renewed, or zero.
 func (m *Manager) Renews(row tokenstore.Session) uuid.UUID {
 	if row.Parent != uuid.Nil {

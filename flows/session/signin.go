@@ -33,7 +33,10 @@ type Start struct {
 	// Renews is the sign-in of the same person that the browser held before, or
 	// zero. It goes on, with all that came from it, and [Manager.SignOut] of
 	// either ends both. For [Manager.SignIn] alone.
-	Renews   uuid.UUID
+	Renews uuid.UUID
+	// Issuer is the one whose tokens a client is given for the session, or "". A
+	// guarded site may be one of its own.
+	Issuer   string
 	Scope    string
 	Resource []string
 	// Cnf is the thumbprint of the key that tokens are bound to, or "".
@@ -143,7 +146,7 @@ func (m *Manager) acceptable(c identity.Claims) error {
 }
 
 func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, error) {
-	claims, err := m.sealClaims(h.ID, sealed{Claims: s.Claims, Renews: s.Renews})
+	claims, err := m.sealClaims(h.ID, sealed{Claims: s.Claims, Renews: s.Renews, At: s.Issuer})
 	if err != nil {
 		return tokenstore.NewSession{}, err
 	}
