@@ -84,7 +84,7 @@ func TestExpand_NamesWhatIsLacking(t *testing.T) {
 		"postgres://{env.GATEHOUSE_TEST_EMPTY}:{env.GATEHOUSE_TEST_SET}@{env.GATEHOUSE_TEST_UNSET}/db": "secret: environment variable not set or empty: GATEHOUSE_TEST_EMPTY, " +
 			"environment variable not set or empty: GATEHOUSE_TEST_UNSET",
 		"{file." + nowhere + "}":                    "secret: file missing, unreadable or empty: " + nowhere,
-		"{env.GATEHOUSE_TEST_SET}{nvm.GATEHOUSE}":   `secret: unrecognized placeholder {nvm.GATEHOUSE}`,
+		"{env.GATEHOUSE_TEST_SET}{nvm.GATEHOUSE}":   `secret: unrecognized placeholder {nvm.GATEHOUSE}; a variable of the environment is {env.NAME}, a file {file./run/secrets/NAME}`,
 		"{env.GATEHOUSE_TEST_EMPTY}{nvm.GATEHOUSE}": `secret: environment variable not set or empty: GATEHOUSE_TEST_EMPTY`,
 	} {
 		_, err := expand("secret", value)

@@ -28,8 +28,8 @@ func expand(option, value string) (string, error) {
 
 var outsidePlaceholder = regexp.MustCompile(`\{(env|file)\.([^{}]+)\}`)
 
-// whyEmpty names the variables and files that a value lacks, or is err when none
-// is lacking.
+// whyEmpty names the variables and files that a value lacks. Where none is lacking
+// the placeholder is unknown, as err says.
 func whyEmpty(value string, err error) error {
 	var lacking []string
 	for _, found := range outsidePlaceholder.FindAllStringSubmatch(value, -1) {
@@ -44,7 +44,7 @@ func whyEmpty(value string, err error) error {
 		}
 	}
 	if len(lacking) == 0 {
-		return err
+		return fmt.Errorf("%w; a variable of the environment is {env.NAME}, a file {file./run/secrets/NAME}", err)
 	}
 	return errors.New(strings.Join(lacking, ", "))
 }
