@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -60,10 +59,8 @@ func (g *Gateway) confirm(ctx context.Context, at place, known *bearer) (*access
 		return nil, nil, token.ErrToken
 	}
 	if known.who != nil {
-		if !g.bearers.learned.Load() {
-			if err := g.loadTokenIDs(ctx); err != nil {
-				return nil, nil, fmt.Errorf("%w: learning of revoked tokens: %w", session.ErrUnavailable, err)
-			}
+		if err := g.knowTokenIDs(ctx); err != nil {
+			return nil, nil, fmt.Errorf("%w: learning of revoked tokens: %w", session.ErrUnavailable, err)
 		}
 		if g.bearers.isDenied(known.claims.ID) {
 			return nil, nil, token.ErrToken
@@ -113,7 +110,7 @@ func (g *Gateway) revokeTokenID(ctx context.Context, jti string, until time.Time
 	if err := g.Store.RevokeTokenID(ctx, jti, until); err != nil {
 		return err
 	}
-	g.bearers.deny(jti, until, g.Now())
+	g.bearers.deny(tokenstore.RevokedTokenID{ID: jti, Until: until})
 	if err := g.Cache.Announce(ctx, cache.Announcement{TokenIDs: []string{jti}}); err != nil {
 		g.Logger.WarnContext(ctx, "announcing a revoked token failed; other nodes learn of it soon", "error", err)
 	}
@@ -185,17 +182,3 @@ func mayOpen(claims *accessClaims, origin string) bool {
 }
 
 func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
-
-// tokenIDs loads what other nodes revoked.
-func (g *Gateway) loadTokenIDs(ctx context.Context) error {
-	ids, err := g.Store.RevokedTokenIDs(ctx)
-	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
-		return err
-	}
-	now := g.Now()
-	for _, id := range ids {
-		g.bearers.deny(id, now.Add(24*time.Hour), now)
-	}
-	g.bearers.learned.Store(true)
-	return nil
-}

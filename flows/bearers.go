@@ -3,7 +3,6 @@ package flows
 import (
 	"crypto/sha256"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,15 +51,13 @@ type bearers struct {
 	known map[[sha256.Size]byte]*bearer
 	bytes int // of known
 
-	deniedMu sync.RWMutex
-	denied   map[string]time.Time            // jti, until
-	watched  map[string]map[*func()]struct{} // what to stop, by jti
-	// learned tells that what was revoked before this start is known.
-	learned atomic.Bool
+	denials
 }
 
 func newBearers() *bearers {
-	return &bearers{known: make(map[[sha256.Size]byte]*bearer), denied: make(map[string]time.Time), watched: make(map[string]map[*func()]struct{})}
+	b := &bearers{known: make(map[[sha256.Size]byte]*bearer)}
+	b.begin()
+	return b
 }
 
 func (b *bearers) get(sum [sha256.Size]byte, now time.Time) *bearer {
@@ -103,27 +100,4 @@ func (b *bearers) drop(sum [sha256.Size]byte) {
 		delete(b.known, sum)
 		b.bytes -= was.size()
 	}
-}
-
-func (b *bearers) deny(jti string, until, now time.Time) {
-	b.deniedMu.Lock()
-	b.denied[jti] = until
-	for id, end := range b.denied {
-		if now.Sub(end) > time.Hour {
-			delete(b.denied, id)
-		}
-	}
-	stops := b.watched[jti]
-	delete(b.watched, jti)
-	b.deniedMu.Unlock()
-	for stop := range stops {
-		(*stop)()
-	}
-}
-
-func (b *bearers) isDenied(jti string) bool {
-	b.deniedMu.RLock()
-	defer b.deniedMu.RUnlock()
-	_, denied := b.denied[jti]
-	return denied
 }

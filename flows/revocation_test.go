@@ -116,7 +116,9 @@ func TestRevocation_OfATokenWithoutSessionReachesOtherNodes(t *testing.T) {
 // tightLipped names no token that was revoked: who knows of one has heard of it.
 type tightLipped struct{ tokenstore.Store }
 
-func (tightLipped) RevokedTokenIDs(context.Context) ([]string, error) { return nil, nil }
+func (tightLipped) RevokedTokenIDs(context.Context) ([]tokenstore.RevokedTokenID, error) {
+	return nil, nil
+}
 
 // ears counts the subscriptions that stand: a node has one for its sessions and
 // one for its tokens.

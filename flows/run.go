@@ -52,10 +52,7 @@ func (g *Gateway) hasTokens() bool { return g.Keys != nil && len(g.Clients) > 0 
 // whose provider tokens they removed.
 func (g *Gateway) listen(ctx context.Context) {
 	heard := func(a cache.Announcement) {
-		now := g.Now()
-		for _, id := range a.TokenIDs {
-			g.bearers.deny(id, now.Add(24*time.Hour), now)
-		}
+		g.bearers.deny(heardTokenIDs(a.TokenIDs, g.Now())...)
 		if g.Vault == nil {
 			return
 		}
@@ -64,7 +61,7 @@ func (g *Gateway) listen(ctx context.Context) {
 		}
 	}
 	missed := func() {
-		g.bearers.learned.Store(false)
+		g.bearers.gaps.Add(1)
 		if g.Vault != nil {
 			g.Vault.Doubt()
 		}

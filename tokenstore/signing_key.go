@@ -68,5 +68,13 @@ type SigningKeys interface {
 	// expires.
 	RevokeTokenID(ctx context.Context, jti string, until time.Time) error
 	// RevokedTokenIDs lists those that have not yet expired.
-	RevokedTokenIDs(ctx context.Context) ([]string, error)
+	RevokedTokenIDs(ctx context.Context) ([]RevokedTokenID, error)
+}
+
+// RevokedTokenID is an access token that is refused.
+type RevokedTokenID struct {
+	// ID is the token's jti.
+	ID string
+	// Until is when the token expires.
+	Until time.Time
 }

@@ -13,7 +13,7 @@ const (
 	upsertRevoked = `
 		INSERT INTO revoked_token AS r (jti, until) VALUES ($1, $2)
 		ON CONFLICT (jti) DO UPDATE SET until = greatest(r.until, excluded.until)`
-	selectRevoked = `SELECT jti FROM revoked_token WHERE until > {now} ORDER BY jti`
+	selectRevoked = `SELECT jti, until FROM revoked_token WHERE until > {now} ORDER BY jti`
 )
 
 // RevokeTokenID refuses an access token without a session until it expires.
@@ -29,11 +29,11 @@ func (s *Store) RevokeTokenID(ctx context.Context, jti string, until time.Time) 
 }
 
 // RevokedTokenIDs lists those that have not yet expired.
-func (s *Store) RevokedTokenIDs(ctx context.Context) ([]string, error) {
-	var list []string
+func (s *Store) RevokedTokenIDs(ctx context.Context) ([]tokenstore.RevokedTokenID, error) {
+	var list []tokenstore.RevokedTokenID
 	err := s.try(ctx, repeatable, func(ctx context.Context) error {
 		var err error
-		list, err = all(ctx, s.pool, pgx.RowTo[string], s.plain(selectRevoked))
+		list, err = all(ctx, s.pool, pgx.RowToStructByPos[tokenstore.RevokedTokenID], s.plain(selectRevoked))
 		return err
 	})
 	return list, wrap("listing revoked token ids", err)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -21,13 +22,21 @@ func (s *Store) RevokeTokenID(ctx context.Context, jti string, until time.Time) 
 	}))
 }
 
+func scanRevokedTokenID(row scanner) (tokenstore.RevokedTokenID, error) {
+	var revoked tokenstore.RevokedTokenID
+	var until sql.NullInt64
+	err := row.Scan(&revoked.ID, &until)
+	revoked.Until = instant(until)
+	return revoked, err
+}
+
 // RevokedTokenIDs lists those that have not yet expired.
-func (s *Store) RevokedTokenIDs(ctx context.Context) ([]string, error) {
+func (s *Store) RevokedTokenIDs(ctx context.Context) ([]tokenstore.RevokedTokenID, error) {
 	q, err := s.read(ctx)
 	if err != nil {
 		return nil, wrap("listing revoked token ids", err)
 	}
-	list, err := all(ctx, q, scanOne[string],
-		`SELECT jti FROM revoked_token WHERE until > ? ORDER BY jti`, s.now().UnixMicro())
+	list, err := all(ctx, q, scanRevokedTokenID,
+		`SELECT jti, until FROM revoked_token WHERE until > ? ORDER BY jti`, s.now().UnixMicro())
 	return list, wrap("listing revoked token ids", err)
 }
