@@ -77,11 +77,11 @@ func TestDevice_ExpiresUnderThePersonWhoApproves(t *testing.T) {
 	w.clock.hold(0)
 	late, undelivered := cli.device(), cli.device()
 	w.clock.hold(10*time.Minute - time.Second)
-	b.get(undelivered.text("verification_uri_complete")).submit(url.Values{"decision": {"approve"}}).want(200, "connected")
-	b.get(late.text("verification_uri_complete")).want(200, late.text("user_code"))
+	b.open(undelivered.text("verification_uri_complete")).submit(url.Values{"decision": {"approve"}}).want(200, "connected")
+	b.open(late.text("verification_uri_complete")).want(200, late.text("user_code"))
 	w.clock.hold(time.Second)
 	b.submit(url.Values{"decision": {"approve"}}).want(409, "expired")
-	b.get(late.text("verification_uri_complete"))
+	b.open(late.text("verification_uri_complete"))
 	if b.last.StatusCode != 404 {
 		t.Errorf("the code's page: %d %s", b.last.StatusCode, b.body)
 	}

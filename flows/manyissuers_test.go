@@ -67,7 +67,7 @@ func TestSites_AreIssuersOfTheirOwn(t *testing.T) {
 	other := newBrowser(t)
 	other.get(b+"/device?user_code="+shown).signIn("bob", "builder").want(http.StatusNotFound, "not known")
 	post(b, "token", pollForm(device)).refused(t, "a's device code at b", http.StatusBadRequest, "invalid_grant")
-	person.get(a+"/device?user_code="+shown).want(http.StatusOK, shown)
+	person.open(a+"/device?user_code="+shown).want(http.StatusOK, shown)
 	person.submit(url.Values{"decision": {"approve"}})
 	if got := post(a, "token", pollForm(device)); got.status != http.StatusOK {
 		t.Errorf("a's device code at a: %d %s", got.status, got.text)

@@ -105,8 +105,8 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 	g.carryOn(w, r, at, a, started, uuid.Nil)
 }
 
-// countFailure counts a wrong password, whether or not its sender waits for the
-// answer.
+// countFailure counts a wrong password or user code, whether or not its sender
+// waits for the answer.
 func (g *Gateway) countFailure(ctx context.Context, counts []cache.Count) ([]cache.Throttle, error) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()

@@ -15,10 +15,22 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
-// wrongCodes that one subject, and one address, may enter in a code's lifetime:
-// five guesses among 20 to the 8th are below 2 to the -32 (RFC 8628, section
-// 5.1). Nobody else feels it.
-const wrongCodes = 5
+// How many wrong codes may be entered in a code's lifetime (RFC 8628, section 5.1).
+// A code is one of 20 to the 8th, or 2 to the 34.58.
+const (
+	// wrongCodes of one subject: five guesses hit a given code with a probability
+	// of 5 / 20^8, below 2 to the -32, which is what the section asks for. Nobody
+	// else feels it.
+	wrongCodes = 5
+	// wrongCodesPerAddress are those of ten such people: an office, or one who has
+	// many accounts. 50 / 20^8 is below 2 to the -28, and whoever hits has but
+	// offered an account of their own to a device whose owner sees another code
+	// than the one approved.
+	wrongCodesPerAddress = 50
+	// wrongRefusals of one address, of sign-ins that a provider refused: the most
+	// that a hit does is to have a device told so.
+	wrongRefusals = 50
+)
 
 // noCode stands for a person who has not entered a code yet.
 const noCode = "-"
@@ -54,11 +66,23 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place)
 		g.offer(w, r, at, authRequest{Client: at.host, Device: code, Begun: g.Now().Unix()}, "")
 		return
 	}
-	if r.Method == http.MethodPost && g.checkForm(r, at) != formFine {
+	switch {
+	case r.Method == http.MethodPost && g.checkForm(r, at) != formFine:
 		g.codePage(w, r, at, http.StatusForbidden, id, code, "This form was not sent from this page. Please try again.")
+		return
+	case r.Method != http.MethodPost && !ownDoing(r):
+		g.codePage(w, r, at, http.StatusOK, id, code, "") // any page's link could be a guess in their name
 		return
 	}
 	g.confirmPage(w, r, at, code, id)
+}
+
+// ownDoing tells whether a person opened an address by themselves, from a QR code
+// or a program, and was not sent there by another site's page (Fetch Metadata).
+// Browsers that do not tell are not believed.
+func ownDoing(r *Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "none" || site == "same-origin"
 }
 
 // codePage asks for the code.
@@ -143,7 +167,7 @@ func (g *Gateway) showDevice(w http.ResponseWriter, r *Request, at place, id *id
 func (g *Gateway) codeCounts(r *Request, id *identity.Identity) []cache.Count {
 	return []cache.Count{
 		{Key: g.counterKey("code-subject", id.Subject), Limit: wrongCodes, Window: deviceValidity},
-		{Key: g.counterKey("code-address", addressKey(r.Client)), Limit: wrongCodes, Window: deviceValidity},
+		{Key: g.counterKey("code-address", addressKey(r.Client)), Limit: wrongCodesPerAddress, Window: deviceValidity},
 	}
 }
 
@@ -160,7 +184,7 @@ func (g *Gateway) wrongCode(w http.ResponseWriter, r *Request, at place, id *ide
 		message, counts = "That code was answered already.", nil
 	}
 	if len(counts) > 0 {
-		if _, err := g.Cache.Add(r.Context(), counts...); err != nil {
+		if _, err := g.countFailure(r.Context(), counts); err != nil {
 			g.unavailable(w, r, err)
 			return
 		}
@@ -275,14 +299,14 @@ func (g *Gateway) decisionFailed(w http.ResponseWriter, r *Request, at place, er
 }
 
 // refuseDevice tells a device that the sign-in for its code was refused at the
-// provider, so that it need not wait until the code expires. Nobody is signed
-// in here, so guesses are few by address.
+// provider, so that it need not wait until the code expires. Nobody is signed in
+// here: what is wrong counts by address, and against nobody's own guesses.
 func (g *Gateway) refuseDevice(r *Request, at place, code string) {
 	normal, ok := normalUserCode(code)
 	if !ok {
 		return
 	}
-	count := cache.Count{Key: g.counterKey("code-address", addressKey(r.Client)), Limit: wrongCodes, Window: deviceValidity}
+	count := cache.Count{Key: g.counterKey("code-refusal", addressKey(r.Client)), Limit: wrongRefusals, Window: deviceValidity}
 	tried, leave, err := g.turn(r.Context(), []cache.Count{count})
 	defer leave()
 	if err != nil || longest(tried) > 0 {
@@ -290,7 +314,7 @@ func (g *Gateway) refuseDevice(r *Request, at place, code string) {
 	}
 	key, _, err := g.findDevice(r, at, normal)
 	if err != nil {
-		_, _ = g.Cache.Add(r.Context(), count)
+		_, _ = g.countFailure(r.Context(), []cache.Count{count})
 		return
 	}
 	_, _ = g.Cache.AdvanceFlow(r.Context(), cache.Transition{Key: key, From: cache.Pending, To: cache.Error})

@@ -128,6 +128,7 @@ func (v *Visitor) Step(ctx context.Context, node int, method, address string, fo
 	}
 	r.Header.Set("Accept", "text/html")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Site", "none")
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Origin", browser.Origin(r.URL))
