@@ -169,7 +169,9 @@ func (g *Gateway) whoIsHere(w http.ResponseWriter, r *Request, at place) (id *id
 
 // providerRefused ends a sign-in that the provider, or the person there, did
 // not allow. What the provider says is shown only if it is one of the words
-// that the standards define.
+// that the standards define. A client is told what it has to know of: that the
+// person refused (RFC 6749, section 4.1.2.1). What may work at the next try is the
+// person's to try again.
 func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, flow providerFlow, key, code string) {
 	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
 	if flow.Request.Device != "" && code == "access_denied" {
@@ -191,6 +193,10 @@ func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, f
 	}
 	g.Logger.WarnContext(r.Context(), "provider refused the sign-in", "provider", flow.Provider, "code", code)
 	g.Events(r.Context(), "login_failed", slog.String("provider", flow.Provider), slog.String("reason", code))
+	if code == "access_denied" && !g.isOurs(flow.Request) {
+		g.toClient(w, r, flow.Request, g.errorAnswer(at, flow.Request, code, "the sign-in was cancelled or refused at the provider"))
+		return
+	}
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 		Title: "You are not signed in", Message: message, Detail: code,
 		RetryURL: g.retryURL(at, flow.Request), RetryLabel: "Try again",

@@ -218,3 +218,30 @@ func TestProvider_AttemptsAreAtMostSixty(t *testing.T) {
 		t.Errorf("the app's addresses see %v", got)
 	}
 }
+
+// RFC 6749, section 4.1.2.1: who cancels at the provider has refused the client, and
+// the client is told. A guarded site has nobody to tell but the person.
+func TestProvider_CancellationIsTheClientsToKnow(t *testing.T) {
+	_, rp := twoWorldsWith(t, worldOptions{portal: true, clients: oauthClients()})
+	params := authorizeParams("web", "https://web.test/cb", "openid")
+	cancelled := func(begin, code string) *browser {
+		t.Helper()
+		b := newBrowser(t).held()
+		b.get(begin)
+		asked, err := url.Parse(b.last.Header.Get("Location"))
+		if err != nil || asked.Query().Get("redirect_uri") == "" {
+			t.Fatalf("%d to %s", b.last.StatusCode, asked)
+		}
+		b.get(asked.Query().Get("redirect_uri") + "?" + url.Values{"error": {code}, "state": {asked.Query().Get("state")}}.Encode())
+		return b
+	}
+	b := cancelled(rp.portalURL()+"/authorize?"+params.Encode(), "access_denied")
+	if got := b.arrived(); got.Get("error") != "access_denied" || got.Get("state") != params.Get("state") || got.Get("iss") != rp.portalURL() || !describes(got.Get("error_description")) {
+		t.Errorf("a client: %d %v", b.last.StatusCode, got)
+	}
+	cancelled(rp.portalURL()+"/authorize?"+params.Encode(), "server_error").want(http.StatusForbidden, "Try again")
+
+	site := newBrowser(t).held()
+	site.get(rp.siteURL("one") + "/.gatehouse/login")
+	cancelled(site.last.Header.Get("Location"), "access_denied").want(http.StatusForbidden, "cancelled or refused")
+}
