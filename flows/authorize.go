@@ -41,11 +41,11 @@ type authorizeFault struct {
 func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
 	query, err := authorizeQuery(w, r)
 	if err != nil {
-		g.malformedAuthorize(w, r, at, query)
+		g.malformedAuthorize(w, r, at, query, err, "a parameter cannot be read")
 		return
 	}
 	if name := repeated(query, authorizeParameters...); name != "" {
-		g.badAuthorize(w, r, "The parameter "+name+" is there twice.")
+		g.malformedAuthorize(w, r, at, query, nil, "the parameter "+name+" is there twice")
 		return
 	}
 	c := g.clientOrSite(query.Get("client_id"))
@@ -84,32 +84,14 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
 	g.authorize(w, r, at, c, a)
 }
 
-func authorizeQuery(w http.ResponseWriter, r *Request) (url.Values, error) {
-	if r.Method == http.MethodPost {
-		err := parseForm(w, r)
-		return r.PostForm, err
+// requestOf is whose a request is and where its answer goes, if that is the client's
+// own address. A client with one need not name it (RFC 6749, section 3.1.2.3).
+func requestOf(c *client.Client, query url.Values) authRequest {
+	a := authRequest{Client: c.ID, RedirectURI: query.Get("redirect_uri")}
+	if a.RedirectURI == "" && len(c.RedirectURIs) == 1 {
+		a.RedirectURI, a.Implied = c.RedirectURIs[0], true
 	}
-	return r.query()
-}
-
-// malformedAuthorize answers a request of which only the given parameters can be
-// read. The client is told (RFC 6749, section 4.1.2.1) where these name both it and
-// its redirect URI: of one that is not there, it is not known whether it was sent.
-func (g *Gateway) malformedAuthorize(w http.ResponseWriter, r *Request, at place, query url.Values) {
-	c := g.clientOrSite(query.Get("client_id"))
-	told := c != nil && !mustPush(c) && query.Get("redirect_uri") != "" && !query.Has("request_uri") &&
-		repeated(query, "client_id", "redirect_uri") == ""
-	a := authRequest{Client: query.Get("client_id"), RedirectURI: query.Get("redirect_uri")}
-	if !told || !g.isRedirectURI(c, a.RedirectURI) {
-		g.badAuthorize(w, r, "The request cannot be read.")
-		return
-	}
-	if state := query["state"]; len(state) == 1 && len(state[0]) <= maxState {
-		if a.State = state[0]; !g.fitsAnswer(at, a) {
-			a.State = ""
-		}
-	}
-	g.toClient(w, r, a, g.errorAnswer(at, a, "invalid_request", "a parameter is malformed"))
+	return a
 }
 
 // isRedirectURI tells whether a redirect URI is one of a client's.
@@ -138,14 +120,10 @@ func (g *Gateway) clientOrSite(id string) *client.Client {
 // parseAuthorize judges the parameters. The redirect URI comes first: only when
 // it is known to be the client's own may errors be sent there.
 func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (authRequest, *authorizeFault) {
-	a := authRequest{
-		Client: c.ID, RedirectURI: query.Get("redirect_uri"), State: query.Get("state"), Nonce: query.Get("nonce"),
-		Challenge: query.Get("code_challenge"), JKT: query.Get("dpop_jkt"), Begun: g.Now().Unix(),
-	}
+	a := requestOf(c, query)
+	a.State, a.Nonce, a.Challenge = query.Get("state"), query.Get("nonce"), query.Get("code_challenge")
+	a.JKT, a.Begun = query.Get("dpop_jkt"), g.Now().Unix()
 	site := g.Clients[c.ID] == nil
-	if a.RedirectURI == "" && len(c.RedirectURIs) == 1 {
-		a.RedirectURI, a.Implied = c.RedirectURIs[0], true
-	}
 	switch {
 	case !g.isRedirectURI(c, a.RedirectURI):
 		return a, &authorizeFault{page: true, description: "The address to return to (redirect_uri) is not one of the client's."}

@@ -19,7 +19,7 @@ func TestAuthorize_Refusals(t *testing.T) {
 		"userinfo":           {func(p url.Values) { p.Set("redirect_uri", "https://x@web.test/cb") }, ""},
 		"fragment":           {func(p url.Values) { p.Set("redirect_uri", "https://web.test/cb#x") }, ""},
 		"upper case":         {func(p url.Values) { p.Set("redirect_uri", "https://WEB.test/cb") }, ""},
-		"twice":              {func(p url.Values) { p.Add("state", "x") }, ""},
+		"twice":              {func(p url.Values) { p.Add("scope", "openid") }, "invalid_request"},
 		"unknown pushed":     {func(p url.Values) { p.Set("request_uri", "urn:ietf:params:oauth:request_uri:x") }, ""},
 		"no response type":   {func(p url.Values) { p.Del("response_type") }, "invalid_request"},
 		"implicit":           {func(p url.Values) { p.Set("response_type", "token") }, "unsupported_response_type"},

@@ -78,6 +78,40 @@ func TestRFC6749_MalformedAuthorizationRequests(t *testing.T) {
 	}
 }
 
+// The same holds for a parameter that is there twice (section 3.1).
+func TestRFC6749_RepeatedParametersAreTheClientsToKnow(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	b := w.signedInBrowser()
+	params := authorizeParams("web", "https://web.test/cb", "openid")
+	for _, name := range []string{
+		"response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method", "prompt", "max_age",
+		"login_hint", "acr_values", "request", "response_mode", "dpop_jkt", "claims", "id_token_hint", "provider",
+	} {
+		for what, asked := range map[string]url.Values{"": params, ", its redirect URI left out": with(params, drop("redirect_uri"))} {
+			asked = with(asked, set(name, params.Get(name), params.Get(name)))
+			state := params.Get("state")
+			if name == "state" {
+				state = ""
+			}
+			b.get(w.portalURL() + "/authorize?" + asked.Encode())
+			if got := b.arrived(); got.Get("error") != "invalid_request" || got.Get("state") != state || got.Get("iss") != w.portalURL() {
+				t.Errorf("%s%s: %d %v", name, what, b.last.StatusCode, got)
+			}
+		}
+	}
+	for name, change := range map[string]func(url.Values){
+		"the client":               set("client_id", "web", "web"),
+		"the address":              set("redirect_uri", "https://web.test/cb", "https://web.test/cb"),
+		"the address, another":     set("redirect_uri", "https://web.test/cb", "https://evil.test/"),
+		"another's address":        func(v url.Values) { v.Set("redirect_uri", "https://evil.test/"); v.Add("state", "x") },
+		"of an unknown client":     func(v url.Values) { v.Set("client_id", "nobody"); v.Add("state", "x") },
+		"a pushed request":         func(v url.Values) { v.Set("request_uri", requestURI+"x"); v.Add("state", "x") },
+		"a pushed request's place": set("request_uri", requestURI+"x", requestURI+"x"),
+	} {
+		w.send(http.MethodGet, w.portalURL()+"/authorize?"+with(params, change).Encode(), "", "Accept: text/html").page(t, name)
+	}
+}
+
 // Of a client with one redirect URI, too, which may leave it out.
 func TestRFC6749_MalformedWithAnImpliedRedirectURI(t *testing.T) {
 	one := &client.Client{ID: "one", Public: true, FirstParty: true, RedirectURIs: []string{"https://one.test/cb"}}

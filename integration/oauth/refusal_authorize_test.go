@@ -117,6 +117,33 @@ func TestRefusal_AuthorizationRequests(t *testing.T) {
 	}
 }
 
+// TestRefusal_MalformedAuthorizationRequests: what is there twice, or cannot be read,
+// is told the client as well (RFC 6749, section 4.1.2.1).
+func TestRefusal_MalformedAuthorizationRequests(t *testing.T) {
+	t.Parallel()
+	w := start(t, "http", webClient)
+	good := authorization("web")
+	for _, more := range []string{"scope=openid", "prompt=login&prompt=login", "prompt=login;", "nonce=%zz", ";", "x=%f", "state=x", "state=%zz"} {
+		for _, got := range []answer{
+			w.send(t, http.MethodGet, w.issuer+"/authorize?"+good.Encode()+"&"+more, ""),
+			w.send(t, http.MethodPost, w.issuer+"/authorize", good.Encode()+"&"+more, "Content-Type: application/x-www-form-urlencoded"),
+		} {
+			to, err := url.Parse(got.header.Get("Location"))
+			if err != nil || !strings.HasPrefix(to.String(), callback+"?") {
+				t.Errorf("%s: %d to %q", more, got.status, got.header.Get("Location"))
+				continue
+			}
+			state := good.Get("state")
+			if more == "state=x" {
+				state = "" // which of the two is not known
+			}
+			if said := to.Query(); said.Get("error") != "invalid_request" || said.Get("iss") != w.issuer || said.Get("state") != state {
+				t.Errorf("%s: %v", more, said)
+			}
+		}
+	}
+}
+
 // TestRefusal_AuthorizationRequestsThatLeadNowhere are answered by a page.
 func TestRefusal_AuthorizationRequestsThatLeadNowhere(t *testing.T) {
 	t.Parallel()
@@ -132,10 +159,14 @@ func TestRefusal_AuthorizationRequestsThatLeadNowhere(t *testing.T) {
 			t.Errorf("%s: the page may be framed or tells its address: %v", name, h)
 		}
 	}
-	for name := range authorization("web") {
-		twice := change(authorization("web"), func(q url.Values) { q.Add(name, q.Get(name)) })
-		page(name+" twice", http.MethodGet, w.issuer+"/authorize?"+twice.Encode(), "")
-		page(name+" twice in a form", http.MethodPost, w.issuer+"/authorize", twice.Encode())
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		for what, twice := range map[string]string{
+			" twice":          change(authorization("web"), func(q url.Values) { q.Add(name, q.Get(name)) }).Encode(),
+			" cannot be read": change(authorization("web"), func(q url.Values) { q.Del(name) }).Encode() + "&" + name + "=%zz",
+		} {
+			page(name+what, http.MethodGet, w.issuer+"/authorize?"+twice, "")
+			page(name+what+" in a form", http.MethodPost, w.issuer+"/authorize", twice)
+		}
 	}
 	for name, edit := range map[string]func(url.Values){
 		"no client":                 func(q url.Values) { q.Del("client_id") },

@@ -1,0 +1,39 @@
+package flows
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// authorizeQuery are the parameters of an authorization request.
+func authorizeQuery(w http.ResponseWriter, r *Request) (url.Values, error) {
+	if r.Method == http.MethodPost {
+		err := parseForm(w, r)
+		return r.PostForm, err
+	}
+	return r.query()
+}
+
+// malformedAuthorize answers a request that holds a parameter twice, or with
+// unread, one that cannot be read. The client is told (RFC 6749, section 4.1.2.1)
+// where it and its redirect URI are known: one that is not among what can be read may
+// have been sent all the same.
+func (g *Gateway) malformedAuthorize(w http.ResponseWriter, r *Request, at place, query url.Values, unread error, description string) {
+	c := g.clientOrSite(query.Get("client_id"))
+	known := c != nil && !mustPush(c) && !query.Has("request_uri") && repeated(query, "client_id", "redirect_uri") == "" &&
+		(unread == nil || query.Has("redirect_uri"))
+	var a authRequest
+	if known {
+		a = requestOf(c, query)
+	}
+	if !known || !g.isRedirectURI(c, a.RedirectURI) {
+		g.badAuthorize(w, r, "In the request "+description+".")
+		return
+	}
+	if state := query["state"]; len(state) == 1 && len(state[0]) <= maxState {
+		if a.State = state[0]; !g.fitsAnswer(at, a) {
+			a.State = ""
+		}
+	}
+	g.toClient(w, r, a, g.errorAnswer(at, a, "invalid_request", description))
+}
