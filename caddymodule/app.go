@@ -96,7 +96,7 @@ type App struct {
 
 	guardsMu  sync.Mutex
 	guards    []*Guard
-	hasPortal bool   // a gatehouse_portal is in this configuration
+	hasPortal bool   // a gatehouse_portal is in this configuration, at the issuer's host
 	sites     []site // where the guards stand; since Start
 
 	cancel     context.CancelFunc // ends background

@@ -116,7 +116,7 @@ func printHealth(w io.Writer, h Health) error {
 		lines = append(lines, "issuer       "+h.Issuer)
 	}
 	if h.PortalElsewhere {
-		lines = append(lines, "             no site here has gatehouse_portal: another gateway must serve the issuer")
+		lines = append(lines, "             no site here has gatehouse_portal under that name: another gateway must serve the issuer")
 	}
 	for _, s := range h.Sites {
 		lines = append(lines, "site         "+s)

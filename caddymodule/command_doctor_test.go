@@ -22,6 +22,9 @@ func TestDoctor_TellsOfAPortalElsewhere(t *testing.T) {
 		want  bool
 	}{
 		"forgotten": {"https://app.example.com {\n\tgatehouse\n}\n", true},
+		"misplaced": {"https://app.example.com {\n\tgatehouse\n}\nhttps://sso.example.com {\n\tgatehouse_portal\n}\n", true},
+		"wildcard":  {"https://app.example.com {\n\tgatehouse\n}\nhttps://*.example.com {\n\tgatehouse_portal\n}\n", false},
+		"any host":  {"https://app.example.com {\n\tgatehouse\n}\nhttps:// {\n\tgatehouse_portal\n}\n", false},
 		"here":      {"https://app.example.com {\n\tgatehouse\n}\nhttps://auth.example.com {\n\tgatehouse_portal\n}\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,6 +20,7 @@ type routeWalk struct {
 	invoked []string // named routes on the way, against loops
 	onError bool     // in routes that errors go through
 	found   []spot
+	portals [][]caddyhttp.MatcherSet // what is around each portal
 }
 
 // spot is a guard and the matchers around it, the outermost first.
@@ -59,6 +60,8 @@ func (w *routeWalk) handler(handler caddyhttp.MiddlewareHandler, around []caddyh
 			return err
 		}
 		w.found = append(w.found, s)
+	case *Portal:
+		w.portals = append(w.portals, around)
 	case *caddyhttp.Subroute:
 		if err := w.routes(h.Routes, around); err != nil {
 			return err
@@ -92,9 +95,19 @@ func (s spot) names() ([]string, error) {
 	if len(s.guard.Hosts) > 0 {
 		return s.guard.Hosts, nil
 	}
-	var names []string
-	limited := false
-	for _, set := range s.around {
+	names, limited := hostsAround(s.around)
+	if !limited || slices.Contains(names, "*") {
+		return nil, noHost("a site with a gatehouse guard")
+	}
+	for i, n := range names {
+		names[i] = strings.ToLower(caddy.NewReplacer().ReplaceKnown(n, ""))
+	}
+	return names, nil
+}
+
+// hostsAround are the names that host matchers leave, if there are any.
+func hostsAround(around []caddyhttp.MatcherSet) (names []string, limited bool) {
+	for _, set := range around {
 		for _, matcher := range set {
 			hosts, ok := matcher.(*caddyhttp.MatchHost)
 			if !ok {
@@ -107,13 +120,16 @@ func (s spot) names() ([]string, error) {
 			names = bothNames(names, *hosts)
 		}
 	}
-	if !limited || slices.Contains(names, "*") {
-		return nil, noHost("a site with a gatehouse guard")
-	}
-	for i, n := range names {
-		names[i] = strings.ToLower(caddy.NewReplacer().ReplaceKnown(n, ""))
-	}
-	return names, nil
+	return names, limited
+}
+
+// servesHost tells whether a route with these matchers around it is reached by a
+// host name.
+func servesHost(around []caddyhttp.MatcherSet, host string) bool {
+	names, limited := hostsAround(around)
+	return !limited || slices.ContainsFunc(names, func(n string) bool {
+		return matchName(caddy.NewReplacer().ReplaceKnown(n, ""), host)
+	})
 }
 
 // bothNames are the names that match two lists, the narrower spelling of each.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -62,6 +63,7 @@ func (a *App) placeGuards() ([]site, error) {
 	ports.https = cmp.Or(ports.https, caddyhttp.DefaultHTTPSPort)
 	var sites []site
 	placed := make(map[*Guard]bool)
+	var portals [][]caddyhttp.MatcherSet
 	for _, name := range sortedKeys(servers) {
 		server := servers[name]
 		w := routeWalk{server: server}
@@ -74,6 +76,7 @@ func (a *App) placeGuards() ([]site, error) {
 		if err := w.checkShadows(); err != nil {
 			return nil, err
 		}
+		portals = append(portals, w.portals...)
 		listeners := listenersOf(server, ports)
 		for _, spot := range w.found {
 			names, err := spot.names()
@@ -99,7 +102,22 @@ func (a *App) placeGuards() ([]site, error) {
 		}
 		g.addNames(g.Hosts)
 	}
+	a.findPortal(portals)
 	return sites, a.checkOpenProviders()
+}
+
+// findPortal looks whether a portal answers under the issuer's own name. One that
+// stands at another site answers nobody.
+func (a *App) findPortal(portals [][]caddyhttp.MatcherSet) {
+	issuer, err := url.Parse(a.issuer)
+	if err != nil || len(portals) == 0 {
+		return
+	}
+	a.guardsMu.Lock()
+	defer a.guardsMu.Unlock()
+	a.hasPortal = slices.ContainsFunc(portals, func(around []caddyhttp.MatcherSet) bool {
+		return servesHost(around, issuer.Hostname())
+	})
 }
 
 // checkOpenProviders refuses to start when anybody in the world could enter and

@@ -81,7 +81,7 @@ func (a *App) Start() error {
 	close(a.ready)
 	a.logRedirectURIs(gateway, sites)
 	if a.portalElsewhere() {
-		a.logger.Info("no site of this configuration has gatehouse_portal, so another gateway must serve the issuer", "issuer", a.issuer)
+		a.logger.Info("no site of this configuration has gatehouse_portal under the issuer's name, so another gateway must serve the issuer", "issuer", a.issuer)
 	}
 	return nil
 }
