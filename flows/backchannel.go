@@ -46,7 +46,11 @@ func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *Request, at place, 
 	w.WriteHeader(http.StatusOK)
 }
 
+// providerSignedOut acts on a logout token, once. It does not stop when ctx ends:
+// a provider that does not wait for the answer may not send the token again.
 func (g *Gateway) providerSignedOut(ctx context.Context, p provider.LogoutVerifier, l provider.Logout) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	used := cache.Count{
 		Key:   "logout:" + encode(g.Keyring.MAC("logout token", []byte(p.Issuer()), []byte(l.TokenID))[:18]),
 		Limit: 1, Window: max(time.Second, l.ExpiresAt.Sub(g.Now())),

@@ -45,12 +45,33 @@ func TestBackchannel_ATokenIsUsedWhenItWasActedOn(t *testing.T) {
 	op, rp := twoWorldsWith(t, worldOptions{wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
 		return silentStore{s, silent}, c
 	}})
+	token, receiver := signedOutAtProvider(t, op, rp)
+	for _, step := range []struct {
+		silent string
+		status int
+	}{{"Session", 503}, {"RevokeSession", 503}, {"", 200}, {"", 400}} {
+		silent.Store(step.silent)
+		newBrowser(t).do(logoutTokenRequest(t, rp, receiver, token)).want(step.status, "")
+		if step.status == 503 {
+			continue
+		}
+		rows, err := rp.store.ListSessions(t.Context(), tokenstore.SessionQuery{All: true})
+		if err != nil || len(rows) != 1 || rows[0].RevokedAt.IsZero() {
+			t.Fatalf("after %d: the store has %d sessions, not one that is revoked: %v", step.status, len(rows), err)
+		}
+	}
+}
+
+// signedOutAtProvider has somebody sign in through a provider and sign out there.
+// It returns the logout token, which has not arrived yet, and where it is to go.
+func signedOutAtProvider(t *testing.T, op, rp *world) (token, receiver string) {
+	t.Helper()
 	tokens := make(chan string, 1)
 	held := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		tokens <- r.PostFormValue("logout_token")
 	}))
 	t.Cleanup(held.Close)
-	receiver := op.gateway.Clients["gateway"].BackchannelLogoutURI
+	receiver = op.gateway.Clients["gateway"].BackchannelLogoutURI
 	op.gateway.Clients["gateway"].BackchannelLogoutURI = held.URL
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -59,31 +80,34 @@ func TestBackchannel_ATokenIsUsedWhenItWasActedOn(t *testing.T) {
 	b := newBrowser(t)
 	b.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello")
 	b.get(op.portalURL()+"/logout").submit(nil).want(200, "")
-	var token string
 	select {
 	case token = <-tokens:
 	case <-time.After(time.Minute):
 		t.Fatal("the provider does not tell of the sign-out")
 	}
+	return token, receiver
+}
 
-	for _, step := range []struct {
-		silent string
-		status int
-	}{{"Session", 503}, {"RevokeSession", 503}, {"", 200}, {"", 400}} {
-		silent.Store(step.silent)
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, receiver, strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Host = strings.TrimPrefix(rp.siteURL("app"), "http://")
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		newBrowser(t).do(r).want(step.status, "")
-		if step.status == 503 {
-			continue
-		}
-		rows, err := rp.store.ListSessions(t.Context(), tokenstore.SessionQuery{All: true})
-		if err != nil || len(rows) != 1 || rows[0].RevokedAt.IsZero() {
-			t.Fatalf("after %d: the store has %d sessions, not one that is revoked: %v", step.status, len(rows), err)
-		}
+func logoutTokenRequest(t *testing.T, rp *world, receiver, token string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, receiver, strings.NewReader(url.Values{"logout_token": {token}}.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = strings.TrimPrefix(rp.siteURL("app"), "http://")
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return r
+}
+
+// A provider that does not wait until its sign-out was acted on may not tell of it
+// again.
+func TestBackchannel_HangingUpLosesNothing(t *testing.T) {
+	client := &leaver{t: t}
+	op, rp := twoWorldsWith(t, worldOptions{wrap: slowly(client)})
+	token, receiver := signedOutAtProvider(t, op, rp)
+	client.send(logoutTokenRequest(t, rp, receiver, token))
+	rows, err := rp.store.ListSessions(t.Context(), tokenstore.SessionQuery{All: true})
+	if err != nil || len(rows) != 1 || rows[0].RevokedAt.IsZero() {
+		t.Errorf("the store has %d sessions, not one that is revoked: %v", len(rows), err)
 	}
 }

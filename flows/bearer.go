@@ -105,8 +105,11 @@ func (g *Gateway) verifyNew(at place, raw string) (*bearer, error) {
 	return b, nil
 }
 
-// revokeTokenID refuses an access token that has no session.
+// revokeTokenID refuses an access token that has no session. It does not stop when
+// ctx ends: of what is stored the other nodes must be told.
 func (g *Gateway) revokeTokenID(ctx context.Context, jti string, until time.Time) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	if err := g.Store.RevokeTokenID(ctx, jti, until); err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -25,6 +27,10 @@ type leaver struct {
 	mu   sync.Mutex
 	conn *net.TCPConn // of the request under way
 }
+
+// callerKey is where a request's context holds the one that ends when its client
+// has gone, also for what goes on then.
+type callerKey struct{}
 
 // send sends a request by a connection of its own and returns the answer.
 func (l *leaver) send(req *http.Request) said {
@@ -53,14 +59,24 @@ func (l *leaver) send(req *http.Request) said {
 	return said{answer{status: resp.StatusCode, header: resp.Header}, string(text)}
 }
 
+// submit sends the form of a browser's page.
+func (l *leaver) submit(b *browser, values url.Values) said {
+	l.t.Helper()
+	req := b.form(values)
+	for _, c := range b.Jar.Cookies(req.URL) {
+		req.AddCookie(c)
+	}
+	return l.send(req)
+}
+
 func (l *leaver) use(conn *net.TCPConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conn = conn
 }
 
-// hangUp is called while the request is being answered, if there is one, and
-// returns when that has noticed that nobody waits for it.
+// hangUp is called while the request is being answered, and returns when the
+// server has noticed that nobody waits for the answer. It does so once.
 func (l *leaver) hangUp(ctx context.Context) {
 	l.mu.Lock()
 	conn := l.conn
@@ -72,8 +88,12 @@ func (l *leaver) hangUp(ctx context.Context) {
 	if err := conn.CloseWrite(); err != nil {
 		l.t.Error(err)
 	}
+	caller, _ := ctx.Value(callerKey{}).(context.Context)
+	if caller == nil {
+		caller = ctx
+	}
 	select {
-	case <-ctx.Done():
+	case <-caller.Done():
 	case <-time.After(time.Minute):
 		l.t.Error("the server has not noticed that the client left")
 	}
@@ -102,11 +122,7 @@ func TestPassword_HangingUpIsCounted(t *testing.T) {
 	b := newBrowser(t)
 	b.get(w.siteURL("app")+"/").signIn("alice", "wrong").want(401, "wrong")
 	guess := func(password string) said {
-		req := b.form(map[string][]string{"username": {"alice"}, "password": {password}})
-		for _, c := range b.Jar.Cookies(req.URL) {
-			req.AddCookie(c)
-		}
-		return client.send(req)
+		return client.submit(b, url.Values{"username": {"alice"}, "password": {password}})
 	}
 	if got := guess("wonderland"); strings.Contains(strings.Join(got.header.Values("Set-Cookie"), "\n"), "known") {
 		t.Errorf("%d to the right password without a session, with %v", got.status, got.header)
@@ -128,17 +144,45 @@ type slowStore struct {
 }
 
 func (s slowStore) Rotate(ctx context.Context, r tokenstore.Rotation) (tokenstore.RotationResult, error) {
-	result, err := s.Store.Rotate(ctx, r)
-	s.client.hangUp(ctx)
-	return result, err
+	defer s.client.hangUp(ctx)
+	return s.Store.Rotate(ctx, r)
+}
+
+func (s slowStore) SignIn(ctx context.Context, in tokenstore.SignIn) (tokenstore.Session, error) {
+	defer s.client.hangUp(ctx)
+	return s.Store.SignIn(ctx, in)
+}
+
+func (s slowStore) Session(ctx context.Context, id uuid.UUID) (tokenstore.Session, error) {
+	defer s.client.hangUp(ctx)
+	return s.Store.Session(ctx, id)
+}
+
+func (s slowStore) ListSessions(ctx context.Context, q tokenstore.SessionQuery) ([]tokenstore.Session, error) {
+	defer s.client.hangUp(ctx)
+	return s.Store.ListSessions(ctx, q)
+}
+
+func (s slowStore) DeleteConsent(ctx context.Context, subject, clientID string) error {
+	defer s.client.hangUp(ctx)
+	return s.Store.DeleteConsent(ctx, subject, clientID)
+}
+
+func (s slowStore) RevokeTokenID(ctx context.Context, jti string, until time.Time) error {
+	defer s.client.hangUp(ctx)
+	return s.Store.RevokeTokenID(ctx, jti, until)
+}
+
+func slowly(client *leaver) func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store) {
+	return func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+		return slowStore{s, client}, c
+	}
 }
 
 // A refused refresh consumes nothing, also if nobody waits for the refusal.
 func TestRefresh_HangingUpConsumesNothing(t *testing.T) {
 	client := &leaver{t: t}
-	w := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
-		return slowStore{s, client}, c
-	}})
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: slowly(client)})
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {w.tokens(w.signedInBrowser(), nil).answer.text("refresh_token")}}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.portalURL()+"/token", strings.NewReader(with(form, set("scope", "openid groups")).Encode()))
 	if err != nil {
@@ -152,5 +196,106 @@ func TestRefresh_HangingUpConsumesNothing(t *testing.T) {
 	w.clock.advance(time.Minute)
 	if got := w.call("token", form, basic("web")); got.status != http.StatusOK {
 		t.Errorf("the same token with the scope that it has: %d %s", got.status, got.text)
+	}
+}
+
+// People close the tab as soon as they have clicked. What was asked for is done,
+// and the clients are told of it.
+func TestSignOut_HangingUpLosesNothing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		page string
+		form func(row tokenstore.Session) url.Values
+	}{
+		"of all, at the portal":          {"/logout", func(tokenstore.Session) url.Values { return nil }},
+		"of a session, on one's page":    {"/", func(row tokenstore.Session) url.Values { return url.Values{"session": {row.ID.String()}} }},
+		"of an application, on the same": {"/", func(row tokenstore.Session) url.Values { return url.Values{"client": {row.ClientID}} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := &leaver{t: t}
+			clients := oauthClients()
+			clients[0].BackchannelLogoutURI = "http://127.0.0.1:1/nobody"
+			w := newWorld(t, worldOptions{portal: true, clients: clients, wrap: slowly(client)})
+			b := w.signedInBrowser()
+			w.tokens(b, set("scope", "openid"))
+			row := w.sessionOf("web")
+			if err := w.store.SetConsent(t.Context(), tokenstore.Consent{Subject: row.Subject, ClientID: "web", Scope: []string{"openid"}}); err != nil {
+				t.Fatal(err)
+			}
+			client.submit(b.get(w.portalURL()+tt.page), tt.form(row))
+			if w.sessionOf("web").RevokedAt.IsZero() {
+				t.Error("the session goes on")
+			}
+			entries, err := w.store.TakeOutbox(t.Context(), 10, time.Minute)
+			if err != nil || len(entries) != 1 || entries[0].Target != "web" {
+				t.Errorf("to be told are %v, %v, want web", entries, err)
+			}
+		})
+	}
+}
+
+// A withdrawal that came no further than the consent is made good by the next.
+func TestWithdraw_AgainEndsWhatIsLeft(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	b := w.signedInBrowser()
+	w.tokens(b, set("scope", "openid"))
+	b.get(w.portalURL() + "/").submit(url.Values{"client": {"web"}})
+	if w.sessionOf("web").RevokedAt.IsZero() {
+		t.Error("the session goes on")
+	}
+}
+
+// sessionOf is the only session of a client, live or not.
+func (w *world) sessionOf(client string) tokenstore.Session {
+	w.t.Helper()
+	rows, err := w.store.ListSessions(w.t.Context(), tokenstore.SessionQuery{All: true, ClientID: client})
+	if err != nil || len(rows) != 1 {
+		w.t.Fatalf("%d sessions of %s, %v", len(rows), client, err)
+	}
+	return rows[0]
+}
+
+// A provider's token is given once, and kept whoever has left.
+func TestKeepToken_HangingUp(t *testing.T) {
+	client := &leaver{t: t}
+	_, rp, gateway := withVaultOn(t, slowly(client), "openid", "profile", "email", "offline_access")
+	b := newBrowser(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, stopAtCallback(t, b, rp), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range b.Jar.Cookies(req.URL) {
+		req.AddCookie(c)
+	}
+	client.send(req)
+	if kept(t, gateway.Vault).RefreshToken == "" {
+		t.Error("the token was not kept")
+	}
+}
+
+// What a client has revoked is told to the other nodes, also if it does not wait.
+func TestRevocation_HangingUpIsTold(t *testing.T) {
+	client := &leaver{t: t}
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: slowly(client)})
+	heard := make(chan cache.Announcement, 100)
+	if err := w.cache.Subscribe(t.Context(), func(a cache.Announcement) { heard <- a }, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	access := w.call("token", url.Values{"grant_type": {"client_credentials"}}, basic("web")).answer.text("access_token")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.portalURL()+"/revoke", strings.NewReader(url.Values{"token": {access}}.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth("web", "web-secret-of-enough-length")
+	client.send(req)
+	for wait := time.After(30 * time.Second); ; {
+		select {
+		case a := <-heard:
+			if len(a.TokenIDs) > 0 {
+				return
+			}
+		case <-wait:
+			t.Fatal("nobody was told")
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -100,7 +101,7 @@ func (g *Gateway) changeHome(w http.ResponseWriter, r *Request, at place, id *id
 	var err error
 	if clientID := r.PostForm.Get(page.FieldClient); clientID != "" {
 		message = "Withdrawn from " + g.siteTitle(at, clientID) + "."
-		err = g.withdraw(r, id.Subject, clientID)
+		err = g.withdraw(r.Context(), id.Subject, clientID)
 	} else {
 		err = g.endOwn(r, id.Subject, r.PostForm.Get(page.FieldSession))
 	}
@@ -130,19 +131,24 @@ func (g *Gateway) endOwn(r *Request, subject, raw string) error {
 	return g.endOne(r.Context(), row)
 }
 
-func (g *Gateway) withdraw(r *Request, subject, clientID string) error {
-	if err := g.Store.DeleteConsent(r.Context(), subject, clientID); err != nil {
+// withdraw takes a consent back and ends what the application got by it, though
+// the browser may have left after the first. Where the consent has gone already,
+// an earlier withdrawal may have come no further.
+func (g *Gateway) withdraw(ctx context.Context, subject, clientID string) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	if err := g.Store.DeleteConsent(ctx, subject, clientID); err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		return err
 	}
 	query := tokenstore.SessionQuery{Subject: subject, ClientID: clientID, Limit: 500}
 	for {
-		rows, err := g.Store.ListSessions(r.Context(), query)
+		rows, err := g.Store.ListSessions(ctx, query)
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
 			query.Before = row.ID
-			if err := g.endOne(r.Context(), row); err != nil {
+			if err := g.endOne(ctx, row); err != nil {
 				return err
 			}
 		}

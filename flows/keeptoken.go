@@ -8,7 +8,9 @@ import (
 )
 
 // keepToken puts the token that a provider gave at a sign-in into the vault, if
-// it keeps that provider's. Nobody is kept out because it could not be kept.
+// it keeps that provider's. Nobody is kept out because it could not be kept. It is
+// kept although the browser may have left: the session is there, and the provider
+// would not give the token again.
 func (g *Gateway) keepToken(ctx context.Context, who *identity.Identity, token *provider.Token) {
 	if g.Vault == nil || !g.Vault.Keeps(who.Provider) {
 		return
@@ -18,6 +20,8 @@ func (g *Gateway) keepToken(ctx context.Context, who *identity.Identity, token *
 			"provider", who.Provider, "user", who.User)
 		return
 	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	if _, err := g.Vault.Put(ctx, who.Subject, who.Provider, *token); err != nil {
 		g.Logger.WarnContext(ctx, "the provider's token could not be kept", "provider", who.Provider, "user", who.User, "error", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -21,6 +22,12 @@ import (
 // its refresh tokens and judges their reuse.
 func withVault(t *testing.T, scopes ...string) (op, rp *world, gateway *flows.Gateway) {
 	t.Helper()
+	return withVaultOn(t, nil, scopes...)
+}
+
+// withVaultOn is withVault on stores that something is wrapped around.
+func withVaultOn(t *testing.T, wrap func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store), scopes ...string) (op, rp *world, gateway *flows.Gateway) {
+	t.Helper()
 	outside := &client.Client{
 		ID: "gateway", Secrets: []client.Secret{client.NewSecret("a-secret-of-the-other-gateway")}, FirstParty: true,
 		Scopes: []string{"openid", "profile", "email", "offline_access"}, RedirectURIs: []string{"https://later.test/"},
@@ -32,7 +39,7 @@ func withVault(t *testing.T, scopes ...string) (op, rp *world, gateway *flows.Ga
 		return d.DialContext(ctx, network, "127.0.0.1:"+p)
 	}}}
 	t.Cleanup(dial.CloseIdleConnections)
-	rp = newWorld(t, worldOptions{providers: func(now func() time.Time) []provider.Provider {
+	rp = newWorld(t, worldOptions{wrap: wrap, providers: func(now func() time.Time) []provider.Provider {
 		p, err := oidc.New(oidc.Config{
 			Name: "outside", Title: "Outside", Issuer: op.portalURL(), InsecureHTTP: true, ClientID: "gateway",
 			ClientSecret: "a-secret-of-the-other-gateway", Scopes: scopes, HTTPClient: dial, Now: now,

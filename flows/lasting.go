@@ -6,7 +6,7 @@ import (
 )
 
 // lastingTimeout bounds a step that goes on after its caller has left.
-const lastingTimeout = 10 * time.Second
+const lastingTimeout = 30 * time.Second
 
 // lasting is the context of a step that a caller who hangs up must not be able
 // to stop: what they did is counted, and what was begun for them is ended.

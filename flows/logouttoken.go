@@ -37,22 +37,29 @@ type pendingLogout struct {
 
 // EndSession signs a session out: with the sign-in that it came from, those that
 // renewed it or that it renewed, and with everything that came from them. Clients
-// that asked for it are told. An unknown or ended session is no error;
+// that asked for it are told. It does not stop when ctx ends: people close the
+// window as soon as they have clicked. An unknown or ended session is no error;
 // [session.ErrUnavailable] is.
 func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	return g.tellAndEnd(ctx, g.endingWithAll(ctx, id), func() error { return g.Sessions.SignOut(ctx, id) })
 }
 
 // endSignIn is EndSession for the one sign-in that the session came from: of what
 // has ended at a provider, the person may have signed in there again since.
 func (g *Gateway) endSignIn(ctx context.Context, id uuid.UUID) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	return g.tellAndEnd(ctx, g.endingWith(ctx, id), func() error { return g.Sessions.End(ctx, id) })
 }
 
 // EndSubject signs all sessions of a subject out. Clients that asked for it are
-// told. Errors: [session.ErrUnavailable]; an empty subject is
-// [tokenstore.ErrInvalid].
+// told. It does not stop when ctx ends. Errors: [session.ErrUnavailable]; an empty
+// subject is [tokenstore.ErrInvalid].
 func (g *Gateway) EndSubject(ctx context.Context, subject string) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	var entries []tokenstore.OutboxEntry
 	if subject != "" && g.tellsClients() {
 		entries = g.toldOf(g.liveSessions(ctx, tokenstore.SessionQuery{Subject: subject}))
@@ -64,6 +71,8 @@ func (g *Gateway) EndSubject(ctx context.Context, subject string) error {
 // came from. Clients that asked for it are told. Errors as of
 // [Gateway.EndSession].
 func (g *Gateway) endOne(ctx context.Context, row tokenstore.Session) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	var entries []tokenstore.OutboxEntry
 	if g.tellsClients() {
 		children := g.liveSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, Parent: row.ID})

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
@@ -15,7 +16,10 @@ func (g *Gateway) RemoveProviderTokens(ctx context.Context, from *vault.Vault, q
 	q.Limit = 1000
 	var removed []vault.Token
 	for {
-		some, err := from.Remove(ctx, q)
+		if err := ctx.Err(); err != nil {
+			return removed, fmt.Errorf("removing provider tokens: %w", err)
+		}
+		some, err := removePage(ctx, from, q)
 		removed = append(removed, some...)
 		var subjects []string
 		for _, t := range some {
@@ -30,4 +34,12 @@ func (g *Gateway) RemoveProviderTokens(ctx context.Context, from *vault.Vault, q
 			return removed, err
 		}
 	}
+}
+
+// removePage does not stop when ctx ends: of what has gone the other nodes must be
+// told.
+func removePage(ctx context.Context, from *vault.Vault, q vault.Query) ([]vault.Token, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	return from.Remove(ctx, q)
 }

@@ -90,8 +90,10 @@ func (s *Store) rotateBy(ctx context.Context, template string, r tokenstore.Rota
 	return tokenstore.RotationResult{Session: row.Session, PreviousRotatedAt: row.rotatedBefore}, nil
 }
 
-// reused revokes what a reused refresh token endangers.
+// reused revokes what a reused refresh token endangers, also when who presented it
+// leaves meanwhile: a thief would.
 func (s *Store) reused(ctx context.Context, r tokenstore.Rotation, row storedSession) (tokenstore.RotationResult, error) {
+	ctx = context.WithoutCancel(ctx)
 	var ids []uuid.UUID
 	var err error
 	if r.RevokeSubject {

@@ -3,10 +3,13 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres"
@@ -100,5 +103,49 @@ func TestUnrotateSurvivesALostConnection(t *testing.T) {
 			}
 			clock.advance(time.Minute)
 		})
+	}
+}
+
+// leaving is a caller who leaves when the first row has been looked at.
+type leaving struct {
+	leave atomic.Pointer[context.CancelFunc]
+}
+
+func (*leaving) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, leavingKey{}, strings.HasPrefix(strings.TrimSpace(q.SQL), "SELECT"))
+}
+
+func (l *leaving) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	if looked, _ := ctx.Value(leavingKey{}).(bool); !looked {
+		return
+	}
+	if leave := l.leave.Swap(nil); leave != nil {
+		(*leave)()
+	}
+}
+
+type leavingKey struct{}
+
+// TestReuseIsActedOnWhenItsCallerLeaves: a thief need not wait for the answer.
+func TestReuseIsActedOnWhenItsCallerLeaves(t *testing.T) {
+	var caller leaving
+	var clock offset
+	store := migrated(t, postgres.Options{ClockOffset: clock.get, Tracer: &caller})
+	session := signIn(t, store)
+	if _, err := store.Rotate(t.Context(), rotation(session, 0)); err != nil {
+		t.Fatal(err)
+	}
+	clock.advance(time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	caller.leave.Store(&cancel)
+	if _, err := store.Rotate(ctx, rotation(session, 0)); !errors.Is(err, tokenstore.ErrReused) {
+		t.Errorf("rotating: %v", err)
+	}
+	if ctx.Err() == nil {
+		t.Error("the caller has not left")
+	}
+	if now, err := store.Session(t.Context(), session.ID); err != nil || now.RevokedAt.IsZero() {
+		t.Errorf("the family goes on: %v", err)
 	}
 }
