@@ -154,7 +154,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Slogger()
 	a.ready = make(chan struct{})
-	err := together(a.expandOwn(), a.loadStores(ctx), a.loadProviders(ctx), a.loadClients(ctx))
+	err := together(a.expandOwn(), a.loadStores(ctx), a.loadProviders(ctx), a.loadClients(ctx), a.checkSigningKeys())
 	if err != nil {
 		return err
 	}

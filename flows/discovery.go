@@ -38,7 +38,9 @@ type metadata struct {
 	TokenAuth              []string `json:"token_endpoint_auth_methods_supported"`
 	TokenAuthAlgorithms    []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationAuth         []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAlgorithms   []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAuth      []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectAlgorithms   []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	PKCE                   []string `json:"code_challenge_methods_supported"`
 	DPoPAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
 	Prompts                []string `json:"prompt_values_supported"`
@@ -54,6 +56,7 @@ type metadata struct {
 }
 
 func (g *Gateway) metadataOf(at place) metadata {
+	signed := clientjwt.Algorithms()
 	proven := []string{client.MethodBasic, client.MethodPost, client.MethodPrivateKeyJWT}
 	scopes := []string{"openid", "profile", "email", "groups", "offline_access"}
 	for _, c := range g.Clients {
@@ -70,10 +73,11 @@ func (g *Gateway) metadataOf(at place) metadata {
 		Device: at.url("device_authorization"), EndSession: at.url("logout"),
 		Scopes: scopes, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		Grants:   []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials, client.GrantDevice},
-		Subjects: []string{"public"}, IDTokenAlgorithms: []string{"ES256", "EdDSA", "RS256"},
-		TokenAuth: append([]string{client.MethodNone}, proven...), TokenAuthAlgorithms: clientjwt.Algorithms(),
-		RevocationAuth: append([]string{client.MethodNone}, proven...), IntrospectionAuth: proven,
-		PKCE: []string{"S256"}, DPoPAlgorithms: clientjwt.Algorithms(), Prompts: []string{"none", "login", "consent", "select_account"},
+		Subjects: []string{"public"}, IDTokenAlgorithms: g.Keys.Offered(),
+		TokenAuth: append([]string{client.MethodNone}, proven...), TokenAuthAlgorithms: signed,
+		RevocationAuth: append([]string{client.MethodNone}, proven...), RevocationAlgorithms: signed,
+		IntrospectionAuth: proven, IntrospectAlgorithms: signed,
+		PKCE: []string{"S256"}, DPoPAlgorithms: signed, Prompts: []string{"none", "login", "consent", "select_account"},
 		Claims: []string{
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
 			"name", "preferred_username", "email", "email_verified", "groups",
@@ -82,16 +86,18 @@ func (g *Gateway) metadataOf(at place) metadata {
 	}
 }
 
-// serveDiscovery answers with the metadata. The portal's are serialised once; a
+// serveDiscovery answers with the metadata. The portal's are serialised once, and
+// again where a file of signing keys comes to hold those of other algorithms; a
 // site's are not kept, since a wildcard site has any number of names.
 func (g *Gateway) serveDiscovery(w http.ResponseWriter, r *Request, at place) {
 	if !at.portal {
 		serveStatic(w, r, marshal(g.metadataOf(at)))
 		return
 	}
-	body, ok := g.discovery.Load(at.issuer())
+	key := at.issuer() + " " + strings.Join(g.Keys.Offered(), " ")
+	body, ok := g.discovery.Load(key)
 	if !ok {
-		body, _ = g.discovery.LoadOrStore(at.issuer(), marshal(g.metadataOf(at)))
+		body, _ = g.discovery.LoadOrStore(key, marshal(g.metadataOf(at)))
 	}
 	serveStatic(w, r, body.([]byte)) //nolint:forcetypeassert // only bytes are stored
 }

@@ -92,7 +92,7 @@ type Gateway struct {
 	bearers   *bearers
 	checking  inFlight
 	starters  starters
-	discovery sync.Map // issuer to metadata, serialised
+	discovery sync.Map // issuer and algorithms to metadata, serialised
 	drain     *outbox.Drain
 }
 

@@ -67,7 +67,13 @@ func TestRFC8414_Metadata(t *testing.T) {
 				t.Errorf("%s is %v", name, first.body[name])
 			}
 		}
-		for _, list := range []string{"dpop_signing_alg_values_supported", "token_endpoint_auth_signing_alg_values_supported", "id_token_signing_alg_values_supported"} {
+		if diff := cmp.Diff(any([]any{"ES256", "EdDSA"}), first.body["id_token_signing_alg_values_supported"]); diff != "" {
+			t.Errorf("not the algorithms of the keys: %s", diff)
+		}
+		for _, list := range []string{
+			"dpop_signing_alg_values_supported", "token_endpoint_auth_signing_alg_values_supported", "id_token_signing_alg_values_supported",
+			"revocation_endpoint_auth_signing_alg_values_supported", "introspection_endpoint_auth_signing_alg_values_supported",
+		} {
 			algorithms, _ := first.body[list].([]any)
 			for _, alg := range algorithms {
 				if name, _ := alg.(string); name == "none" || strings.HasPrefix(name, "HS") {

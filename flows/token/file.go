@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -50,6 +52,28 @@ func readFile(name string) (*keySet, error) {
 	}
 	set.jwks, err = json.Marshal(public)
 	return set, err
+}
+
+// FileAlgorithms are those that a file, see [Config], holds a key to sign with of.
+func FileAlgorithms(name string) ([]string, error) {
+	set, err := readFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading signing keys from %s: %w", name, err)
+	}
+	return slices.Sorted(maps.Keys(set.active)), nil
+}
+
+// Offered are the algorithms that ID tokens can be signed with here: those of
+// which a key is kept, or the file holds one.
+func (k *Keys) Offered() []string {
+	set := k.current.Load()
+	switch {
+	case k.File == "":
+		return slices.Clone(k.Algorithms)
+	case set == nil:
+		return []string{ES256} // which a file has to hold
+	}
+	return slices.Sorted(maps.Keys(set.active))
 }
 
 // fileKey takes a private key, or a public one that only verifies.

@@ -1,0 +1,54 @@
+package caddymodule
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// A client whose ID tokens nothing can sign would hear "try again in a few
+// seconds" for ever.
+func TestSigningKeys_HoldOneForEachClient(t *testing.T) {
+	const site = "http://app.example.com {\n\tgatehouse\n\trespond ok\n}"
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key, KeyID: "one", Algorithm: "ES256", Use: "sig"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "keys.json")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client := func(alg string) string {
+		return "\nclient legacy {\nsecret a-secret-that-is-long-enough\nredirect_uri https://legacy.example.com/cb\nid_token_signing_alg " + alg + "\n}"
+	}
+	for name, c := range map[string]struct {
+		file, alg string
+		says      []string
+	}{
+		"of its algorithm":          {file, "ES256", nil},
+		"of another":                {file, "RS256", []string{`client "legacy"`, "RS256", file, "only of ES256"}},
+		"in a file that is not yet": {filepath.Join(t.TempDir(), "none.json"), "RS256", nil},
+	} {
+		_, err := provision(t, config(t, t.TempDir(), "signing_keys "+c.file+"\n"+aliceLocal+client(c.alg), site))
+		if (err != nil) != (c.says != nil) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, text := range c.says {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %v says nothing of %s", name, err, text)
+			}
+		}
+	}
+}
