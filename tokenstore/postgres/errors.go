@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,7 @@ const (
 	stateUndefinedTable  = "42P01"
 	stateSerialization   = "40001"
 	stateDeadlock        = "40P01"
-	stateCrashShutdown   = "57P02"
-	stateAdminShutdown   = "57P01"
+	stateReadOnly        = "25006"
 	stateDuplicateTable  = "42P07"
 )
 
@@ -79,13 +79,30 @@ func translate(ctx context.Context, err error) error {
 // isDead tells whether the connection is gone, or never came to be.
 func isDead(err error) bool {
 	if state := sqlState(err); state != "" {
-		return state == stateAdminShutdown || state == stateCrashShutdown
+		return isEnded(err)
 	}
 	var connecting *pgconn.ConnectError
 	var network net.Error
 	return errors.As(err, &connecting) || errors.As(err, &network) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, puddle.ErrClosedPool) || pgconn.SafeToRetry(err)
+}
+
+// isEnded tells whether the server ended a connection that was in use: for its
+// shutdown, or because of a timeout that the role or the database is given.
+func isEnded(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && isFatal(pgErr) && !isConnecting(err)
+}
+
+func isFatal(err *pgconn.PgError) bool {
+	return cmp.Or(err.SeverityUnlocalized, err.Severity) == "FATAL"
+}
+
+// keeps tells whether a connection is kept after an error. One to a server that
+// is read-only is not: after a fail-over, the next may be to the new primary.
+func keeps(_ *pgconn.PgConn, err *pgconn.PgError) bool {
+	return !isFatal(err) && err.Code != stateReadOnly
 }
 
 // redacted keeps a parser's error from quoting the address and its password.

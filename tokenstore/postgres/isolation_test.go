@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,9 +49,9 @@ func TestIsolationIsTheStoresOwn(t *testing.T) {
 	}
 }
 
-// setByDefault sets what new connections to a database begin with, until the
-// test ends.
-func setByDefault(t *testing.T, address, setting, value string) {
+// setByDefault sets what new connections to a database begin with, until reset is
+// called or the test ends.
+func setByDefault(t *testing.T, address, setting, value string) (reset func()) {
 	t.Helper()
 	location, err := url.Parse(address)
 	if err != nil {
@@ -59,5 +60,7 @@ func setByDefault(t *testing.T, address, setting, value string) {
 	alter := "ALTER DATABASE " + strings.TrimPrefix(location.Path, "/")
 	conn := database(t, address)
 	execute(t, conn, alter+" SET "+setting+" = '"+value+"'")
-	t.Cleanup(func() { execute(t, conn, alter+" RESET "+setting) })
+	reset = sync.OnceFunc(func() { execute(t, conn, alter+" RESET "+setting) })
+	t.Cleanup(reset)
+	return reset
 }

@@ -108,6 +108,7 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 		return hasInput(p.Conn.PgConn().Conn())
 	}
 	config.PingTimeout = time.Second
+	config.ConnConfig.OnPgError = keeps
 	config.ConnConfig.AfterConnect = setUp(config.ConnConfig.ConnectTimeout)
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		conn.TypeMap().RegisterType(&pgtype.Type{

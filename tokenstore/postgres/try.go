@@ -38,6 +38,9 @@ func (s *Store) try(ctx context.Context, r repeatability, f func(context.Context
 		case ctx.Err() != nil:
 		case isConflict(err) && tries < conflictTries:
 			continue
+		case !retried && sqlState(err) == stateReadOnly: // nothing was done, and the connection is gone
+			retried = true
+			continue
 		case !retried && isDead(err) && !isConnecting(err) && (bool(r) || pgconn.SafeToRetry(err)):
 			retried = true
 			continue
