@@ -60,24 +60,41 @@ func TestKilledUnderLoad(t *testing.T) {
 		}
 		kills = n
 	}
+	underLoad(t, kills, 4, (*postgrestest.Server).Kill)
+}
+
+// TestShutDownUnderLoad restarts the server as its operator does, while so many
+// rotations are on their way that they share round trips.
+func TestShutDownUnderLoad(t *testing.T) {
+	underLoad(t, 2, 24, (*postgrestest.Server).ShutDown)
+}
+
+// underLoad ends the server again and again under the load of some workers, and
+// starts it again. What was confirmed must be there, and it is used again soon.
+func underLoad(t *testing.T, times, workers int, end func(*postgrestest.Server, testing.TB)) {
 	server := postgrestest.Start(t, postgrestest.Options{})
 	url := server.URL(t) + "&pool_max_conns=8"
 	l := &load{T: t, store: migrated(t, postgres.Options{URL: url})}
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	for range 4 {
+	for range workers {
 		running.Go(func() { l.work(ctx) })
 	}
-	for range kills {
+	for range times {
 		l.await(20 + rand.Int64N(100))
-		server.Kill(t)
+		end(server, t)
 		server.Restart(t)
+		back := time.Now()
+		l.await(int64(workers)) // some had their answer before, and did not count it yet
+		if took := time.Since(back); took > soon {
+			t.Errorf("the server is used again after %v", took)
+		}
 	}
 	l.await(50)
 	stop()
 	running.Wait()
 	rotations := l.check(open(t, postgres.Options{URL: url}))
-	t.Logf("%d kills; %d sessions and %d rotations were confirmed and are all there", kills, len(l.sessions), rotations)
+	t.Logf("%d restarts; %d sessions and %d rotations were confirmed and are all there", times, len(l.sessions), rotations)
 }
 
 // await waits until the store confirmed n more operations.

@@ -87,7 +87,27 @@ func (s *Server) Kill(t testing.TB) {
 	s.release(keepFolder)
 }
 
-// Restart starts a killed server again, on the same port and data directory,
+// ShutDown ends the server as its operator does, who does not wait for the
+// clients: connections are ended, what they were at is rolled back. (The "fast"
+// mode of pg_ctl.)
+func (s *Server) ShutDown(t testing.TB) {
+	t.Helper()
+	pid, err := s.pid()
+	if err != nil {
+		t.Fatalf("shutting down Postgres: %v", err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
+		t.Fatalf("shutting down Postgres: %v", err)
+	}
+	for deadline := time.Now().Add(startTimeout); !s.ended(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("Postgres does not shut down:\n%s", s.log())
+		}
+	}
+	s.release(keepFolder)
+}
+
+// Restart starts a server that was killed or shut down again, on the same port and data directory,
 // and waits until it answers.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
