@@ -28,6 +28,9 @@ type Options struct {
 	// string. pool_max_conns (by default at least 16) and the other settings of
 	// pgxpool may be in it.
 	// With several hosts, target_session_attrs=read-write finds the primary.
+	// A PgBouncer in between must pool sessions (pool_mode=session): prepared
+	// statements, the isolation that is set for a connection and the lock of
+	// maintenance are the connection's.
 	URL string
 	// ConnectTimeout bounds one attempt to connect. Default: that of the URL,
 	// else DefaultConnectTimeout.
@@ -89,6 +92,11 @@ func (o Options) poolConfig() (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("opening token store: parsing its address: %w", redacted(err))
+	}
+	mode := config.ConnConfig.DefaultQueryExecMode
+	if mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol {
+		return nil, fmt.Errorf("opening token store: default_query_exec_mode cannot be %v: "+
+			"the types of a statement's arguments must be asked for", mode)
 	}
 	switch {
 	case o.ConnectTimeout > 0:

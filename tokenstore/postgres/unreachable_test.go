@@ -79,6 +79,29 @@ func TestOpenDoesNotQuoteTheAddress(t *testing.T) {
 	}
 }
 
+// Modes in which no session could be created are refused, and all others work.
+func TestQueryExecModes(t *testing.T) {
+	address := postgrestest.URL(t)
+	for mode, works := range map[string]bool{
+		"cache_statement": true, "cache_describe": true, "describe_exec": true, "exec": false, "simple_protocol": false,
+	} {
+		o := postgres.Options{URL: address + "&default_query_exec_mode=" + mode}
+		if works {
+			store := migrated(t, o)
+			session := signIn(t, store)
+			if _, err := store.Rotate(t.Context(), rotation(session, 0)); err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+			if _, err := store.RevokeSession(t.Context(), session.ID); err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+			maintain(t, store)
+		} else if _, err := postgres.Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "default_query_exec_mode") {
+			t.Errorf("%s is not refused: %v", mode, err)
+		}
+	}
+}
+
 // TestRestartIsNotNoticed: a server that was restarted while connections lay
 // idle costs no operation an error, not even one that may not be repeated.
 func TestRestartIsNotNoticed(t *testing.T) {
