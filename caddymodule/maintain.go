@@ -20,7 +20,7 @@ const (
 
 // maintain migrates the token store, again and again until it is there, and then
 // maintains it now and then.
-func (s *shared) maintain(ctx context.Context, migrated chan<- struct{}) {
+func (s *shared) maintain(ctx context.Context) {
 	if !s.migrate(ctx) {
 		return
 	}
@@ -29,7 +29,7 @@ func (s *shared) maintain(ctx context.Context, migrated chan<- struct{}) {
 	if err := s.tokens.Refresh(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("loading signing keys failed; trying again", "error", err)
 	}
-	close(migrated)
+	close(s.migrated)
 	s.done.Go(func() { s.tokens.Run(ctx) })
 	ticker := time.NewTicker(maintenanceInterval)
 	defer ticker.Stop()

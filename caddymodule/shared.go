@@ -43,9 +43,10 @@ type shared struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
-	ready    atomic.Bool  // the token store is migrated
-	lifetime atomic.Int64 // the longest session, for maintenance
-	ahead    atomic.Int64 // months of partitions ahead
+	ready    atomic.Bool   // the token store is migrated
+	migrated chan struct{} // closed when signing keys have been looked for, too
+	lifetime atomic.Int64  // the longest session, for maintenance
+	ahead    atomic.Int64  // months of partitions ahead
 
 	mu      sync.Mutex
 	apps    []*App // the configurations that use it, the newest last
@@ -114,14 +115,14 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 	s.lifetime.Store(int64(a.lifetime()))
 	s.ahead.Store(-1)
 	s.warnOfOthers(a)
-	migrated := make(chan struct{})
+	s.migrated = make(chan struct{})
 	s.done.Go(func() {
 		if err := sessions.Run(background); err != nil && background.Err() == nil {
 			log.Error("keeping sessions current ended", "error", err)
 		}
 	})
-	s.done.Go(func() { s.maintain(background, migrated) })
-	s.awaitMigration(ctx, background, migrated)
+	s.done.Go(func() { s.maintain(background) })
+	s.awaitMigration(ctx, background)
 	return s, nil
 }
 
@@ -130,17 +131,17 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 // and unguarded sites are not touched.
 const firstMigration = 3 * time.Second
 
-func (s *shared) awaitMigration(ctx, background context.Context, migrated <-chan struct{}) {
+func (s *shared) awaitMigration(ctx, background context.Context) {
 	timeout := time.NewTimer(firstMigration)
 	defer timeout.Stop()
 	select {
-	case <-migrated:
+	case <-s.migrated:
 	case <-ctx.Done():
 	case <-timeout.C:
 		s.log.Warn("the token store is not ready; guarded sites answer 503 until it is")
 		s.done.Go(func() {
 			select {
-			case <-migrated:
+			case <-s.migrated:
 				s.log.Info("guarded sites are served now")
 			case <-background.Done():
 			}
