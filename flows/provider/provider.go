@@ -30,6 +30,10 @@ var (
 	// never reached the provider, or the provider did not act on it. It comes
 	// beside another of these errors.
 	ErrNotSpent = errors.New("grant was not spent")
+	// ErrRefused: the provider answered that it will not do this for this grant
+	// (invalid_scope, unauthorized_client), which says nothing of others and may
+	// change. It comes beside ErrUnavailable.
+	ErrRefused = errors.New("provider refused the request")
 	// ErrReauthentication: the provider neither signs somebody in again because it
 	// is asked to, nor tells when it did (prompt=login, max_age); or it says that
 	// it did not, and then it comes beside ErrResponse.

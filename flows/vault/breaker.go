@@ -63,9 +63,14 @@ func (b *breaker) leave(now time.Time, answered bool, jitter func(time.Duration)
 	if now.Before(b.retryAt) {
 		return b.retryAt.Sub(now) // several that were under way fail once
 	}
-	pause := min(firstBackoff<<min(b.failures, 10), maxBackoff)
+	pause := backoff(b.failures, jitter)
 	b.failures++
-	pause += jitter(pause / 10)
 	b.retryAt = now.Add(pause)
 	return pause
+}
+
+// backoff is the pause after a failure that came after so many others.
+func backoff(failures int, jitter func(time.Duration) time.Duration) time.Duration {
+	d := min(firstBackoff<<min(failures, 10), maxBackoff)
+	return d + jitter(d/10)
 }

@@ -30,6 +30,13 @@ type op struct {
 	after   func(answer map[string]any)             // edits the answer, after the token was spent
 	revoker func(w http.ResponseWriter) (done bool) // in place of a revocation
 	info    func(w http.ResponseWriter)             // tells who the user is; nil: nothing does
+	refused map[string]refusal                      // refresh tokens that are refused, and how
+}
+
+// refusal is an answer to a refresh that leaves the token alone.
+type refusal struct {
+	status int
+	code   string
 }
 
 func newOP(t *testing.T) *op {
@@ -127,6 +134,11 @@ func (o *op) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	given := r.PostFormValue("refresh_token")
+	if refusal, ok := o.refused[given]; ok {
+		w.WriteHeader(refusal.status)
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": refusal.code})
+		return
+	}
 	if r.PostFormValue("grant_type") != "refresh_token" || !o.live[given] {
 		w.WriteHeader(http.StatusBadRequest)
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": "invalid_grant"})

@@ -73,7 +73,7 @@ func flightKey(row tokenstore.ProviderToken) string {
 // refresh is one flight: take the lease, ask the provider, write back. Nothing
 // of the store is held while the provider is asked.
 func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderToken, ask asker) (outcome, error) {
-	if wait := s.breaker.wait(v.Now()); wait > 0 {
+	if wait := max(s.breaker.wait(v.Now()), s.pauses.wait(v.Now(), row)); wait > 0 {
 		return outcome{}, &UnavailableError{RetryAfter: wait}
 	}
 	owner := hex.EncodeToString(v.Keyring.Random(16))
@@ -97,7 +97,8 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 	fresh, claims, err := ask(asking, s, t.RefreshToken)
 	cancel()
 	final := errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
-	pause := s.breaker.leave(v.Now(), fresh != nil || final, v.jitter)
+	refused := errors.Is(err, provider.ErrRefused)
+	pause := s.breaker.leave(v.Now(), fresh != nil || final || refused, v.jitter)
 	switch {
 	case final:
 		return v.refused(ctx, s, leased, t.RefreshToken, doubt && !errors.Is(err, provider.ErrGone), err)
@@ -107,6 +108,9 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 		saved, failure := v.save(ctx, s, leased, t.RefreshToken, *fresh)
 		saved.claims = claims
 		return saved, errors.Join(err, failure)
+	}
+	if refused {
+		pause = s.pauses.begin(v.Now(), row, v.jitter)
 	}
 	v.counters.refreshFailed.Add(1)
 	v.count(s, "failure")

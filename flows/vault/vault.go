@@ -96,6 +96,7 @@ type source struct {
 	refresher provider.Refresher // nil: its tokens cannot be refreshed
 	rechecker provider.Rechecker // nil: it cannot be asked who the user is
 	breaker   breaker
+	pauses    pauses
 }
 
 // issuer is what rows name the provider by: it stays when a provider block is

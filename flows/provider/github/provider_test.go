@@ -122,7 +122,7 @@ func TestAnswers(t *testing.T) {
 		check  func(identity.Claims) bool
 	}{
 		{name: "code refused with 200", change: map[string]string{"/login/oauth/access_token": "error=bad_verification_code"}, want: provider.ErrGrant},
-		{name: "bad secret", change: map[string]string{"/login/oauth/access_token": `{"error":"incorrect_client_credentials"}`}, want: provider.ErrUnavailable},
+		{name: "bad secret", change: map[string]string{"/login/oauth/access_token": `{"error":"incorrect_client_credentials"}`}, want: provider.ErrRefused},
 		{name: "token endpoint redirects", change: map[string]string{"/login/oauth/access_token": "302"}, want: provider.ErrUnavailable},
 		{name: "token with a line break", change: map[string]string{"/login/oauth/access_token": "access_token=a%0d%0ab"}, want: provider.ErrResponse},
 		{name: "API is down", change: map[string]string{"/api/v3/user": "503"}, want: provider.ErrUnavailable},

@@ -79,5 +79,8 @@ func (p *Provider) grantFailed(doing string, err error, sent ...string) error {
 	if outbound.IsUnspent(refused.Response.StatusCode) {
 		err = fmt.Errorf("%w (%w)", err, provider.ErrNotSpent)
 	}
+	if outbound.IsRefusal(refused.Response.StatusCode, refused.ErrorCode) {
+		err = fmt.Errorf("%w: %w", provider.ErrRefused, err)
+	}
 	return p.unavailable(doing, err)
 }

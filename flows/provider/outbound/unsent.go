@@ -41,4 +41,15 @@ func (a *attempt) failed(err error) error {
 // not get to say so.
 func IsUnspent(status int) bool { return status < http.StatusInternalServerError }
 
+// IsRefusal tells whether a token endpoint that answered this status and error code
+// is up, and only will not do what was asked. A status of 2xx is one that came with
+// an error code.
+func IsRefusal(status int, code string) bool {
+	switch {
+	case status >= http.StatusInternalServerError, status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
+		return false
+	}
+	return code != "temporarily_unavailable" && code != "server_error" && code != "slow_down"
+}
+
 var _ error = unsentError{}
