@@ -44,7 +44,7 @@ func TestReload_ThatIsRefusedChangesNothing(t *testing.T) {
 	for name, bad := range map[string]string{
 		"unknown policy":   global(localUsers(t)) + guarded(ssoSite, up, "nonesuch"),
 		"no password hash": global("provider local {\nuser alice wonderland\n}") + guarded(ssoSite, up, ""),
-		"empty secret":     global(localUsers(t), "token_store postgres {env.NO_SUCH_VARIABLE}", "secret x") + guarded(ssoSite, up, ""),
+		"empty secret":     global(localUsers(t), "token_store postgres {env.NO_SUCH_VARIABLE}", "secret 0123456789abcdef") + guarded(ssoSite, up, ""),
 	} {
 		if err := n.Reload(t, bad); err == nil {
 			t.Errorf("%s: accepted", name)
