@@ -64,7 +64,7 @@ func TestCode_WrongAttemptsConsumeNothingAndReplayRevokes(t *testing.T) {
 		"wrong redirect":    {web, func(f url.Values) { f.Set("redirect_uri", "https://web.test/cb2") }, "invalid_grant", 400},
 		"no redirect":       {web, func(f url.Values) { f.Del("redirect_uri") }, "invalid_grant", 400},
 		"truncated code":    {web, func(f url.Values) { f.Set("code", code[:len(code)-1]) }, "invalid_grant", 400},
-		"no code":           {web, func(f url.Values) { f.Del("code") }, "invalid_grant", 400},
+		"no code":           {web, func(f url.Values) { f.Del("code") }, "invalid_request", 400},
 		"twice":             {web, func(f url.Values) { f.Add("code", code) }, "invalid_request", 400},
 		"no grant":          {web, func(f url.Values) { f.Del("grant_type") }, "invalid_request", 400},
 		"unknown grant":     {web, func(f url.Values) { f.Set("grant_type", "password") }, "unsupported_grant_type", 400},

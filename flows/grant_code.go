@@ -21,6 +21,9 @@ import (
 // consumes the code, so a wrong attempt consumes nothing.
 func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
 	form := req.PostForm
+	if form.Get("code") == "" {
+		return nil, invalid("invalid_request", "code is missing")
+	}
 	id, secret, err := handle.ParseCode(form.Get("code"))
 	if err != nil {
 		return nil, invalidGrant()

@@ -14,6 +14,9 @@ import (
 // round trip to the cache, and one to the store when it delivers.
 func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
 	form := req.PostForm
+	if form.Get("device_code") == "" {
+		return nil, invalid("invalid_request", "device_code is missing")
+	}
 	id, secret, err := handle.ParseCode(form.Get("device_code"))
 	if err != nil {
 		return nil, invalidGrant()

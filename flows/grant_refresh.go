@@ -23,6 +23,9 @@ const refreshGrace = 30 * time.Second
 // 4.14): one round trip. A refused refresh consumes nothing.
 func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
 	form := req.PostForm
+	if form.Get("refresh_token") == "" {
+		return nil, invalid("invalid_request", "refresh_token is missing")
+	}
 	presented, err := handle.ParseRefresh(g.Keyring, g.grantIssuer(req.at), form.Get("refresh_token"))
 	if err != nil {
 		return nil, invalidGrant()

@@ -196,7 +196,6 @@ func TestRFC6749_EveryBadGrantLooksTheSame(t *testing.T) {
 		"an expired code":                     {redeem(expired), "web"},
 		"a used code":                         {redeem(used), "web"},
 		"an unknown code":                     {redeem(strings.Repeat("A", len(used))), "web"},
-		"no code":                             {redeem(""), "web"},
 		"a code of another":                   {redeem(bound), "other"},
 		"a code of another, with a resource":  {with(redeem(bound), set("resource", w.siteURL("two"))), "other"},
 		"a code, another redirect URI":        {with(redeem(bound), set("redirect_uri", "https://evil.test/")), "web"},
@@ -211,7 +210,6 @@ func TestRFC6749_EveryBadGrantLooksTheSame(t *testing.T) {
 		"a refresh token of another":          {refresh(token), "other"},
 		"a revoked refresh token":             {refresh(revoked.answer.text("refresh_token")), "web"},
 		"a refresh token used before":         {refresh(old.answer.text("refresh_token")), "web"},
-		"no refresh token":                    {refresh(""), "web"},
 		"an access token as a refresh token":  {refresh(live.answer.text("access_token")), "web"},
 		"an ID token as a refresh token":      {refresh(live.answer.text("id_token")), "web"},
 		"a session handle as a refresh token": {refresh(strings.Replace(token, "gtr_", "gts_", 1)), "web"},
@@ -268,6 +266,24 @@ func TestRFC6749_GrantsThatAreNotTheClients(t *testing.T) {
 	for _, scope := range []string{"admin", "openid  email", `"`, "é", strings.Repeat("x", 2000)} {
 		w.call("token", url.Values{"grant_type": {"client_credentials"}, "scope": {scope}}, basic("web")).
 			refused(t, "scope "+scope[:1], http.StatusBadRequest, "invalid_scope")
+	}
+}
+
+// Section 5.2: what is not there is missing, and no grant that is bad.
+func TestRFC6749_GrantsThatAreMissing(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	for name, form := range map[string]url.Values{
+		"code": redeem("x"), "refresh_token": {"grant_type": {client.GrantRefresh}}, "device_code": {"grant_type": {client.GrantDevice}},
+	} {
+		headers := []string{basic("web")}
+		if name == "device_code" {
+			form.Set("client_id", "cli")
+			headers = nil
+		}
+		for what, change := range map[string]func(url.Values){"no ": drop(name), "an empty ": set(name, "")} {
+			w.call("token", with(form, change), headers...).refused(t, what+name, http.StatusBadRequest, "invalid_request")
+		}
+		w.call("token", with(form, set(name, "x")), headers...).refused(t, "a bad "+name, http.StatusBadRequest, "invalid_grant")
 	}
 }
 

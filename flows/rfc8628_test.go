@@ -121,25 +121,24 @@ func TestRFC8628_Polls(t *testing.T) {
 			of     said
 			change func(url.Values)
 		}{
-			"another client":               {plain, set("client_id", "tv")},
-			"an unknown code":              {plain, set("device_code", strings.Repeat("A", 64))},
-			"no code":                      {plain, drop("device_code")},
-			"an empty code":                {plain, set("device_code", "")},
-			"the user code":                {plain, set("device_code", plain.answer.text("user_code"))},
-			"a code cut short":             {plain, set("device_code", code[:63])},
-			"a code extended":              {plain, set("device_code", code+"AAAA")},
-			"a code and a line feed":       {plain, set("device_code", code+"\n")},
-			"a code, not ASCII":            {plain, set("device_code", "é\x00\xff"+code)},
-			"a code without end":           {plain, set("device_code", strings.Repeat("A", 60_000))},
-			"an authorization code's name": {plain, func(v url.Values) { v.Set("code", code); v.Del("device_code") }},
-			"a verifier, no challenge":     {plain, set("code_verifier", verifier)},
-			"an empty verifier":            {plain, set("code_verifier", "")},
-			"a challenge, no verifier":     {bound, nil},
-			"another verifier":             {bound, set("code_verifier", strings.Repeat("x", 43))},
-			"the challenge as verifier":    {bound, set("code_verifier", client.ChallengeS256(verifier))},
+			"another client":            {plain, set("client_id", "tv")},
+			"an unknown code":           {plain, set("device_code", strings.Repeat("A", 64))},
+			"the user code":             {plain, set("device_code", plain.answer.text("user_code"))},
+			"a code cut short":          {plain, set("device_code", code[:63])},
+			"a code extended":           {plain, set("device_code", code+"AAAA")},
+			"a code and a line feed":    {plain, set("device_code", code+"\n")},
+			"a code, not ASCII":         {plain, set("device_code", "é\x00\xff"+code)},
+			"a code without end":        {plain, set("device_code", strings.Repeat("A", 60_000))},
+			"a verifier, no challenge":  {plain, set("code_verifier", verifier)},
+			"an empty verifier":         {plain, set("code_verifier", "")},
+			"a challenge, no verifier":  {bound, nil},
+			"another verifier":          {bound, set("code_verifier", strings.Repeat("x", 43))},
+			"the challenge as verifier": {bound, set("code_verifier", client.ChallengeS256(verifier))},
 		} {
 			w.call("token", with(pollForm(c.of), c.change)).refused(t, name, http.StatusBadRequest, "invalid_grant")
 		}
+		w.call("token", with(pollForm(plain), func(v url.Values) { v.Set("code", code); v.Del("device_code") })).
+			refused(t, "an authorization code's name", http.StatusBadRequest, "invalid_request")
 		w.call("token", with(pollForm(plain), set("device_code", code, code))).refused(t, "twice", http.StatusBadRequest, "invalid_request")
 	}
 	for name, form := range map[string]url.Values{"bound": with(pollForm(bound), set("code_verifier", verifier)), "plain": pollForm(plain)} {

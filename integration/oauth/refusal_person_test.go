@@ -107,10 +107,11 @@ func TestRefusal_DeviceCodesOfOthers(t *testing.T) {
 		"no verifier":           func(f url.Values) { f.Del("code_verifier") },
 		"the user code":         func(f url.Values) { f.Set("device_code", got.text("user_code")) },
 		"a code cut short":      func(f url.Values) { f.Set("device_code", f.Get("device_code")[1:]) },
-		"as authorization code": func(f url.Values) { f.Set("code", f.Get("device_code")); f.Del("device_code") },
 	} {
 		w.post(t, "token", change(poll, edit)).want(t, name, http.StatusBadRequest, "invalid_grant")
 	}
+	w.post(t, "token", change(poll, func(f url.Values) { f.Set("code", f.Get("device_code")); f.Del("device_code") })).
+		want(t, "as authorization code", http.StatusBadRequest, "invalid_request")
 	w.post(t, "token", poll).want(t, "not approved yet", http.StatusBadRequest, "authorization_pending")
 	alice := w.alice(t)
 	page := alice.visit(got.text("verification_uri_complete"))

@@ -199,7 +199,7 @@ func TestRefusal_RefreshTokensOfOthers(t *testing.T) {
 		"last letter":        {refresh[:len(refresh)-1] + flip(refresh[len(refresh)-1:]), []string{web}, "invalid_grant", 400},
 		"as a session":       {strings.Replace(refresh, "gtr_", "gts_", 1), []string{web}, "invalid_grant", 400},
 		"with a space":       {" " + refresh, []string{web}, "invalid_grant", 400},
-		"empty":              {"", []string{web}, "invalid_grant", 400},
+		"empty":              {"", []string{web}, "invalid_request", 400},
 		"not even printable": {"\x00\xff", []string{web}, "invalid_grant", 400},
 	} {
 		w.post(t, "token", form(c.token), c.client...).want(t, name, c.status, c.code)
