@@ -3,6 +3,7 @@ package flows_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func TestBackchannel_ByTheProvidersSessionAlone(t *testing.T) {
 	}
 	other.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello")
 
-	say := func(sid string, status int) {
+	say := func(sid string, times, status int) {
 		t.Helper()
 		now := op.clock.now()
 		raw, err := op.keys.Sign(token.TypeLogout, token.ES256, jwt.MapClaims{
@@ -37,16 +38,17 @@ func TestBackchannel_ByTheProvidersSessionAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, rp.siteURL("app")+"/.gatehouse/backchannel_logout/outside",
-			strings.NewReader(url.Values{"logout_token": {raw}}.Encode()))
+			strings.NewReader(url.Values{"logout_token": slices.Repeat([]string{raw}, times)}.Encode()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		newBrowser(t).do(r).want(status, "")
 	}
-	say("of-nobody-here", 200)
+	say("of-nobody-here", 1, 200)
+	say(rows[0].ID.String(), 2, 400)
 	one.get(rp.siteURL("app")+"/").want(200, "hello")
-	say(rows[0].ID.String(), 200)
+	say(rows[0].ID.String(), 1, 200)
 	if held := one.held().get(rp.siteURL("app") + "/"); held.last.StatusCode != http.StatusSeeOther {
 		t.Errorf("still signed in: %d", held.last.StatusCode)
 	}

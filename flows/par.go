@@ -43,7 +43,7 @@ func pushOwner(c *client.Client, r *Request) string {
 
 // servePAR takes an authorization request from the client itself (RFC 9126).
 func (g *Gateway) servePAR(w http.ResponseWriter, r *Request, at place) {
-	req, err := g.clientRequest(w, r, at)
+	req, err := g.clientRequest(w, r, at, pushedParameters)
 	if err == nil {
 		err = g.push(w, req)
 	}
@@ -56,9 +56,6 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	form := req.PostForm
 	if form.Has("request_uri") || form.Has("request") {
 		return invalid("invalid_request", "request and request_uri are not accepted here")
-	}
-	if name := repeated(form, authorizeParameters...); name != "" {
-		return invalid("invalid_request", "the parameter "+name+" is there twice")
 	}
 	proof, err := g.checkProof(req.Request, req.at.url("par"), "", false)
 	if err != nil {

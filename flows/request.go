@@ -58,10 +58,11 @@ func (g *Gateway) malformed(w http.ResponseWriter, r *Request, f page.Fault) {
 }
 
 // repeated names a parameter of the list that is there twice, or "". RFC 6749,
-// section 3.1: parameters must not be included more than once.
+// section 3.1: parameters must not be included more than once. Only resource may
+// (RFC 8707, section 2).
 func repeated(values url.Values, names ...string) string {
 	for _, name := range names {
-		if len(values[name]) > 1 {
+		if len(values[name]) > 1 && name != "resource" {
 			return name
 		}
 	}

@@ -54,6 +54,41 @@ func TestRFC6749_TokenEndpointReadsOneFormInTheBody(t *testing.T) {
 	}
 }
 
+// Sections 2.3.1 and 3.2: what an endpoint takes it takes from the body; in the URL it
+// would end in logs, and to ignore it there would be to serve another request. What
+// an endpoint does not take, it ignores there too.
+func TestRFC6749_ParametersInTheURL(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	authentication := []string{"client_id", "client_secret", "client_assertion", "client_assertion_type"}
+	for endpoint, names := range map[string][]string{
+		"token":                {"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code", "resource"},
+		"revoke":               {"token", "token_type_hint"},
+		"introspect":           {"token", "token_type_hint"},
+		"device_authorization": {"scope", "resource", "code_challenge", "code_challenge_method"},
+		"par": {
+			"response_type", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method", "prompt", "max_age", "login_hint",
+			"acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint", "resource", "provider",
+		},
+	} {
+		form := url.Values{"grant_type": {"client_credentials"}, "token": {"x"}}
+		if endpoint == "par" {
+			form = authorizeParams("web", "https://web.test/cb", "openid")
+		}
+		for _, name := range append(authentication, names...) {
+			w.send(http.MethodPost, w.portalURL()+"/"+endpoint+"?"+name+"=", form.Encode(), formType, basic("web")).
+				refused(t, name+" in the URL of "+endpoint, http.StatusBadRequest, "invalid_request")
+			if name != "resource" {
+				w.call(endpoint, with(form, set(name, form.Get(name), form.Get(name))), basic("web")).
+					refused(t, name+" twice at "+endpoint, http.StatusBadRequest, "invalid_request")
+			}
+		}
+		got, want := w.send(http.MethodPost, w.portalURL()+"/"+endpoint+"?trace=1", form.Encode(), formType, basic("web")), w.call(endpoint, form, basic("web"))
+		if got.status != want.status {
+			t.Errorf("what %s does not know: %d %s", endpoint, got.status, got.text)
+		}
+	}
+}
+
 // Sections 2.3 and 5.2: a client that does not prove itself is answered by 401
 // and a challenge, wherever it asks; one that does so twice, by 400.
 func TestRFC6749_ClientAuthentication(t *testing.T) {

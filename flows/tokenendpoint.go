@@ -10,13 +10,19 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 )
 
-// singleParameters of the token endpoint and its kin; only resource may repeat
-// (RFC 8707, section 2).
-var singleParameters = []string{ //nolint:gochecknoglobals // a constant list
-	"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code",
-	"token", "token_type_hint", "client_id", "client_secret", "client_assertion", "client_assertion_type", "request_uri",
-	"code_challenge", "code_challenge_method",
-}
+// The parameters of the token endpoint and its kin, beside those by which a client
+// authenticates.
+//
+//nolint:gochecknoglobals // constant lists
+var (
+	clientParameters = []string{"client_id", "client_secret", "client_assertion", "client_assertion_type"}
+	tokenParameters  = []string{
+		"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code", "resource",
+	}
+	deviceParameters = []string{"scope", "resource", "code_challenge", "code_challenge_method"}
+	givenParameters  = []string{"token", "token_type_hint"} // of revocation and introspection
+	pushedParameters = append([]string{"resource"}, authorizeParameters...)
+)
 
 // endpointRequest is a POST of a client whose form has been read and who has
 // been authenticated.
@@ -27,9 +33,10 @@ type endpointRequest struct {
 	proof  proof // DPoP, if one was sent; each grant spends it
 }
 
-// clientRequest reads a POST with a form and authenticates its client.
-func (g *Gateway) clientRequest(w http.ResponseWriter, r *Request, at place) (*endpointRequest, error) {
-	if err := readForm(w, r); err != nil {
+// clientRequest reads a POST with a form of these parameters and authenticates its
+// client.
+func (g *Gateway) clientRequest(w http.ResponseWriter, r *Request, at place, parameters []string) (*endpointRequest, error) {
+	if err := readForm(w, r, slices.Concat(clientParameters, parameters)); err != nil {
 		return nil, err
 	}
 	auth := client.Authenticator{
@@ -42,9 +49,11 @@ func (g *Gateway) clientRequest(w http.ResponseWriter, r *Request, at place) (*e
 	return &endpointRequest{Request: r, at: at, client: c}, nil
 }
 
-// readForm reads the form of a POST: from the body alone, since what is in the
-// URL ends in logs, and each parameter once.
-func readForm(w http.ResponseWriter, r *Request) error {
+// readForm reads the form of a POST: its parameters from the body alone, since what
+// is in the URL ends in logs (RFC 6749, section 2.3.1), and each once, but for
+// resource (RFC 8707, section 2). What is no parameter of the endpoint is ignored
+// (RFC 6749, section 3.2).
+func readForm(w http.ResponseWriter, r *Request, parameters []string) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
 		return invalid("invalid_request", "the body must be application/x-www-form-urlencoded")
@@ -56,10 +65,10 @@ func readForm(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return invalid("invalid_request", "the query of the URL cannot be read")
 	}
-	if slices.ContainsFunc(singleParameters, query.Has) {
+	if slices.ContainsFunc(parameters, query.Has) {
 		return invalid("invalid_request", "parameters belong in the body, not in the URL")
 	}
-	if name := repeated(r.PostForm, singleParameters...); name != "" {
+	if name := repeated(r.PostForm, parameters...); name != "" {
 		return invalid("invalid_request", "the parameter "+name+" is there twice")
 	}
 	return nil
@@ -69,7 +78,7 @@ func (g *Gateway) findClient(id string) *client.Client { return g.Clients[id] }
 
 // serveToken is the token endpoint (RFC 6749, section 3.2).
 func (g *Gateway) serveToken(w http.ResponseWriter, r *Request, at place) {
-	req, err := g.clientRequest(w, r, at)
+	req, err := g.clientRequest(w, r, at, tokenParameters)
 	if err != nil {
 		g.writeOAuthError(w, r.Request, err)
 		return
