@@ -30,6 +30,7 @@ func jsClients(jwks string) string {
 `
 	return webClient + `
 	client keyed {
+		first_party
 		jwks ` + jwks + `
 		id_token_signing_alg EdDSA` + more + `
 	client spa {
