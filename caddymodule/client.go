@@ -53,7 +53,7 @@ type ClientConfig struct {
 	// The scopes that may be asked for. Default: openid, profile and email.
 	Scopes []string `json:"scopes,omitempty"`
 	// The audience of access tokens when no resource is asked for. Default:
-	// the issuer.
+	// the issuer, which is added with the scope openid: userinfo wants it.
 	Audience string `json:"audience,omitempty"`
 	// The resources that may be asked for. Default: any guarded site for a first-party
 	// client, and with the grant client_credentials; none for others. People who are

@@ -117,7 +117,7 @@ func (g *Gateway) narrow(req *endpointRequest, granted []string) ([]string, erro
 	}
 	if len(granted) == 0 && !req.client.FirstParty {
 		// Nobody was asked about more than this.
-		granted = audience(req.at, req.client, nil)
+		granted = append(slices.Clone(audience(req.at, req.client, nil)), req.at.issuer())
 	}
 	if len(granted) > 0 && !client.Subset(asked, granted) {
 		return nil, invalid("invalid_target", "that resource was not authorised")

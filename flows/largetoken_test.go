@@ -29,7 +29,7 @@ func TestBearer_OfAPersonInManyGroups(t *testing.T) {
 	b := w.signedInBrowser()
 	got := w.tokens(b, func(v url.Values) {
 		v.Set("scope", "openid groups")
-		v.Set("resource", w.siteURL("one"))
+		v["resource"] = []string{w.siteURL("one"), w.portalURL()}
 	})
 	access, hint := got.answer.text("access_token"), got.answer.text("id_token")
 	if len(access) < 16<<10 {

@@ -66,6 +66,16 @@ type grantee struct {
 	ends     time.Time // the session's absolute end; zero: none
 }
 
+// audience of the grantee's access token. A client that asks for no resource has
+// one for userinfo too, if it may call that, whatever its own audience is.
+func (of *grantee) audience(at place) []string {
+	aud := audience(at, of.client, of.resource)
+	if len(of.resource) == 0 && slices.Contains(of.scope, "openid") && !slices.Contains(aud, at.issuer()) {
+		return append(slices.Clone(aud), at.issuer())
+	}
+	return aud
+}
+
 // accessToken mints an access token. It does not outlive the session.
 func (g *Gateway) accessToken(at place, of grantee) (string, time.Duration, error) {
 	now := g.Now()
@@ -75,7 +85,7 @@ func (g *Gateway) accessToken(at place, of grantee) (string, time.Duration, erro
 	}
 	claims := accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: at.issuer(), Subject: of.subject, Audience: audience(at, of.client, of.resource),
+			Issuer: at.issuer(), Subject: of.subject, Audience: of.audience(at),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)), ID: encode(g.Keyring.Random(16)),
 		},
 		ClientID: of.client.ID, SessionID: of.session, Scope: strings.Join(of.scope, " "), ACR: of.claims.ACR,

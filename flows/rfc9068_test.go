@@ -59,7 +59,7 @@ func TestRFC9068_AccessToken(t *testing.T) {
 func TestRFC9068_NothingElseIsTaken(t *testing.T) {
 	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
 	b := w.signedInBrowser()
-	got := w.tokens(b, set("resource", w.siteURL("one")))
+	got := w.tokens(b, func(v url.Values) { v["resource"] = []string{w.siteURL("one"), w.portalURL()} })
 	access := got.answer.text("access_token")
 	_, say := claimsOf(t, access)
 	_, others := claimsOf(t, w.otherIDToken(b))
@@ -154,7 +154,7 @@ const inactive = `{"active":false}` + "\n"
 // what is wrong, and nothing to who sent no token.
 func TestRFC6750_Bearer(t *testing.T) {
 	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
-	got := w.tokens(w.signedInBrowser(), set("resource", w.siteURL("one")))
+	got := w.tokens(w.signedInBrowser(), func(v url.Values) { v["resource"] = []string{w.siteURL("one"), w.portalURL()} })
 	access := got.answer.text("access_token")
 	for _, at := range []string{w.portalURL() + "/userinfo", w.siteURL("one") + "/api"} {
 		for name, answer := range map[string]said{

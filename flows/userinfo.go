@@ -11,7 +11,10 @@ import (
 )
 
 // serveUserinfo tells a client about the person it has an access token of
-// (OpenID Connect Core, section 5.3).
+// (OpenID Connect Core, section 5.3). The token's audience must hold the issuer
+// (RFC 9068, section 4), as it does where the client asked for no resource, or for
+// the issuer as well: the server of a resource that has a token of somebody must
+// not learn by it who that is.
 func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
 	scheme, raw, fault := authorization(r.Header)
 	if fault != "" {
@@ -34,6 +37,10 @@ func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
 		return
 	case err != nil:
 		g.writeOAuthError(w, r.Request, err)
+		return
+	}
+	if !slices.Contains(claims.Audience, at.issuer()) {
+		g.refuseBearer(w, scheme, "invalid_token", "the access token is for another resource; ask for the issuer as resource as well")
 		return
 	}
 	scope := strings.Fields(claims.Scope)

@@ -78,7 +78,11 @@ func (g *gate) login(ctx context.Context, args []string) error {
 		return err
 	}
 	l := &login{Issuer: s.Issuer, Client: o.client, RefreshToken: t.Refresh, Scope: t.Scope, User: userOf(t.ID, s.Issuer)}
-	l.keep(only(d.resources), t, begun)
+	kept := ""
+	if len(d.resources) > 0 {
+		kept = found.site
+	}
+	l.keep(kept, t, begun)
 	l.remember(found.site)
 	if err := g.replace(context.WithoutCancel(ctx), s, l); err != nil {
 		return err
@@ -93,7 +97,7 @@ func (g *gate) beginLogin(ctx context.Context, o loginOptions, s server, site st
 	scopes := supported(strings.Fields(o.scope), s.Scopes)
 	var resources []string
 	if site != "" && !slices.Contains(scopes, "offline_access") {
-		resources = []string{site}
+		resources = []string{site, s.Issuer} // who it is, is asked of the issuer
 	}
 	return g.startDevice(ctx, s, o.client, scopes, resources)
 }

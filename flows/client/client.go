@@ -56,7 +56,7 @@ type Client struct {
 	// Scopes that may be asked for. Default: openid profile email.
 	Scopes []string
 	// Audience of access tokens when no resource is asked for. Default: the
-	// issuer.
+	// issuer, which is added with the scope openid: userinfo wants it.
 	Audience string
 	// Resources that may be asked for (RFC 8707). Default: any guarded site's for a
 	// first-party client, and for one that acts for itself (client_credentials); none

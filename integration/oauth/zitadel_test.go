@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +135,7 @@ func TestZitadel_ResourceServerSeesWhatIsItsOwn(t *testing.T) {
 	}
 	mine := introspect("api")
 	if !mine.Active || mine.Subject != a.info.Subject || mine.ClientID != "web" || mine.Username != "alice" ||
-		mine.Issuer != w.issuer || len(mine.Audience) != 1 || mine.Audience[0] != "urn:api" || len(mine.Scope) != 3 {
+		mine.Issuer != w.issuer || !slices.Equal(mine.Audience, []string{"urn:api", w.issuer}) || len(mine.Scope) != 3 {
 		t.Errorf("introspection says %+v", mine)
 	}
 	if foreign := introspect("stranger"); foreign.Active || foreign.Subject != "" {

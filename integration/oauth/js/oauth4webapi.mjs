@@ -12,14 +12,16 @@ const discover = async (algorithm) => {
 }
 
 // signIn pushes a request and redeems its code.
-const signIn = async (as, client, auth, options, more = {}) => {
+const signIn = async (as, client, auth, options, resources = []) => {
   const verifier = oauth.generateRandomCodeVerifier()
   const state = oauth.generateRandomState()
   const nonce = oauth.generateRandomNonce()
-  const pushed = await oauth.processPushedAuthorizationResponse(as, client, await oauth.pushedAuthorizationRequest(as, client, auth, {
+  const request = new URLSearchParams({
     response_type: 'code', redirect_uri: redirectURI, scope, state, nonce, code_challenge_method: 'S256',
-    code_challenge: await oauth.calculatePKCECodeChallenge(verifier), ...more,
-  }, options))
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+  })
+  for (const resource of resources) request.append('resource', resource)
+  const pushed = await oauth.processPushedAuthorizationResponse(as, client, await oauth.pushedAuthorizationRequest(as, client, auth, request, options))
   const to = new URL(as.authorization_endpoint)
   to.searchParams.set('client_id', client.client_id)
   to.searchParams.set('request_uri', pushed.request_uri)
@@ -97,7 +99,7 @@ const codeFlow = async (as, client, auth, { bound, confidential }) => {
   const name = client.client_id
   const options = bound ? { DPoP: oauth.DPoP(client, await oauth.generateKeyPair('ES256')) } : {}
   step(`${name}: PAR, PKCE, code${bound ? ', DPoP' : ''}`)
-  const tokens = await signIn(as, client, auth, options, { resource: API })
+  const tokens = await signIn(as, client, auth, options, [API, ISSUER]) // userinfo is the issuer's
   const { sub } = oauth.getValidatedIdTokenClaims(tokens)
   step(`${name}: the access token's form`)
   assert.equal((await checkAccessToken(as, tokens, options.DPoP)).sub, sub)
