@@ -135,16 +135,41 @@ func (g *Gateway) StripCredentials(r *http.Request, id *identity.Identity) {
 		dropToken(r.Header) // it is what they authenticated by, and holds nothing else
 		return
 	}
-	// Whatever stands around it: a server may read a scheme or a list that we do
-	// not.
-	for _, value := range r.Header["Authorization"] {
+	if g.mayHoldToken(r.Header["Authorization"], r.Host) {
+		dropToken(r.Header)
+	}
+}
+
+// How much of the Authorization headers of a request is looked at: words of the
+// form of a JWT, and bytes. Parsing as many as a request can hold takes a second.
+// Other words, of which Digest and the like have many, cost nothing.
+const (
+	maxWords         = 16
+	maxAuthorization = 2 * maxToken
+)
+
+// mayHoldToken tells whether a token of ours stands anywhere in the values of
+// Authorization, whatever is around it: a server may read a scheme or a list that
+// we do not. Of what is too much to look at, that cannot be told, and so it may.
+func (g *Gateway) mayHoldToken(values []string, host string) bool {
+	words, size := 0, 0
+	for _, value := range values {
+		if size += len(value); size > maxAuthorization {
+			return true
+		}
 		for word := range strings.FieldsFuncSeq(value, betweenTokens) {
-			if _, ours := g.claimsOurs(word, r.Host); ours {
-				dropToken(r.Header)
-				return
+			if strings.Count(word, ".") == 2 {
+				words++
+			}
+			if words > maxWords {
+				return true
+			}
+			if _, ours := g.claimsOurs(word, host); ours {
+				return true
 			}
 		}
 	}
+	return false
 }
 
 // dropToken removes an access token and the proof that came with it.
