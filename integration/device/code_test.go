@@ -88,7 +88,7 @@ func TestDeviceCode_WrongOnesAreInvalidGrantAndConsumeNothing(t *testing.T) {
 	forged := []byte(f.deviceCode)
 	forged[len(forged)-2] ^= 1
 	for name, code := range map[string]string{
-		"missing": "", "short": "x", "forged": string(forged), "cut": f.deviceCode[:len(f.deviceCode)-1],
+		"short": "x", "forged": string(forged), "cut": f.deviceCode[:len(f.deviceCode)-1],
 		"extended": f.deviceCode + "A", "invented": strings.Repeat("A", len(f.deviceCode)), "the user code": f.userCode,
 		"long": strings.Repeat("A", 50_000), "no ASCII": "é\x00\xff" + f.deviceCode,
 	} {
@@ -98,6 +98,7 @@ func TestDeviceCode_WrongOnesAreInvalidGrantAndConsumeNothing(t *testing.T) {
 			p.poll(flow{deviceCode: code}).want(t, http.StatusBadRequest, "invalid_grant")
 		})
 	}
+	cli.poll(flow{}).want(t, http.StatusBadRequest, "invalid_request") // it is missing
 	other.poll(f).want(t, http.StatusBadRequest, "invalid_grant")
 	cli.post("token", url.Values{"grant_type": {grantDevice}, "device_code": {f.deviceCode, f.deviceCode}}).
 		want(t, http.StatusBadRequest, "invalid_request")
