@@ -175,7 +175,7 @@ func newWorldAt(t *testing.T, portal bool, clients ...*client.Client) *world {
 // gateClient is the client that gate has by default.
 func gateClient() *client.Client {
 	return &client.Client{
-		ID: "gate", Public: true, Grants: []string{client.GrantDevice, client.GrantRefresh},
+		ID: "gate", Public: true, FirstParty: true, Grants: []string{client.GrantDevice, client.GrantRefresh},
 		Scopes: []string{"openid", "profile", "email", "groups", "offline_access"},
 	}
 }
