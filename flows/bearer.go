@@ -158,25 +158,34 @@ func (g *Gateway) bearerOf(h http.Header, host string) (found presented, err err
 	return found, nil
 }
 
-// claimsOurs tells whether a token names our issuer; nothing of it is believed
-// unless it is known, since it was verified before.
+// claimsOurs tells whether a token names the host's issuer, whether or not this
+// node has verified it before; nothing of it is believed unless it has. Where each
+// site is an issuer, another site's token is another issuer's.
 func (g *Gateway) claimsOurs(raw, host string) (known *bearer, ours bool) {
 	if len(raw) > maxToken || strings.Count(raw, ".") != 2 {
 		return nil, strings.HasPrefix(raw, "gts_") || strings.HasPrefix(raw, "gtr_")
 	}
 	if known = g.bearers.get(sha256.Sum256([]byte(raw)), g.Now()); known != nil {
+		if !g.isIssuerOf(known.claims.Issuer, host) {
+			return nil, false
+		}
 		return known, true
 	}
 	var claims jwt.RegisteredClaims
 	if _, _, err := jwt.NewParser().ParseUnverified(raw, &claims); err != nil {
 		return nil, false
 	}
-	for _, secure := range []bool{true, false} {
-		if at, _ := g.issuerAt(host, secure); claims.Issuer == at.issuer() {
-			return nil, true
-		}
+	return nil, g.isIssuerOf(claims.Issuer, host)
+}
+
+// isIssuerOf tells whether an issuer is the one of a host's site.
+func (g *Gateway) isIssuerOf(issuer, host string) bool {
+	if g.HasPortal() {
+		return issuer == g.portal.issuer()
 	}
-	return nil, false
+	origin, ok := strings.CutSuffix(issuer, strings.TrimSuffix(Prefix, "/"))
+	scheme, name, _ := strings.Cut(origin, "://")
+	return ok && (scheme == "https" || scheme == "http") && name == canonicalHost(scheme, host)
 }
 
 // mayOpen tells whether a token opens a site: its audience holds the origin.

@@ -50,3 +50,28 @@ func TestGuard_OpensByAccessToken(t *testing.T) {
 		t.Errorf("an expired token opened the site: %d", open.status)
 	}
 }
+
+// A token of another issuer is the upstream's business where a session lets the
+// request pass, and the answer does not change when this node has come to know it.
+func TestGuard_AnotherSitesTokenIsAnotherIssuers(t *testing.T) {
+	w := newWorld(t, worldOptions{clients: oauthClients()})
+	b := newBrowser(t)
+	for _, site := range []string{"one", "two"} {
+		b.get(w.siteURL(site)+"/").signIn("alice", "wonderland").want(http.StatusOK, "hello alice")
+	}
+	access := w.codeAt(b.held(), "one", "web").text("access_token")
+	for _, when := range []string{"unknown here", "known here"} {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.siteURL("two")+"/api", nil)
+		req.Header.Set("Authorization", "Bearer "+access)
+		b.do(req).want(http.StatusOK, "hello alice")
+		if got := b.last.Header.Get("Upstream-Authorization"); got != "Bearer "+access {
+			t.Errorf("%s: the upstream was given %.20q", when, got)
+		}
+		if open := w.bearer("two", access); open.status != http.StatusUnauthorized {
+			t.Errorf("%s: it opens the site: %d", when, open.status)
+		}
+		if got := w.send(http.MethodGet, w.siteURL("one")+"/.gatehouse/userinfo", "", "Authorization: Bearer "+access); got.status != http.StatusOK {
+			t.Fatalf("its own issuer says %d %s", got.status, got.text)
+		}
+	}
+}
