@@ -5,9 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -89,7 +94,18 @@ func (g *Gateway) endSignedOut(ctx context.Context, issuer string, l provider.Lo
 	if err != nil {
 		return 0, err
 	}
-	return g.endProviderSessions(ctx, subject.ID, issuer, l.Session, time.Time{})
+	return g.endSessionsOf(ctx, subject.ID, issuer, func(row tokenstore.Session, claims identity.Claims) bool {
+		// Offline access outlives the sign-in, here as at the provider (OpenID
+		// Connect Back-Channel Logout, section 2.7). It ends when the provider
+		// refuses the user or the refresh token.
+		return !isOffline(row) && (l.Session == "" || claims.ProviderSession == "" || claims.ProviderSession == l.Session)
+	})
+}
+
+// isOffline tells whether a session is one of offline access, which came from no
+// sign-in that could end.
+func isOffline(row tokenstore.Session) bool {
+	return row.Parent == uuid.Nil && slices.Contains(strings.Fields(row.Scope), "offline_access")
 }
 
 // endProviderSession ends the sign-ins that came from one session at a provider,
@@ -107,10 +123,18 @@ func (g *Gateway) endProviderSession(ctx context.Context, issuer, providerSessio
 	return len(ids), nil
 }
 
-// endProviderSessions ends a subject's sessions that came from one provider,
-// or from one session there; with a time, by the token store's clock, only those
-// that began before, and what came from them.
-func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer, providerSession string, before time.Time) (int, error) {
+// endProviderSessions ends a subject's sessions that came from one provider; with
+// a time, by the token store's clock, only those that began before, and what came
+// from them.
+func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer string, before time.Time) (int, error) {
+	return g.endSessionsOf(ctx, subject, issuer, func(row tokenstore.Session, _ identity.Claims) bool {
+		return before.IsZero() || beganAt(row).Before(before)
+	})
+}
+
+// endSessionsOf ends those of a subject's sessions that came from one provider and
+// that are chosen, and what came from them.
+func (g *Gateway) endSessionsOf(ctx context.Context, subject, issuer string, chosen func(tokenstore.Session, identity.Claims) bool) (int, error) {
 	ended := 0
 	query := tokenstore.SessionQuery{Subject: subject, Limit: 500}
 	for {
@@ -120,17 +144,11 @@ func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer, prov
 		}
 		for _, row := range rows {
 			query.Before = row.ID
-			if !before.IsZero() && !beganAt(row).Before(before) {
-				continue
-			}
 			_, claims, err := g.Sessions.Lookup(ctx, row.ID)
 			if errors.Is(err, session.ErrUnavailable) {
 				return ended, err
 			}
-			if err != nil || claims.Issuer != issuer {
-				continue
-			}
-			if providerSession != "" && claims.ProviderSession != "" && claims.ProviderSession != providerSession {
+			if err != nil || claims.Issuer != issuer || !chosen(row, claims) {
 				continue
 			}
 			if err := g.endSignIn(ctx, row.ID); err != nil {

@@ -177,7 +177,7 @@ func (g *Gateway) providerRefusedToken(ctx context.Context, subject, issuer stri
 // endAtProvider ends a subject's sessions that came from a provider, with a time
 // only those that began before.
 func (g *Gateway) endAtProvider(ctx context.Context, key recheckKey, name, reason string, before time.Time) error {
-	ended, err := g.endProviderSessions(ctx, key.subject, key.issuer, "", before)
+	ended, err := g.endProviderSessions(ctx, key.subject, key.issuer, before)
 	if ended > 0 {
 		g.Logger.InfoContext(ctx, "sign-in has ended at the provider", "provider", name, "subject", key.subject, "sessions", ended, "reason", reason)
 		g.Events(ctx, "logout", slog.String("provider", name), slog.String("reason", "provider_"+reason))
