@@ -250,7 +250,7 @@ func (g *Gateway) isSite(id, redirectURI string) bool {
 		return false
 	}
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin || clientOf(u.Host) != id {
+	if err != nil || u.Host == "" || u.Scheme+"://"+canonicalHost(u.Scheme, u.Host) != origin || clientOf(u.Host) != id {
 		return false
 	}
 	for _, p := range g.sites {

@@ -257,6 +257,7 @@ func TestPortal_RefusesStrangeRedirects(t *testing.T) {
 		"http://evil.test/.gatehouse/callback", "http://one.sites.test/.gatehouse/callback", good + "/../x", good + "?x=1",
 		strings.Replace(good, "http://", "http://user@", 1), strings.Replace(good, "one.", "one.evil.", 1), good + "#x",
 		strings.Replace(good, "http:", "https:", 1), "javascript:alert(1)", "", strings.Replace(good, "one", "two", 1),
+		strings.Replace(good, "one.", "ONE.", 1), strings.Replace(good, "http:", "HTTP:", 1),
 	} {
 		b := newBrowser(t).held().get(w.portalURL() + "/authorize?" + url.Values{
 			"response_type": {"code"}, "client_id": {"one.sites.test"}, "redirect_uri": {uri}, "state": {"s"},
