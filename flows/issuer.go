@@ -10,7 +10,7 @@ import (
 func (g *Gateway) serveIssuer(w http.ResponseWriter, r *Request, at place, endpoint string) {
 	switch {
 	case endpoint == "login":
-		if allowed(w, r, http.MethodPost) {
+		if g.allowedForm(w, r, g.beginning(at)) {
 			g.servePassword(w, r, at)
 		}
 	case endpoint == "signin":
@@ -30,7 +30,7 @@ func (g *Gateway) serveIssuer(w http.ResponseWriter, r *Request, at place, endpo
 			g.serveAuthorize(w, r, at)
 		}
 	case endpoint == "consent":
-		if allowed(w, r, http.MethodPost) {
+		if g.allowedForm(w, r, g.beginning(at)) {
 			g.serveConsent(w, r, at)
 		}
 	case g.Keys != nil:
@@ -71,7 +71,7 @@ func (g *Gateway) serveTokens(w http.ResponseWriter, r *Request, at place, endpo
 			g.serveIntrospect(w, r, at)
 		}
 	case "device/decide":
-		if allowed(w, r, http.MethodPost) {
+		if g.allowedForm(w, r, at.path+"device") {
 			g.serveDecision(w, r, at)
 		}
 	case "device":

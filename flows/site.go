@@ -74,6 +74,21 @@ func allowed(w http.ResponseWriter, r *Request, methods ...string) bool {
 	return false
 }
 
+// allowedForm is allowed for what only a form of ours is sent to. A person who
+// presses Enter in the address bar after it asks for the page that it was on, and
+// is led to where that begins.
+func (g *Gateway) allowedForm(w http.ResponseWriter, r *Request, beginning string) bool {
+	if r.Method == http.MethodPost || callerOf(r.Request) != callerNavigation {
+		return allowed(w, r, http.MethodPost)
+	}
+	w.Header().Set("Allow", http.MethodPost)
+	g.Pages.Fault(w, r.Request, http.StatusMethodNotAllowed, page.Fault{
+		Title: "Please start again", Message: "This is the address of an answer, and the page that it belongs to is not open any more.",
+		Detail: "invalid_request", RetryURL: beginning, RetryLabel: "Start again",
+	})
+	return false
+}
+
 func (g *Gateway) notFound(w http.ResponseWriter, r *Request, at place) {
 	if callerOf(r.Request) != callerNavigation {
 		problem(w, http.StatusNotFound, "There is nothing at this address.", nil)
