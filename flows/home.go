@@ -105,7 +105,10 @@ func (g *Gateway) changeHome(w http.ResponseWriter, r *Request, at place, id *id
 	} else {
 		err = g.endOwn(r, id.Subject, r.PostForm.Get(page.FieldSession))
 	}
-	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+	switch {
+	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrInvalid):
+		message = "That has ended already, or is not one of yours."
+	case err != nil:
 		g.unavailable(w, r, err)
 		return
 	}
@@ -133,12 +136,14 @@ func (g *Gateway) endOwn(r *Request, subject, raw string) error {
 
 // withdraw takes a consent back and ends what the application got by it, though
 // the browser may have left after the first. Where the consent has gone already,
-// an earlier withdrawal may have come no further.
+// an earlier withdrawal may have come no further; [tokenstore.ErrNotFound] if
+// nothing was left to be done.
 func (g *Gateway) withdraw(ctx context.Context, subject, clientID string) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	if err := g.Store.DeleteConsent(ctx, subject, clientID); err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
-		return err
+	missing := g.Store.DeleteConsent(ctx, subject, clientID)
+	if missing != nil && (!errors.Is(missing, tokenstore.ErrNotFound) || g.Clients[clientID] == nil) {
+		return missing
 	}
 	query := tokenstore.SessionQuery{Subject: subject, ClientID: clientID, Limit: 500}
 	for {
@@ -147,13 +152,13 @@ func (g *Gateway) withdraw(ctx context.Context, subject, clientID string) error 
 			return err
 		}
 		for _, row := range rows {
-			query.Before = row.ID
+			query.Before, missing = row.ID, nil
 			if err := g.endOne(ctx, row); err != nil {
 				return err
 			}
 		}
 		if len(rows) < query.Limit {
-			return nil
+			return missing
 		}
 	}
 }

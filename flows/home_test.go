@@ -47,3 +47,52 @@ func TestHome_ListsAndEndsOnesOwn(t *testing.T) {
 	}
 	held.get(w.portalURL()+"/authorize?"+params.Encode()).want(200, "e-mail address") // asked again
 }
+
+// What is not a person's own is neither ended nor said to be, whatever they send.
+func TestHome_SaysWhatItDid(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	bob := newBrowser(t)
+	bob.get(w.siteURL("one")+"/").signIn("bob", "builder").want(200, "hello bob")
+	bobs := w.portalSession().ID.String()
+	b := newBrowser(t)
+	b.get(w.siteURL("one")+"/").signIn("alice", "wonderland").want(200, "hello alice")
+	b.get(w.portalURL() + "/")
+	for name, form := range map[string]url.Values{
+		"nothing":                {},
+		"junk":                   {"session": {"x"}},
+		"a session of nobody":    {"session": {"01890000-0000-7000-8000-000000000000"}},
+		"another's session":      {"session": {bobs}},
+		"a client of nobody":     {"client": {"nobody"}},
+		"one that was not asked": {"client": {"other"}},
+		"NUL":                    {"client": {"\x00"}},
+		"not UTF-8":              {"client": {"\xff"}},
+	} {
+		page := *b
+		page.submit(form)
+		if page.last.StatusCode != 200 || !strings.Contains(page.body, "not one of yours") || strings.Contains(page.body, "Signed out there") {
+			t.Errorf("%s: %d %s", name, page.last.StatusCode, page.body)
+		}
+	}
+	bob.get(w.portalURL()+"/").want(200, "bob")
+}
+
+// Enter in the address bar after a form was answered leads on.
+func TestPages_AnAddressOfAnAnswerLeadsOn(t *testing.T) {
+	portal, single := newWorld(t, worldOptions{portal: true, clients: oauthClients()}), newWorld(t, worldOptions{clients: oauthClients()})
+	for address, to := range map[string]string{
+		portal.portalURL() + "/login":                       `href="/"`,
+		portal.portalURL() + "/consent":                     `href="/"`,
+		portal.portalURL() + "/device/decide":               `href="/device"`,
+		single.siteURL("one") + "/.gatehouse/consent":       `href="/"`,
+		single.siteURL("one") + "/.gatehouse/device/decide": `href="/.gatehouse/device"`,
+	} {
+		b := newBrowser(t)
+		b.get(address).want(405, to)
+		if b.last.Header.Get("Allow") != "POST" {
+			t.Errorf("%s: Allow is %q", address, b.last.Header.Get("Allow"))
+		}
+		if got := portal.send("GET", address, "", "Accept: application/json"); got.status != 405 || !strings.HasPrefix(got.header.Get("Content-Type"), "application/problem+json") {
+			t.Errorf("%s for a program: %d %s", address, got.status, got.text)
+		}
+	}
+}
