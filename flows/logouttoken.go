@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -185,15 +186,21 @@ func (g *Gateway) tellsClients() bool {
 	return false
 }
 
+// errNotToBeTold: no client of that name wants to be told of sign-outs here.
+var errNotToBeTold = errors.New("no such client is to be told here")
+
 // tell posts a logout token (section 2.5).
 func (g *Gateway) tell(ctx context.Context, e tokenstore.OutboxEntry) error {
 	c := g.Clients[e.Target]
 	if c == nil || c.BackchannelLogoutURI == "" {
-		return nil
+		return errNotToBeTold // another node may have another configuration, while they change over
 	}
 	var p pendingLogout
 	plain, err := g.Keyring.Open("outbox", e.ID[:], e.Payload)
-	if err != nil {
+	switch {
+	case errors.Is(err, keyring.ErrKey):
+		return fmt.Errorf("opening a logout that a client is to be told of: %w", err) // another node may have the secret
+	case err != nil:
 		return fmt.Errorf("opening a logout that a client is to be told of: %w: %w", outbox.ErrFinal, err)
 	}
 	if err := json.Unmarshal(plain, &p); err != nil {

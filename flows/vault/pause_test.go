@@ -46,7 +46,7 @@ func TestFresh_ARefusedTokenIsPausedAlone(t *testing.T) {
 				}
 				first := bob()
 				for range 20 {
-					bob()
+					_ = bob()
 				}
 				b.same("asked", b.op.asked(), 1)
 				if !tt.alone {
