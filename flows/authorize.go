@@ -121,16 +121,16 @@ func (g *Gateway) clientOrSite(id string) *client.Client {
 // it is known to be the client's own may errors be sent there.
 func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (authRequest, *authorizeFault) {
 	a := requestOf(c, query)
-	a.State, a.Nonce, a.Challenge = query.Get("state"), query.Get("nonce"), query.Get("code_challenge")
+	a.Nonce, a.Challenge = query.Get("nonce"), query.Get("code_challenge")
 	a.JKT, a.Begun = query.Get("dpop_jkt"), g.Now().Unix()
 	site := g.Clients[c.ID] == nil
-	switch {
-	case !g.isRedirectURI(c, a.RedirectURI):
+	if !g.isRedirectURI(c, a.RedirectURI) {
 		return a, &authorizeFault{page: true, description: "The address to return to (redirect_uri) is not one of the client's."}
-	case len(a.State) > maxState, !g.fitsAnswer(at, a):
-		a.State = ""
-		return a, &authorizeFault{code: "invalid_request", description: "state is too long"}
-	case site && query.Get("provider") != "" && !g.wantProvider(&a, query.Get("provider")):
+	}
+	if fault := g.takeState(at, &a, query.Get("state")); fault != nil {
+		return a, fault
+	}
+	if site && query.Get("provider") != "" && !g.wantProvider(&a, query.Get("provider")) {
 		return a, &authorizeFault{code: "invalid_request", description: "no such provider"}
 	}
 	if fault := g.parseRest(at, c, query, &a); fault != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -21,6 +22,22 @@ const longestAnswer = 512
 func (g *Gateway) fitsAnswer(at place, a authRequest) bool {
 	answer := g.errorAnswer(at, a, "", strings.Repeat("x", longestAnswer))
 	return page.Opens(answerURL(a.RedirectURI, answer))
+}
+
+// takeState keeps a state that can be given back byte for byte: of printable ASCII
+// (RFC 6749, appendix A.5), which survives every way that a request takes, and not
+// too long.
+func (g *Gateway) takeState(at place, a *authRequest, state string) *authorizeFault {
+	if strings.ContainsFunc(state, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return &authorizeFault{code: "invalid_request", description: "state holds more than printable ASCII (RFC 6749, appendix A.5)"}
+	}
+	with := *a
+	with.State = state
+	if len(state) > maxState || !g.fitsAnswer(at, with) {
+		return &authorizeFault{code: "invalid_request", description: "state is too long"}
+	}
+	a.State = state
+	return nil
 }
 
 // fits tells whether a request is short enough for every link and form that it
@@ -44,10 +61,11 @@ func (g *Gateway) fits(at place, a authRequest) bool {
 	return sealed <= page.MaxField
 }
 
-// fitsLogout is fits and fitsAnswer for a request to sign out.
+// fitsLogout is fits and fitsAnswer for a request to sign out, whose state may be any
+// text.
 func (g *Gateway) fitsLogout(at place, l logoutRequest) bool {
 	sealed := sealedLength(l)
-	return len(l.State) <= maxState && page.Opens(l.afterLogout()) && sealed <= page.MaxField && len(logoutURL(at, ""))+sealed <= page.MaxURL
+	return len(l.State) <= maxState && utf8.ValidString(l.State) && page.Opens(l.afterLogout()) && sealed <= page.MaxField && len(logoutURL(at, ""))+sealed <= page.MaxURL
 }
 
 // sealedLength is how long a value is when it is sealed for a page.

@@ -30,10 +30,8 @@ func (g *Gateway) malformedAuthorize(w http.ResponseWriter, r *Request, at place
 		g.badAuthorize(w, r, "In the request "+description+".")
 		return
 	}
-	if state := query["state"]; len(state) == 1 && len(state[0]) <= maxState {
-		if a.State = state[0]; !g.fitsAnswer(at, a) {
-			a.State = ""
-		}
+	if state := query["state"]; len(state) == 1 {
+		_ = g.takeState(at, &a, state[0]) // without it, if it is none
 	}
 	g.toClient(w, r, a, g.errorAnswer(at, a, "invalid_request", description))
 }

@@ -78,6 +78,43 @@ func TestRFC6749_MalformedAuthorizationRequests(t *testing.T) {
 	}
 }
 
+// Appendix A.5: a state is of printable ASCII. What is not cannot be given back byte
+// for byte by every way, so it is refused by each, and not repeated.
+func TestRFC6749_StateIsPrintableASCII(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	b := w.signedInBrowser()
+	params := authorizeParams("web", "https://web.test/cb", "openid")
+	all := ""
+	for c := byte(' '); c <= '~'; c++ {
+		all += string(rune(c))
+	}
+	if got := w.toClient(b, with(params, set("state", all))); got.Get("code") == "" || got.Get("state") != all {
+		t.Errorf("all that there is: %v", got)
+	}
+	stranger := newBrowser(t).held()
+	w.toClient(stranger, with(params, set("state", all)))
+	if got := stranger.signIn("alice", "wonderland").arrived(); got.Get("code") == "" || got.Get("state") != all {
+		t.Errorf("all that there is, after a sign-in: %v", got)
+	}
+	for _, bad := range []string{"\xff", "a\xc3", "ä", "\u2028", "a\nb", "\t", "\x00", "\x7f", "x\r\n"} {
+		asked := with(params, set("state", bad))
+		for who, by := range map[string]*browser{"signed in": b, "a stranger": newBrowser(t).held()} {
+			got := w.toClient(by, asked)
+			if got.Get("error") != "invalid_request" || got.Has("state") || got.Get("iss") != w.portalURL() || !describes(got.Get("error_description")) {
+				t.Errorf("%q, %s: %d %v", bad, who, by.last.StatusCode, got)
+			}
+		}
+		w.call("par", asked, basic("web")).refused(t, "a pushed request", http.StatusBadRequest, "invalid_request")
+		// Nor where something else is wrong.
+		for _, more := range []string{"&x=%zz", "&scope=openid", "&response_type=token"} {
+			b.get(w.portalURL() + "/authorize?" + asked.Encode() + more)
+			if got := b.arrived(); got.Get("error") != "invalid_request" || got.Has("state") {
+				t.Errorf("%q%s: %v", bad, more, got)
+			}
+		}
+	}
+}
+
 // The same holds for a parameter that is there twice (section 3.1).
 func TestRFC6749_RepeatedParametersAreTheClientsToKnow(t *testing.T) {
 	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})

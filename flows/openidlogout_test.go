@@ -36,6 +36,7 @@ func TestOpenID_LogoutByAClient(t *testing.T) {
 		to     string
 	}{
 		"the client's address":       {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}, "state": {"s t/ä"}}, "https://web.test/bye?state=s+t%2F%C3%A4"},
+		"a state that is no text":    {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}, "state": {"\xff"}}, ""},
 		"with a query":               {url.Values{"post_logout_redirect_uri": {"https://web.test/bye?a=1"}, "state": {"x"}}, "https://web.test/bye?a=1&state=x"},
 		"without state":              {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}}, "https://web.test/bye"},
 		"and its name":               {url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}, "client_id": {"web"}}, "https://web.test/bye"},

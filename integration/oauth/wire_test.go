@@ -91,7 +91,7 @@ const (
 func authorization(client string) url.Values {
 	return url.Values{
 		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {callback}, "scope": {"openid offline_access"},
-		"state": {"s t/ä=&"}, "nonce": {"n-1"}, "code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
+		"state": {"s t/~=&"}, "nonce": {"n-1"}, "code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
 	}
 }
 
