@@ -19,6 +19,9 @@ import (
 const (
 	deviceValidity = 10 * time.Minute
 	deviceInterval = 5 * time.Second
+	// userCodeKept is how long a user code is told from an unknown one: as long
+	// again after it has expired.
+	userCodeKept   = 2 * deviceValidity
 	userCodeTries  = 5
 	userCodeLength = 8
 	// userCodeLetters has no vowels, so that no words appear, and nothing that
@@ -108,7 +111,7 @@ func shortUserAgent(s string) string {
 func (g *Gateway) newUserCode(req *endpointRequest, key string) (string, error) {
 	for range userCodeTries {
 		code := g.drawUserCode()
-		err := g.Cache.SetAlias(req.Context(), userCodeAlias(g.Keyring.MAC(userCodeLabel, []byte(code), []byte(req.at.issuer()))), key, deviceValidity)
+		err := g.Cache.SetAlias(req.Context(), userCodeAlias(g.Keyring.MAC(userCodeLabel, []byte(code), []byte(req.at.issuer()))), key, userCodeKept)
 		if err == nil {
 			return code, nil
 		}
