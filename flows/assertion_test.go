@@ -101,6 +101,24 @@ func TestPrivateKeyJWT_WhatIsTaken(t *testing.T) {
 	}
 }
 
+// RFC 6749, section 5.2, and RFC 7521, section 4.2: a client that names no type, or
+// another, is told so.
+func TestPrivateKeyJWT_AnotherType(t *testing.T) {
+	k := newKeyed(t)
+	form := url.Values{"grant_type": {"client_credentials"}, "client_assertion": {"x"}}
+	for _, kind := range []string{"", "jwt-bearer", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"} {
+		got := k.w.call("token", with(form, set("client_assertion_type", kind)))
+		got.refused(t, "type "+kind, http.StatusBadRequest, "invalid_request")
+		if !strings.Contains(got.answer.text("error_description"), "client_assertion_type") {
+			t.Errorf("type %q: %s", kind, got.text)
+		}
+	}
+	got := k.w.call("token", form)
+	if got.refused(t, "no type", http.StatusBadRequest, "invalid_request"); !strings.Contains(got.text, "client_assertion_type") {
+		t.Error(got.text)
+	}
+}
+
 func TestPrivateKeyJWT_WhatIsRefused(t *testing.T) {
 	k := newKeyed(t)
 	issuer, in := k.w.portalURL(), func(d time.Duration) int64 { return k.now().Add(d).Unix() }

@@ -68,6 +68,8 @@ func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
 		return &oauthError{Code: "invalid_client", Description: err.Error(), status: http.StatusUnauthorized}
 	case errors.Is(err, client.ErrRequest):
 		return invalid("invalid_request", "the client is named or authenticated in more than one way")
+	case errors.Is(err, client.ErrAssertionType):
+		return invalid("invalid_request", client.ErrAssertionType.Error())
 	case errors.Is(err, client.ErrScope):
 		return invalid("invalid_scope", "the scope is malformed or exceeds what the client may ask for")
 	case errors.Is(err, errProof):

@@ -52,7 +52,7 @@ type assertion struct {
 // withAssertion authenticates by private_key_jwt.
 func (a *Authenticator) withAssertion(ctx context.Context, form url.Values) (*Client, error) {
 	if form.Get("client_assertion_type") != assertionType {
-		return nil, ErrRequest
+		return nil, ErrAssertionType
 	}
 	s, err := a.parseAssertion(form.Get("client_assertion"))
 	if err != nil {

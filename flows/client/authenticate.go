@@ -18,6 +18,10 @@ var ErrClient = errors.New("client authentication failed")
 // RFC 6749, section 2.3, forbids.
 var ErrRequest = errors.New("client authentication is ambiguous")
 
+// ErrAssertionType: a client assertion came without its type, or with another than
+// that of private_key_jwt (RFC 7523, section 2.2).
+var ErrAssertionType = errors.New("client_assertion_type must be " + assertionType)
+
 // Authenticator tells which client sent a request to the token endpoint and its
 // kin.
 //
@@ -57,7 +61,7 @@ type Authenticator struct {
 
 // Authenticate finds and authenticates the client of a request whose form has
 // been parsed. Errors: ErrClient, whose text the client may be told, ErrRequest,
-// ErrBusy, or what Once returned.
+// ErrAssertionType, ErrBusy, or what Once returned.
 func (a *Authenticator) Authenticate(r *http.Request) (*Client, error) {
 	form := r.PostForm
 	for _, name := range []string{"client_id", "client_secret", "client_assertion", "client_assertion_type"} {
