@@ -103,6 +103,9 @@ func printClient(w io.Writer, c *client.Client, secret string) error {
 		b.WriteString("\tfirst_party\n")
 	}
 	b.WriteString("}\n")
+	if c.Allows(client.GrantDevice) && !c.FirstParty {
+		b.WriteString("\nAdd first_party if it is your own and is to use any guarded site, or: resources https://SITE …\n")
+	}
 	if secret != "" {
 		fmt.Fprintf(&b, "\nThe secret, shown this once; set it for the gateway and in the application:\n%s=%s\n", variable, secret)
 	}

@@ -196,6 +196,11 @@ func explainClient(err error, client string, scopes []string) error {
 			code: exitRefused, err: err,
 			fix: "The client may not ask for: " + strings.Join(scopes, " ") + ". Ask for less: gate login --scope \"openid offline_access\" URL",
 		}
+	case e.Code == "invalid_target":
+		return &failure{
+			code: exitRefused, err: err,
+			fix: "The block of client " + client + " must list the site: resources https://SITE; or have first_party, for any site.",
+		}
 	}
 	if again, _ := passing(err); again {
 		return &failure{code: exitUnreachable, err: err, fix: "Try again in a moment."}
@@ -212,6 +217,7 @@ can add this to the global options of its Caddyfile (without "gate_client off"):
 	gatehouse {
 		client ` + client + ` {
 			public
+			first_party
 			grants device_code refresh_token
 			scopes openid profile email offline_access
 		}

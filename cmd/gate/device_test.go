@@ -101,17 +101,26 @@ func TestLogin_UnknownClient(t *testing.T) {
 
 func TestLogin_OtherClientAndFewerScopes(t *testing.T) {
 	w := newWorld(t, &client.Client{
-		ID: "cli", Public: true, FirstParty: true, Grants: []string{client.GrantDevice, client.GrantRefresh}, Scopes: []string{"openid", "offline_access"},
+		ID: "cli", Public: true, Grants: []string{client.GrantDevice, client.GrantRefresh}, Scopes: []string{"openid", "offline_access"},
+		FirstParty: true,
+	}, &client.Client{
+		ID: "theirs", Public: true, Grants: []string{client.GrantDevice, client.GrantRefresh}, Scopes: []string{"openid", "offline_access"},
 	})
 	w.gate("login", "--client", "cli", w.siteURL("one")).want(exitRefused, "invalid_scope", "--scope")
 	w.gate("login", "--client", "cli", "--scope", "openid offline_access", "--browser", w.siteURL("one")).want(exitDone, "Signed in")
 	w.gate("token").want(exitDone)
+	w.gate("login", "--client", "theirs", "--scope", "openid offline_access", "--browser", w.siteURL("one")).
+		want(exitRefused, "not for this site", "first_party", "resources "+w.siteURL("one"), "client theirs")
 }
 
 // Without offline_access, the login is for the one site and ends with its
 // token.
 func TestLogin_WithoutRefreshToken(t *testing.T) {
-	w := newWorld(t, &client.Client{ID: "gate", Public: true, FirstParty: true, Grants: []string{client.GrantDevice}, Scopes: []string{"openid"}})
+	w := newWorld(
+		t, &client.Client{ID: "gate", Public: true, FirstParty: true, Grants: []string{client.GrantDevice}, Scopes: []string{"openid"}},
+		&client.Client{ID: "theirs", Public: true, Grants: []string{client.GrantDevice}, Scopes: []string{"openid"}},
+	)
+	w.gate("login", "--client", "theirs", "--scope", "openid", w.siteURL("one")).want(exitRefused, "invalid_target", "first_party")
 	one := w.siteURL("one")
 	w.gate("login", "--scope", "openid", "--browser", one).want(exitDone, "cannot be refreshed")
 	bearer := strings.TrimSpace(w.gate("token").want(exitDone).stdout)

@@ -157,7 +157,11 @@ func explainRefresh(err error, l *login, site string) error {
 	case "invalid_grant":
 		return signInAgain(l, fmt.Errorf("the login at %s has ended, or you may not use it any more", l.Issuer))
 	case "invalid_target":
-		return fail(exitRefused, "Is the site guarded by that issuer? If it runs elsewhere, the issuer's Caddyfile must list it: site "+site,
+		hint := "Is the site guarded by that issuer? If it runs elsewhere, the issuer's Caddyfile must list it: site " + site
+		if l.Client != defaultClient {
+			hint += "\nThe block of client " + l.Client + " must have: resources " + site + "; or first_party, for any site."
+		}
+		return fail(exitRefused, hint,
 			"%s gives no tokens for %s", l.Issuer, site)
 	}
 	return explainClient(err, l.Client, nil)
