@@ -30,8 +30,8 @@ func jsClients(jwks string) string {
 `
 	return webClient + `
 	client keyed {
-		first_party
 		jwks ` + jwks + `
+		resources ` + guardedSite + `
 		id_token_signing_alg EdDSA` + more + `
 	client spa {
 		public

@@ -100,6 +100,9 @@ func (w *world) awaitKeys() {
 	}
 }
 
+// guardedSite stands for the guarded site in the clients of a Caddyfile.
+const guardedSite = "GUARDED_SITE"
+
 func (w *world) caddyfile(clients []string) string {
 	issuer, portal := "", ""
 	if w.portal != "" {
@@ -126,7 +129,7 @@ func (w *world) caddyfile(clients []string) string {
 	gatehouse
 	reverse_proxy %s
 }
-`, issuer, hash(w.t, alicePassword), hash(w.t, bobPassword), strings.Join(clients, "\n"), portal, w.api, w.app.Addr)
+`, issuer, hash(w.t, alicePassword), hash(w.t, bobPassword), strings.ReplaceAll(strings.Join(clients, "\n"), guardedSite, w.api), portal, w.api, w.app.Addr)
 }
 
 // hash is quick to make and to check; production hashes are not.
