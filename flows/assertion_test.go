@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,10 @@ func TestPrivateKeyJWT_WhatIsRefused(t *testing.T) {
 		"a year":                   {claim("exp", in(365*24*time.Hour)), "within an hour"},
 		"a jti that is no string":  {claim("jti", 1), ""},
 		"unknown kid":              {func(h map[string]any, _ jwt.MapClaims) { h["kid"] = "k2" }, ""},
+		"exp in quotes":            {claim("exp", strconv.FormatInt(in(time.Minute), 10)), ""},
+		"sub in upper case":        {func(_ map[string]any, c jwt.MapClaims) { c["SUB"] = c["sub"]; delete(c, "sub") }, ""},
+		"jku":                      {func(h map[string]any, _ jwt.MapClaims) { h["jku"] = "https://keyed.test/jwks.json" }, ""},
+		"a key of its own":         {func(h map[string]any, _ jwt.MapClaims) { h["jwk"] = map[string]any{"kty": "EC"} }, ""},
 		"crit":                     {func(h map[string]any, _ jwt.MapClaims) { h["crit"] = []string{"x"} }, ""},
 	} {
 		got := k.present(k.assertion(c.change))
@@ -157,6 +162,8 @@ func TestPrivateKeyJWT_WhatIsRefused(t *testing.T) {
 			t.Errorf("%s: %s", name, got.text)
 		}
 	}
+	broken := k.assertion(nil)
+	k.present(broken[:len(broken)-9]+"\r\n"+broken[len(broken)-9:]).refused(t, "a line break in the signature", http.StatusUnauthorized, "invalid_client")
 	// Somebody without the key learns nothing of what else is wrong.
 	stranger := keyed{newHolder(t, k.now), k.w}
 	if got := stranger.present(stranger.assertion(claim("aud", "https://evil.test"))); got.answer.text("error_description") != "client authentication failed" {

@@ -5,14 +5,12 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 )
@@ -31,11 +29,11 @@ type proof struct {
 }
 
 type proofClaims struct {
-	Method   string           `json:"htm"`
-	URI      string           `json:"htu"`
-	IssuedAt *jwt.NumericDate `json:"iat"`
-	ID       string           `json:"jti"`
-	Access   string           `json:"ath"`
+	Method   string          `json:"htm"`
+	URI      string          `json:"htu"`
+	IssuedAt *clientjwt.Time `json:"iat"`
+	ID       string          `json:"jti"`
+	Access   string          `json:"ath"`
 }
 
 // refreshKey is the key that the client's refresh tokens are bound to, or "". A
@@ -99,40 +97,21 @@ func (g *Gateway) spendProof(ctx context.Context, p proof) error {
 }
 
 // parseProof checks a proof's form, type, algorithm and signature.
-func parseProof(raw string) (proofClaims, string, error) {
-	var claims proofClaims
-	var jkt string
-	parser := jwt.NewParser(jwt.WithValidMethods(clientjwt.Algorithms()), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
-	parsed, err := parser.Parse(raw, func(t *jwt.Token) (any, error) {
-		_, critical := t.Header["crit"]
-		header, ok := t.Header["jwk"].(map[string]any)
-		if t.Header["typ"] != "dpop+jwt" || critical || !ok {
-			return nil, errProof
-		}
-		encoded, err := json.Marshal(header)
-		if err != nil {
-			return nil, err
-		}
+func parseProof(raw string) (claims proofClaims, jkt string, err error) {
+	_, err = clientjwt.Parse(raw, &claims, func(header clientjwt.Header) (clientjwt.Key, error) {
 		var key jose.JSONWebKey
-		if err := key.UnmarshalJSON(encoded); err != nil || !key.IsPublic() || !key.Valid() {
-			return nil, errProof // a private key, or a shared secret
+		if header.Type != "dpop+jwt" || header.Key == nil || key.UnmarshalJSON(header.Key) != nil {
+			return clientjwt.Key{}, errProof
 		}
-		if !(clientjwt.Key{Public: key.Key, Algorithm: key.Algorithm}).Takes(t.Method.Alg()) {
-			return nil, errProof
+		if !key.IsPublic() || !key.Valid() || key.Use != "" && key.Use != "sig" {
+			return clientjwt.Key{}, errProof // a private key, a shared secret, or one for something else
 		}
 		sum, err := key.Thumbprint(crypto.SHA256)
-		if err != nil {
-			return nil, err
-		}
 		jkt = base64.RawURLEncoding.EncodeToString(sum)
-		return key.Key, nil
+		return clientjwt.Key{Public: key.Key, Algorithm: key.Algorithm}, err
 	})
 	if err != nil {
-		return claims, "", errProof
-	}
-	body, err := json.Marshal(parsed.Claims)
-	if err != nil || json.Unmarshal(body, &claims) != nil {
-		return claims, "", errProof
+		return proofClaims{}, "", errProof
 	}
 	return claims, jkt, nil
 }

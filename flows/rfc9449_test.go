@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,10 @@ func TestRFC9449_Proofs(t *testing.T) {
 		"too old":              claim("iat", w.clock.now().Add(-61*time.Second).Unix()),
 		"too early":            claim("iat", w.clock.now().Add(61*time.Second).Unix()),
 		"iat in words":         claim("iat", "now"),
+		"iat in quotes":        claim("iat", strconv.FormatInt(w.clock.now().Unix(), 10)),
+		"htm in upper case":    mine.proof("POST", endpoint, "", func(_, c map[string]any) { c["HTM"] = c["htm"]; delete(c, "htm") }),
+		"jku":                  head("jku", "https://evil.test/"),
+		"a key of encryption":  head("jwk", json.RawMessage(strings.Replace(string(publicJWK(mine)), "{", `{"use":"enc",`, 1))),
 		"iat without end":      claim("iat", 1e300),
 		"another method":       claim("htm", "post"),
 		"a method that is two": claim("htm", []string{"POST"}),

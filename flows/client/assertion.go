@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"math/big"
 	"net/url"
@@ -43,10 +42,20 @@ var (
 // assertion is a JWT that a client's key signed.
 type assertion struct {
 	client *Client
-	claims jwt.RegisteredClaims
+	claims assertionClaims
 	raw    string
-	token  *jwt.Token
+	bytes  []byte // of the signature
 	key    crypto.PublicKey
+}
+
+type assertionClaims struct {
+	Issuer    string           `json:"iss"`
+	Subject   string           `json:"sub"`
+	Audience  jwt.ClaimStrings `json:"aud"`
+	ExpiresAt *clientjwt.Time  `json:"exp"`
+	NotBefore *clientjwt.Time  `json:"nbf"`
+	IssuedAt  *clientjwt.Time  `json:"iat"`
+	ID        string           `json:"jti"`
 }
 
 // withAssertion authenticates by private_key_jwt.
@@ -85,30 +94,25 @@ func (a *Authenticator) parseAssertion(raw string) (*assertion, error) {
 		return nil, ErrClient
 	}
 	s := &assertion{raw: raw}
-	parser := jwt.NewParser(jwt.WithValidMethods(clientjwt.Algorithms()), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
-		jwt.WithLeeway(clockSkew), jwt.WithTimeFunc(a.Now), jwt.WithStrictDecoding())
 	var err error
-	s.token, err = parser.ParseWithClaims(raw, &s.claims, func(t *jwt.Token) (any, error) {
-		if _, critical := t.Header["crit"]; critical {
-			return nil, ErrClient
-		}
+	s.bytes, err = clientjwt.Parse(raw, &s.claims, func(header clientjwt.Header) (clientjwt.Key, error) {
 		s.client = a.Find(s.claims.Subject)
-		if s.client == nil || s.claims.Issuer != s.client.ID {
-			return nil, ErrClient
+		if s.client == nil || s.claims.Issuer != s.client.ID || header.Key != nil {
+			return clientjwt.Key{}, ErrClient
 		}
-		kid, _ := t.Header["kid"].(string)
-		key, err := s.client.key(kid)
-		if err != nil || !key.Takes(t.Method.Alg()) {
-			return nil, ErrClient
-		}
+		key, err := s.client.key(header.KeyID)
 		s.key = key.Public
-		return s.key, nil
+		return key, err
 	})
-	switch {
-	case errors.Is(err, jwt.ErrTokenInvalidClaims):
-		return nil, errAssertionTime
-	case err != nil:
+	if err != nil {
 		return nil, ErrClient
+	}
+	times := jwt.NewValidator(jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(clockSkew), jwt.WithTimeFunc(a.Now))
+	err = times.Validate(jwt.RegisteredClaims{
+		ExpiresAt: s.claims.ExpiresAt.Numeric(), NotBefore: s.claims.NotBefore.Numeric(), IssuedAt: s.claims.IssuedAt.Numeric(),
+	})
+	if err != nil {
+		return nil, errAssertionTime
 	}
 	return s, nil
 }
@@ -136,10 +140,10 @@ func (s *assertion) guard() string {
 func (s *assertion) signature() []byte {
 	key, ok := s.key.(*ecdsa.PublicKey)
 	if !ok {
-		return s.token.Signature
+		return s.bytes
 	}
-	half := len(s.token.Signature) / 2
-	canonical := slices.Clone(s.token.Signature)
+	half := len(s.bytes) / 2
+	canonical := slices.Clone(s.bytes)
 	low := new(big.Int).SetBytes(canonical[half:])
 	if other := new(big.Int).Sub(key.Params().N, low); other.Cmp(low) < 0 {
 		low = other
