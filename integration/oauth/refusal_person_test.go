@@ -102,11 +102,11 @@ func TestRefusal_DeviceCodesOfOthers(t *testing.T) {
 		"client_id": {"cli"}, "code_verifier": {verifier},
 	}
 	for name, edit := range map[string]func(url.Values){
-		"another client":        func(f url.Values) { f.Set("client_id", "tv") },
-		"another verifier":      func(f url.Values) { f.Set("code_verifier", strings.Repeat("x", 43)) },
-		"no verifier":           func(f url.Values) { f.Del("code_verifier") },
-		"the user code":         func(f url.Values) { f.Set("device_code", got.text("user_code")) },
-		"a code cut short":      func(f url.Values) { f.Set("device_code", f.Get("device_code")[1:]) },
+		"another client":   func(f url.Values) { f.Set("client_id", "tv") },
+		"another verifier": func(f url.Values) { f.Set("code_verifier", strings.Repeat("x", 43)) },
+		"no verifier":      func(f url.Values) { f.Del("code_verifier") },
+		"the user code":    func(f url.Values) { f.Set("device_code", got.text("user_code")) },
+		"a code cut short": func(f url.Values) { f.Set("device_code", f.Get("device_code")[1:]) },
 	} {
 		w.post(t, "token", change(poll, edit)).want(t, name, http.StatusBadRequest, "invalid_grant")
 	}
