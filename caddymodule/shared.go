@@ -15,7 +15,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
@@ -31,7 +30,7 @@ var pool = caddy.NewUsagePool()
 type shared struct {
 	key      string
 	store    tokenstore.Store
-	cache    cache.Store
+	cache    *sharedCache
 	keys     *keyring.Keyring
 	sessions *session.Manager
 	tokens   *token.Keys  // that tokens are signed with
@@ -71,12 +70,16 @@ func acquire(ctx context.Context, a *App, secrets []string) (*shared, error) {
 	return value.(*shared), nil
 }
 
-// poolKey is a hash: what it is made of holds secrets.
 func (a *App) poolKey(secrets []string) string {
-	h := sha256.New()
-	for _, part := range append([]string{
+	return hashed(append([]string{
 		caddy.GetModuleID(a.tokenStore), a.tokenStore.Key(), caddy.GetModuleID(a.cache), a.cache.Key(), a.SigningKeys,
-	}, secrets...) {
+	}, secrets...)...)
+}
+
+// hashed makes a key of the pool: what it is made of holds secrets.
+func hashed(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil))
@@ -95,9 +98,9 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 	if err != nil {
 		return nil, fmt.Errorf("opening token store: %w", err)
 	}
-	cache, err := a.cache.OpenCache(lasting, log)
+	cache, err := acquireCache(lasting, a)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening cache: %w", err), store.Close())
+		return nil, errors.Join(err, store.Close())
 	}
 	sessions, err := session.New(session.Config{
 		Store: store, Cache: cache, Keyring: keys,
@@ -105,7 +108,7 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 		Settings: a.settings(),
 	})
 	if err != nil {
-		return nil, errors.Join(err, store.Close(), cache.Close())
+		return nil, errors.Join(err, store.Close(), cache.release())
 	}
 	background, cancel := context.WithCancel(lasting)
 	s := &shared{
@@ -155,6 +158,7 @@ func (s *shared) use(a *App) {
 	defer s.mu.Unlock()
 	s.apps = append(s.apps, a)
 	s.configure(a)
+	s.cache.use(a)
 }
 
 func (s *shared) configure(a *App) {
@@ -178,6 +182,7 @@ func (s *shared) release(a *App) error {
 		}
 	}
 	s.mu.Unlock()
+	s.cache.leave(a)
 	_, err := pool.Delete(s.key)
 	return err
 }
@@ -211,12 +216,13 @@ func (s *shared) Destruct() error {
 	return s.close()
 }
 
-// close ends the background work and closes the stores. Both can be done twice.
+// close ends the background work and closes the token store, and the cache if
+// nobody else has it. Both can be done twice.
 func (s *shared) close() error {
 	s.cancel()
 	s.done.Wait()
 	s.closing.Do(func() {
-		s.closed = errors.Join(s.store.Close(), s.cache.Close())
+		s.closed = errors.Join(s.store.Close(), s.cache.release())
 		s.releaseClaim()
 	})
 	return s.closed

@@ -60,3 +60,15 @@ func TestChangedSecret_PushedRequest(t *testing.T) {
 	}
 	b.get(link).want(http.StatusBadRequest, "used already")
 }
+
+// Who has guessed too often has not guessed less for it.
+func TestChangedSecret_Throttles(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	b := newBrowser(t)
+	b.get(w.siteURL("app") + "/")
+	for range 10 {
+		b.signIn("alice", "wrong").want(http.StatusUnauthorized, "wrong")
+	}
+	w.changeSecret()
+	b.signIn("alice", "wonderland").want(http.StatusTooManyRequests, "Too many attempts")
+}

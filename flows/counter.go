@@ -7,13 +7,16 @@ import (
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// counterKey names a counter without telling the cache whose it is.
+// counterKey names a counter without telling the cache whose it is. It goes by the
+// oldest secret, so that the name stays when a new one is put in front, and nodes
+// that change over count together.
 func (g *Gateway) counterKey(kind string, parts ...string) string {
 	data := [][]byte{[]byte(kind)}
 	for _, p := range parts {
 		data = append(data, []byte(p))
 	}
-	return kind + ":" + encode(g.Keyring.MAC("counter", data...)[:18])
+	macs := g.Keyring.MACs("counter", data...)
+	return kind + ":" + encode(macs[len(macs)-1][:18])
 }
 
 // addressKey is who an address belongs to: with IPv6 the /64, since one
