@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -56,6 +57,9 @@ func adminHandler(method string, handle func(*App, http.ResponseWriter, *http.Re
 		if r.Method != method {
 			w.Header().Set("Allow", method)
 			return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("method not allowed")}
+		}
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+			return badRequest(fmt.Errorf("the query cannot be read: %w", err)) // what is lost of it might be a condition
 		}
 		app := runningApp()
 		if app == nil {

@@ -48,7 +48,7 @@ func TestAdmin_ListsAndEndsSessions(t *testing.T) {
 		t.Fatalf("sessions %d %s (%v)", status, rec.Body, err)
 	}
 	wantStatus(t, r.do(get("http://app.example.com/", alice)), http.StatusOK)
-	for query, want := range map[string]int{"": http.StatusBadRequest, "?session=x": http.StatusBadRequest, "?session=x&subject=y": http.StatusBadRequest} {
+	for query, want := range map[string]int{"": http.StatusBadRequest, "?session=x": http.StatusBadRequest, "?session=x&subject=y": http.StatusBadRequest, "?subject=y&session=%zz": http.StatusBadRequest} {
 		if _, status := adminCall(t, http.MethodPost, "/gatehouse/revoke", query); status != want {
 			t.Errorf("revoke %q: %d, want %d", query, status, want)
 		}
