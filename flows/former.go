@@ -57,10 +57,10 @@ func (g *Gateway) formerSignIn(r *Request, cookie, client string) (formerSignIn,
 		case errors.Is(looking, session.ErrUnavailable):
 			err = looking
 			return true
-		case looking != nil, row.ClientID != client, !equal(row.SecretHash, h.SecretHash()),
-			!row.RevokedAt.IsZero(), !row.Now.Before(row.ExpiresAt):
+		case looking != nil, row.ClientID != client, !equal(row.SecretHash, h.SecretHash()), !row.Now.Before(row.ExpiresAt):
 			return false // all that came from it has ended, too
 		}
+		// One that was ended by itself may have renewed another, which goes on.
 		found = formerSignIn{session: row.ID, claims: claims}
 		return true
 	})

@@ -150,6 +150,26 @@ func TestFormer_AfterTheSignInWasIdle(t *testing.T) {
 	w.wantSignedOut(b, "one", "two")
 }
 
+// A sign-in that was ended by itself still stands between those that are live.
+func TestFormer_AfterTheSignInWasEndedByItself(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	b := newBrowser(t)
+	b.get(w.siteURL("one")+"/").signIn("alice", "wonderland").want(200, "hello alice")
+	b = b.held()
+	w.signInAgain(b, "login", "alice", "wonderland")
+	rows, err := w.store.ListSessions(t.Context(), tokenstore.SessionQuery{All: true, ClientID: ":portal"})
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d sign-ins at the portal, %v", len(rows), err)
+	}
+	if err := w.sessions.End(t.Context(), rows[0].ID); err != nil { // the later one
+		t.Fatal(err)
+	}
+	b.get(w.siteURL("one")+"/").want(http.StatusOK, "hello alice")
+	w.signInAgain(b, "login", "alice", "wonderland")
+	b.get(w.portalURL()+"/logout").submit(nil).want(http.StatusOK, "signed out")
+	w.wantSignedOut(b, "one")
+}
+
 // The same holds at a site of its own.
 func TestFormer_AtASiteOfItsOwn(t *testing.T) {
 	w := newWorld(t, worldOptions{})

@@ -162,9 +162,12 @@ func (g *Gateway) toldOf(ending []tokenstore.Session) []tokenstore.OutboxEntry {
 		if c == nil || c.BackchannelLogoutURI == "" || !row.RevokedAt.IsZero() {
 			continue
 		}
-		issuer := g.Sessions.Issuer(row)
+		issuer := g.portal.issuer() // as it is called now
+		if !g.HasPortal() {
+			issuer = g.Sessions.Issuer(row)
+		}
 		if issuer == "" {
-			issuer = g.portal.issuer()
+			continue // of a site that is none any more
 		}
 		entry := tokenstore.OutboxEntry{
 			ID: handle.NewID(g.Now(), g.Random), Kind: tokenstore.OutboxBackchannelLogout, Target: c.ID, NotBy: g.Now().Add(logoutKeep),

@@ -33,12 +33,15 @@ func pushedKey(mac []byte) string { return "par:" + encode(mac[:24]) }
 
 // pushOwner is who pays for a pushed request under the cache's caps: the client,
 // if it has proven who it is, since all its users' requests come from its own
-// servers, and several clients may share an address; else the address.
-func pushOwner(c *client.Client, r *Request) string {
-	if c == nil || c.Public {
+// servers, and several clients may share an address; else the address. A client
+// has the places of many addresses, which its request_uris share out by their first
+// letter: its users may leave the sign-in page without using them up.
+func pushOwner(c *client.Client, r *Request, id string) string {
+	if c == nil || c.Public || id == "" {
 		return addressKey(r.Client)
 	}
-	return "client:" + c.ID[:min(len(c.ID), cache.MaxKey-len("client:"))]
+	owner := "client:" + id[:1] + ":"
+	return owner + c.ID[:min(len(c.ID), cache.MaxKey-len(owner))]
 }
 
 // servePAR takes an authorization request from the client itself (RFC 9126).
@@ -86,7 +89,7 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	if len(value) > cache.MaxValue {
 		return invalid("invalid_request", "the request is too large")
 	}
-	start, owner := g.startFlow, pushOwner(req.client, req.Request)
+	start, owner := g.startFlow, pushOwner(req.client, req.Request, id)
 	if !req.client.Public {
 		start = g.Cache.StartFlow
 	}
@@ -114,7 +117,7 @@ func (g *Gateway) pulled(r *Request, at place, query url.Values) (*pushed, error
 	}
 	var flow cache.Flow
 	err := cache.ErrNotFound
-	owner := pushOwner(g.findClient(query.Get("client_id")), r)
+	owner := pushOwner(g.findClient(query.Get("client_id")), r, id)
 	for _, mac := range g.Keyring.MACs(requestURILabel, []byte(id), []byte(at.issuer())) {
 		flow, err = g.Cache.RedeemFlow(r.Context(), pushedKey(mac), []byte(query.Get("client_id")), owner)
 		if !errors.Is(err, cache.ErrNotFound) {

@@ -140,6 +140,26 @@ func TestFlood_OfFinishedFlowsIsBounded(t *testing.T) {
 	}
 }
 
+// TestFlood_OfRefusedFlowsHarmsNobody: of a refused flow nothing can be redeemed,
+// so that it takes nobody's place.
+func TestFlood_OfRefusedFlowsHarmsNobody(t *testing.T) {
+	store := New(Options{})
+	defer store.Close()
+	for i := range defaultGlobalCap + 1 {
+		key := fmt.Sprint("refused:", i)
+		f := cache.NewFlow{Key: key, State: cache.Pending, Proof: []byte("proof"), Validity: time.Hour, Owner: fmt.Sprint(i % 10)}
+		if err := store.StartFlow(t.Context(), f); err != nil {
+			t.Fatalf("flow %d is %v", i, err)
+		}
+		if _, err := store.AdvanceFlow(t.Context(), cache.Transition{Key: key, From: cache.Pending, To: cache.Error}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(store.flows.items); n > defaultGlobalCap+1 {
+		t.Errorf("%d refused flows are kept", n)
+	}
+}
+
 func TestTables_AreBounded(t *testing.T) {
 	store := New(Options{Caps: cache.Caps{Global: 10}})
 	defer store.Close()

@@ -23,7 +23,7 @@ type flow struct {
 	interval   time.Duration
 	lastPollAt time.Time // zero before the first poll
 	live       bool      // PENDING or READY, and not expired: it counts under the caps
-	fresh      bool      // DONE or ERROR, and not expired
+	fresh      bool      // DONE, and not expired
 	goneAt     time.Time // when the tombstone of a fresh one is gone
 }
 
@@ -218,6 +218,11 @@ func (s *Store) finish(it *item[flow], now time.Time) {
 		f.value = nil
 	}
 	f.goneAt = now.Add(cache.Retention)
+	if f.state == cache.Error { // nothing of it can be redeemed: it may be forgotten at once
+		s.flows.delay(it, f.goneAt)
+		s.spent.add(it)
+		return
+	}
 	f.fresh = true
 	s.fresh++
 	due := f.goneAt

@@ -34,9 +34,9 @@ type Store struct {
 	flows    shelf[flow]
 	live     int            // PENDING and READY flows
 	owners   map[string]int // live flows per owner
-	fresh    int            // DONE and ERROR flows whose validity has not passed
+	fresh    int            // DONE flows whose validity has not passed
 	ruins    tombstones     // flows that expired unfinished
-	spent    tombstones     // flows that were finished and have expired since
+	spent    tombstones     // flows that were refused, or finished and have expired since
 	aliases  shelf[string]
 	counters shelf[int]
 	guards   shelf[struct{}]

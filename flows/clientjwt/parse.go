@@ -23,9 +23,10 @@ type Header struct {
 	Key       json.RawMessage `json:"jwk"`
 }
 
-// refusedParameters would have the key taken from somewhere else, or change what
-// a signature is of.
-var refusedParameters = []string{"crit", "b64", "jku", "x5u", "x5c"} //nolint:gochecknoglobals // a constant list
+// refusedParameters would have the key fetched from somewhere else, or change what
+// a signature is of. x5c, which libraries that sign by a certificate add, is not
+// looked at: the key is the one that is known.
+var refusedParameters = []string{"crit", "b64", "jku", "x5u"} //nolint:gochecknoglobals // a constant list
 
 // Parse reads a JWT of a client's into claims, a pointer to a struct, and returns
 // its signature. find tells the key by the header, when the claims have been read;

@@ -114,8 +114,16 @@ func (h Handle) appendRefresh(b []byte) []byte {
 }
 
 func mint(k *keyring.Keyring, prefix, label, issuer string, body []byte) string {
-	mac := k.MAC(label, body, []byte(issuer))[:MACSize]
+	mac := k.MAC(label, covered(body, issuer)...)[:MACSize]
 	return prefix + encoding.EncodeToString(append(body, mac...))
+}
+
+// covered are the parts that the MAC is of.
+func covered(body []byte, issuer string) [][]byte {
+	if issuer == "" {
+		return [][]byte{body}
+	}
+	return [][]byte{body, []byte(issuer)}
 }
 
 // parse checks form and MAC and returns the body without the MAC.
@@ -128,7 +136,7 @@ func parse(k *keyring.Keyring, prefix, label, issuer, s string, size int) ([]byt
 		return nil, err
 	}
 	body, mac := b[:size-MACSize], b[size-MACSize:]
-	if !k.Knows(body[:keyring.KeyIDSize]) || !k.VerifyMAC(label, mac, body, []byte(issuer)) {
+	if !k.Knows(body[:keyring.KeyIDSize]) || !k.VerifyMAC(label, mac, covered(body, issuer)...) {
 		return nil, ErrInvalid
 	}
 	return body, nil

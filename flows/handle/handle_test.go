@@ -62,6 +62,21 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// What was handed out once is good after an upgrade.
+func TestSpellingStays(t *testing.T) {
+	k := ring(t, newSecret)
+	session := sample
+	session.Generation = 0
+	const handle = "gts_37q9C7V5AZelsBI0eryN7wEjRWeJq3NpeHRlZW4gc2VjcmV0cyElPXzdc9Y3fR7rOD9QcDBg"
+	if got, err := ParseSession(k, handle); err != nil || got != session {
+		t.Errorf("session handle: %v, %v", got, err)
+	}
+	const refresh = "gtr_37q9C7V5AZelsBI0eryN7wEjRWeJqwAAAAdzaXh0ZWVuIHNlY3JldHMhYWAy_gFWT2SK9s019-tzEA"
+	if got, err := ParseRefresh(k, "", refresh); err != nil || got != sample {
+		t.Errorf("refresh token: %v, %v", got, err)
+	}
+}
+
 func TestForm(t *testing.T) {
 	k := ring(t, newSecret)
 	for name, s := range map[string]string{

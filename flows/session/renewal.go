@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -65,29 +66,20 @@ func (m *Manager) SignIns(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error
 	case err != nil:
 		return nil, unavailable(err)
 	}
-	live := make(map[uuid.UUID]bool)
-	renews, renewedBy := make(map[uuid.UUID]uuid.UUID), make(map[uuid.UUID][]uuid.UUID)
-	// Ended ones as well: they may stand between two that have not.
-	query := tokenstore.SessionQuery{Subject: row.Subject, ClientID: row.ClientID, All: true, Limit: childrenPage}
-	for more := true; more; {
-		rows, err := m.store.ListSessions(ctx, query)
-		m.heard(ctx, err)
-		if err != nil {
-			return nil, unavailable(err)
-		}
-		for _, r := range rows {
-			query.Before = r.ID
-			live[r.ID] = r.RevokedAt.IsZero() && r.Now.Before(r.ExpiresAt)
-			if former := m.Renews(r); former != uuid.Nil {
-				renews[r.ID] = former
-				renewedBy[former] = append(renewedBy[former], r.ID)
-			}
-		}
-		more = len(rows) == query.Limit
+	first, err := m.firstOf(ctx, row)
+	if err != nil {
+		return nil, err
 	}
-	first := root
-	for renews[first] != uuid.Nil {
-		first = renews[first]
+	rows, err := m.signInsSince(ctx, row, first)
+	if err != nil {
+		return nil, err
+	}
+	live, renewedBy := make(map[uuid.UUID]bool), make(map[uuid.UUID][]uuid.UUID)
+	for _, r := range rows {
+		live[r.ID] = r.RevokedAt.IsZero() && r.Now.Before(r.ExpiresAt)
+		if former := m.Renews(r); former != uuid.Nil {
+			renewedBy[former] = append(renewedBy[former], r.ID)
+		}
 	}
 	var others []uuid.UUID
 	for next := []uuid.UUID{first}; len(next) > 0; {
@@ -98,6 +90,68 @@ func (m *Manager) SignIns(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error
 		}
 	}
 	return append(others, root), nil
+}
+
+const (
+	// maxRenewals and maxSignIns bound what one sign-out looks at: nobody comes
+	// near, unless on purpose.
+	maxRenewals = 1000
+	maxSignIns  = 20_000
+	// flowLife is more than a sign-in takes. Its session has the id of its flow, so
+	// one that renews another can have begun before it by that much.
+	flowLife = 15 * time.Minute
+)
+
+// firstOf is the sign-in that began what is one to the person, as far as it is
+// still stored.
+func (m *Manager) firstOf(ctx context.Context, row tokenstore.Session) (uuid.UUID, error) {
+	for range maxRenewals {
+		former := m.Renews(row)
+		if former == uuid.Nil {
+			break
+		}
+		before, err := m.store.Session(ctx, former)
+		m.heard(ctx, err)
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound):
+			return former, nil
+		case err != nil:
+			return uuid.Nil, unavailable(err)
+		}
+		row = before
+	}
+	return row.ID, nil
+}
+
+// signInsSince are the subject's sign-ins at a row's client since one of them
+// began, ended ones as well: they may stand between two that have not.
+func (m *Manager) signInsSince(ctx context.Context, row tokenstore.Session, first uuid.UUID) ([]tokenstore.Session, error) {
+	var all []tokenstore.Session
+	since := begun(first).Add(-flowLife)
+	query := tokenstore.SessionQuery{Subject: row.Subject, ClientID: row.ClientID, All: true, Limit: childrenPage}
+	for len(all) < maxSignIns {
+		rows, err := m.store.ListSessions(ctx, query) // the latest first
+		m.heard(ctx, err)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		for _, r := range rows {
+			if begun(r.ID).Before(since) {
+				return all, nil
+			}
+			all = append(all, r)
+		}
+		if len(rows) < query.Limit {
+			break
+		}
+		query.Before = rows[len(rows)-1].ID
+	}
+	return all, nil
+}
+
+// begun is the time in a UUIDv7.
+func begun(id uuid.UUID) time.Time {
+	return time.Unix(id.Time().UnixTime())
 }
 
 // Issuer is the [Start].Issuer of a row's session, or "".

@@ -60,6 +60,31 @@ func TestSignOut_EndsWhatRenewsAndWasRenewed(t *testing.T) {
 	}
 }
 
+// Somebody with a long history signs out as quickly as everybody else.
+func TestSignOut_LeavesHistoryAlone(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	for range 2*childrenPage + 1 {
+		if _, err := n.SignIn(t.Context(), Start{ClientID: host, Claims: alice()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.clock.advance(2 * flowLife)
+	first, err := n.SignIn(t.Context(), Start{ClientID: host, Claims: alice()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.SignIn(t.Context(), Start{ClientID: host, Claims: alice(), Renews: first.Session.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := n.SignIns(t.Context(), first.Session.ID); err != nil || len(ids) != 2 {
+		t.Errorf("%d sign-ins are one, %v", len(ids), err)
+	}
+	if got := n.store.count("ListSessions"); got != 1 {
+		t.Errorf("%d pages of the history were read, want 1", got)
+	}
+}
+
 // What a store that is down did not take is stored when it is back; and who asks
 // again is told so only then.
 func TestSignOut_IsOwedWhileTheStoreIsDown(t *testing.T) {
