@@ -44,7 +44,7 @@ func TestAuthorize_Refusals(t *testing.T) {
 		switch {
 		case c.error == "" && (b.last.StatusCode != 400 || to.String() != ""):
 			t.Errorf("%s: %d to %s", name, b.last.StatusCode, to)
-		case c.error != "" && (to.Query().Get("error") != c.error || to.Query().Get("iss") != w.portalURL() || to.Query().Get("state") != "s t/~" || to.Host != "web.test"):
+		case c.error != "" && (to.Query().Get("error") != c.error || to.Query().Get("iss") != w.portalURL() || to.Query().Get("state") != "s t/ä" || to.Host != "web.test"):
 			t.Errorf("%s: %d to %s", name, b.last.StatusCode, to)
 		}
 	}

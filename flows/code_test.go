@@ -11,7 +11,7 @@ import (
 
 func authorizeParams(id, redirectURI, scope string) url.Values {
 	return url.Values{
-		"response_type": {"code"}, "client_id": {id}, "redirect_uri": {redirectURI}, "scope": {scope}, "state": {"s t/~"},
+		"response_type": {"code"}, "client_id": {id}, "redirect_uri": {redirectURI}, "scope": {scope}, "state": {"s t/ä"},
 		"nonce": {"n-1"}, "code_challenge": {client.ChallengeS256(verifier)}, "code_challenge_method": {"S256"},
 	}
 }

@@ -24,12 +24,12 @@ func (g *Gateway) fitsAnswer(at place, a authRequest) bool {
 	return page.Opens(answerURL(a.RedirectURI, answer))
 }
 
-// takeState keeps a state that can be given back byte for byte: of printable ASCII
-// (RFC 6749, appendix A.5), which survives every way that a request takes, and not
-// too long.
+// takeState keeps a state that can be given back byte for byte: text, which survives
+// every way that a request takes, and not too long. RFC 6749, appendix A.5 has it of
+// printable ASCII; clients that put more into it are served.
 func (g *Gateway) takeState(at place, a *authRequest, state string) *authorizeFault {
-	if strings.ContainsFunc(state, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return &authorizeFault{code: "invalid_request", description: "state holds more than printable ASCII (RFC 6749, appendix A.5)"}
+	if !utf8.ValidString(state) {
+		return &authorizeFault{code: "invalid_request", description: "state is not UTF-8"}
 	}
 	with := *a
 	with.State = state

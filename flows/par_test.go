@@ -19,7 +19,7 @@ func TestPAR_IsSingleUseAndBoundToItsClient(t *testing.T) {
 	b.get(w.portalURL()+"/authorize?"+url.Values{"client_id": {"other"}, "request_uri": {uri}}.Encode()).want(400, "request_uri")
 	b.get(w.portalURL() + "/authorize?" + url.Values{"client_id": {"web"}, "request_uri": {uri}}.Encode())
 	to, _ := url.Parse(b.last.Header.Get("Location"))
-	if to.Query().Get("code") == "" || to.Query().Get("state") != "s t/~" {
+	if to.Query().Get("code") == "" || to.Query().Get("state") != "s t/ä" {
 		t.Fatalf("%d %s", b.last.StatusCode, to)
 	}
 	if got := web.post("token", redeem(to.Query().Get("code"))); got.status != 200 {

@@ -68,7 +68,7 @@ func TestRFC9207_ErrorsAreTheClientsToKnow(t *testing.T) {
 		"silent, and nobody there": {set("prompt", "none"), "login_required"},
 	} {
 		got := w.toClient(newBrowser(t).held(), with(authorizeParams("web", "https://web.test/cb", "openid"), c.change))
-		if got.Get("error") != c.code || got.Get("state") != "s t/~" || got.Get("iss") != w.portalURL() {
+		if got.Get("error") != c.code || got.Get("state") != "s t/ä" || got.Get("iss") != w.portalURL() {
 			t.Errorf("%s: %v, want %s", name, got, c.code)
 		}
 		if !describes(got.Get("error_description")) {
