@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -21,7 +22,8 @@ var errForm = errors.New("not a signed token in compact form")
 
 // parseJWS reads a token in compact form, one spelling only: the decoder of
 // the JOSE library takes line breaks and stray bits in base64, and the JSON
-// forms of RFC 7515 as well.
+// forms of RFC 7515 as well. Its header is UTF-8 (RFC 7515, section 5.2), which the
+// decoder of JSON would make of anything.
 func parseJWS(raw string) (*jose.JSONWebSignature, error) {
 	if len(raw) > maxToken || strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, "\r\n") {
 		return nil, errForm
@@ -30,6 +32,10 @@ func parseJWS(raw string) (*jose.JSONWebSignature, error) {
 		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil || part == "" {
 			return nil, errForm
 		}
+	}
+	header, _, _ := strings.Cut(raw, ".")
+	if decoded, err := base64.RawURLEncoding.DecodeString(header); err != nil || !utf8.Valid(decoded) {
+		return nil, errForm
 	}
 	algs := make([]jose.SignatureAlgorithm, len(algorithms))
 	for i, a := range algorithms {
