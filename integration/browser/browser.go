@@ -65,7 +65,7 @@ func New(t testing.TB, o Options) *Browser {
 		MaxIdleConnsPerHost: 64,
 	}
 	b.client = &http.Client{
-		Transport:     transport,
+		Transport:     patient{transport},
 		Jar:           jar,
 		Timeout:       60 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
