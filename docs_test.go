@@ -1,7 +1,6 @@
 package gatehouse_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -50,6 +49,29 @@ func TestREADME_CaddyfilesAreValid(t *testing.T) {
 		}
 		checkCaddyfile(t, gatehouse, block)
 	}
+}
+
+// TestDocs_CaddyfilesAreValid: each block marked caddyfile in docs/ is a whole
+// Caddyfile. Fragments are marked otherwise, or not at all.
+func TestDocs_CaddyfilesAreValid(t *testing.T) {
+	gatehouse := build(t)
+	for _, page := range pages(t) {
+		for i, block := range fencedIn(t, page, "caddyfile") {
+			t.Run(fmt.Sprintf("%s/%d", filepath.Base(page), i+1), func(t *testing.T) {
+				checkCaddyfile(t, gatehouse, block)
+			})
+		}
+	}
+}
+
+// pages are those of docs/.
+func pages(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob("docs/*.md")
+	if err != nil || len(found) == 0 {
+		t.Fatalf("found no pages in docs/: %v", err)
+	}
+	return found
 }
 
 // checkCaddyfile runs what an operator would: adapt, fmt and validate.
@@ -122,7 +144,13 @@ func build(t *testing.T) string {
 // fenced returns README's blocks of a language.
 func fenced(t *testing.T, language string) []string {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
+	return fencedIn(t, "README.md", language)
+}
+
+// fencedIn returns a page's blocks of a language.
+func fencedIn(t *testing.T, page, language string) []string {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,17 +203,46 @@ func TestREADME_KnowsItsOwnCommands(t *testing.T) {
 	}
 }
 
-func TestREADME_LinksLeadSomewhere(t *testing.T) {
-	text, err := os.ReadFile("README.md")
+func TestPages_LinksLeadSomewhere(t *testing.T) {
+	for _, page := range append(pages(t), "README.md", "CHANGELOG.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.HasPrefix(match[1], "https://") {
+				continue
+			}
+			file, anchor, _ := strings.Cut(match[1], "#")
+			target := filepath.Join(filepath.Dir(page), file)
+			if file == "" {
+				target = page
+			}
+			info, err := os.Stat(target)
+			if err != nil {
+				t.Errorf("%s links to %s, which is not there", page, match[1])
+				continue
+			}
+			if anchor != "" && !info.IsDir() && !slices.Contains(anchors(t, target), anchor) {
+				t.Errorf("%s links to %s, which has no such heading", page, match[1])
+			}
+		}
+	}
+}
+
+var heading = regexp.MustCompile("(?m)^#{1,6} (.+)$")
+
+// anchors are those that the repository's page makes of headings.
+func anchors(t *testing.T, page string) []string {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, match := range regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(string(text), -1) {
-		if strings.HasPrefix(match[1], "https://") {
-			continue
-		}
-		if _, err := os.Stat(match[1]); errors.Is(err, os.ErrNotExist) {
-			t.Errorf("README links to %s, which is not there", match[1])
-		}
+	var names []string
+	for _, match := range heading.FindAllStringSubmatch(string(text), -1) {
+		name := strings.ToLower(regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(match[1], ""))
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
 	}
+	return names
 }
