@@ -136,6 +136,7 @@ func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (
 	if fault := g.parseRest(at, c, query, &a); fault != nil {
 		return a, fault
 	}
+	a.Own = site && a.asks("select_account") // what a site asks for is our own doing
 	if !g.fits(at, a) {
 		return a, &authorizeFault{code: "invalid_request", description: "the request is too large"}
 	}
@@ -194,6 +195,9 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *clie
 	if a.asks("none") {
 		g.toClient(w, r, a, g.errorAnswer(at, a, "login_required", "nobody is signed in, or not recently enough"))
 		return
+	}
+	if id == nil {
+		chooseAfterSignOut(r, at, &a)
 	}
 	g.offer(w, r, at, a, "")
 }

@@ -29,7 +29,11 @@ type authRequest struct {
 	// MaxAge in seconds, plus one; 0 is unset.
 	MaxAge int `json:"m,omitempty"`
 	// Prompt, LoginHint and ACRValues are passed on to the provider.
-	Prompt    string `json:"p,omitempty"`
+	Prompt string `json:"p,omitempty"`
+	// Own: the select_account in Prompt is a wish of ours, which nobody asked for.
+	Own bool `json:"q,omitempty"`
+	// Tried is the rank of the last prompt of our own that a provider refused.
+	Tried     int    `json:"z,omitempty"`
 	LoginHint string `json:"l,omitempty"`
 	ACRValues string `json:"v,omitempty"`
 	// Hint is the subject that the request is about, if it named one.

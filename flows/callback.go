@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 )
 
@@ -78,12 +79,13 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 		g.exchangeFailed(w, r, at, flow, stored.Key, p, err)
 		return
 	}
+	forgetPrompt(w, r, at)
 	if !g.Admit(result.Claims) {
 		_ = g.Cache.DeleteFlow(ctx, stored.Key, addressKey(r.Client))
 		g.refuse(w, r, at, flow.Request, result.Claims)
 		return
 	}
-	if result.Claims.AuthTime.IsZero() && g.promptFor(&flow.Request, p) == "login" {
+	if result.Claims.AuthTime.IsZero() && flow.Request.asks("login") {
 		// The provider was asked to sign the person in again. If it cannot, it
 		// must say so (OpenID Connect Core, section 3.1.2.1).
 		result.Claims.AuthTime = g.Now()
@@ -174,6 +176,13 @@ func (g *Gateway) whoIsHere(w http.ResponseWriter, r *Request, at place) (id *id
 // person's to try again.
 func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, flow providerFlow, key, code string) {
 	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
+	if p, ok := g.providers[flow.Provider].(provider.Redirect); ok && refusedOurPrompt(flow, code) {
+		g.Logger.WarnContext(r.Context(), "provider refused a prompt of our own; trying without it",
+			"provider", flow.Provider, "prompt", flow.OwnPrompt, "code", outbound.Printable(code))
+		flow.Request.Tried = promptRank(flow.OwnPrompt)
+		g.toProvider(w, r, at, flow.Request, p)
+		return
+	}
 	if flow.Request.Device != "" && code == "access_denied" {
 		g.refuseDevice(r, at, flow.Request.Device)
 	}
@@ -236,7 +245,7 @@ func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *Request, at place, 
 func (g *Gateway) refuse(w http.ResponseWriter, r *Request, at place, a authRequest, claims identity.Claims) {
 	g.Logger.WarnContext(r.Context(), "sign-in not allowed", "provider", claims.Provider, "user", claims.User)
 	g.Events(r.Context(), "login_failed", slog.String("provider", claims.Provider), slog.String("user", claims.User), slog.String("reason", "not_allowed"))
-	a.Prompt = "select_account"
+	a.chooseAccount()
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 		Title:   "This account may not enter",
 		Message: "You signed in, but this account is not among those that are let in here. Perhaps you have another one?",

@@ -17,6 +17,7 @@ const (
 	formCookie   = "gatehouse-form"
 	knownCookie  = "gatehouse-known"
 	leftCookie   = "gatehouse-left"
+	askedCookie  = "gatehouse-asked"
 	tryCookie    = "gatehouse-try-" // and what finds the attempt
 
 	hostPrefix   = "__Host-"

@@ -38,9 +38,10 @@ func (g *Gateway) finish(w http.ResponseWriter, r *Request, at place, a authRequ
 func (g *Gateway) carryOn(w http.ResponseWriter, r *Request, at place, a authRequest, started session.Started, pending uuid.UUID) {
 	// Whoever signs in by hand has done what was asked for.
 	a.Prompt = strings.Join(slices.DeleteFunc(strings.Fields(a.Prompt), func(p string) bool { return p != "consent" }), " ")
+	a.Own, a.Tried = false, 0
+	forgetSignOut(w, r, at)
 	switch {
 	case a.forSite():
-		clearPathCookie(w, at, leftCookie)
 		seeOther(w, r, a.ReturnTo)
 	case a.Device != "":
 		g.forget(r, pending)

@@ -49,9 +49,10 @@ func (g *Gateway) fits(at place, a authRequest) bool {
 	if a.JKT == "" {
 		a.JKT = strings.Repeat("x", base64.RawURLEncoding.EncodedLen(32)) // RFC 9449, section 6.1
 	}
-	if again := "select_account"; len(a.Prompt) < len(again) {
-		a.Prompt = again
+	if most := "consent select_account"; len(a.Prompt) < len(most) {
+		a.Prompt = most
 	}
+	a.Own, a.Tried = true, len(ownPromptOrder)
 	sealed := sealedLength(a)
 	for _, p := range g.Providers {
 		if len(signInURL(at, p.Name(), ""))+sealed > page.MaxURL {

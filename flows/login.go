@@ -20,9 +20,8 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *Request) {
 		Client: clientOf(r.Host), ReturnTo: safeReturnTo(query.Get("return_to")),
 		Prompt: promptOf(query), Begun: g.Now().Unix(),
 	}
-	if pathCookie(r.Request, g.sitePlace(r), leftCookie) != "" && a.Prompt == "" {
-		a.Prompt = "select_account"
-	}
+	a.Own = a.Prompt == "select_account" // a link of our own pages
+	chooseAfterSignOut(r, g.sitePlace(r), &a)
 	g.wantProvider(&a, query.Get("provider"))
 	if g.HasPortal() {
 		g.toPortal(w, r, a)

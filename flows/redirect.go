@@ -16,6 +16,8 @@ type providerFlow struct {
 	Request  authRequest `json:"r"`
 	Provider string      `json:"p"`
 	Callback string      `json:"u"`
+	// OwnPrompt is the prompt that was sent of our own accord, or "".
+	OwnPrompt string `json:"o,omitempty"`
 }
 
 func flowKey(a attempt) string { return "flow:" + a.id.String() }
@@ -25,14 +27,12 @@ func flowKey(a attempt) string { return "flow:" + a.id.String() }
 func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a authRequest, p provider.Redirect) {
 	ctx := r.Context()
 	try := g.newAttempt()
-	location, err := g.authURL(ctx, at, a, p, try)
-	if errors.Is(err, provider.ErrReauthentication) && g.isOurs(a) {
-		// No claim is made to anybody; choosing the account is the most that
-		// such a provider does.
-		a.Prompt, a.MaxAge = "select_account", 0
-		location, err = g.authURL(ctx, at, a, p, try)
-	}
+	a.Tried = max(a.Tried, g.triedPrompt(r, at, p))
+	location, own, ok, err := g.beginURL(ctx, at, &a, p, try)
 	switch {
+	case !ok:
+		g.withoutChoice(w, r, at, a, p)
+		return
 	case errors.Is(err, provider.ErrReauthentication):
 		g.toClient(w, r, a, g.errorAnswer(at, a, "login_required", "the provider "+p.Name()+" neither signs anybody in again nor tells when it did"))
 		return
@@ -40,7 +40,7 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a auth
 		g.providerDown(w, r, at, a, p, err)
 		return
 	}
-	flow := providerFlow{Request: a, Provider: p.Name(), Callback: callbackURL(at, p)}
+	flow := providerFlow{Request: a, Provider: p.Name(), Callback: callbackURL(at, p), OwnPrompt: own}
 	key := flowKey(try)
 	err = g.startFlow(ctx, cache.NewFlow{
 		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
@@ -55,17 +55,44 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a auth
 		return
 	}
 	setAttempt(w, r.Request, at, try)
+	g.rememberPrompt(w, r, at, p, own)
 	noStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// authURL is where an attempt to sign in begins.
-func (g *Gateway) authURL(ctx context.Context, at place, a authRequest, p provider.Redirect, try attempt) (string, error) {
+// beginURL is where an attempt to sign in begins, and the prompt that is sent of our
+// own accord, or "". ok is false where the person is to be asked by a page first.
+func (g *Gateway) beginURL(ctx context.Context, at place, a *authRequest, p provider.Redirect, try attempt) (location, own string, ok bool, err error) {
+	for {
+		prompt, isOwn, ok := g.nextPrompt(ctx, a, p)
+		if !ok {
+			return "", "", false, nil
+		}
+		if own = ""; isOwn {
+			own = prompt
+		}
+		location, err := g.authURL(ctx, at, *a, p, try, prompt)
+		switch {
+		case !errors.Is(err, provider.ErrReauthentication):
+			return location, own, true, err
+		case isOwn:
+			a.Tried = promptRank(prompt)
+		case g.isOurs(*a):
+			// No claim is made to anybody; choosing the account is the most that
+			// such a provider does.
+			a.Prompt, a.Own, a.MaxAge = "select_account", true, 0
+		default:
+			return "", "", true, err
+		}
+	}
+}
+
+func (g *Gateway) authURL(ctx context.Context, at place, a authRequest, p provider.Redirect, try attempt, prompt string) (string, error) {
 	return p.AuthURL(ctx, provider.AuthRequest{
 		State: g.state(try, p.Name()), Nonce: g.derive(try, "nonce"), Verifier: g.derive(try, "pkce verifier"),
-		RedirectURI: callbackURL(at, p), Prompt: g.promptFor(&a, p), LoginHint: a.LoginHint, ACRValues: a.ACRValues, MaxAge: a.maxAge(),
+		RedirectURI: callbackURL(at, p), Prompt: prompt, LoginHint: a.LoginHint, ACRValues: a.ACRValues, MaxAge: a.maxAge(),
 	})
 }
 

@@ -63,7 +63,9 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place)
 		return
 	}
 	if id == nil {
-		g.offer(w, r, at, authRequest{Client: at.host, Device: code, Begun: g.Now().Unix()}, "")
+		a := authRequest{Client: at.host, Device: code, Begun: g.Now().Unix()}
+		chooseAfterSignOut(r, at, &a)
+		g.offer(w, r, at, a, "")
 		return
 	}
 	switch {

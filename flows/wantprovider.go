@@ -17,17 +17,6 @@ func (g *Gateway) wantProvider(a *authRequest, name string) bool {
 	return true
 }
 
-// promptFor is the prompt that a provider is asked for. Where its token is
-// wanted that is consent: without it, many give no refresh token to somebody who
-// has consented before (OpenID Connect Core, section 11). Others take one word
-// alone.
-func (g *Gateway) promptFor(a *authRequest, p provider.Provider) string {
-	if a.Provider == p.Name() {
-		return "consent"
-	}
-	return a.providerPrompt()
-}
-
 // providerLoginPath is loginPath by way of a certain provider.
 func providerLoginPath(returnTo, name string) string {
 	query := url.Values{"provider": {name}}

@@ -103,6 +103,15 @@ type Callback struct {
 	MaxAge      time.Duration // of the AuthRequest; < 0 unset
 }
 
+// Prompter is a Redirect that knows which values of prompt it takes
+// (prompt_values_supported: OpenID Connect Prompt Create, section 4).
+type Prompter interface {
+	Redirect
+	// TakesPrompt reports whether the provider takes a value. Where it does not
+	// say, or cannot be asked, it does.
+	TakesPrompt(ctx context.Context, prompt string) bool
+}
+
 // Result is a completed sign-in at a provider.
 type Result struct {
 	Claims identity.Claims

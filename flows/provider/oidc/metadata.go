@@ -15,16 +15,30 @@ import (
 // metadata is what Gatehouse uses of a provider's metadata (OpenID Connect
 // Discovery, section 3; RFC 8414; RFC 9207, section 3).
 type metadata struct {
-	Issuer        string   `json:"issuer"`
-	AuthURL       string   `json:"authorization_endpoint"`
-	TokenURL      string   `json:"token_endpoint"`
-	JWKSURL       string   `json:"jwks_uri"`
-	UserInfoURL   string   `json:"userinfo_endpoint"`
-	RevocationURL string   `json:"revocation_endpoint"`
-	EndSessionURL string   `json:"end_session_endpoint"`
-	SigningAlgs   []string `json:"id_token_signing_alg_values_supported"`
-	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
-	SendsIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
+	Issuer        string       `json:"issuer"`
+	AuthURL       string       `json:"authorization_endpoint"`
+	TokenURL      string       `json:"token_endpoint"`
+	JWKSURL       string       `json:"jwks_uri"`
+	UserInfoURL   string       `json:"userinfo_endpoint"`
+	RevocationURL string       `json:"revocation_endpoint"`
+	EndSessionURL string       `json:"end_session_endpoint"`
+	SigningAlgs   []string     `json:"id_token_signing_alg_values_supported"`
+	AuthMethods   []string     `json:"token_endpoint_auth_methods_supported"`
+	SendsIssuer   bool         `json:"authorization_response_iss_parameter_supported"`
+	Prompts       promptValues `json:"prompt_values_supported"`
+}
+
+// promptValues of the metadata. They are a hint, so a shape that is not known says
+// nothing, and does not make the whole document unreadable.
+type promptValues []string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (v *promptValues) UnmarshalJSON(raw []byte) error {
+	var values []string
+	if json.Unmarshal(raw, &values) == nil {
+		*v = values
+	}
+	return nil
 }
 
 // algorithms are those that an ID token may be signed by: asymmetric ones

@@ -115,6 +115,13 @@ func (p *Provider) AuthURL(ctx context.Context, r provider.AuthRequest) (string,
 	return c.AuthCodeURL(r.State, options...), nil
 }
 
+// TakesPrompt reports whether the provider takes a value of prompt, as far as its
+// metadata say.
+func (p *Provider) TakesPrompt(ctx context.Context, prompt string) bool {
+	m, err := p.metadata.get(ctx)
+	return err != nil || len(m.Prompts) == 0 || slices.Contains(m.Prompts, prompt)
+}
+
 // oauth2Config never leaves the way of authentication open: the library would
 // try a code twice.
 func (p *Provider) oauth2Config(m *metadata) oauth2.Config {
@@ -154,6 +161,7 @@ func (p *Provider) unavailable(doing string, err error) error {
 
 var (
 	_ provider.Redirect  = (*Provider)(nil)
+	_ provider.Prompter  = (*Provider)(nil)
 	_ provider.Refresher = (*Provider)(nil)
 	_ provider.Rechecker = (*Provider)(nil)
 )
