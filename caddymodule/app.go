@@ -102,6 +102,8 @@ type App struct {
 	cancel     context.CancelFunc // ends background
 	background sync.WaitGroup
 
+	unknownProto atomic.Bool // a trusted proxy's X-Forwarded-Proto was complained of
+
 	shared    *shared // since Start; released in Cleanup
 	isInForce atomic.Bool
 	gateway   atomic.Pointer[flows.Gateway]

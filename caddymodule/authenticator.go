@@ -65,7 +65,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (ca
 	bare := new(http.Request)
 	*bare = *r
 	bare.Header = http.Header{"Authorization": authorization, "Dpop": r.Header["Dpop"]}
-	id, err := gateway.Authenticate(bare, r.Host, schemeOf(r) == "https")
+	id, err := gateway.Authenticate(bare, r.Host, a.app.schemeOf(r) == "https")
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
 		return caddyauth.User{}, false, err

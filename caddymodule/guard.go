@@ -143,7 +143,8 @@ func (g *Guard) addNames(names []string) {
 	}
 }
 
-// knows tells whether a Host header names the site.
+// knows reports whether a Host header names the site. Of a wildcard it is a host name
+// only where it is one.
 func (g *Guard) knows(host string) bool {
 	name := hostName(host)
 	if _, ok := g.exact[name]; ok {
@@ -176,7 +177,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 			return misdirected(w)
 		}
 		v.uri = originalURI(r)
-		v.scheme = schemeOf(r)
+		v.scheme = g.app.schemeOf(r)
 		if gateway.OwnPath(v.uri) {
 			g.app.serveOwn(w, v.request(r), gateway.ServeSite)
 			return nil

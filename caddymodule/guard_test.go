@@ -156,6 +156,27 @@ func TestGuard_RefusesAHostThatIsNotTheSites(t *testing.T) {
 	}
 }
 
+// To Caddy a wildcard stands for any label, whatever its characters are.
+func TestGuard_AWildcardStandsForHostNamesOnly(t *testing.T) {
+	r := serve(t, aliceLocal, "http://*.wild.example.com {\n\tgatehouse\n"+echo+"}\nhttp://app.example.com. {\n\tgatehouse\n"+echo+"}")
+	for host, want := range map[string]int{
+		"one.wild.example.com": http.StatusSeeOther, "my_app.wild.example.com": http.StatusSeeOther,
+		`"onx.wild.example.com`: http.StatusMisdirectedRequest, "<b>.wild.example.com": http.StatusMisdirectedRequest,
+		"a．b.wild.example.com": http.StatusMisdirectedRequest, "[one.wild.example.com]": http.StatusMisdirectedRequest,
+		"-.wild.example.com": http.StatusMisdirectedRequest, "a,b.wild.example.com": http.StatusMisdirectedRequest,
+		"app.example.com.": http.StatusMisdirectedRequest,
+	} {
+		for _, path := range []string{"/", "/.gatehouse/login", "/.well-known/oauth-protected-resource"} {
+			req := navigation("http://app.example.com" + path)
+			req.Host = host
+			rec := r.do(req)
+			if want == http.StatusMisdirectedRequest && rec.Code != want && rec.Code != http.StatusBadRequest || want != http.StatusMisdirectedRequest && rec.Code >= 400 {
+				t.Errorf("host %q, %s: status %d, want %d", host, path, rec.Code, want)
+			}
+		}
+	}
+}
+
 func TestGuard_ASessionIsGoodAtItsOwnHostOnly(t *testing.T) {
 	r := serve(t, aliceLocal, "http://app.example.com, http://wiki.example.com {\n\tgatehouse\n"+echo+"}")
 	alice := r.signIn("app.example.com", nil)

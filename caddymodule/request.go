@@ -21,46 +21,7 @@ func originalURI(r *http.Request) string {
 	return url.RequestURI()
 }
 
-// schemeOf is how the client reached us: by TLS, or by a trusted proxy's word.
-func schemeOf(r *http.Request) string {
-	if r.TLS != nil {
-		return "https"
-	}
-	forwarded, ok := r.Header["X-Forwarded-Proto"]
-	if !ok || len(forwarded) == 0 {
-		return "http"
-	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted {
-		return "http"
-	}
-	proto, _, _ := strings.Cut(forwarded[0], ",")
-	if strings.EqualFold(strings.TrimSpace(proto), "https") {
-		return "https"
-	}
-	return "http"
-}
-
-// hostName is a Host header without its port and brackets, or "" when what
-// stands for the port is none: own addresses are built with the port as
-// requested, and a client must not be able to make up any number of them.
-func hostName(host string) string {
-	name, port := host, ""
-	if strings.HasPrefix(host, "[") {
-		end := strings.IndexByte(host, ']')
-		if end < 0 {
-			return ""
-		}
-		name, port = host[1:end], host[end+1:]
-	} else if i := strings.IndexByte(host, ':'); i >= 0 {
-		name, port = host[:i], host[i:]
-	}
-	if port != "" && !isPort(port) {
-		return ""
-	}
-	return name
-}
-
-// isPort tells whether s is a colon and a port number as URLs spell it.
+// isPort reports whether s is a colon and a port number as URLs spell it.
 func isPort(s string) bool {
 	if len(s) < 2 || len(s) > 6 || s[0] != ':' || s[1] == '0' {
 		return false
