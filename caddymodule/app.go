@@ -98,6 +98,9 @@ type App struct {
 	guards    []*Guard
 	hasPortal bool   // a gatehouse_portal is in this configuration, at the issuer's host
 	sites     []site // where the guards stand; since Start
+	// faults keep people from signing in, warnings may; since Start.
+	faults, warnings []string
+	portalByTLS      bool // browsers reach the https issuer's portal
 
 	cancel     context.CancelFunc // ends background
 	background sync.WaitGroup

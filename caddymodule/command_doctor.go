@@ -38,6 +38,9 @@ func cmdDoctor(cmd *cobra.Command, fl caddycmd.Flags) error {
 	if err != nil {
 		return err
 	}
+	if len(health.Faults) > 0 {
+		health.Status = "degraded"
+	}
 	if err := printHealth(cmd.OutOrStdout(), health); err != nil {
 		return err
 	}
@@ -117,6 +120,12 @@ func printHealth(w io.Writer, h Health) error {
 	}
 	if h.PortalElsewhere {
 		lines = append(lines, "             no site here has gatehouse_portal under that name: another gateway must serve the issuer")
+	}
+	for _, f := range h.Faults {
+		lines = append(lines, "fault        "+f)
+	}
+	for _, w := range h.Warnings {
+		lines = append(lines, "warning      "+w)
 	}
 	for _, s := range h.Sites {
 		lines = append(lines, "site         "+s)

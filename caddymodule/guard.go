@@ -65,6 +65,7 @@ type Guard struct {
 	bearer   *headerSet          // Authorization, where a provider's token goes there
 	exact    map[string]struct{} // names of the site, lower case
 	patterns []string            // those with a wildcard
+	ports    []string            // of the site, as "https:8443"; "https:" is the scheme's own
 }
 
 // CaddyModule returns the Caddy module information.
@@ -179,6 +180,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		v.uri = originalURI(r)
 		v.scheme = g.app.schemeOf(r)
 		if gateway.OwnPath(v.uri) {
+			v.known = g.hasPort(v.scheme, r.Host)
 			g.app.serveOwn(w, v.request(r), gateway.ServeSite)
 			return nil
 		}

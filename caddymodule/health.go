@@ -26,6 +26,10 @@ type Health struct {
 	PortalElsewhere bool `json:"portal_elsewhere,omitempty"`
 	// Sites are the origins of the guarded sites.
 	Sites []string `json:"sites"`
+	// Faults of the configuration keep people from signing in, and Warnings may:
+	// sentences for an operator, with the cure.
+	Faults   []string `json:"faults,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 	// Providers by name, in the order of the configuration.
 	Providers []ProviderInfo `json:"providers"`
 }
@@ -68,7 +72,7 @@ func state(err error) string {
 
 // describe is what the configuration alone says.
 func (a *App) describe() Health {
-	h := Health{Status: "ok", MonthsAhead: -1, Issuer: a.issuer, PortalElsewhere: a.portalElsewhere(), Sites: origins(a.sites)}
+	h := Health{Status: "ok", MonthsAhead: -1, Issuer: a.issuer, PortalElsewhere: a.portalElsewhere(), Sites: origins(a.sites), Faults: a.faults, Warnings: a.warnings}
 	places := []string{a.issuer}
 	if a.issuer == "" {
 		places = nil

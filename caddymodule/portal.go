@@ -59,7 +59,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	}
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	p.app.serveOwn(w, &flows.Request{
-		Request: r, URI: originalURI(r), Scheme: p.app.schemeOf(r), Host: r.Host, Client: client,
+		Request: r, URI: originalURI(r), Scheme: p.app.schemeOf(r), Host: r.Host, Client: client, TrustedProxy: fromTrustedProxy(r),
 	}, gateway.ServePortal)
 	return nil
 }

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -64,6 +61,7 @@ func (a *App) placeGuards() ([]site, error) {
 	var sites []site
 	placed := make(map[*Guard]bool)
 	var portals [][]caddyhttp.MatcherSet
+	a.faults, a.warnings, a.portalByTLS = nil, nil, false
 	for _, name := range sortedKeys(servers) {
 		server := servers[name]
 		w := routeWalk{server: server}
@@ -87,11 +85,14 @@ func (a *App) placeGuards() ([]site, error) {
 			spot.guard.addNames(names)
 			for _, l := range listeners {
 				for _, n := range names {
-					sites = append(sites, site{scheme: l.scheme, name: n, ports: l.ports})
+					at := a.sitesAt(l, n)
+					sites = append(sites, at...)
+					spot.guard.addPorts(at, l)
 				}
 			}
 		}
-		a.warnPlainHTTP(server, listeners, w.found)
+		a.warnPlainHTTP(listeners, w.found)
+		a.checkPortal(listeners, w.portals)
 	}
 	for _, g := range a.guards {
 		if placed[g] {
@@ -103,6 +104,7 @@ func (a *App) placeGuards() ([]site, error) {
 		g.addNames(g.Hosts)
 	}
 	a.findPortal(portals)
+	a.logFaults()
 	return sites, a.checkOpenProviders()
 }
 
@@ -136,86 +138,6 @@ func (a *App) checkOpenProviders() error {
 		}
 	}
 	return nil
-}
-
-// listener is what a site is reached by.
-type listener struct {
-	scheme   string
-	ports    []string // "" is the scheme's own
-	loopback bool
-}
-
-// standardPorts are what the options http_port and https_port say: the ports
-// that 80 and 443 are forwarded to. Browsers still use 80 and 443.
-type standardPorts struct{ http, https int }
-
-func listenersOf(server *caddyhttp.Server, ports standardPorts) []listener {
-	var all []listener
-	for _, text := range server.Listen {
-		address, err := caddy.ParseNetworkAddress(text)
-		if err != nil || address.IsUnixNetwork() || address.IsFdNetwork() {
-			all = append(all, listener{scheme: "https", ports: []string{""}, loopback: true})
-			continue
-		}
-		for offset := range address.PortRangeSize() {
-			port := int(address.StartPort + offset) //nolint:gosec // a port
-			l := listener{scheme: "http", loopback: isLoopback(address.Host)}
-			if len(server.TLSConnPolicies) > 0 && port != ports.http {
-				l.scheme = "https"
-			}
-			l.ports = append(l.ports, portSuffix(l.scheme, port))
-			if l.scheme == "https" && port == ports.https || l.scheme == "http" && port == ports.http {
-				l.ports = append(l.ports, "")
-			}
-			all = append(all, l)
-		}
-	}
-	return all
-}
-
-func portSuffix(scheme string, port int) string {
-	if (scheme == "https" && port == 443) || (scheme == "http" && port == 80) {
-		return ""
-	}
-	return strconv.Itoa(port)
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}
-
-// warnPlainHTTP warns of sites whose cookies travel readable. Behind a trusted
-// proxy the way to the browser is the proxy's business, and names of this
-// machine never leave it.
-func (a *App) warnPlainHTTP(server *caddyhttp.Server, listeners []listener, found []spot) {
-	if trustsProxies(server) {
-		return
-	}
-	for _, l := range listeners {
-		if l.scheme != "http" || l.loopback {
-			continue
-		}
-		for _, s := range found {
-			names, _ := s.names()
-			for _, n := range names {
-				if !isLoopback(n) && !strings.HasSuffix(n, ".localhost") {
-					a.logger.Warn("guarded site is served over plain http: everybody on the way can read its cookies; "+
-						"serve it by https, bind it to loopback, or set trusted_proxies if a proxy in front does TLS", "site", n)
-				}
-			}
-		}
-	}
-}
-
-// trustsProxies tells whether a server trusts some proxy in front of it. Caddy
-// offers no way to ask a provisioned server, so the field is looked at.
-func trustsProxies(server *caddyhttp.Server) bool {
-	if server.TrustedProxiesUnix {
-		return true
-	}
-	source := reflect.ValueOf(server).Elem().FieldByName("trustedProxies")
-	return source.IsValid() && source.Kind() == reflect.Interface && !source.IsNil()
 }
 
 func sortedKeys[V any](m map[string]V) []string {

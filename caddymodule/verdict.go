@@ -21,6 +21,7 @@ const verdictVar = "gatehouse_verdict"
 type verdict struct {
 	uri    string // as the client sent it
 	scheme string
+	known  bool // the port is one of the site's
 	stream bool // it may outlive the moment it is let in
 	// id is who it is, once a guard has asked.
 	id        *identity.Identity
@@ -40,7 +41,9 @@ func verdictOf(r *http.Request) *verdict {
 // request is the request as flows wants it.
 func (v *verdict) request(r *http.Request) *flows.Request {
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return &flows.Request{Request: r, URI: v.uri, Scheme: v.scheme, Host: r.Host, Client: client}
+	return &flows.Request{
+		Request: r, URI: v.uri, Scheme: v.scheme, Host: r.Host, Client: client, KnownPort: v.known, TrustedProxy: fromTrustedProxy(r),
+	}
 }
 
 // credentialHeaders are those that may hold a credential of ours, or a proof.

@@ -91,7 +91,7 @@ func (g *Gateway) metadataOf(at place) metadata {
 // site's are not kept, since a wildcard site has any number of names.
 func (g *Gateway) serveDiscovery(w http.ResponseWriter, r *Request, at place) {
 	if !at.portal {
-		serveStatic(w, r, marshal(g.metadataOf(at)))
+		serveStatic(w, r, marshal(g.metadataOf(at)), true)
 		return
 	}
 	key := at.issuer() + " " + strings.Join(g.Keys.Offered(), " ")
@@ -99,7 +99,7 @@ func (g *Gateway) serveDiscovery(w http.ResponseWriter, r *Request, at place) {
 	if !ok {
 		body, _ = g.discovery.LoadOrStore(key, marshal(g.metadataOf(at)))
 	}
-	serveStatic(w, r, body.([]byte)) //nolint:forcetypeassert // only bytes are stored
+	serveStatic(w, r, body.([]byte), false) //nolint:forcetypeassert // only bytes are stored
 }
 
 // serveJWKS answers with the published keys, from memory.
@@ -110,16 +110,27 @@ func (g *Gateway) serveJWKS(w http.ResponseWriter, r *Request) {
 		problem(w, http.StatusServiceUnavailable, "The keys cannot be read right now.", nil)
 		return
 	}
-	serveStatic(w, r, keys)
+	serveStatic(w, r, keys, false)
 }
 
-// serveStatic answers with JSON that everybody may keep for an hour, which is
-// how long a key is published before it signs.
-func serveStatic(w http.ResponseWriter, r *Request, body []byte) {
+// mayKeep lets everybody keep a document for an hour, which is how long a key is
+// published before it signs. One that repeats the Host header, as those of a site
+// do, is kept only where its port is the configuration's: a cache that knows a
+// document by host name and path alone would hand out what a stranger asked for.
+func mayKeep(w http.ResponseWriter, r *Request, repeatsHost bool) {
+	if repeatsHost && !r.KnownPort {
+		noStore(w)
+		return
+	}
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+}
+
+// serveStatic answers with JSON that may be kept; see mayKeep.
+func serveStatic(w http.ResponseWriter, r *Request, body []byte, repeatsHost bool) {
 	sum := sha256.Sum256(body)
 	tag := `"` + encode(sum[:12]) + `"`
 	h := w.Header()
-	h.Set("Cache-Control", "public, max-age=3600")
+	mayKeep(w, r, repeatsHost)
 	h.Set("ETag", tag)
 	h.Set("X-Content-Type-Options", "nosniff")
 	if strings.Contains(r.Header.Get("If-None-Match"), tag) {

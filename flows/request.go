@@ -20,8 +20,14 @@ type Request struct {
 	Scheme string
 	// Host is host[:port] as requested.
 	Host string
+	// KnownPort reports whether the port of Host is one that the site is configured
+	// to have. Only then may caches keep a document that repeats it.
+	KnownPort bool
 	// Client is the address of the client.
 	Client string
+	// TrustedProxy reports whether the connection is a trusted proxy's, by whose
+	// word Scheme is known.
+	TrustedProxy bool
 }
 
 func (r *Request) secure() bool   { return r.Scheme == "https" }

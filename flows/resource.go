@@ -27,7 +27,7 @@ func (g *Gateway) serveResourceMetadata(w http.ResponseWriter, r *Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "public, max-age=3600")
+	mayKeep(w, r, true)
 	_ = json.NewEncoder(w).Encode(resourceMetadata{
 		Resource:             r.origin(),
 		AuthorizationServers: []string{g.issuerOf(r).issuer()},

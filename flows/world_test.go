@@ -218,7 +218,7 @@ func localProvider(t *testing.T, now func() time.Time) provider.Provider {
 func asRequest(r *http.Request) *flows.Request {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, r.Context()))
-	return &flows.Request{Request: r, URI: r.RequestURI, Scheme: "http", Host: r.Host, Client: host}
+	return &flows.Request{Request: r, URI: r.RequestURI, Scheme: "http", Host: r.Host, KnownPort: true, Client: host}
 }
 
 // guard is a guarded site in front of an upstream that says who came.
