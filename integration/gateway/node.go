@@ -44,6 +44,8 @@ type Options struct {
 	Degraded bool
 	// Folder for Caddy's data and configuration; "": one of the node's own.
 	Folder string
+	// Binary to run; "": the one of [Binary]. See [BinaryOf].
+	Binary string
 }
 
 // Node is a running gateway. Its methods are for one goroutine, except those of
@@ -155,8 +157,11 @@ var errEnded = errors.New("the gateway has ended")
 func start(t testing.TB, o Options) (*Node, error) {
 	t.Helper()
 	n := &Node{
-		Log: &Log{}, Secrets: o.Secrets, Folder: o.Folder, binary: Binary(t),
+		Log: &Log{}, Secrets: o.Secrets, Folder: o.Folder, binary: o.Binary,
 		HTTPPort: FreePort(t), HTTPSPort: FreePort(t),
+	}
+	if n.binary == "" {
+		n.binary = Binary(t)
 	}
 	if n.Secrets == nil {
 		n.Secrets = &Secrets{}

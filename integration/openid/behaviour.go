@@ -11,6 +11,7 @@ import (
 // behaviour is how the provider differs from the library's example.
 type behaviour struct {
 	lifetime time.Duration
+	kept     time.Duration
 	down     bool
 	refuses  bool
 	withhold bool
@@ -29,6 +30,14 @@ func (p *Provider) TokensLive(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lifetime = d
+}
+
+// RefreshTokensLive sets how long the refresh tokens of later answers are said to
+// live, by the parameter refresh_expires_in that several providers send.
+func (p *Provider) RefreshTokensLive(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kept = d
 }
 
 // SetDown makes the provider answer 503 to everything, or not.
@@ -101,6 +110,9 @@ func (p *Provider) answer(w http.ResponseWriter, recorded *httptest.ResponseReco
 		}
 		if p.lifetime > 0 {
 			all["expires_in"] = int(p.lifetime / time.Second)
+		}
+		if p.kept > 0 {
+			all["refresh_expires_in"] = int(p.kept / time.Second)
 		}
 		if p.withhold {
 			delete(all, "refresh_token")

@@ -43,8 +43,15 @@ func Start(t testing.TB, redirectURIs ...string) *Provider {
 		t.Fatalf("listening: %v", err)
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return Serve(t, listener, "localhost:"+port, redirectURIs...)
+}
+
+// Serve is Start for a listener that is there already, whose issuer is
+// http://host/.
+func Serve(t testing.TB, listener net.Listener, host string, redirectURIs ...string) *Provider {
+	t.Helper()
 	// The issuer is compared byte by byte, and the example's has this slash.
-	p := &Provider{Issuer: "http://localhost:" + port + "/", requests: map[string]int{}, users: newUsers()}
+	p := &Provider{Issuer: "http://" + host + "/", requests: map[string]int{}, users: newUsers()}
 	client := storage.WebClient(ClientID, ClientSecret, redirectURIs...)
 	store := storage.NewStorageWithClients(p.users, map[string]*storage.Client{ClientID: client})
 	handler := exampleop.SetupServer(p.Issuer, store, slog.New(slog.DiscardHandler), false)
