@@ -16,7 +16,7 @@ type ProviderToken struct {
 	ClientID string // ours, at the provider
 
 	AccessToken  []byte // sealed by the caller
-	RefreshToken []byte // sealed by the caller; never empty in the store
+	RefreshToken []byte // sealed by the caller; empty: it cannot be refreshed
 	AccessHash   []byte // HMAC of the access token, for removal by value
 	RefreshHash  []byte // HMAC of the refresh token, for removal by value
 	KeyID        string // of the key that sealed the two
@@ -26,13 +26,15 @@ type ProviderToken struct {
 	IssuedAt  time.Time
 	ExpiresAt time.Time // of the access token; zero: unknown
 	// RefreshExpiresAt of the refresh token. Required: the caller takes it
-	// from the provider, from the token's exp, or from its default.
+	// from the provider, from the token's exp, or from its default. Without a
+	// refresh token it is how long the row is of use: until ExpiresAt, or a time
+	// that never comes.
 	RefreshExpiresAt time.Time
 	AccessRevokedAt  time.Time // zero: not revoked
 	RefreshRevokedAt time.Time // zero: not revoked
 
-	// NeedsReauth: the provider refused the refresh token for good; the user
-	// must sign in there again.
+	// NeedsReauth: the provider refused the refresh token for good, or the access
+	// token where there is no other; the user must sign in there again.
 	NeedsReauth bool
 	// Version grows with every write of the token and is never used again,
 	// not even after the row was deleted and stored anew; writes compare it. A
@@ -108,7 +110,7 @@ type StoreResult struct {
 	// Kept is the row that now stands.
 	Kept ProviderToken
 	// Displaced is the token that lost: the former one, or, when the stored
-	// one is live and its scope strictly contains the new one's, the new one.
+	// one withstands it, the new one; see [ProviderToken.Withstands].
 	// Nil when there was none.
 	Displaced *ProviderToken
 }
@@ -135,12 +137,12 @@ type OutboxEntry struct {
 // ProviderTokens are the tokens of outside providers. Times are given by the
 // caller where a provider said them; "expired" is judged on the store's clock.
 type ProviderTokens interface {
-	// StoreProviderToken stores a token, judging in this order: one without a
-	// refresh token, or whose refresh token has expired, is refused
-	// (ErrInvalid, ErrExpired) and changes nothing. Otherwise it replaces
-	// what is stored, unless that is live (refresh token neither expired nor
-	// revoked, not NeedsReauth) and its scope strictly contains the new one's. Two
-	// concurrent first stores leave one row; the loser is reported displaced.
+	// StoreProviderToken stores a token, judging in this order: one without any
+	// token, or whose RefreshExpiresAt has passed, is refused (ErrInvalid,
+	// ErrExpired) and changes nothing. Otherwise it replaces what is stored, unless
+	// that withstands it (see [ProviderToken.Withstands]): it is live, of the same
+	// client, and can do more or lasts longer. Two concurrent first stores leave
+	// one row; the loser is reported displaced.
 	StoreProviderToken(ctx context.Context, t ProviderToken, o StoreOptions) (StoreResult, error)
 	// ProviderToken returns a subject's token for a provider, or ErrNotFound.
 	ProviderToken(ctx context.Context, subject, provider string) (ProviderToken, error)

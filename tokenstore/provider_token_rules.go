@@ -21,24 +21,42 @@ func (t ProviderToken) Validate() error {
 		validTime("refresh token's expiry", t.RefreshExpiresAt),
 		validTime("access token's revocation", t.AccessRevokedAt),
 		validTime("refresh token's revocation", t.RefreshRevokedAt),
-		faultIf(len(t.RefreshToken) == 0, "refresh token", "is missing"),
+		faultIf(len(t.RefreshToken)+len(t.AccessToken) == 0, "token", "has neither an access token nor a refresh token"),
 		faultIf(t.RefreshExpiresAt.IsZero(), "refresh token's expiry", "is missing"),
 		faultIf(len(t.AccessHash) > MaxHash, "access token's hash", "is too long"),
 		faultIf(len(t.RefreshHash) > MaxHash, "refresh token's hash", "is too long"),
 	)
 }
 
-// IsLive tells whether fresh tokens can be obtained from the token at now: its
-// refresh token is neither expired nor revoked nor refused by the provider.
+// CanRefresh reports whether there is a refresh token.
+func (t ProviderToken) CanRefresh() bool { return len(t.RefreshToken) > 0 }
+
+// IsLasting reports whether the token is of use beyond the life of its access
+// token: it can be refreshed, or its access token does not expire.
+func (t ProviderToken) IsLasting() bool { return t.CanRefresh() || t.ExpiresAt.IsZero() }
+
+// IsLive reports whether the token is of use at now: its refresh token is neither
+// expired nor revoked nor refused by the provider; or it has none, and that is so
+// of its access token.
 func (t ProviderToken) IsLive(now time.Time) bool {
-	return now.Before(t.RefreshExpiresAt) && t.RefreshRevokedAt.IsZero() && !t.NeedsReauth
+	return now.Before(t.RefreshExpiresAt) && t.RefreshRevokedAt.IsZero() && !t.NeedsReauth &&
+		(t.CanRefresh() || t.AccessRevokedAt.IsZero())
 }
 
-// Withstands tells whether the token stays when another is to be stored in its
-// place: it is live, and its scope strictly contains the other's.
+// Withstands reports whether the token stays when another is to be stored in its
+// place: it is live and was issued to the same client, and either its scope
+// strictly contains the other's, or it is lasting and the other is not. A lasting
+// one yields to no token that is not, and one that is not lasting withstands none
+// that is: many providers give a refresh token at the first consent only.
 func (t ProviderToken) Withstands(other ProviderToken, now time.Time) bool {
+	if !t.IsLive(now) || !t.CheckClient(other.ClientID) {
+		return false
+	}
+	if t.IsLasting() != other.IsLasting() {
+		return t.IsLasting()
+	}
 	has, wants := t.GetScope(), other.GetScope()
-	return t.IsLive(now) && contains(has, wants) && !contains(wants, has)
+	return contains(has, wants) && !contains(wants, has)
 }
 
 // contains tells whether all of part are in list.
@@ -46,10 +64,20 @@ func contains(list, part []string) bool {
 	return !slices.ContainsFunc(part, func(s string) bool { return !slices.Contains(list, s) })
 }
 
-// Revokes tells whether the token that was displaced is to be queued for
-// revocation. Where both have one refresh token, that would end the kept one.
+// Revokes reports whether the token that was displaced is to be queued for
+// revocation. Where both have one refresh token, or none and one access token,
+// that would end the kept one.
 func (o StoreOptions) Revokes(r StoreResult) bool {
-	return o.RevokeDisplaced && r.Displaced != nil && !bytes.Equal(r.Displaced.RefreshHash, r.Kept.RefreshHash)
+	return o.RevokeDisplaced && r.Displaced != nil && !r.Displaced.IsSame(r.Kept)
+}
+
+// IsSame reports whether both hold one refresh token or, without any, one access
+// token, by their hashes.
+func (t ProviderToken) IsSame(other ProviderToken) bool {
+	if len(t.RefreshHash)+len(other.RefreshHash) > 0 {
+		return bytes.Equal(t.RefreshHash, other.RefreshHash)
+	}
+	return bytes.Equal(t.AccessHash, other.AccessHash)
 }
 
 // Validate refuses a query that no store may answer.

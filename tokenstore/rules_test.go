@@ -73,13 +73,16 @@ func TestProviderToken_Withstands(t *testing.T) {
 		"more, but revoked":     {"a b", "a", func(t *token) { t.RefreshRevokedAt = now }, false},
 		"more, but refused":     {"a b", "a", func(t *token) { t.NeedsReauth = true }, false},
 		"access revoked alone":  {"a b", "a", func(t *token) { t.AccessRevokedAt = now }, true},
+		"more, another client":  {"a b", "a", func(t *token) { t.ClientID = "theirs" }, false},
+		"more, never expires":   {"a b", "a", func(t *token) { t.RefreshToken = nil }, true},
+		"more, expires":         {"a b", "a", func(t *token) { t.RefreshToken, t.ExpiresAt = nil, now.Add(1) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stored := token{Scope: c.has, RefreshExpiresAt: now.Add(time.Microsecond)}
+			stored := token{Scope: c.has, ClientID: "ours", RefreshToken: []byte("r"), RefreshExpiresAt: now.Add(time.Microsecond)}
 			if c.change != nil {
 				c.change(&stored)
 			}
-			if got := stored.Withstands(token{Scope: c.other}, now); got != c.want {
+			if got := stored.Withstands(token{Scope: c.other, ClientID: "ours", RefreshToken: []byte("r")}, now); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})

@@ -61,9 +61,9 @@ func (s *Store) DeleteConsent(ctx context.Context, subject, clientID string) err
 }
 
 // notNil is a list that is stored as an empty array rather than as NULL.
-func notNil(list []string) []string {
+func notNil[T any](list []T) []T {
 	if list == nil {
-		return []string{}
+		return []T{}
 	}
 	return list
 }

@@ -22,6 +22,9 @@ const selectProviderToken = `SELECT ` + providerColumns + ` FROM provider_token 
 func scanProviderToken(row pgx.CollectableRow) (tokenstore.ProviderToken, error) {
 	var t tokenstore.ProviderToken
 	err := row.Scan(providerTokenTargets(&t)...)
+	if len(t.RefreshToken) == 0 {
+		t.RefreshToken = nil
+	}
 	return t, err
 }
 
@@ -38,7 +41,7 @@ func providerTokenTargets(t *tokenstore.ProviderToken) []any {
 // of the statements that write one.
 func providerTokenArgs(t tokenstore.ProviderToken) []any {
 	return []any{
-		t.Subject, t.Provider, t.ClientID, t.AccessToken, t.RefreshToken, t.AccessHash, t.RefreshHash, t.KeyID,
+		t.Subject, t.Provider, t.ClientID, t.AccessToken, notNil(t.RefreshToken), t.AccessHash, t.RefreshHash, t.KeyID,
 		t.TokenType, t.Scope, notNil(t.GetScope()), zeronull.Timestamptz(t.IssuedAt), zeronull.Timestamptz(t.ExpiresAt), t.RefreshExpiresAt,
 		zeronull.Timestamptz(t.AccessRevokedAt), zeronull.Timestamptz(t.RefreshRevokedAt), t.NeedsReauth,
 	}

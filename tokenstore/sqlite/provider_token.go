@@ -26,6 +26,9 @@ func scanProviderToken(row scanner) (tokenstore.ProviderToken, error) {
 	err := row.Scan(&t.Subject, &t.Provider, &t.ClientID, &t.AccessToken, &t.RefreshToken, &t.AccessHash, &t.RefreshHash, &t.KeyID,
 		&t.TokenType, &t.Scope, &issued, &expires, &refreshExpires, &accessRevoked, &refreshRevoked,
 		&t.NeedsReauth, &t.Version, &t.LeaseOwner, &lease)
+	if len(t.RefreshToken) == 0 {
+		t.RefreshToken = nil
+	}
 	t.IssuedAt, t.ExpiresAt, t.RefreshExpiresAt = instant(issued), instant(expires), instant(refreshExpires)
 	t.AccessRevokedAt, t.RefreshRevokedAt, t.LeaseUntil = instant(accessRevoked), instant(refreshRevoked), instant(lease)
 	return t, err
@@ -101,7 +104,7 @@ func (t *tx) writeProviderToken(ctx context.Context, p tokenstore.ProviderToken)
 		INSERT OR REPLACE INTO provider_token (`+providerTokenColumns+`)
 		VALUES (`+strings.TrimSuffix(strings.Repeat("?, ", 19), ", ")+`)
 		RETURNING `+providerTokenColumns,
-		p.Subject, p.Provider, p.ClientID, p.AccessToken, p.RefreshToken, p.AccessHash, p.RefreshHash, p.KeyID,
+		p.Subject, p.Provider, p.ClientID, p.AccessToken, append([]byte{}, p.RefreshToken...), p.AccessHash, p.RefreshHash, p.KeyID,
 		p.TokenType, p.Scope, micros(p.IssuedAt), micros(p.ExpiresAt), micros(p.RefreshExpiresAt),
 		micros(p.AccessRevokedAt), micros(p.RefreshRevokedAt), p.NeedsReauth, p.Version, p.LeaseOwner, micros(p.LeaseUntil))
 }

@@ -100,9 +100,9 @@ func testUpdate(e *env) {
 	_, err = e.UpdateProviderToken(e.ctx, stale)
 	e.want("UpdateProviderToken of nobody's", err, tokenstore.ErrConflict)
 	stale = got
-	stale.RefreshToken = nil
+	stale.RefreshToken, stale.AccessToken = nil, nil
 	_, err = e.UpdateProviderToken(e.ctx, stale)
-	e.want("UpdateProviderToken without a refresh token", err, tokenstore.ErrInvalid)
+	e.want("UpdateProviderToken without any token", err, tokenstore.ErrInvalid)
 	e.same("after refusals", issued(e.stored()), issued(got))
 	e.noOutbox()
 }

@@ -8,7 +8,10 @@ import (
 
 var providerTokenTests = []test{
 	{name: "every field comes back", run: testTokenFields},
-	{name: "refused without a refresh token", run: testTokenWithoutRefresh},
+	{name: "refused without any token", run: testTokenWithoutAny},
+	{name: "kept without a refresh token", run: testTokenWithoutRefresh},
+	{name: "only one of the same client stays", run: testTokenOtherClient},
+	{name: "one that lasts stays", run: testTokenLasting},
 	{name: "refused when expired", run: testTokenExpired},
 	{name: "the widest live scope wins", run: testTokenScope},
 	{name: "one that is not live never wins", run: testTokenNotLive},
@@ -104,11 +107,11 @@ func testTokenFields(e *env) {
 	}
 }
 
-func testTokenWithoutRefresh(e *env) {
+func testTokenWithoutAny(e *env) {
 	for name, change := range map[string]func(*tokenstore.ProviderToken){
-		"no refresh token":       func(t *tokenstore.ProviderToken) { t.RefreshToken = nil },
-		"an empty refresh token": func(t *tokenstore.ProviderToken) { t.RefreshToken = []byte{} },
-		"no expiry":              func(t *tokenstore.ProviderToken) { t.RefreshExpiresAt = time.Time{} },
+		"no token":     func(t *tokenstore.ProviderToken) { t.RefreshToken, t.AccessToken = nil, nil },
+		"empty tokens": func(t *tokenstore.ProviderToken) { t.RefreshToken, t.AccessToken = []byte{}, []byte{} },
+		"no expiry":    func(t *tokenstore.ProviderToken) { t.RefreshExpiresAt = time.Time{} },
 	} {
 		t := e.token("a", "openid")
 		change(&t)
@@ -126,10 +129,10 @@ func testTokenExpired(e *env) {
 	_, err := e.StoreProviderToken(e.ctx, late, tokenstore.StoreOptions{RevokeDisplaced: true})
 	e.want("StoreProviderToken of an expired one", err, tokenstore.ErrExpired)
 	e.same("stored", e.stored(), first.Kept)
-	// The missing refresh token is judged first.
-	late.RefreshToken = nil
+	// The missing token is judged first.
+	late.RefreshToken, late.AccessToken = nil, nil
 	_, err = e.StoreProviderToken(e.ctx, late, tokenstore.StoreOptions{})
-	e.want("StoreProviderToken of an expired one without a refresh token", err, tokenstore.ErrInvalid)
+	e.want("StoreProviderToken of an expired one without any token", err, tokenstore.ErrInvalid)
 	e.noOutbox()
 
 	// Only the refresh token's expiry counts.
