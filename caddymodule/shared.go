@@ -152,6 +152,25 @@ func (s *shared) awaitMigration(ctx, background context.Context) {
 	}
 }
 
+// keysTimeout is how long a reload waits for signing keys.
+const keysTimeout = 3 * time.Second
+
+// reloadKeys has a reload load the signing keys anew, from their file or the
+// store: a key that is gone there must sign nothing from now on. If that fails,
+// the keys known so far go on, and it is tried again every half minute.
+func (s *shared) reloadKeys(ctx context.Context) {
+	select {
+	case <-s.migrated:
+	default:
+		return // the first start is still about it
+	}
+	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
+	defer cancel()
+	if err := s.tokens.Refresh(ctx); err != nil {
+		s.log.Error("loading signing keys failed; those known so far go on, and it is tried again every 30 seconds", "error", err)
+	}
+}
+
 // use makes an app the one whose settings count.
 func (s *shared) use(a *App) {
 	s.mu.Lock()

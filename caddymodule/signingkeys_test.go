@@ -52,3 +52,47 @@ func TestSigningKeys_HoldOneForEachClient(t *testing.T) {
 		}
 	}
 }
+
+// A reload reads the file: a key that is gone from it signs nothing from then on,
+// also while the configuration before is still there.
+func TestReload_ReadsTheSigningKeys(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "keys.json")
+	write := func(kid string) {
+		t.Helper()
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key, KeyID: kid, Algorithm: "ES256", Use: "sig"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw := config(t, dir, "signing_keys "+file+"\n"+aliceLocal+"client program {\nsecret a-secret-that-is-long-enough\ngrants client_credentials\nscopes openid\n}",
+		"http://app.example.com {\n\tgatehouse\n"+echo+"}")
+	published := func(r *running) string { return r.do(get("http://app.example.com/.gatehouse/jwks.json")).Body.String() }
+	write("one")
+	first, err := start(t, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys := published(first); !strings.Contains(keys, `"one"`) {
+		t.Fatalf("published: %s", keys)
+	}
+	write("two")
+	second, err := start(t, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.stop()
+	for name, r := range map[string]*running{"before": first, "after": second} {
+		if keys := published(r); strings.Contains(keys, `"one"`) || !strings.Contains(keys, `"two"`) {
+			t.Errorf("the configuration %s the reload publishes %s", name, keys)
+		}
+	}
+	first.stop()
+}

@@ -73,6 +73,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.shared = entry
+	entry.reloadKeys(a.ctx)
 	gateway, err := a.newGateway(entry, sites)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func (g *Gateway) verifyAccess(ctx context.Context, at place, raw string) (*acce
 	}
 	now := g.Now()
 	sum := sha256.Sum256([]byte(raw))
-	known := g.bearers.get(sum, now)
+	known := g.remembered(sum, now)
 	if known == nil {
 		var err error
 		if known, err = g.verifyNew(at, raw); err != nil {
@@ -43,6 +43,16 @@ func (g *Gateway) verifyAccess(ctx context.Context, at place, raw string) (*acce
 		g.bearers.put(sum, known, now)
 	}
 	return g.confirm(ctx, at, known)
+}
+
+// remembered is a token that was verified before, by a key that is still among
+// ours, or nil: a key that is gone takes with it what it signed.
+func (g *Gateway) remembered(sum [sha256.Size]byte, now time.Time) *bearer {
+	known := g.bearers.get(sum, now)
+	if known == nil || g.Keys == nil || !g.Keys.Holds(known.key) {
+		return nil
+	}
+	return known
 }
 
 // verifyPresented is verifyAccess for a token that may be known already.
@@ -79,7 +89,8 @@ func (g *Gateway) confirm(ctx context.Context, at place, known *bearer) (*access
 
 func (g *Gateway) verifyNew(at place, raw string) (*bearer, error) {
 	claims := &accessClaims{}
-	if err := g.Keys.Verify(raw, token.TypeAccess, at.issuer(), claims); err != nil {
+	key, err := g.Keys.VerifySigner(raw, token.TypeAccess, at.issuer(), claims)
+	if err != nil {
 		return nil, err
 	}
 	if claims.Subject == "" || claims.ClientID == "" || claims.ID == "" || len(claims.Audience) == 0 || claims.IssuedAt == nil {
@@ -89,11 +100,15 @@ func (g *Gateway) verifyNew(at place, raw string) (*bearer, error) {
 	if !g.Now().Before(claims.ExpiresAt.Time) {
 		return nil, token.ErrToken
 	}
-	b := &bearer{claims: claims, expires: claims.ExpiresAt.Time}
+	b := &bearer{claims: claims, key: key, expires: claims.ExpiresAt.Time}
+	// Whoever has stolen a key writes any exp.
+	if latest := g.Now().Add(g.longestToken); latest.Before(b.expires) {
+		b.expires = latest
+	}
 	if claims.SessionID == "" {
 		b.who = &identity.Identity{
 			Claims: clientClaims(at, claims.ClientID), Subject: claims.Subject, ClientID: claims.ClientID,
-			Scope: strings.Fields(claims.Scope), TokenID: claims.ID, TokenExpires: claims.ExpiresAt.Time,
+			Scope: strings.Fields(claims.Scope), TokenID: claims.ID, TokenExpires: claims.ExpiresAt.Time, TokenKey: key,
 		}
 		return b, nil
 	}
@@ -165,7 +180,7 @@ func (g *Gateway) claimsOurs(raw, host string) (known *bearer, ours bool) {
 	if len(raw) > maxToken || strings.Count(raw, ".") != 2 {
 		return nil, strings.HasPrefix(raw, "gts_") || strings.HasPrefix(raw, "gtr_")
 	}
-	if known = g.bearers.get(sha256.Sum256([]byte(raw)), g.Now()); known != nil {
+	if known = g.remembered(sha256.Sum256([]byte(raw)), g.Now()); known != nil {
 		if !g.isIssuerOf(known.claims.Issuer, host) {
 			return nil, false
 		}

@@ -25,6 +25,10 @@ type bearer struct {
 	// that a revocation counts at once.
 	who     *identity.Identity
 	session uuid.UUID
+	// key is the thumbprint of the key that signed it.
+	key string
+	// expires is when the signature is to be checked anew: when the token ends, or
+	// when the longest life of any that is issued here has passed.
 	expires time.Time
 }
 
@@ -45,7 +49,8 @@ func (b *bearer) size() int {
 	return n
 }
 
-// bearers remembers verified tokens by their SHA-256 sum, until they expire.
+// bearers remembers verified tokens by their SHA-256 sum, until they expire, and no
+// longer than the longest life that this configuration gives one.
 type bearers struct {
 	mu    sync.RWMutex
 	known map[[sha256.Size]byte]*bearer

@@ -21,8 +21,8 @@ const loadTimeout = 10 * time.Second
 // they expire.
 type denials struct {
 	deniedMu sync.RWMutex
-	denied   map[string]time.Time            // jti, until
-	watched  map[string]map[*func()]struct{} // what to stop, by jti
+	denied   map[string]time.Time          // jti, until
+	watched  map[string]map[*func()]string // what to stop and the key that signed it, by jti
 
 	// gaps counts the times at which announcements may have been missed, the start
 	// among them; learned is how many there were when what is known was asked for.
@@ -31,7 +31,7 @@ type denials struct {
 }
 
 func (d *denials) begin() {
-	d.denied, d.watched = make(map[string]time.Time), make(map[string]map[*func()]struct{})
+	d.denied, d.watched = make(map[string]time.Time), make(map[string]map[*func()]string)
 	d.gaps.Store(1)
 }
 

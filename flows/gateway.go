@@ -90,10 +90,12 @@ type Gateway struct {
 	origins   client.Origins // of pages that may call the endpoints
 	providers map[string]provider.Provider
 	bearers   *bearers
-	checking  inFlight
-	starters  starters
-	discovery sync.Map // issuer and algorithms to metadata, serialised
-	drain     *outbox.Drain
+	// longestToken is the longest life of an access token that is issued here.
+	longestToken time.Duration
+	checking     inFlight
+	starters     starters
+	discovery    sync.Map // issuer and algorithms to metadata, serialised
+	drain        *outbox.Drain
 }
 
 // New checks a configuration. It does no I/O.
@@ -123,6 +125,10 @@ func New(c Config) (*Gateway, error) {
 	}
 	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers)), bearers: newBearers()}
 	g.origins = client.NewOrigins(c.Clients)
+	g.longestToken = client.DefaultAccessTokenLifetime
+	for _, c := range c.Clients {
+		g.longestToken = max(g.longestToken, c.AccessTokenLifetime)
+	}
 	for _, p := range c.Providers {
 		if g.providers[p.Name()] != nil {
 			return nil, fmt.Errorf("provider %q is configured twice", p.Name())

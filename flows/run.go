@@ -73,11 +73,12 @@ func (g *Gateway) listen(ctx context.Context) {
 }
 
 // learnTokenIDs asks now and then which access tokens were revoked, for what was
-// not heard.
+// not heard, and ends streams whose token was signed by a key that is gone.
 func (g *Gateway) learnTokenIDs(ctx context.Context) {
 	ticker := time.NewTicker(tokenIDInterval)
 	defer ticker.Stop()
 	for {
+		g.bearers.stopSigned(g.isKeyGone)
 		if err := g.loadTokenIDs(ctx); err != nil && ctx.Err() == nil {
 			g.Logger.DebugContext(ctx, "learning of revoked tokens failed", "error", err)
 		}

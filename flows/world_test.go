@@ -96,11 +96,13 @@ type worldOptions struct {
 	// issuer of another world whose node this one is.
 	issuer string
 	// wrap sees every call to the stores.
-	wrap      func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store)
-	portal    bool
-	clients   []*client.Client
-	providers func(now func() time.Time) []provider.Provider
-	admit     func(identity.Claims) bool
+	wrap   func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store)
+	portal bool
+	// signingKeys is a JWKS file to sign with, in place of keys of the store.
+	signingKeys string
+	clients     []*client.Client
+	providers   func(now func() time.Time) []provider.Provider
+	admit       func(identity.Claims) bool
 }
 
 func newWorld(t *testing.T, o worldOptions) *world {
@@ -139,7 +141,7 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	}
 	w.keys = token.NewKeys(token.Config{
 		Store: signing, Keyring: keys, Logger: logger, Now: w.clock.now, Random: rand.Reader,
-		Algorithms: []string{token.ES256, token.EdDSA},
+		Algorithms: []string{token.ES256, token.EdDSA}, File: o.signingKeys,
 	})
 	if err := w.keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)

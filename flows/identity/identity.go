@@ -65,4 +65,7 @@ type Identity struct {
 	TokenID string
 	// TokenExpires is when a bearer token without a session ends; else zero.
 	TokenExpires time.Time
+	// TokenKey is the thumbprint of the key that signed a bearer token without a
+	// session; else "".
+	TokenKey string
 }

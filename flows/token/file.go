@@ -30,7 +30,7 @@ func readFile(name string) (*keySet, error) {
 	if len(file.Keys) == 0 {
 		return nil, errors.New("it holds no key")
 	}
-	set := &keySet{active: map[string]*key{}, byID: map[string]*key{}}
+	set := newKeySet()
 	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for i, jwk := range file.Keys {
 		loaded, err := fileKey(jwk)
@@ -40,7 +40,7 @@ func readFile(name string) (*keySet, error) {
 		if set.byID[loaded.id] != nil {
 			return nil, fmt.Errorf("key %d is there twice", i+1)
 		}
-		set.byID[loaded.id] = loaded
+		set.add(loaded)
 		public.Keys = append(public.Keys, loaded.jwk)
 		if set.active[loaded.alg] == nil && loaded.private != nil {
 			loaded.state = tokenstore.KeyActive
@@ -96,11 +96,12 @@ func fileKey(jwk jose.JSONWebKey) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
+	thumbprint := id
 	if jwk.KeyID != "" {
 		id, published.KeyID = jwk.KeyID, jwk.KeyID
 	}
 	if err := fits(jwk.Algorithm, public); err != nil {
 		return nil, err
 	}
-	return &key{id: id, alg: jwk.Algorithm, state: tokenstore.KeyRetired, method: method, private: private, public: public, jwk: published}, nil
+	return &key{id: id, print: thumbprint, alg: jwk.Algorithm, state: tokenstore.KeyRetired, method: method, private: private, public: public, jwk: published}, nil
 }

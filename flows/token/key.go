@@ -31,7 +31,10 @@ const rsaBits = 3072
 
 // key is one signing key in memory.
 type key struct {
-	id      string
+	id string
+	// print is the thumbprint of the public key (RFC 7638). An id of a file is its
+	// author's word, and another key may bear it tomorrow.
+	print   string
 	alg     string
 	state   tokenstore.KeyState
 	changed time.Time
@@ -101,11 +104,11 @@ func (k *Keys) openKey(row tokenstore.SigningKey) (*key, error) {
 		return nil, fmt.Errorf("signing key %q: reading its public part: %w", row.ID, err)
 	}
 	method := signingMethod(row.Algorithm)
-	if method == nil || !jwk.IsPublic() || jwk.KeyID != row.ID {
+	if method == nil || !jwk.IsPublic() || jwk.KeyID != row.ID { // which describe made
 		return nil, fmt.Errorf("signing key %q is not usable", row.ID)
 	}
 	loaded := &key{
-		id: row.ID, alg: row.Algorithm, state: row.State, changed: row.ChangedAt, created: row.CreatedAt,
+		id: row.ID, print: row.ID, alg: row.Algorithm, state: row.State, changed: row.ChangedAt, created: row.CreatedAt,
 		method: method, public: jwk.Key, jwk: jwk,
 	}
 	der, err := k.Keyring.Open(sealLabel, sealPlace(row.ID), row.Private)

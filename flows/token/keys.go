@@ -60,7 +60,17 @@ type keySet struct {
 	active map[string]*key   // by algorithm
 	sealed map[string]string // ids of those active keys that cannot be opened, by algorithm
 	byID   map[string]*key
+	prints map[string]struct{} // thumbprints of all
 	jwks   []byte
+}
+
+func newKeySet() *keySet {
+	return &keySet{active: map[string]*key{}, sealed: map[string]string{}, byID: map[string]*key{}, prints: map[string]struct{}{}}
+}
+
+func (s *keySet) add(k *key) {
+	s.byID[k.id] = k
+	s.prints[k.print] = struct{}{}
 }
 
 // NewKeys returns keys that are not loaded yet; see [Keys.Refresh] and [Keys.Run].
@@ -221,7 +231,7 @@ func (k *Keys) add(ctx context.Context, alg string) error {
 
 // load makes a snapshot of the rows.
 func (k *Keys) load(rows []tokenstore.SigningKey) error {
-	set := &keySet{active: map[string]*key{}, sealed: map[string]string{}, byID: map[string]*key{}}
+	set := newKeySet()
 	before := k.current.Load()
 	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for _, row := range rows {
@@ -236,7 +246,7 @@ func (k *Keys) load(rows []tokenstore.SigningKey) error {
 				continue
 			}
 		}
-		set.byID[row.ID] = loaded
+		set.add(loaded)
 		public.Keys = append(public.Keys, loaded.jwk)
 		switch {
 		case row.State != tokenstore.KeyActive:

@@ -68,25 +68,44 @@ var ErrUnknownKey = errors.New("no key of that kid")
 // claims: signature by a published key, the key's own algorithm, typ, issuer
 // and expiry. Audience and everything else is the caller's to judge.
 func (k *Keys) Verify(raw, typ, issuer string, claims jwt.Claims) error {
+	_, err := k.verify(raw, typ, issuer, claims, false)
+	return err
+}
+
+// VerifySigner is [Keys.Verify] for a caller that remembers the token: it returns
+// the thumbprint of the key that signed it, for [Keys.Holds].
+func (k *Keys) VerifySigner(raw, typ, issuer string, claims jwt.Claims) (thumbprint string, err error) {
 	return k.verify(raw, typ, issuer, claims, false)
+}
+
+// Holds reports whether the key of a thumbprint (RFC 7638) is still among ours: a
+// token that it signed would be verified today. It costs no I/O.
+func (k *Keys) Holds(thumbprint string) bool {
+	set := k.current.Load()
+	if set == nil {
+		return false
+	}
+	_, ok := set.prints[thumbprint]
+	return ok
 }
 
 // VerifyExpired is Verify for a token that may have expired: an id_token_hint
 // names who is meant, and is no licence (OpenID Connect RP-Initiated Logout,
 // section 2). It may be older than the published keys: ErrUnknownKey.
 func (k *Keys) VerifyExpired(raw, typ, issuer string, claims jwt.Claims) error {
-	return k.verify(raw, typ, issuer, claims, true)
+	_, err := k.verify(raw, typ, issuer, claims, true)
+	return err
 }
 
-func (k *Keys) verify(raw, typ, issuer string, claims jwt.Claims, mayBeExpired bool) error {
+func (k *Keys) verify(raw, typ, issuer string, claims jwt.Claims, mayBeExpired bool) (thumbprint string, err error) {
 	set := k.current.Load()
 	if set == nil {
-		return ErrNoKey
+		return "", ErrNoKey
 	}
 	if strings.ContainsAny(raw, "\r\n") {
 		// The library skips them in the signature, even where it decodes strictly:
 		// one token must not have many spellings (RFC 7515, section 2).
-		return fmt.Errorf("%w: line break", ErrToken)
+		return "", fmt.Errorf("%w: line break", ErrToken)
 	}
 	options := []jwt.ParserOption{
 		jwt.WithValidMethods(k.Config.Algorithms), jwt.WithStrictDecoding(), jwt.WithLeeway(5 * time.Second), jwt.WithTimeFunc(k.Now),
@@ -96,7 +115,7 @@ func (k *Keys) verify(raw, typ, issuer string, claims jwt.Claims, mayBeExpired b
 	} else {
 		options = append(options, jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithIssuer(issuer))
 	}
-	_, err := jwt.NewParser(options...).ParseWithClaims(raw, claims, func(t *jwt.Token) (any, error) {
+	_, err = jwt.NewParser(options...).ParseWithClaims(raw, claims, func(t *jwt.Token) (any, error) {
 		if t.Header["typ"] != typ {
 			return nil, fmt.Errorf("typ is not %s", typ)
 		}
@@ -113,15 +132,16 @@ func (k *Keys) verify(raw, typ, issuer string, claims jwt.Claims, mayBeExpired b
 		if t.Method.Alg() != signer.alg {
 			return nil, errors.New("the key of that kid is of another algorithm")
 		}
+		thumbprint = signer.print
 		return signer.public, nil
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrToken, err)
+		return "", fmt.Errorf("%w: %w", ErrToken, err)
 	}
 	if mayBeExpired {
 		if got, err := claims.GetIssuer(); err != nil || got != issuer {
-			return fmt.Errorf("%w: issuer", ErrToken)
+			return "", fmt.Errorf("%w: issuer", ErrToken)
 		}
 	}
-	return nil
+	return thumbprint, nil
 }
