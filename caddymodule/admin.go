@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -137,7 +138,7 @@ func (a *App) sessionInfo(row tokenstore.Session) SessionInfo {
 	if !row.RevokedAt.IsZero() {
 		info.RevokedAt = &row.RevokedAt
 	}
-	if claims, err := a.shared.sessions.Claims(row); err == nil {
+	if claims, err := a.shared.sessions.Claims(row); err == nil || errors.Is(err, provider.ErrGone) {
 		info.User = claims.User
 	}
 	return info

@@ -105,6 +105,9 @@ func (g *Gateway) introspectRefresh(ctx context.Context, req *endpointRequest, r
 		s.RefreshStatus(presented.Generation) != tokenstore.RefreshCreated {
 		return introspection{}, nil
 	}
+	if _, err := g.Sessions.Claims(*s); err != nil {
+		return introspection{}, nil //nolint:nilerr // it would not be refreshed either
+	}
 	answer := introspection{
 		Active: true, Scope: s.Scope, ClientID: s.ClientID, TokenType: "refresh_token", Subject: s.Subject,
 		Expires: s.EndsAt().Unix(), IssuedAt: s.RotatedAt.Unix(), Issuer: req.at.issuer(),

@@ -21,6 +21,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	var work sync.WaitGroup
 	defer work.Wait()
 	work.Go(func() { g.drain.Run(ctx) })
+	work.Go(func() { g.adoptCredentials(ctx) })
 	if g.Vault != nil {
 		work.Go(func() { g.Vault.Run(ctx) })
 		work.Go(func() { g.recheckForEver(ctx) })

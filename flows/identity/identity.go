@@ -34,6 +34,11 @@ type Claims struct {
 	ACR      string    `json:"acr,omitempty"`
 	AMR      []string  `json:"amr,omitempty"`
 
+	// Credential is the fingerprint of what the user proved to know, as far as the
+	// provider can tell whether that is still so: for local users of the password's
+	// hash. "" where it cannot, and in sessions of before there were fingerprints.
+	Credential string `json:"cred,omitempty"`
+
 	// ProviderSession is the session's id at the provider (claim sid), by
 	// which a back-channel logout may name it.
 	ProviderSession string `json:"provider_sid,omitempty"`

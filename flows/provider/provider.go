@@ -149,8 +149,17 @@ func (r Result) GoString() string { return r.String() }
 // configuration. It is asked at every load and revalidation of a session.
 type Current interface {
 	Provider
-	// Current returns the claims as they are now, or ErrGone.
+	// Current returns the claims as they are now, or ErrGone. Where the provider
+	// knows the credential, it refuses claims with the fingerprint of another
+	// (identity.Claims.Credential), and fills it in where there is none.
 	Current(c identity.Claims) (identity.Claims, error)
+}
+
+// Lister is a provider that can list its users.
+type Lister interface {
+	Current
+	// IDs are what identities of its users are called (identity.Claims.ID).
+	IDs() []string
 }
 
 // Refresher is a provider whose tokens can be refreshed and revoked.

@@ -11,13 +11,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// debt is a revocation that the token store must still be told of.
+// debt is a revocation that the token store must still be told of; or with a
+// credential, that a session's fingerprint is that.
 type debt struct {
 	session uuid.UUID
 	subject string
 	// signOut revokes the portal sign-in that the session came from as well,
 	// renewals those that renewed it or that it renewed.
 	signOut, renewals bool
+	credential        string
 }
 
 // maxDebts bounds what is remembered of debts, and of announcements that the
@@ -100,6 +102,8 @@ func (m *Manager) payOne(ctx context.Context, d debt) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	switch {
+	case d.credential != "":
+		return m.storeCredential(ctx, d.session, d.credential)
 	case d.subject != "":
 		return m.revokeSubject(ctx, d.subject)
 	case d.renewals:

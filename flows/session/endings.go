@@ -25,10 +25,11 @@ const (
 	expired                     // for good
 	unknown                     // there is no row
 	suspended                   // while the subject is
+	refused                     // while this node's configuration does
 )
 
-// momentary tells whether the store is to be asked again after a moment.
-func (e ending) momentary() bool { return e == unknown || e == suspended }
+// momentary reports whether the store is to be asked again after a moment.
+func (e ending) momentary() bool { return e == unknown || e == suspended || e == refused }
 
 func (e ending) err() error {
 	switch e {
@@ -36,6 +37,8 @@ func (e ending) err() error {
 		return errUnknown
 	case suspended:
 		return errSuspended
+	case refused:
+		return errRefused
 	default:
 		return errEnded
 	}

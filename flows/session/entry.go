@@ -27,7 +27,10 @@ type entry struct {
 	who    atomic.Pointer[identity.Identity] // shared with requests, never changed
 	signed *identity.Claims                  // as they were at the sign-in
 	stamp  tokenstore.ClaimsStamp            // of the row's claims, as they were loaded
-	idle   time.Duration
+	// adopted is the fingerprint of the credential that a session of before there
+	// were any was given here.
+	adopted atomic.Pointer[string]
+	idle    time.Duration
 
 	epoch   atomic.Uint64 // of the manager when the last check began
 	checked atomic.Int64  // when the last check began

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -28,6 +29,7 @@ var (
 	errUnknown     = fmt.Errorf("%w: unknown", ErrNoSession)
 	errEnded       = fmt.Errorf("%w: it has ended", ErrNoSession)
 	errSuspended   = fmt.Errorf("%w: %w", ErrNoSession, tokenstore.ErrSuspended)
+	errRefused     = fmt.Errorf("%w: %w, or has another credential now", ErrNoSession, provider.ErrGone)
 	errOtherClient = fmt.Errorf("%w: it belongs to another client", ErrNoSession)
 	errOtherSecret = fmt.Errorf("%w: another secret", ErrNoSession)
 	errSealed      = fmt.Errorf("%w: its claims do not open", ErrNoSession)

@@ -28,14 +28,19 @@ func (m *Manager) Revoke(ctx context.Context, id uuid.UUID) error {
 }
 
 // Claims opens the claims of a row that the store returned, as the settings
-// judge them now: provider.ErrGone when the user is not let in any more.
+// judge them now. provider.ErrGone when the user is not let in any more; it comes
+// with the claims as they were at the sign-in.
 func (m *Manager) Claims(row tokenstore.Session) (identity.Claims, error) {
-	claims, err := m.openClaims(row)
+	signed, err := m.openClaims(row)
 	if err != nil {
-		return claims, err
+		return signed, err
 	}
-	if current := m.settings.Load().Current; current != nil {
-		return current(claims)
+	claims, err := m.acceptable(signed)
+	if err != nil {
+		return signed, err
+	}
+	if signed.Credential == "" && claims.Credential != "" {
+		m.noteCredential(row.ID, claims.Credential)
 	}
 	return claims, nil
 }

@@ -122,7 +122,7 @@ func (m *Manager) entryOf(row tokenstore.Session, claims identity.Claims, before
 
 // share replaces what many sessions have in common by one copy.
 func (m *Manager) share(c *identity.Claims) {
-	for _, s := range []*string{&c.Provider, &c.Issuer, &c.ACR} {
+	for _, s := range []*string{&c.Provider, &c.Issuer, &c.ACR, &c.Credential} {
 		*s = m.names.one(*s)
 	}
 	for i := range c.Groups {
@@ -133,22 +133,30 @@ func (m *Manager) share(c *identity.Claims) {
 	}
 }
 
-// judge asks the settings who the user is now. A user who is gone has the
-// session ended: at this node at once, in the store as soon as that answers.
+// judge asks the settings who the user is now. The session of a user who is gone,
+// or has another credential now, is refused by this node for as long as its
+// configuration says so. The store is told nothing: another node's configuration
+// may be newer and know the user, and an older one must not undo that for good.
 func (m *Manager) judge(e *entry) error {
 	current := m.settings.Load().Current
 	if current == nil {
 		current = asSigned
 	}
-	claims, err := current(*e.signed)
+	signed := *e.signed
+	if adopted := e.adopted.Load(); adopted != nil {
+		signed.Credential = *adopted
+	}
+	claims, err := current(signed)
 	switch {
 	case errors.Is(err, provider.ErrGone):
-		m.finish(e.id, revoked, m.clock())
-		m.owe(debt{session: e.id})
-		return errEnded
+		m.finish(e.id, refused, m.clock())
+		return errRefused
 	case err != nil:
 		m.log.Warn("user cannot be judged", "session", e.id, "error", err)
 		return unavailable(err)
+	}
+	if signed.Credential == "" && claims.Credential != "" && e.adopted.CompareAndSwap(nil, &claims.Credential) {
+		m.noteCredential(e.id, claims.Credential)
 	}
 	m.replaceClaims(e, claims)
 	return nil

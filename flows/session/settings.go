@@ -21,7 +21,8 @@ type Settings struct {
 	Interval time.Duration
 	// Current judges claims again as of now, at each load and revalidation,
 	// without I/O; it is given them as they were at the sign-in.
-	// provider.ErrGone ends the session. Nil keeps the claims.
+	// provider.ErrGone has this node refuse the session, for as long as Current
+	// says so; the store is told nothing. Nil keeps the claims.
 	Current func(identity.Claims) (identity.Claims, error)
 }
 

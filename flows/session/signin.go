@@ -92,8 +92,13 @@ func (m *Manager) Handover(ctx context.Context, s Start) (Started, error) {
 }
 
 func (m *Manager) start(ctx context.Context, s Start, create func(tokenstore.NewSession) (tokenstore.Session, error)) (Started, error) {
-	if err := m.acceptable(s.Claims); err != nil {
+	now, err := m.acceptable(s.Claims)
+	if err != nil {
 		return Started{}, fmt.Errorf("starting session: %w", err)
+	}
+	if s.Claims.Credential == "" {
+		// Of a sign-in that a node began which knew no fingerprints.
+		s.Claims.Credential = now.Credential
 	}
 	h := handle.Handle{ID: s.ID}
 	if h.ID == uuid.Nil {
@@ -136,13 +141,12 @@ func (m *Manager) start(ctx context.Context, s Start, create func(tokenstore.New
 }
 
 // acceptable asks the settings before anything is stored.
-func (m *Manager) acceptable(c identity.Claims) error {
+func (m *Manager) acceptable(c identity.Claims) (identity.Claims, error) {
 	current := m.settings.Load().Current
 	if current == nil {
-		return nil
+		return c, nil
 	}
-	_, err := current(c)
-	return err
+	return current(c)
 }
 
 func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, error) {

@@ -73,6 +73,7 @@ func New(c Config) (*Provider, error) {
 			return nil, fmt.Errorf("user %s is listed twice", u.Name)
 		}
 		u.Groups = slices.Clone(u.Groups)
+		u.fingerprint = fingerprint(u.Name, u.PasswordHash)
 		p.users[u.Name] = &u
 		p.decoys = append(p.decoys, &u)
 		hashes.Write([]byte(u.PasswordHash))
@@ -129,10 +130,14 @@ func (p *Provider) decoy(username string) *User {
 	return p.decoys[n%uint64(len(p.decoys))]
 }
 
-// Current returns the claims as the configuration has them now, or ErrGone.
+// Current returns the claims as the configuration has them now. ErrGone for a
+// user who is not in it, and for one whose password hash is another by now than
+// at the sign-in: whoever had the former password must not stay, and a user who is
+// made anew under a name inherits nothing. Claims without a fingerprint are from
+// before there were any, and get the one of now.
 func (p *Provider) Current(c identity.Claims) (identity.Claims, error) {
 	u, known := p.users[c.ID]
-	if !known || c.Issuer != Issuer {
+	if !known || c.Issuer != Issuer || c.Credential != "" && c.Credential != u.fingerprint {
 		return identity.Claims{}, provider.ErrGone
 	}
 	now := p.claims(u)
@@ -144,11 +149,21 @@ func (p *Provider) claims(u *User) identity.Claims {
 	return identity.Claims{
 		Provider: p.name, Issuer: Issuer, ID: u.Name, User: u.Name,
 		Email: u.Email, EmailVerified: u.Email != "",
-		Name: u.Title, Groups: slices.Clone(u.Groups),
+		Name: u.Title, Groups: slices.Clone(u.Groups), Credential: u.fingerprint,
 	}
+}
+
+// IDs are the users' names, in the order of the configuration.
+func (p *Provider) IDs() []string {
+	ids := make([]string, 0, len(p.decoys))
+	for _, u := range p.decoys {
+		ids = append(ids, u.Name)
+	}
+	return ids
 }
 
 var (
 	_ provider.Password = (*Provider)(nil)
 	_ provider.Current  = (*Provider)(nil)
+	_ provider.Lister   = (*Provider)(nil)
 )

@@ -123,7 +123,10 @@ func TestClaims(t *testing.T) {
 	}
 	want := identity.Claims{
 		Provider: "local", Issuer: "local", ID: "alice", User: "alice", Email: "alice@example.com", EmailVerified: true,
-		Name: "Alice A.", Groups: []string{"staff"}, AuthTime: noon, AMR: []string{"pwd"},
+		Name: "Alice A.", Groups: []string{"staff"}, AuthTime: noon, AMR: []string{"pwd"}, Credential: got.Credential,
+	}
+	if got.Credential == "" {
+		t.Error("there is no fingerprint of the password hash")
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

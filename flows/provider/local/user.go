@@ -29,6 +29,8 @@ type User struct {
 	Groups []string
 	// Title is the user's full name, optional.
 	Title string
+
+	fingerprint string
 }
 
 // Comparer checks a password against a hash. Caddy's modules of the namespace
