@@ -287,3 +287,38 @@ func TestGuard_OnlyAKnownPortIsCached(t *testing.T) {
 		}
 	}
 }
+
+// The same without trusted_proxies: whoever tries to sign in, and the operator, are
+// told what is missing.
+func TestBehindProxy_ThatIsNotTrustedIsNamed(t *testing.T) {
+	for name, test := range map[string]struct {
+		lines  string
+		begin  func(testing.TB, string, string) *running
+		proto  string
+		submit bool
+		want   string
+	}{
+		"portal":                           {"issuer https://auth.corp.test\n", serve, "https", false, "trusted_proxies"},
+		"portal, proxy that says nothing":  {"issuer https://auth.corp.test\n", serve, "", false, "trusted_proxies"},
+		"site":                             {"", serve, "https", true, "trusted_proxies"},
+		"site, proxy that says nothing":    {"", serve, "", true, "trusted_proxies"},
+		"portal, trusted but says nothing": {"issuer https://auth.corp.test\n", trusting, "", false, "X-Forwarded-Proto"},
+		"site, trusted but says nothing":   {"", trusting, "", true, "X-Forwarded-Proto"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sites := "http://app.corp.test {\n\tgatehouse\n" + echo + "}\n"
+			if test.lines != "" {
+				sites += "http://auth.corp.test {\n\tgatehouse_portal\n}\n"
+			}
+			r := test.begin(t, test.lines+aliceLocal, sites)
+			p := newProxied(t, r, test.proto, map[string]string{"auth.corp.test": ":80", "app.corp.test": ":80"})
+			p.open("https://app.corp.test/page")
+			if test.submit {
+				p.submit(alicesPassword())
+			}
+			if p.last.Code != http.StatusBadRequest || !strings.Contains(p.last.Body.String(), test.want) || p.cookies[p.at.Hostname()]["gatehouse"] != "" {
+				t.Errorf("%d at %s\n%s", p.last.Code, p.at.Redacted(), p.last.Body)
+			}
+		})
+	}
+}

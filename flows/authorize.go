@@ -125,6 +125,10 @@ func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (
 	a.JKT, a.Begun = query.Get("dpop_jkt"), g.Now().Unix()
 	site := g.Clients[c.ID] == nil
 	if !g.isRedirectURI(c, a.RedirectURI) {
+		if name := g.plainSite(c.ID, a.RedirectURI); site && name != "" {
+			return a, &authorizeFault{page: true, description: "The site " + name + " asks to be answered by plain http. " +
+				"If a proxy in front of it ends TLS, whoever runs it must name that proxy in trusted_proxies."}
+		}
 		return a, &authorizeFault{page: true, description: "The address to return to (redirect_uri) is not one of the client's."}
 	}
 	if fault := g.takeState(at, &a, query.Get("state")); fault != nil {

@@ -94,8 +94,10 @@ type Gateway struct {
 	longestToken time.Duration
 	checking     inFlight
 	starters     starters
-	discovery    sync.Map // issuer and algorithms to metadata, serialised
-	drain        *outbox.Drain
+	// schemeWarnings are of browsers that use https where we see plain http.
+	schemeWarnings warnings
+	discovery      sync.Map // issuer and algorithms to metadata, serialised
+	drain          *outbox.Drain
 }
 
 // New checks a configuration. It does no I/O.

@@ -57,6 +57,10 @@ func (g *Gateway) sitePlace(r *Request) place { return sitePlace(r.origin(), cli
 // return address travels sealed in the state, bound to this browser's cookie.
 func (g *Gateway) toPortal(w http.ResponseWriter, r *Request, a authRequest) {
 	at := g.sitePlace(r)
+	if g.portal.secure() && !r.secure() && g.plainSite(a.Client, at.url("callback")) != "" && !g.isSite(a.Client, at.url("callback")) {
+		g.wrongScheme(w, r, false) // the portal hands over by https only
+		return
+	}
 	try := g.newAttempt()
 	state := encode(try.id[:]) + "." + g.Keyring.SealString("hand-over state", handoverAAD(at, try), []byte(a.ReturnTo))
 	setAttempt(w, r.Request, at, try)

@@ -9,6 +9,11 @@ import (
 // that the host is the issuer's.
 func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 	noStore(w)
+	if g.portal.secure() && !r.secure() {
+		endpoint, _ := strings.CutPrefix(r.path(), g.portal.path)
+		g.wrongScheme(w, r, pageEndpoint(endpoint) && fromHTTPS(r))
+		return
+	}
 	path := strings.TrimSuffix(g.portal.path, "/")
 	if g.Keys != nil && r.origin() == g.portal.origin && (r.path() == serverMetadataPath+path || r.path() == openidMetadataPath+path) {
 		if allowedToAll(w, r) {

@@ -40,6 +40,11 @@ func (g *Gateway) ServeSite(w http.ResponseWriter, r *Request) {
 		return
 	}
 	endpoint := strings.TrimPrefix(path, Prefix)
+	if pageEndpoint(endpoint) && fromHTTPS(r) {
+		g.wrongScheme(w, r, true)
+		return
+	}
+	g.noticeHTTPS(r)
 	switch {
 	case endpoint == "logout":
 		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
