@@ -149,16 +149,16 @@ func (m *Manager) revalidate(ctx context.Context, entries []*entry, touch []sess
 func (m *Manager) apply(e *entry, s *tokenstore.SessionState, before mark, storeNow time.Time, touched bool) {
 	switch {
 	case s == nil:
-		m.finish(e.id, unknown, before.at)
+		m.finishEntry(e, unknown, before.at)
 		return
 	case !s.RevokedAt.IsZero():
-		m.finish(e.id, revoked, before.at)
+		m.finishEntry(e, revoked, before.at)
 		return
 	case !storeNow.Before(s.EndsAt):
-		m.finish(e.id, expired, before.at)
+		m.finishEntry(e, expired, before.at)
 		return
 	case s.Suspended:
-		m.finish(e.id, suspended, before.at)
+		m.finishEntry(e, suspended, before.at)
 		return
 	case s.Claims != e.stamp:
 		// Reclaim replaced them, and its announcement did not get here.

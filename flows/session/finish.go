@@ -25,17 +25,27 @@ func (m *Manager) finish(id uuid.UUID, why ending, at time.Duration) {
 func (m *Manager) finishLocked(id uuid.UUID, why ending, at time.Duration) []func() {
 	m.endings.add(id, why, at)
 	if e := m.table.get(&id); e != nil {
-		e.leave(why)
 		m.table.remove(e)
+		e.leave(why)
 	}
 	return m.takeWatchers(id)
 }
 
+// finishEntry is finish for an entry that a request may hold. It may have made
+// room for another one meanwhile, so that the table no longer has it.
+func (m *Manager) finishEntry(e *entry, why ending, at time.Duration) {
+	m.finish(e.id, why, at)
+	if !why.momentary() || time.Duration(e.checked.Load()) <= at {
+		e.leave(why)
+	}
+}
+
 // drop takes an entry out of the table of which it is only known that it must
-// be looked at again.
+// be looked at again. First out, then marked: a marked entry in the table would
+// be found by every attempt of a request to look again.
 func (m *Manager) drop(e *entry) {
-	e.leave(dropped)
 	m.table.remove(e)
+	e.leave(dropped)
 }
 
 // refusal is why a session need not be looked for in the store, or nil.

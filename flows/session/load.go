@@ -149,7 +149,7 @@ func (m *Manager) judge(e *entry) error {
 	claims, err := current(signed)
 	switch {
 	case errors.Is(err, provider.ErrGone):
-		m.finish(e.id, refused, m.clock())
+		m.finishEntry(e, refused, m.clock())
 		return errRefused
 	case err != nil:
 		m.log.Warn("user cannot be judged", "session", e.id, "error", err)
