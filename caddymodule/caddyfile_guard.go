@@ -18,6 +18,7 @@ import (
 //		deny  <condition…>
 //		hosts <name…>
 //		provider_token <provider>
+//		upgrades <protocol…>
 //	}
 //
 // The matcher is kept inside the handler: it decides who must sign in, not what
@@ -92,6 +93,8 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		return someArgs(h.Dispenser, &g.Hosts)
 	case "provider_token":
 		return g.parseToken(h, app)
+	case "upgrades":
+		return g.parseUpgrades(h)
 	case "allow", "deny":
 		line, err := parseRule(h.Dispenser, &g.Allow, &g.Deny)
 		if err != nil {

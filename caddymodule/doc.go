@@ -96,6 +96,7 @@
 //		deny  <condition…>
 //		hosts <name…>                # for a site without a host name
 //		provider_token <provider>    # upstream gets Authorization: Bearer with the user's token of the provider
+//		upgrades <protocol…>         # that connections may switch to beside websocket, such as spdy/3.1
 //	}
 //
 // The portal, at the issuer's address:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
+	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
 
 func init() {
@@ -54,12 +55,21 @@ type Guard struct {
 	// never passed on. Default: none.
 	ProviderToken string `json:"provider_token,omitempty"`
 
+	// Protocols that a request may upgrade its connection to, such as
+	// `spdy/3.1` for kubectl, beside `websocket`, which always may. Requests in
+	// such a connection pass no guard, so only those get it who are let in. Of
+	// several guards that match, all must name it. `h2c`, `http/…` and `tls/…`
+	// cannot be named. Default: none.
+	Upgrades []string `json:"upgrades,omitempty"`
+
 	// The site's host names, where its address has none. The first label may
 	// be `*`. Default: those of the site. Accepts global placeholders.
 	Hosts []string `json:"hosts,omitempty"`
 
 	app      *App
 	matchers caddyhttp.MatcherSets
+	sights   []sights // of the matchers, set by set
+	sight    sight    // of all of them
 	deciders []policy.Decider
 	headers  *headerSet
 	bearer   *headerSet          // Authorization, where a provider's token goes there
@@ -80,11 +90,10 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.app, g.headers = app, app.headers
-	matchers, err := ctx.LoadModule(g, "MatcherSetsRaw")
-	if err != nil {
-		return fmt.Errorf("loading matchers: %w", err)
+	if err := g.provisionMatchers(ctx); err != nil {
+		return err
 	}
-	if err := g.matchers.FromInterface(matchers); err != nil {
+	if err := g.provisionUpgrades(); err != nil {
 		return err
 	}
 	for _, name := range g.Policies {
@@ -169,15 +178,21 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if gateway == nil {
 		return notStarted(w)
 	}
+	if err := reading.Target(r); err != nil {
+		return malformed(w)
+	}
 	v := verdictOf(r)
 	if v == nil {
 		v = &verdict{}
 		caddyhttp.SetVar(r.Context(), verdictVar, v)
-		v.stream = g.headers.strip(r)
+		v.strip(r, g.headers)
+		var err error
+		if v.uri, err = originalURI(r); err != nil {
+			return malformed(w)
+		}
 		if !g.knows(r.Host) {
 			return misdirected(w)
 		}
-		v.uri = originalURI(r)
 		v.scheme = g.app.schemeOf(r)
 		if gateway.OwnPath(v.uri) {
 			v.known = g.hasPort(v.scheme, r.Host)
@@ -186,10 +201,10 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		}
 	}
 	if len(g.matchers) > 0 {
-		if strings.IndexByte(r.URL.Path, 0) >= 0 {
-			return nonsense(w)
-		}
 		match, err := g.mustSignIn(r)
+		if errors.Is(err, reading.ErrMalformed) {
+			return malformed(w)
+		}
 		if err != nil {
 			return err
 		}
@@ -211,6 +226,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		if !g.passToken(w, r, gateway, v) {
 			return nil
 		}
+		g.passUpgrade(r, v)
 		return next.ServeHTTP(w, r)
 	}
 	v.show(r)
@@ -232,6 +248,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	if !g.passToken(w, r, gateway, v) {
 		return nil
 	}
+	g.passUpgrade(r, v)
 	if v.stream {
 		return g.serveStream(w, r, gateway, id, next)
 	}

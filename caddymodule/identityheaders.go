@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
 
 // headerSet removes identity headers that a client sent, in every spelling, and
@@ -78,12 +79,13 @@ func sameForm(form, name string) bool {
 // strip removes the identity headers of a request, the hop-by-hop declarations
 // that would have a proxy remove ours, and such trailers. It passes over the
 // headers once, and tells on the way whether the request may become a stream
-// that outlives the moment it was let in: WebSocket, server-sent events, gRPC.
-func (s *headerSet) strip(r *http.Request) (stream bool) {
+// that outlives the moment it was let in (WebSocket, server-sent events, gRPC)
+// and whether it asks for an upgrade.
+func (s *headerSet) strip(r *http.Request) (stream, upgrade bool) {
 	for name, values := range r.Header {
 		switch name {
-		case "Upgrade":
-			stream = true
+		case "Upgrade", "Http2-Settings":
+			upgrade = true
 		case "Accept":
 			stream = stream || anyContains(values, '-', "text/event-stream")
 		case "Content-Type":
@@ -99,7 +101,7 @@ func (s *headerSet) strip(r *http.Request) (stream bool) {
 	if r.Trailer != nil {
 		s.stripAllTrailers(r)
 	}
-	return stream || r.Method == http.MethodConnect
+	return stream || r.Method == http.MethodConnect, upgrade
 }
 
 // anyContains looks for a part, and before that for a byte of it that most
@@ -159,7 +161,7 @@ func (s *headerSet) stripTokens(h http.Header, key string, lines []string) {
 
 func (s *headerSet) stripTrailers(trailer http.Header) {
 	for name := range trailer {
-		if s.matches(name) {
+		if s.matches(name) || reading.IsUpgradeHeader(name) || name == "Connection" {
 			delete(trailer, name)
 		}
 	}

@@ -54,12 +54,16 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	if gateway == nil {
 		return notStarted(w)
 	}
+	uri, err := originalURI(r)
+	if err != nil {
+		return malformed(w)
+	}
 	if !strings.EqualFold(hostName(r.Host), p.host) {
 		return misdirected(w)
 	}
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	p.app.serveOwn(w, &flows.Request{
-		Request: r, URI: originalURI(r), Scheme: p.app.schemeOf(r), Host: r.Host, Client: client, TrustedProxy: fromTrustedProxy(r),
+		Request: r, URI: uri, Scheme: p.app.schemeOf(r), Host: r.Host, Client: client, TrustedProxy: fromTrustedProxy(r),
 	}, gateway.ServePortal)
 	return nil
 }

@@ -5,20 +5,26 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
 
 // originalURI is the request URI as the client sent it: a rewrite before the
 // guard changes neither what is ours nor where a sign-in returns to. A request
-// target in absolute form (RFC 9112, section 3.2.2) is cut to its path and query.
-func originalURI(r *http.Request) string {
+// target in absolute form (RFC 9112, section 3.2.2) is cut to its path and query;
+// one that has no path is [reading.ErrMalformed].
+func originalURI(r *http.Request) (string, error) {
 	uri, url := r.RequestURI, r.URL
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		uri, url = original.RequestURI, original.URL
 	}
 	if strings.HasPrefix(uri, "/") || url == nil {
-		return uri
+		return uri, nil
 	}
-	return url.RequestURI()
+	if err := reading.HasPath(url); err != nil {
+		return "", err
+	}
+	return url.RequestURI(), nil
 }
 
 // isPort reports whether s is a colon and a port number as URLs spell it.
@@ -42,6 +48,14 @@ func notStarted(w http.ResponseWriter) error {
 	w.Header().Set("Retry-After", "2")
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, "Starting up; try again in a moment.", http.StatusServiceUnavailable)
+	return nil
+}
+
+// malformed answers a request that servers read in different ways, or not at
+// all.
+func malformed(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, "Malformed request target.", http.StatusBadRequest)
 	return nil
 }
 

@@ -23,6 +23,10 @@ type verdict struct {
 	scheme string
 	known  bool // the port is one of the site's
 	stream bool // it may outlive the moment it is let in
+	// upgrade is a protocol other than WebSocket that the client asks for, and
+	// upgraded says that the request has it again.
+	upgrade  string
+	upgraded bool
 	// id is who it is, once a guard has asked.
 	id        *identity.Identity
 	forbidden bool
