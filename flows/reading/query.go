@@ -15,7 +15,7 @@ type parameter struct{ name, value string }
 
 // IsQueryReadable reports whether all servers take the same parameters out of a
 // query, but for which of several of one name counts: it holds no semicolon, no
-// broken escape and nothing that is not UTF-8.
+// fragment, no broken escape and nothing that is not UTF-8, and is not very long.
 func IsQueryReadable(raw string) bool {
 	_, ok := parameters(raw)
 	return ok
@@ -23,7 +23,7 @@ func IsQueryReadable(raw string) bool {
 
 // parameters are those of a query that is readable.
 func parameters(raw string) ([]parameter, bool) {
-	if len(raw) > maxQuery || strings.Contains(raw, ";") {
+	if len(raw) > maxQuery || strings.ContainsAny(raw, ";#") {
 		return nil, false
 	}
 	var all []parameter

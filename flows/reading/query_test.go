@@ -11,7 +11,7 @@ func TestIsQueryReadable(t *testing.T) {
 	for raw, want := range map[string]bool{
 		"": true, "a=b": true, "a=b&a=c": true, "a": true, "a=%20+b": true, "a=%C3%A9": true, "&&": true, "a=1&": true, "=x": true,
 		"a;b": false, "a=b;c=d": false, "x=%": false, "action=delete&x=%": false, "%=1": false, "a=%zz": false, "a=%u0064": false,
-		"a=%ff": false, "a=%c0%af": false, "%E9=1": false,
+		"a=%ff": false, "a=%c0%af": false, "action=delete#": false, "a=%23": true, "%E9=1": false,
 	} {
 		if got := reading.IsQueryReadable(raw); got != want {
 			t.Errorf("%q: %v, want %v", raw, got, want)
