@@ -27,8 +27,8 @@ type ProviderToken struct {
 	ExpiresAt time.Time // of the access token; zero: unknown
 	// RefreshExpiresAt of the refresh token. Required: the caller takes it
 	// from the provider, from the token's exp, or from its default. Without a
-	// refresh token it is how long the row is of use: until ExpiresAt, or a time
-	// that never comes.
+	// refresh token it is how long the row is kept: some time beyond ExpiresAt, or
+	// until a time that never comes.
 	RefreshExpiresAt time.Time
 	AccessRevokedAt  time.Time // zero: not revoked
 	RefreshRevokedAt time.Time // zero: not revoked

@@ -40,7 +40,7 @@ func (t ProviderToken) IsLasting() bool { return t.CanRefresh() || t.ExpiresAt.I
 // of its access token.
 func (t ProviderToken) IsLive(now time.Time) bool {
 	return now.Before(t.RefreshExpiresAt) && t.RefreshRevokedAt.IsZero() && !t.NeedsReauth &&
-		(t.CanRefresh() || t.AccessRevokedAt.IsZero())
+		(t.CanRefresh() || t.AccessRevokedAt.IsZero() && !t.IsExpired(now))
 }
 
 // Withstands reports whether the token stays when another is to be stored in its

@@ -187,6 +187,16 @@ type Rechecker interface {
 	Recheck(ctx context.Context, refreshToken string, was identity.Claims) (Result, error)
 }
 
+// TokenChecker is a provider that can tell by an access token alone who its user
+// is now: tokens without a refresh token are held against it.
+type TokenChecker interface {
+	Provider
+	// CheckToken returns the claims as the provider has them now; those that it
+	// does not tell again stay as they were. ErrGrant when it refuses the token for
+	// good (RFC 6750, section 3.1), ErrGone when it answers for another user.
+	CheckToken(ctx context.Context, t Token, was identity.Claims) (identity.Claims, error)
+}
+
 // Logout is what a provider told by back-channel logout: these sessions have
 // ended there.
 type Logout struct {

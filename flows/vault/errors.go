@@ -17,6 +17,10 @@ var (
 	// ErrNeedsReauth: the provider refused the refresh token for good, or
 	// there is nothing to refresh with. The user must sign in there again.
 	ErrNeedsReauth = errors.New("the user must sign in at the provider again")
+	// ErrLapsed comes beside ErrNeedsReauth: the access token has expired as it was
+	// to, after a minute or longer, and the provider gave no refresh token with it.
+	// Another sign-in gives another one.
+	ErrLapsed = errors.New("its access token has expired, and the provider gave no refresh token")
 	// ErrKey: the token was sealed by a secret that is not configured. It is
 	// readable again when that secret is.
 	ErrKey = errors.New("provider token was sealed by an unknown key")

@@ -57,6 +57,18 @@ func accessExpiry(given time.Time, token string) time.Time {
 	return expOf(token)
 }
 
+// lapsedFor is how long a row is kept whose access token has expired and cannot be
+// refreshed: it tells that the provider gave one.
+const lapsedFor = 24 * time.Hour
+
+// keptUntil is how long to keep a token without a refresh token.
+func keptUntil(expiry time.Time) time.Time {
+	if expiry.IsZero() || expiry.After(latestExpiry) {
+		return latestExpiry
+	}
+	return expiry.Add(lapsedFor)
+}
+
 // refreshExpiry is the expiry of a refresh token: as given, else its exp, else
 // the default.
 func (v *Vault) refreshExpiry(given time.Time, token string) time.Time {

@@ -22,7 +22,8 @@ const (
 // Fresh returns an access token of a provider for a subject that is good for at
 // least minLeft, or a minute by default, refreshing it if need be. A token that
 // lives no longer than minLeft as issued is returned when it is in the first
-// half of its life: there is none fresher to be had.
+// half of its life: there is none fresher to be had. One without a refresh token is
+// returned until it expires or is refused.
 //
 // While the provider cannot be reached, an access token that is still valid is
 // returned although less than minLeft is left. Errors: [ErrProvider],
@@ -42,7 +43,7 @@ func (v *Vault) Fresh(ctx context.Context, subject, providerName string, minLeft
 		if err != nil {
 			return Access{}, err
 		}
-		if v.isFresh(t, minLeft) {
+		if v.isFresh(s, t, minLeft) {
 			return t.access(), nil
 		}
 		if err := v.refusal(s, t); err != nil {
@@ -63,11 +64,15 @@ func (v *Vault) Fresh(ctx context.Context, subject, providerName string, minLeft
 }
 
 // isFresh tells whether the access token needs no refresh.
-func (v *Vault) isFresh(t Token, minLeft time.Duration) bool {
+func (v *Vault) isFresh(s *source, t Token, minLeft time.Duration) bool {
 	if t.AccessToken == "" || t.NeedsReauth || !t.AccessRevokedAt.IsZero() {
 		return false
 	}
 	now := v.Now()
+	if t.RefreshToken == "" {
+		// That of another client is none for ever.
+		return !t.IsExpired(now) && (!t.ExpiresAt.IsZero() || t.CheckClient(s.ClientID))
+	}
 	if t.ExpiresAt.IsZero() {
 		return now.Sub(t.IssuedAt) < unknownLifetime
 	}
@@ -80,10 +85,20 @@ func (v *Vault) isFresh(t Token, minLeft time.Duration) bool {
 	return t.ExpiresAt.Sub(now) > need
 }
 
+// leastLife is how long an access token must have lived for another sign-in, of
+// which nobody is told, to be worth while.
+const leastLife = time.Minute
+
 // refusal is why a token cannot be refreshed, whoever tries, or nil.
 func (v *Vault) refusal(s *source, t Token) error {
 	var why string
 	switch {
+	case t.RefreshToken == "" && t.NeedsReauth:
+		why = "the token was refused, and there is no refresh token"
+	case t.RefreshToken == "" && t.CheckClient(s.ClientID) && t.AccessRevokedAt.IsZero() && t.IsExpired(v.Now()) && t.GetExpiresIn() >= leastLife:
+		return fmt.Errorf("refreshing token of %s: %w: %w", s.Name(), ErrNeedsReauth, ErrLapsed)
+	case t.RefreshToken == "":
+		why = "there is no refresh token"
 	case t.NeedsReauth:
 		why = "its refresh token was refused"
 	case !t.RefreshRevokedAt.IsZero():

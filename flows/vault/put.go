@@ -20,13 +20,14 @@ type Stored struct {
 
 // Put stores the token that a subject got from a provider. The refresh token
 // expires when the provider said, else at its exp if it is a JWT, else after
-// [Config.DefaultRefreshLifetime]. There is one token per subject and provider:
-// the new one replaces the old one, unless that is live and its scope strictly
-// contains the new one's. What was displaced is returned, and queued for
-// revocation if the source says so.
+// [Config.DefaultRefreshLifetime]. A token without a refresh token is kept until it
+// expires or, if it does not (those of GitHub's OAuth Apps), until the provider
+// refuses it. There is one token per subject and provider: the new one replaces the
+// old one, unless that withstands it, see tokenstore.ProviderToken.Withstands. What
+// was displaced is returned, and queued for revocation if the source says so.
 //
-// Errors: [ErrProvider]; tokenstore.ErrInvalid without a refresh token or
-// subject; tokenstore.ErrExpired; tokenstore.ErrUnavailable.
+// Errors: [ErrProvider]; tokenstore.ErrInvalid without a token or subject;
+// tokenstore.ErrExpired; tokenstore.ErrUnavailable.
 func (v *Vault) Put(ctx context.Context, subject, providerName string, t provider.Token) (Stored, error) {
 	s := v.source(providerName)
 	switch {
@@ -34,17 +35,21 @@ func (v *Vault) Put(ctx context.Context, subject, providerName string, t provide
 		return Stored{}, fmt.Errorf("storing token of %q: %w", providerName, ErrProvider)
 	case subject == "":
 		return Stored{}, fmt.Errorf("storing token of %s: subject is empty: %w", s.Name(), tokenstore.ErrInvalid)
-	case t.RefreshToken == "":
-		return Stored{}, fmt.Errorf("storing token of %s: it has no refresh token: %w", s.Name(), tokenstore.ErrInvalid)
+	case t.RefreshToken == "" && t.AccessToken == "":
+		return Stored{}, fmt.Errorf("storing token of %s: it is empty: %w", s.Name(), tokenstore.ErrInvalid)
 	}
 	row := v.seal(tokenstore.ProviderToken{
 		Subject: subject, Provider: s.issuer(), ClientID: s.ClientID,
 		TokenType: t.TokenType, Scope: t.Scope, IssuedAt: v.Now(),
-		ExpiresAt:        accessExpiry(t.ExpiresAt, t.AccessToken),
-		RefreshExpiresAt: v.refreshExpiry(t.RefreshExpiresAt, t.RefreshToken),
+		ExpiresAt: accessExpiry(t.ExpiresAt, t.AccessToken),
 	}, t.AccessToken, t.RefreshToken)
-	if !v.Now().Before(row.RefreshExpiresAt) {
-		return Stored{}, fmt.Errorf("storing token of %s: the refresh token has expired: %w", s.Name(), tokenstore.ErrExpired)
+	if row.CanRefresh() {
+		row.RefreshExpiresAt = v.refreshExpiry(t.RefreshExpiresAt, t.RefreshToken)
+	} else {
+		row.RefreshExpiresAt = keptUntil(row.ExpiresAt)
+	}
+	if !row.IsLive(v.Now()) {
+		return Stored{}, fmt.Errorf("storing token of %s: it has expired: %w", s.Name(), tokenstore.ErrExpired)
 	}
 	result, err := v.put(ctx, s, row)
 	v.Forget(subject)
@@ -67,7 +72,7 @@ func (v *Vault) put(ctx context.Context, s *source, row tokenstore.ProviderToken
 		if err != nil {
 			return result, err
 		}
-		if _, err := v.open(result.Kept); err == nil || string(result.Kept.RefreshHash) == string(row.RefreshHash) {
+		if _, err := v.open(result.Kept); err == nil || result.Kept.IsSame(row) {
 			return result, nil
 		}
 		// The wider token that stands in the way cannot be read any more, and

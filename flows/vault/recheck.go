@@ -24,7 +24,7 @@ func (v *Vault) Expiry(ctx context.Context, subject, providerName string) (time.
 	switch {
 	case err != nil:
 		return time.Time{}, err
-	case row.NeedsReauth || !row.RefreshRevokedAt.IsZero():
+	case row.NeedsReauth || !row.RefreshRevokedAt.IsZero() || !row.CanRefresh() && (!v.checks(providerName) || !row.IsLive(v.Now())):
 		return time.Time{}, ErrNeedsReauth
 	case row.ExpiresAt.IsZero():
 		return row.IssuedAt.Add(unknownLifetime), nil
@@ -32,8 +32,9 @@ func (v *Vault) Expiry(ctx context.Context, subject, providerName string) (time.
 	return row.ExpiresAt, nil
 }
 
-// Recheck asks a provider who the user of a token is now, by refreshing it: one
-// at a time in the process and, by the lease, across nodes. The rotated token is
+// Recheck asks a provider who the user of a token is now, by refreshing it, or with
+// the access token where there is no refresh token and the provider is a
+// [provider.TokenChecker]: one at a time in the process and, by the lease, across nodes. The rotated token is
 // written back. was is who the user has been so far. Errors as for
 // [Vault.Fresh]; [ErrNeedsReauth] is final.
 func (v *Vault) Recheck(ctx context.Context, subject, providerName string, was identity.Claims) (identity.Claims, error) {
@@ -41,8 +42,12 @@ func (v *Vault) Recheck(ctx context.Context, subject, providerName string, was i
 	if s == nil || s.rechecker == nil {
 		return identity.Claims{}, fmt.Errorf("asking %q again: %w", providerName, ErrProvider)
 	}
-	ask := func(ctx context.Context, s *source, refreshToken string) (*provider.Token, *identity.Claims, error) {
-		result, err := s.rechecker.Recheck(ctx, refreshToken, was)
+	ask := func(ctx context.Context, s *source, t Token) (*provider.Token, *identity.Claims, error) {
+		if t.RefreshToken == "" {
+			claims, err := s.checker.CheckToken(ctx, t.issued(), was)
+			return nil, &claims, err
+		}
+		result, err := s.rechecker.Recheck(ctx, t.RefreshToken, was)
 		if err != nil {
 			return result.Token, nil, err
 		}
@@ -57,7 +62,7 @@ func (v *Vault) Recheck(ctx context.Context, subject, providerName string, was i
 		if err != nil {
 			return identity.Claims{}, err
 		}
-		if err := v.refusal(s, t); err != nil {
+		if err := v.unaskable(s, t); err != nil {
 			return identity.Claims{}, err
 		}
 		next, err := v.fly(ctx, "recheck:"+flightKey(row), s, row, ask)
@@ -73,4 +78,19 @@ func (v *Vault) Recheck(ctx context.Context, subject, providerName string, was i
 		row = next.row // somebody else wrote it
 	}
 	return identity.Claims{}, &UnavailableError{RetryAfter: firstBackoff}
+}
+
+// checks reports whether a provider can be asked about a token without a refresh
+// token.
+func (v *Vault) checks(providerName string) bool {
+	s := v.source(providerName)
+	return s != nil && s.checker != nil
+}
+
+// unaskable is why a provider cannot be asked about a token, or nil.
+func (v *Vault) unaskable(s *source, t Token) error {
+	if t.RefreshToken == "" && s.checker != nil && t.CheckClient(s.ClientID) && t.IsLive(v.Now()) {
+		return nil
+	}
+	return v.refusal(s, t)
 }

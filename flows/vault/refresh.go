@@ -30,11 +30,12 @@ type outcome struct {
 }
 
 // asker asks a provider for a fresh token. One that comes with an error is good
-// all the same, and must be kept.
-type asker func(ctx context.Context, s *source, refreshToken string) (*provider.Token, *identity.Claims, error)
+// all the same, and must be kept. Claims without a token and an error are of a
+// token that is as it was.
+type asker func(ctx context.Context, s *source, t Token) (*provider.Token, *identity.Claims, error)
 
-func askForToken(ctx context.Context, s *source, refreshToken string) (*provider.Token, *identity.Claims, error) {
-	fresh, err := s.refresher.Refresh(ctx, refreshToken, nil)
+func askForToken(ctx context.Context, s *source, t Token) (*provider.Token, *identity.Claims, error) {
+	fresh, err := s.refresher.Refresh(ctx, t.RefreshToken, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,19 +90,24 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 		v.unlease(ctx, leased, owner, doubt)
 		return outcome{}, err
 	}
+	spends := t.RefreshToken != ""
+	doubt = doubt && spends
 	if wait := s.breaker.enter(v.Now()); wait > 0 {
 		v.unlease(ctx, leased, owner, doubt)
 		return outcome{}, &UnavailableError{RetryAfter: wait}
 	}
 	asking, cancel := context.WithTimeout(ctx, v.RefreshTimeout)
-	fresh, claims, err := ask(asking, s, t.RefreshToken)
+	fresh, claims, err := ask(asking, s, t)
 	cancel()
 	final := errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
 	refused := errors.Is(err, provider.ErrRefused)
-	pause := s.breaker.leave(v.Now(), fresh != nil || final || refused, v.jitter)
+	pause := s.breaker.leave(v.Now(), err == nil || fresh != nil || final || refused, v.jitter)
 	switch {
 	case final:
-		return v.refused(ctx, s, leased, t.RefreshToken, doubt && !errors.Is(err, provider.ErrGone), err)
+		return v.refused(ctx, s, leased, t, doubt && !errors.Is(err, provider.ErrGone), err)
+	case fresh == nil && err == nil:
+		v.unlease(ctx, leased, owner, doubt)
+		return outcome{claims: claims, row: leased}, nil
 	case fresh != nil:
 		v.counters.refreshed.Add(1)
 		v.count(s, "success")
@@ -115,7 +121,7 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 	v.counters.refreshFailed.Add(1)
 	v.count(s, "failure")
 	v.Logger.WarnContext(ctx, "refreshing a provider token failed", "provider", s.Name(), "subject", row.Subject, "pause", pause, "error", err)
-	v.unlease(ctx, leased, owner, doubt || !errors.Is(err, provider.ErrNotSpent))
+	v.unlease(ctx, leased, owner, doubt || spends && !errors.Is(err, provider.ErrNotSpent))
 	return outcome{}, &UnavailableError{RetryAfter: pause, Err: err}
 }
 
@@ -188,12 +194,12 @@ func (v *Vault) tellRefused(ctx context.Context, leased tokenstore.ProviderToken
 	return v.Refused(ctx, leased.Subject, leased.Provider, leased.LeaseUntil.Add(-v.leaseTime()))
 }
 
-// refused deals with a refresh token that the provider refused for good. If the
-// row has another one by now, that is the one to use; else the user must sign
+// refused deals with a refresh token that the provider refused for good, or with an
+// access token where there is no other. If the row has another one by now, that is the one to use; else the user must sign
 // in again. In doubt the provider has not ended the user's sign-in, but a fresh
 // token was lost on its way into the row: nobody is told, and nobody loses a
 // session for it.
-func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderToken, spent string, doubt bool, cause error) (outcome, error) {
+func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderToken, spent Token, doubt bool, cause error) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	for {
@@ -206,7 +212,7 @@ func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderT
 			v.unlease(ctx, row, row.LeaseOwner, doubt)
 			return outcome{}, err
 		}
-		if t.RefreshToken != spent {
+		if t.RefreshToken != spent.RefreshToken || spent.RefreshToken == "" && t.AccessToken != spent.AccessToken {
 			return outcome{row: now}, nil
 		}
 		if !doubt {
@@ -220,9 +226,10 @@ func (v *Vault) refused(ctx context.Context, s *source, row tokenstore.ProviderT
 		if errors.Is(err, tokenstore.ErrConflict) {
 			continue // resealed, or signed in again
 		}
+		v.Forget(row.Subject)
 		v.counters.needsReauth.Add(1)
 		v.count(s, "refused")
-		v.Logger.WarnContext(ctx, "a provider refused a refresh token; the user must sign in there again",
+		v.Logger.WarnContext(ctx, "a provider refused a token; the user must sign in there again",
 			"provider", s.Name(), "subject", row.Subject, "error", cause)
 		return outcome{}, errors.Join(fmt.Errorf("refreshing token of %s: %w: %w", s.Name(), ErrNeedsReauth, cause), err)
 	}

@@ -37,7 +37,9 @@ func (v *Vault) Revoke(ctx context.Context, e tokenstore.OutboxEntry) error {
 	if err != nil || kept {
 		return err
 	}
-	err = s.refresher.Revoke(ctx, t.RefreshToken, "refresh_token")
+	if t.RefreshToken != "" {
+		err = s.refresher.Revoke(ctx, t.RefreshToken, "refresh_token")
+	}
 	if errors.Is(err, provider.ErrUnavailable) {
 		return err
 	}
@@ -47,7 +49,7 @@ func (v *Vault) Revoke(ctx context.Context, e tokenstore.OutboxEntry) error {
 		if errors.Is(err2, provider.ErrUnavailable) {
 			return err2
 		}
-		if err != nil && err2 != nil {
+		if err2 != nil && (err != nil || t.RefreshToken == "") {
 			return fmt.Errorf("%w: %w", outbox.ErrFinal, errors.Join(err, err2))
 		}
 	} else if err != nil {
@@ -57,7 +59,8 @@ func (v *Vault) Revoke(ctx context.Context, e tokenstore.OutboxEntry) error {
 	return nil
 }
 
-// isKept tells whether the vault has the same refresh token. While secrets
+// isKept reports whether the vault has the same refresh token, or without any the
+// same access token. While secrets
 // change, its hashes may differ, so that the store could not tell.
 func (v *Vault) isKept(ctx context.Context, t Token) (bool, error) {
 	row, err := v.Store.ProviderToken(ctx, t.Subject, t.Provider)
@@ -68,5 +71,6 @@ func (v *Vault) isKept(ctx context.Context, t Token) (bool, error) {
 		return false, err
 	}
 	kept, err := v.open(row)
-	return err == nil && kept.RefreshToken == t.RefreshToken, nil
+	same := kept.RefreshToken == t.RefreshToken && (t.RefreshToken != "" || kept.AccessToken == t.AccessToken)
+	return err == nil && same, nil
 }

@@ -23,16 +23,18 @@ const (
 	refreshColumn = "refresh_token"
 )
 
-// seal puts tokens into a row, under the current key. An empty access token
-// stays empty.
+// seal puts tokens into a row, under the current key. An empty one stays empty.
 func (v *Vault) seal(row tokenstore.ProviderToken, access, refresh string) tokenstore.ProviderToken {
 	row.AccessToken, row.AccessHash = nil, nil
 	if access != "" {
 		row.AccessToken = v.Keyring.Seal(sealLabel, place(row, accessColumn), []byte(access))
 		row.AccessHash = v.Keyring.MAC(accessHashLabel, []byte(access))
 	}
-	row.RefreshToken = v.Keyring.Seal(sealLabel, place(row, refreshColumn), []byte(refresh))
-	row.RefreshHash = v.Keyring.MAC(refreshHashLabel, []byte(refresh))
+	row.RefreshToken, row.RefreshHash = nil, nil
+	if refresh != "" {
+		row.RefreshToken = v.Keyring.Seal(sealLabel, place(row, refreshColumn), []byte(refresh))
+		row.RefreshHash = v.Keyring.MAC(refreshHashLabel, []byte(refresh))
+	}
 	row.KeyID = v.Keyring.KeyID()
 	return row
 }
@@ -43,7 +45,11 @@ func (v *Vault) open(row tokenstore.ProviderToken) (Token, error) {
 	if s := v.source(row.Provider); s != nil {
 		t.ProviderName = s.Name()
 	}
-	refresh, err := v.openColumn(row, refreshColumn, row.RefreshToken)
+	var refresh string
+	var err error
+	if row.CanRefresh() {
+		refresh, err = v.openColumn(row, refreshColumn, row.RefreshToken)
+	}
 	if err == nil && len(row.AccessToken) > 0 {
 		t.AccessToken, err = v.openColumn(row, accessColumn, row.AccessToken)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -43,6 +44,11 @@ func (Access) String() string { return "provider's access token" }
 
 // GoString is String, for %#v.
 func (a Access) GoString() string { return a.String() }
+
+// issued is the token as the provider issued it.
+func (t Token) issued() provider.Token {
+	return provider.Token{AccessToken: t.AccessToken, TokenType: t.TokenType, Scope: t.Scope, ExpiresAt: t.ExpiresAt}
+}
 
 func (t Token) access() Access {
 	return Access{AccessToken: t.AccessToken, TokenType: t.TokenType, Scope: t.Scope, ExpiresAt: t.ExpiresAt, lifetime: t.GetExpiresIn()}

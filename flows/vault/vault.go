@@ -54,7 +54,8 @@ type Config struct {
 	Logger  *slog.Logger
 
 	// Refused is told that a provider refused a subject's refresh token for
-	// good, before the row says so; if it fails, the provider is asked again. It
+	// good, or the access token where there is no other, before the row says so; if
+	// it fails, the provider is asked again. It
 	// is not told when a refresh was begun before whose answer may have got
 	// lost, because the token may have been spent for that. asked, by the token
 	// store's clock, is before the provider was asked: who signed in since has
@@ -95,8 +96,11 @@ type source struct {
 	Source
 	refresher provider.Refresher // nil: its tokens cannot be refreshed
 	rechecker provider.Rechecker // nil: it cannot be asked who the user is
-	breaker   breaker
-	pauses    pauses
+	// checker can be asked about a token without a refresh token; or nil.
+	checker provider.TokenChecker
+	asked   asked
+	breaker breaker
+	pauses  pauses
 }
 
 // issuer is what rows name the provider by: it stays when a provider block is
@@ -136,6 +140,7 @@ func New(c Config) (*Vault, error) {
 		}
 		s.refresher, _ = s.Provider.(provider.Refresher)
 		s.rechecker, _ = s.Provider.(provider.Rechecker)
+		s.checker, _ = s.Provider.(provider.TokenChecker)
 		if known, ok := s.Provider.(interface{ ClientID() string }); ok && s.ClientID == "" {
 			s.ClientID = known.ClientID()
 		}

@@ -32,7 +32,7 @@ const (
 	replaceProviderToken = setProviderToken + `
 		AND $14 > {now} AND p.xmin <> pg_current_xact_id()::xid
 		AND NOT (p.client_id = $3 AND p.refresh_expires_at > {now} AND p.refresh_revoked_at IS NULL AND NOT p.needs_reauth
-			AND (p.refresh_token <> '' OR p.access_revoked_at IS NULL)
+			AND (p.refresh_token <> '' OR p.access_revoked_at IS NULL AND (p.expires_at IS NULL OR p.expires_at > {now}))
 			AND CASE WHEN (p.refresh_token <> '' OR p.expires_at IS NULL) = ($5 <> ''::bytea OR $13::timestamptz IS NULL)
 				THEN p.scopes @> $11 AND NOT p.scopes <@ $11
 				ELSE p.refresh_token <> '' OR p.expires_at IS NULL END)

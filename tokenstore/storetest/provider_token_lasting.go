@@ -15,7 +15,7 @@ func (e *env) unrefreshable(name, scope string, expires bool) tokenstore.Provide
 	t := e.token(name, scope)
 	t.RefreshToken, t.RefreshHash = nil, nil
 	if expires {
-		t.RefreshExpiresAt = t.ExpiresAt
+		t.RefreshExpiresAt = t.ExpiresAt.Add(time.Hour)
 		return t
 	}
 	t.ExpiresAt, t.RefreshExpiresAt = time.Time{}, never()
@@ -115,11 +115,12 @@ func testTokenLasting(e *env) {
 	for name, end := range map[string]func(*tokenstore.ProviderToken){
 		"revoked": func(t *tokenstore.ProviderToken) { t.AccessRevokedAt = t.IssuedAt },
 		"refused": func(t *tokenstore.ProviderToken) { t.NeedsReauth = true },
+		"expired": func(t *tokenstore.ProviderToken) { t.ExpiresAt = e.now().Add(-time.Second).Truncate(time.Second) },
 	} {
 		old := e.unrefreshable("old", "a b", false)
 		end(&old)
 		e.store(old)
-		newer := e.unrefreshable("new", "a", false)
+		newer := e.unrefreshable("new", "a", name == "expired")
 		e.displaced(e.store(newer), &old)
 		e.same("stored after one that was "+name, issued(e.stored()), newer)
 		_, err := e.DeleteProviderTokens(e.ctx, tokenstore.ProviderTokenQuery{Subject: "ann"}, true)

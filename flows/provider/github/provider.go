@@ -138,16 +138,37 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 		return provider.Result{}, err
 	}
 	result := provider.Result{Claims: was, Token: &token}
-	now, err := p.identify(ctx, token)
+	now, err := p.stillIs(ctx, token, was)
 	if err != nil {
 		return result, err
 	}
-	if now.ID != was.ID || now.Issuer != was.Issuer {
-		return result, fmt.Errorf("provider %s: %w: it answers for another user", p.config.Name, provider.ErrGone)
-	}
-	now.AuthTime = was.AuthTime
 	result.Claims = now
 	return result, nil
+}
+
+// CheckToken asks who the user is now, by the token of an OAuth App: it neither
+// expires nor can be refreshed. GitHub answers 401 to one that was revoked, by the
+// user or the app's owner, by newer ones (more than ten of one user, app and
+// scope), or because nobody had used it for a year.
+func (p *Provider) CheckToken(ctx context.Context, token provider.Token, was identity.Claims) (identity.Claims, error) {
+	now, err := p.stillIs(ctx, token, was)
+	if errors.Is(err, outbound.ErrUnauthorized) {
+		return identity.Claims{}, fmt.Errorf("provider %s: %w: it answers 401 to the token", p.config.Name, provider.ErrGrant)
+	}
+	return now, err
+}
+
+// stillIs is [Provider.identify] for a token of somebody who is known.
+func (p *Provider) stillIs(ctx context.Context, token provider.Token, was identity.Claims) (identity.Claims, error) {
+	now, err := p.identify(ctx, token)
+	if err != nil {
+		return identity.Claims{}, err
+	}
+	if now.ID != was.ID || now.Issuer != was.Issuer {
+		return identity.Claims{}, fmt.Errorf("provider %s: %w: it answers for another user", p.config.Name, provider.ErrGone)
+	}
+	now.AuthTime = was.AuthTime
+	return now, nil
 }
 
 func (p *Provider) withClient(ctx context.Context) context.Context {
@@ -170,4 +191,6 @@ var (
 	_ provider.Redirect  = (*Provider)(nil)
 	_ provider.Refresher = (*Provider)(nil)
 	_ provider.Rechecker = (*Provider)(nil)
+
+	_ provider.TokenChecker = (*Provider)(nil)
 )

@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -11,8 +12,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
+// ErrUnauthorized comes beside ErrUnavailable where the answer was 401: the bearer
+// token is refused.
+var ErrUnauthorized = errors.New("the token is refused")
+
 // GetJSON fetches a JSON document, with a bearer token unless that is "". An
-// error says no more of the answer than its status. ErrUnavailable.
+// error says no more of the answer than its status. ErrUnavailable, and beside it
+// ErrUnauthorized.
 func GetJSON(ctx context.Context, client *http.Client, url, bearer string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -27,6 +33,9 @@ func GetJSON(ctx context.Context, client *http.Client, url, bearer string) ([]by
 		return nil, fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized && bearer != "" {
+		return nil, fmt.Errorf("%w: %w: %s answers 401", provider.ErrUnavailable, ErrUnauthorized, url)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%w: %s answers %d", provider.ErrUnavailable, url, resp.StatusCode)
 	}
