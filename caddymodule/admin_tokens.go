@@ -15,15 +15,16 @@ import (
 
 // TokenInfo is one provider token in a listing. The token itself is never shown.
 type TokenInfo struct {
-	Subject          string     `json:"subject"`
-	Provider         string     `json:"provider,omitempty"` // "" if it is not configured any more
-	Issuer           string     `json:"issuer"`
-	ClientID         string     `json:"client_id"`
-	TokenType        string     `json:"token_type,omitempty"`
-	Scope            string     `json:"scope,omitempty"`
-	IssuedAt         time.Time  `json:"issued_at"`
-	ExpiresAt        *time.Time `json:"expires_at,omitempty"`
-	RefreshExpiresAt time.Time  `json:"refresh_expires_at"`
+	Subject   string     `json:"subject"`
+	Provider  string     `json:"provider,omitempty"` // "" if it is not configured any more
+	Issuer    string     `json:"issuer"`
+	ClientID  string     `json:"client_id"`
+	TokenType string     `json:"token_type,omitempty"`
+	Scope     string     `json:"scope,omitempty"`
+	IssuedAt  time.Time  `json:"issued_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// RefreshExpiresAt is left out where there is no refresh token.
+	RefreshExpiresAt *time.Time `json:"refresh_expires_at,omitempty"`
 	AccessRevokedAt  *time.Time `json:"access_revoked_at,omitempty"`
 	RefreshRevokedAt *time.Time `json:"refresh_revoked_at,omitempty"`
 	// NeedsReauth: the provider refused it for good; the user must sign in
@@ -180,9 +181,13 @@ func timeCondition(target *time.Time) func(string) error {
 func tokenInfos(tokens []vault.Token) []TokenInfo {
 	infos := make([]TokenInfo, 0, len(tokens))
 	for _, t := range tokens {
+		var refreshable time.Time
+		if t.CanRefresh() {
+			refreshable = t.RefreshExpiresAt
+		}
 		infos = append(infos, TokenInfo{
 			Subject: t.Subject, Provider: t.ProviderName, Issuer: t.Provider, ClientID: t.ClientID, TokenType: t.TokenType, Scope: t.Scope,
-			IssuedAt: t.IssuedAt, ExpiresAt: unlessZero(t.ExpiresAt), RefreshExpiresAt: t.RefreshExpiresAt,
+			IssuedAt: t.IssuedAt, ExpiresAt: unlessZero(t.ExpiresAt), RefreshExpiresAt: unlessZero(refreshable),
 			AccessRevokedAt: unlessZero(t.AccessRevokedAt), RefreshRevokedAt: unlessZero(t.RefreshRevokedAt),
 			NeedsReauth: t.NeedsReauth, Unreadable: t.Err != nil,
 		})

@@ -133,7 +133,7 @@ func printTokens(w io.Writer, page tokenPage) error {
 		}
 		// What providers say is somebody else's word on this terminal.
 		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", headerValue(t.Subject), headerValue(name), headerValue(t.ClientID),
-			headerValue(t.Scope), t.IssuedAt.Local().Format(time.DateTime), t.RefreshExpiresAt.Local().Format(time.DateTime), t.state()); err != nil {
+			headerValue(t.Scope), t.IssuedAt.Local().Format(time.DateTime), t.ends(), t.state()); err != nil {
 			return err
 		}
 	}
@@ -155,4 +155,15 @@ func (t TokenInfo) state() string {
 		return "refused"
 	}
 	return "good"
+}
+
+// ends is when nothing can be had of the token any more.
+func (t TokenInfo) ends() string {
+	switch {
+	case t.RefreshExpiresAt != nil:
+		return t.RefreshExpiresAt.Local().Format(time.DateTime)
+	case t.ExpiresAt != nil:
+		return t.ExpiresAt.Local().Format(time.DateTime)
+	}
+	return "never"
 }

@@ -223,7 +223,8 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		if !g.allows(v) {
 			return g.forbid(w, r, gateway, v)
 		}
-		if !g.passToken(w, r, gateway, v) {
+		w, ok := g.passToken(w, r, gateway, v)
+		if !ok {
 			return nil
 		}
 		g.passUpgrade(r, v)
@@ -245,7 +246,8 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	}
 	gateway.StripCredentials(r, id)
 	g.headers.set(r.Header, id, &v.values)
-	if !g.passToken(w, r, gateway, v) {
+	w, ok := g.passToken(w, r, gateway, v)
+	if !ok {
 		return nil
 	}
 	g.passUpgrade(r, v)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 )
@@ -50,10 +51,11 @@ func (g *Guard) provisionToken() error {
 }
 
 // passToken puts the provider's token into the request for the upstream, in
-// place of whatever the client sent there. Without one the request is answered.
-func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict) bool {
+// place of whatever the client sent there. Without one the request is answered. The
+// writer is the one to answer by.
+func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict) (http.ResponseWriter, bool) {
 	if g.bearer == nil {
-		return true
+		return w, true
 	}
 	token, err := gateway.ProviderToken(r.Context(), v.id, g.ProviderToken)
 	if err != nil {
@@ -63,10 +65,24 @@ func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows
 		}
 		tokensMissing.WithLabelValues(g.ProviderToken, reason).Inc()
 		gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err)
-		return false
+		return w, false
+	}
+	if gateway.DoubtsProviderTokens(g.ProviderToken) {
+		w = &doubtedAnswer{
+			ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+			before:                w.Header().Clone(),
+			challenge: func() func(http.ResponseWriter) {
+				err := gateway.DoubtProviderToken(r.Context(), v.id, g.ProviderToken, token)
+				if err == nil {
+					return nil
+				}
+				tokensMissing.WithLabelValues(g.ProviderToken, "missing").Inc()
+				return func(w http.ResponseWriter) { gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err) }
+			},
+		}
 	}
 	g.bearer.strip(r)
 	delete(r.Header, "Dpop") // a proof for what has just been removed
 	r.Header["Authorization"] = []string{"Bearer " + token}
-	return true
+	return w, true
 }

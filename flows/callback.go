@@ -99,7 +99,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 
 // complete moves the flow on, exactly once, and then signs in.
 func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try attempt, flow providerFlow, result provider.Result) {
-	start := session.Start{Claims: result.Claims}
+	start := session.Start{Claims: result.Claims, Sought: &flow.Request.Provider}
 	if flow.Request.forSite() {
 		// The flow's id becomes the session's, so that not even a cache that
 		// fell back to an older state signs in twice.

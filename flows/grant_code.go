@@ -139,7 +139,7 @@ func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, id uui
 	offline := slices.Contains(h.Scope, "offline_access") && req.client.Allows(client.GrantRefresh)
 	start := session.Start{
 		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Issuer: req.at.issuer(), Scope: strings.Join(h.Scope, " "),
-		Resource: h.Resource, Claims: h.Claims, UserAgent: req.UserAgent(), Cnf: req.refreshKey(),
+		Resource: h.Resource, Claims: h.Claims, UserAgent: req.UserAgent(), Cnf: req.refreshKey(), Sought: new(string),
 		// Offline access outlives the browser's sign-in (OpenID Connect Core,
 		// section 11), but nobody obtains it of one that has ended.
 		Detached: offline,

@@ -29,6 +29,8 @@ type handover struct {
 	Resource []string        `json:"x,omitempty"`
 	Nonce    string          `json:"n,omitempty"`
 	Claims   identity.Claims `json:"a"`
+	// Sought is that of the sign-in, see [session.Start]; nil if it is not known.
+	Sought *string `json:"w,omitempty"`
 }
 
 func codeKey(id uuid.UUID) string { return "flow:" + id.String() }
@@ -93,10 +95,14 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 	}
 	secret := g.Keyring.Random(32)
 	key := codeKey(id)
-	value := g.Keyring.Seal("flow", []byte(key), marshal(handover{
+	stands := handover{
 		Subject: who.Subject, Portal: who.SessionID, Client: a.Client, Scope: strings.Fields(a.Scope),
 		Resource: a.Resource, Nonce: a.Nonce, Claims: who.Claims,
-	}))
+	}
+	if who.SoughtKnown {
+		stands.Sought = &who.Sought
+	}
+	value := g.Keyring.Seal("flow", []byte(key), marshal(stands))
 	redirectURI := a.RedirectURI
 	if a.Implied {
 		redirectURI = ""
@@ -247,7 +253,7 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 		return
 	}
 	started, err := g.Sessions.Handover(ctx, session.Start{
-		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: host, Claims: h.Claims, UserAgent: r.UserAgent(),
+		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: host, Claims: h.Claims, UserAgent: r.UserAgent(), Sought: h.Sought,
 	})
 	if err != nil {
 		g.signInFailed(w, r, at, err)

@@ -15,10 +15,13 @@ func (g *Gateway) keepToken(ctx context.Context, who *identity.Identity, token *
 	if g.Vault == nil || !g.Vault.Keeps(who.Provider) {
 		return
 	}
-	if token == nil || token.RefreshToken == "" {
-		g.Logger.WarnContext(ctx, "the provider gave no refresh token to keep; does it give one for the scope offline_access, or only at the first consent?",
-			"provider", who.Provider, "user", who.User)
+	switch {
+	case token == nil || token.AccessToken == "":
+		g.Logger.WarnContext(ctx, "the provider gave no token to keep", "provider", who.Provider, "user", who.User)
 		return
+	case token.RefreshToken == "" && !token.ExpiresAt.IsZero():
+		g.Logger.WarnContext(ctx, "the provider gave no refresh token, so that people are sent there again when its token has expired; does it give one for the scope offline_access, or only at the first consent?",
+			"provider", who.Provider, "user", who.User, "expires", token.ExpiresAt)
 	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()

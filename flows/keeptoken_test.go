@@ -115,14 +115,15 @@ func TestKeepToken(t *testing.T) {
 	}
 }
 
-// A provider that gives no refresh token keeps nobody out, and that is said.
-func TestKeepToken_ThereIsNone(t *testing.T) {
+// Where a provider gives no refresh token, its access token is kept, and that is
+// said.
+func TestKeepToken_WithoutARefreshToken(t *testing.T) {
 	_, rp, gateway := withVault(t, "openid", "profile", "email")
 	b := newBrowser(t)
 	b.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello")
 	page, err := gateway.Vault.List(t.Context(), vault.Query{All: true})
-	if err != nil || len(page.Tokens) != 0 {
-		t.Errorf("%d tokens are kept (%v)", len(page.Tokens), err)
+	if err != nil || len(page.Tokens) != 1 || page.Tokens[0].AccessToken == "" || page.Tokens[0].RefreshToken != "" {
+		t.Errorf("kept are %+v (%v)", page.Tokens, err)
 	}
 	if !strings.Contains(rp.logs.String(), "offline_access") {
 		t.Error("the operator is not told")

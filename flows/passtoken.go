@@ -37,7 +37,21 @@ func (g *Gateway) ProviderToken(ctx context.Context, id *identity.Identity, name
 	return access.AccessToken, err
 }
 
-// ProviderTokenIsAway tells whether an error of [Gateway.ProviderToken] means
+// DoubtsProviderTokens reports whether [Gateway.DoubtProviderToken] can find anything
+// out about the tokens of a provider.
+func (g *Gateway) DoubtsProviderTokens(name string) bool {
+	return g.Vault != nil && g.Vault.Doubts(name)
+}
+
+// DoubtProviderToken is told that the upstream answered 401 to a request with a
+// token of [Gateway.ProviderToken]. An error, for [Gateway.ChallengeProvider], means
+// that the provider, which was asked, refuses the token as well; see
+// [vault.Vault.Doubted].
+func (g *Gateway) DoubtProviderToken(ctx context.Context, id *identity.Identity, name, token string) error {
+	return g.Vault.Doubted(ctx, id.Subject, name, token, id.Claims)
+}
+
+// ProviderTokenIsAway reports whether an error of [Gateway.ProviderToken] means
 // that there is no token now, and not that the person has to do something.
 func ProviderTokenIsAway(err error) bool {
 	return errors.Is(err, provider.ErrUnavailable) || errors.Is(err, tokenstore.ErrUnavailable) ||
@@ -50,11 +64,12 @@ func ProviderTokenIsAway(err error) bool {
 // While the provider or the token store is away, that is 503 with Retry-After:
 // the person can do nothing, and a sign-in would fail as well. Else there is none,
 // or the provider refused it for good, and only the person can change that: a
-// navigation is sent to sign in there, once; who has just been there sees a page
-// that says what is missing, never a second redirect. A program gets 401 with
-// login_url and the error of RFC 9470 (section 3): its own token is good, and
-// fetching another would change nothing. A program that stands for nobody gets
-// 403.
+// navigation is sent to sign in there and comes back to the very URL, once; whoever
+// has just been there for it sees a page that says what is missing, never a second
+// redirect. A program gets 401 with login_url and the error of RFC 9470 (section 3):
+// its own token is good, and fetching another would change nothing. Where the person
+// has just been there, that leads nowhere: it gets 403 without login_url, and the log
+// says what to mend. A program that stands for nobody gets 403.
 func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *identity.Identity, name string, err error) {
 	noStore(w)
 	switch {
@@ -66,13 +81,16 @@ func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *ident
 		g.providerTokenAway(w, r, name, err)
 		return
 	}
+	if g.wasJustAt(id, name) && !errors.Is(err, vault.ErrLapsed) {
+		g.Logger.ErrorContext(r.Context(), "the user has just signed in at the provider for its token, and there is none that can be used: "+
+			"have the provider give this client tokens (scope offline_access, consent, a grant for refresh tokens), or take provider_token off the site",
+			"provider", name, "user", id.User, "error", err)
+		g.providerTokenMissing(w, r, id, name)
+		return
+	}
 	g.Logger.InfoContext(r.Context(), "no provider token; the user must sign in there", "provider", name, "user", id.User, "error", err)
 	switch callerOf(r.Request) {
 	case callerNavigation:
-		if g.wasJustAt(id, name) {
-			g.providerTokenMissing(w, r, id, name)
-			return
-		}
 		http.Redirect(w, r.Request, providerLoginPath(g.returnTo(r), name), http.StatusSeeOther)
 	case callerHTMX:
 		w.Header().Set("HX-Redirect", providerLoginPath(refererPath(r.Header.Get("HX-Current-URL"), r.origin()), name))
@@ -84,12 +102,27 @@ func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *ident
 	}
 }
 
-// wasJustAt tells whether somebody signed in at a provider so lately that doing
-// it again would change nothing. A session's id is as old as the sign-in's
-// beginning.
+// justNow is for how long a sign-in counts as one of just now: as long as one may
+// take, and a little more to come back.
+const justNow = flowValidity + time.Minute
+
+// wasJustAt reports whether somebody was sent to a provider for its token so lately
+// that doing it again would change nothing. A sign-in at it for another reason says
+// nothing: its token may have been lost since. A session's id is as old as its
+// sign-in's beginning, and that of a site is younger than the portal's that it came
+// from. Of a sign-in by way of an older node it is not known what it was for, and
+// any at the provider counts.
 func (g *Gateway) wasJustAt(id *identity.Identity, name string) bool {
-	sec, nsec := id.SessionID.Time().UnixTime()
-	return id.Provider == name && g.Now().Sub(time.Unix(sec, nsec)) < flowValidity+time.Minute
+	signIn := id.SessionID
+	if id.Portal != uuid.Nil {
+		signIn = id.Portal
+	}
+	sec, nsec := signIn.Time().UnixTime()
+	at := id.Sought
+	if !id.SoughtKnown {
+		at = id.Provider
+	}
+	return at == name && g.Now().Sub(time.Unix(sec, nsec)) < justNow
 }
 
 // needsProvider is 401 for programs.
@@ -102,15 +135,23 @@ func (g *Gateway) needsProvider(w http.ResponseWriter, r *Request, name string) 
 	})
 }
 
+// providerTokenMissing answers where another sign-in would lead nowhere.
 func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *Request, id *identity.Identity, name string) {
 	title := g.providerTitle(name)
-	g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
-		Title: "No access to " + title,
-		Message: "You are signed in, but " + title + " gave us no lasting access in your name, which " + hostName(r.Host) +
-			" needs. Signing in there once more may help; if it does not, tell whoever runs this site.",
-		Detail: "provider_token_missing", User: id.User,
-		RetryURL: providerLoginPath(g.returnTo(r), name), RetryLabel: "Sign in at " + title,
-	})
+	switch callerOf(r.Request) {
+	case callerNavigation:
+		g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
+			Title: "No access to " + title,
+			Message: "You're signed in, but " + title + " didn't give us the access in your name that " + hostName(r.Host) +
+				" needs. If signing in there once more doesn't help, contact the administrator of this site.",
+			Detail: "provider_token_missing", User: id.User,
+			RetryURL: providerLoginPath(g.returnTo(r), name), RetryLabel: "Sign in at " + title,
+		})
+	case callerGRPC:
+		grpcStatus(w, "7", "no access at the provider")
+	default:
+		problem(w, http.StatusForbidden, title+" didn't give us the access in the user's name that is needed here; contact the administrator of this site.", nil)
+	}
 }
 
 func (g *Gateway) providerTokenAway(w http.ResponseWriter, r *Request, name string, err error) {

@@ -90,6 +90,7 @@ type world struct {
 	portal   *httptest.Server
 	site     *httptest.Server // one that does what the guard does
 	wire     *browser         // of send, without cookies
+	passes   string           // the provider whose tokens the site passes on, or ""
 }
 
 type worldOptions struct {
@@ -236,6 +237,14 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.gateway.StripCredentials(r, id)
+	if w.passes != "" {
+		token, err := w.gateway.ProviderToken(r.Context(), id, w.passes)
+		if err != nil {
+			w.gateway.ChallengeProvider(rw, req, id, w.passes, err)
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 	rw.Header().Set("Upstream-Cookie", r.Header.Get("Cookie"))
 	rw.Header().Set("Upstream-Authorization", r.Header.Get("Authorization"))
 	_, _ = io.WriteString(rw, "hello "+id.User+" at "+r.RequestURI)

@@ -150,18 +150,22 @@ func TestProviderToken_AProviderThatIsAwayOrRefuses(t *testing.T) {
 	}
 }
 
-// A provider that gives nothing to keep: a program is told where to sign in, and
-// who has just been there is not sent there again and again.
-func TestProviderToken_ThereIsNone(t *testing.T) {
+// A provider that gives no refresh token: its access token is passed on while it is
+// good. Whoever loses it is sent to sign in for another one, however young the session
+// is, and comes back to the very page; whoever has just been there for it is not sent
+// there again and again.
+func TestProviderToken_WithoutRefreshTokens(t *testing.T) {
 	t.Parallel()
 	s := startPassing(t, time.Hour)
 	s.provider.GiveNoRefreshTokens(true)
 	b := newBrowser(t, s.node)
-	page := login(t, b, b.Open(ssoSite+"/reports"), "alice", openid.Password)
-	wantStatus(t, page, http.StatusBadGateway)
-	if len(page.Links()) == 0 {
-		t.Errorf("the page shows no way on: %s", page.Text())
+	signInAtProvider(t, b, ssoSite+"/reports", "alice")
+	if got := s.passed(t); got != s.latest() {
+		t.Error("the upstream did not get the token of the sign-in")
 	}
+	wantStatus(t, b.Fetch(http.MethodGet, ssoSite+"/api"), http.StatusOK)
+
+	s.removeTokens(t)
 	program := b.Fetch(http.MethodGet, ssoSite+"/api")
 	wantStatus(t, program, http.StatusUnauthorized)
 	var problem struct {
@@ -173,14 +177,44 @@ func TestProviderToken_ThereIsNone(t *testing.T) {
 	if got := program.Header.Get("WWW-Authenticate"); !strings.Contains(got, "insufficient_user_authentication") {
 		t.Errorf("WWW-Authenticate is %q", got)
 	}
-	if len(s.app.Requests()) != 0 {
-		t.Error("a request without the token reached the upstream")
-	}
-	s.provider.GiveNoRefreshTokens(false)
-	page = login(t, b, b.Open(problem.LoginURL), "alice", openid.Password)
+	before := len(s.app.Requests())
+	page := login(t, b, b.Open(ssoSite+"/reports?year=2026"), "alice", openid.Password)
 	wantStatus(t, page, http.StatusOK)
+	if requests := s.app.Requests(); len(requests) != before+1 || requests[before].URI != "/reports?year=2026" {
+		t.Errorf("the upstream got %d requests, the last %+v", len(requests)-before, requests[len(requests)-1])
+	}
 	if got := s.passed(t); got != s.latest() {
 		t.Error("the upstream did not get the token of the new sign-in")
+	}
+
+	s.removeTokens(t)
+	page = b.Step(ssoSite + "/reports")
+	wantStatus(t, page, http.StatusBadGateway)
+	if len(page.Links()) == 0 {
+		t.Errorf("the page shows no way on: %s", page.Text())
+	}
+	program = b.Fetch(http.MethodGet, ssoSite+"/api")
+	wantStatus(t, program, http.StatusForbidden)
+	if strings.Contains(program.Body, "login_url") {
+		t.Errorf("a program is told to sign in again and again: %s", program.Body)
+	}
+	page = login(t, b, b.Open(problem.LoginURL), "alice", openid.Password) // by hand
+	wantStatus(t, page, http.StatusOK)
+}
+
+// removeTokens has the operator remove all tokens.
+func (s sso) removeTokens(t testing.TB) {
+	t.Helper()
+	answer, err := s.node.Admin(t, http.MethodGet, "/gatehouse/tokens?provider=sso", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page struct{ Tokens []struct{ Subject string } }
+	if err := json.Unmarshal([]byte(answer), &page); err != nil || len(page.Tokens) == 0 {
+		t.Fatalf("no token is listed: %s (%v)", answer, err)
+	}
+	for _, token := range page.Tokens {
+		s.node.Verb(t, "tokens", "remove", "--subject", token.Subject)
 	}
 }
 

@@ -64,6 +64,10 @@ type Identity struct {
 	// ClientID that the session or token was issued to; for a guarded site
 	// its host name.
 	ClientID string
+	// Sought is the provider that the person was sent to in this sign-in because its
+	// token was wanted, or "". SoughtKnown: a node told that knows of it.
+	Sought      string
+	SoughtKnown bool
 	// Scope granted, for a bearer token.
 	Scope []string
 	// TokenID is the jti of a bearer token.

@@ -164,7 +164,7 @@ func BenchmarkRevalidate(b *testing.B) {
 			if row.ID == first.Session.ID {
 				continue
 			}
-			e, err := n.entryOf(row, alice(), n.mark())
+			e, err := n.entryOf(row, sealed{Claims: alice()}, n.mark())
 			if err != nil {
 				b.Fatal(err)
 			}

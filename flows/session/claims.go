@@ -28,6 +28,8 @@ type sealed struct {
 	// At is the issuer whose tokens the session's are. (Claims.Issuer is the
 	// provider's.)
 	At string `json:"at,omitempty"`
+	// Sought is [Start].Sought; nil of sessions of before there was one.
+	Sought *string `json:"sought,omitempty"`
 }
 
 // sealClaims seals claims for the row of a session.

@@ -85,15 +85,16 @@ func (m *Manager) admit(row tokenstore.Session, before mark) (*entry, error) {
 }
 
 func (m *Manager) newEntry(row tokenstore.Session, before mark) (*entry, error) {
-	claims, err := m.openClaims(row)
+	signed, err := m.openSealed(row)
 	if err != nil {
 		m.log.Error("session's claims do not open", "session", row.ID, "error", err)
 		return nil, errSealed
 	}
-	return m.entryOf(row, claims, before)
+	return m.entryOf(row, signed, before)
 }
 
-func (m *Manager) entryOf(row tokenstore.Session, claims identity.Claims, before mark) (*entry, error) {
+func (m *Manager) entryOf(row tokenstore.Session, signed sealed, before mark) (*entry, error) {
+	claims := signed.Claims
 	if len(row.SecretHash) != sha256.Size {
 		return nil, errOtherSecret
 	}
@@ -105,6 +106,9 @@ func (m *Manager) entryOf(row tokenstore.Session, claims identity.Claims, before
 		Portal:    row.Parent,
 		ClientID:  m.names.one(row.ClientID),
 		Scope:     strings.Fields(m.names.one(row.Scope)),
+	}
+	if signed.Sought != nil {
+		who.Sought, who.SoughtKnown = m.names.one(*signed.Sought), true
 	}
 	e := &entry{id: row.ID, secret: [sha256.Size]byte(row.SecretHash), idle: row.Idle, signed: &who.Claims, stamp: tokenstore.StampOf(row.Claims)}
 	e.who.Store(who)

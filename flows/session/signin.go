@@ -43,6 +43,10 @@ type Start struct {
 	Cnf       string
 	Claims    identity.Claims
 	UserAgent string
+	// Sought is the provider that the person was sent to because its token was
+	// wanted, or "": whoever has just been there is not sent there again. Nil for a
+	// [Manager.Handover] of a sign-in of which that is not known.
+	Sought *string
 	// Lifetime and Idle, when not 0, replace those of the Settings.
 	Lifetime, Idle time.Duration
 }
@@ -72,6 +76,9 @@ func (s Started) GoString() string { return s.String() }
 // ErrUnavailable, which is [ErrUnavailable] as well.
 func (m *Manager) SignIn(ctx context.Context, s Start) (Started, error) {
 	s.Parent, s.Subject, s.Detached = uuid.Nil, "", false
+	if s.Sought == nil {
+		s.Sought = new(string)
+	}
 	return m.start(ctx, s, func(n tokenstore.NewSession) (tokenstore.Session, error) {
 		return m.store.SignIn(ctx, tokenstore.SignIn{
 			Identity:   tokenstore.Identity{Issuer: s.Claims.Issuer, Subject: s.Claims.ID},
@@ -150,7 +157,7 @@ func (m *Manager) acceptable(c identity.Claims) (identity.Claims, error) {
 }
 
 func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, error) {
-	claims, err := m.sealClaims(h.ID, sealed{Claims: s.Claims, Renews: s.Renews, At: s.Issuer})
+	claims, err := m.sealClaims(h.ID, sealed{Claims: s.Claims, Renews: s.Renews, At: s.Issuer, Sought: s.Sought})
 	if err != nil {
 		return tokenstore.NewSession{}, err
 	}
