@@ -42,13 +42,13 @@ func (v *Vault) Doubts(providerName string) bool { return v.checks(providerName)
 
 // Doubted is told that an application, which was given an access token of Use,
 // answered 401. An application has reasons of its own for that, so that its word
-// alone changes nothing: the provider is asked, at most once a minute for a user,
-// about a token that cannot be refreshed, and its word counts. was is who the user
+// alone changes nothing: the provider is asked, at most once a minute for a user
+// (more often it costs no I/O), about a token that cannot be refreshed, and its word counts. was is who the user
 // has been so far. [ErrNeedsReauth] when the provider refuses the token; nil when
 // it does not, or nothing can be found out.
 func (v *Vault) Doubted(ctx context.Context, subject, providerName, accessToken string, was identity.Claims) error {
 	s := v.source(providerName)
-	if s == nil || s.checker == nil || was.Issuer != s.issuer() {
+	if s == nil || s.checker == nil || was.Issuer != s.issuer() || !s.asked.take(subject, v.Now()) {
 		return nil
 	}
 	row, err := v.Store.ProviderToken(ctx, subject, s.issuer())
@@ -62,9 +62,6 @@ func (v *Vault) Doubted(ctx context.Context, subject, providerName, accessToken 
 	if t.NeedsReauth {
 		v.Forget(subject) // another node found it out
 		return v.refusal(s, t)
-	}
-	if !s.asked.take(subject, v.Now()) {
-		return nil
 	}
 	if _, err := v.Recheck(ctx, subject, providerName, was); errors.Is(err, ErrNeedsReauth) {
 		v.Forget(subject)

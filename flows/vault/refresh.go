@@ -101,7 +101,8 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 	cancel()
 	final := errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
 	refused := errors.Is(err, provider.ErrRefused)
-	pause := s.breaker.leave(v.Now(), err == nil || fresh != nil || final || refused, v.jitter)
+	answered := err == nil || fresh != nil || final || refused || !spends && errors.Is(err, provider.ErrResponse)
+	pause := s.breaker.leave(v.Now(), answered, v.jitter)
 	switch {
 	case final:
 		return v.refused(ctx, s, leased, t, doubt && !errors.Is(err, provider.ErrGone), err)

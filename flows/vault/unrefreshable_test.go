@@ -164,9 +164,10 @@ func TestDoubted_TheProvidersWordCounts(t *testing.T) {
 		h.revoked.Store(true)
 		b.ok(v.Doubted(b.Context(), "ann", "github", "gho_one", octo(h))) // not yet again
 		b.clock.advance(time.Minute)
-		b.ok(v.Doubted(b.Context(), "ann", "github", "another token", octo(h)))
 		b.ok(v.Doubted(b.Context(), "nobody", "github", "gho_one", octo(h)))
 		b.ok(v.Doubted(b.Context(), "ann", "nowhere", "gho_one", octo(h)))
+		b.ok(v.Doubted(b.Context(), "ann", "github", "another token", octo(h)))
+		b.clock.advance(time.Minute)
 		h.down.Store(true)
 		b.ok(v.Doubted(b.Context(), "ann", "github", "gho_one", octo(h)))
 		h.down.Store(false)
@@ -174,6 +175,7 @@ func TestDoubted_TheProvidersWordCounts(t *testing.T) {
 		if err := v.Doubted(b.Context(), "ann", "github", "gho_one", octo(h)); !errors.Is(err, vault.ErrNeedsReauth) {
 			b.Errorf("a token that is refused: %v", err)
 		}
+		b.clock.advance(time.Minute)
 		if err := v.Doubted(b.Context(), "ann", "github", "gho_one", octo(h)); !errors.Is(err, vault.ErrNeedsReauth) {
 			b.Errorf("a token that is known to be refused: %v", err)
 		}
