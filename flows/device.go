@@ -80,14 +80,14 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 	}))
 	err = g.startFlow(ctx, cache.NewFlow{
 		Key: key, State: cache.Pending, Value: value, Proof: codeProof(secret, req.at.issuer(), req.client.ID, "device", challenge, ""),
-		Validity: deviceValidity, Interval: deviceInterval, Owner: addressKey(req.Client),
+		Validity: deviceValidity, Interval: deviceInterval, Owner: deviceOwner(req.Client),
 	})
 	if err != nil {
 		return err
 	}
 	userCode, err := g.newUserCode(req, key)
 	if err != nil {
-		_ = g.Cache.DeleteFlow(ctx, key, addressKey(req.Client))
+		_ = g.Cache.DeleteFlow(ctx, key, deviceOwner(req.Client))
 		return err
 	}
 	shown := userCode[:4] + "-" + userCode[4:]

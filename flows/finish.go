@@ -27,6 +27,7 @@ func (g *Gateway) finish(w http.ResponseWriter, r *Request, at place, a authRequ
 		g.forget(r, pending)
 		return
 	}
+	g.rememberOnce(w, r, at, started.Identity.Subject)
 	g.keepToken(r.Context(), started.Identity, token)
 	g.carryOn(w, r, at, a, started, pending)
 }

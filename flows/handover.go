@@ -63,6 +63,9 @@ func (g *Gateway) toPortal(w http.ResponseWriter, r *Request, a authRequest) {
 		g.wrongScheme(w, r, false) // the portal hands over by https only
 		return
 	}
+	if !g.mayBegin(w, r, true) {
+		return
+	}
 	try := g.newAttempt()
 	state := encode(try.id[:]) + "." + g.Keyring.SealString("hand-over state", handoverAAD(at, try), []byte(a.ReturnTo))
 	setAttempt(w, r.Request, at, try)
@@ -90,6 +93,10 @@ func handoverAAD(at place, try attempt) []byte {
 // sign-in (pending, of that id) or begins now, READY, with an id of its own.
 func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRequest, who *identity.Identity, pending uuid.UUID) {
 	id := pending
+	if id == uuid.Nil && fetched(r.Request) {
+		problem(w, http.StatusForbidden, "This address is for a browser to open, not to fetch.", nil)
+		return
+	}
 	if id == uuid.Nil {
 		id = handle.NewID(g.Now(), g.Random)
 	}
@@ -114,9 +121,9 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 			Key: key, From: cache.Pending, To: cache.Ready, Value: value, Proof: proof, Validity: codeValidity,
 		})
 	} else {
-		err = g.startFlow(r.Context(), cache.NewFlow{
+		err = g.startFlowOf(r.Context(), cache.NewFlow{
 			Key: key, State: cache.Ready, Value: value, Proof: proof, Validity: codeValidity, Owner: addressKey(r.Client),
-		})
+		}, who.Subject)
 	}
 	if err != nil {
 		g.advanceFailed(w, r, at, err)

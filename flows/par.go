@@ -38,7 +38,7 @@ func pushedKey(mac []byte) string { return "par:" + encode(mac[:24]) }
 // letter: its users may leave the sign-in page without using them up.
 func pushOwner(c *client.Client, r *Request, id string) string {
 	if c == nil || c.Public || id == "" {
-		return addressKey(r.Client)
+		return pushedOwner(r.Client)
 	}
 	owner := "client:" + id[:1] + ":"
 	return owner + c.ID[:min(len(c.ID), cache.MaxKey-len(owner))]

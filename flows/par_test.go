@@ -54,7 +54,7 @@ func TestPAR_AConfidentialClientPaysForItsPushes(t *testing.T) {
 		last = got.answer.text("request_uri")
 	}
 	w.toClient(w.signedInBrowser(), url.Values{"client_id": {"web"}, "request_uri": {last}, "redirect_uri": {"https://web.test/cb"}})
-	for i := range 199 { // the browser's code, which nobody redeemed, is the first of the address
+	for i := range 200 { // the browser's code, which nobody redeemed, is a sign-in's
 		if got := w.call("par", native); got.status != http.StatusCreated {
 			t.Fatalf("push %d of another client: %d %s", i, got.status, got.text)
 		}

@@ -2,7 +2,6 @@ package flows
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -21,7 +20,6 @@ const (
 	failuresPerAccount = 10
 	failuresPerAddress = 30
 	failureWindow      = 10 * time.Minute
-	knownFor           = 365 * 24 * time.Hour
 )
 
 // servePassword checks a user name and a password.
@@ -101,7 +99,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 	if !ok {
 		return
 	}
-	g.remember(w, at, username)
+	g.remember(w, at, username, started.Identity.Subject)
 	g.carryOn(w, r, at, a, started, uuid.Nil)
 }
 
@@ -171,37 +169,4 @@ func (g *Gateway) throttled(w http.ResponseWriter, r *Request, at place, a authR
 		message = "Too many attempts. Please try again in a minute."
 	}
 	g.signInPage(w, r, at, a, http.StatusTooManyRequests, username, message)
-}
-
-// knownBrowser is what a browser keeps of a user who signed in with it.
-type knownBrowser struct {
-	User   string `json:"u"`
-	Device string `json:"d"`
-	Since  int64  `json:"t"`
-}
-
-// remember marks the browser as one that the user has signed in with.
-func (g *Gateway) remember(w http.ResponseWriter, at place, username string) {
-	plain, err := json.Marshal(knownBrowser{User: username, Device: encode(g.Keyring.Random(12)), Since: g.Now().Unix()})
-	if err != nil {
-		return
-	}
-	setPathCookie(w, at, knownCookie, g.Keyring.SealString("known browser", []byte(at.issuer()), plain), knownFor)
-}
-
-// known returns the browser's mark if it is this user's, else "".
-func (g *Gateway) known(r *Request, at place, username string) string {
-	sealed := pathCookie(r.Request, at, knownCookie)
-	if sealed == "" {
-		return ""
-	}
-	plain, err := g.Keyring.OpenString("known browser", []byte(at.issuer()), sealed)
-	if err != nil {
-		return ""
-	}
-	var b knownBrowser
-	if json.Unmarshal(plain, &b) != nil || b.User != username || g.Now().Sub(time.Unix(b.Since, 0)) > knownFor {
-		return ""
-	}
-	return b.Device
 }

@@ -40,12 +40,15 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a auth
 		g.providerDown(w, r, at, a, p, err)
 		return
 	}
+	if !g.mayBegin(w, r, false) {
+		return
+	}
 	flow := providerFlow{Request: a, Provider: p.Name(), Callback: callbackURL(at, p), OwnPrompt: own}
 	key := flowKey(try)
-	err = g.startFlow(ctx, cache.NewFlow{
+	err = g.startFlowOf(ctx, cache.NewFlow{
 		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
 		Validity: flowValidity, Owner: addressKey(r.Client),
-	})
+	}, g.knownPerson(r, at))
 	switch {
 	case errors.Is(err, cache.ErrFull):
 		g.tooMany(w, r, err)

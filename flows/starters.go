@@ -2,6 +2,7 @@ package flows
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -74,8 +75,8 @@ func (s *starters) room(now time.Time) bool {
 	return len(s.idle) < maxStarters
 }
 
-// startFlow starts a flow that an address pays for, under the cache's caps and
-// the address's rate. [cache.ErrFull]: it was reached.
+// startFlow starts a flow that its owner pays for, under the cache's caps and the
+// owner's rate. [cache.ErrFull]: it was reached.
 func (g *Gateway) startFlow(ctx context.Context, f cache.NewFlow) error {
 	if !g.starters.take(f.Owner, g.Now()) {
 		return &cache.FullError{Cap: "owner", Limit: startBurst}
@@ -86,3 +87,23 @@ func (g *Gateway) startFlow(ctx context.Context, f cache.NewFlow) error {
 	}
 	return err
 }
+
+// startFlowOf is startFlow for somebody of whom we know from before, who is "" else.
+// What others of an address have begun keeps them out of nothing: where the address
+// has no place left they have places of their own, as many.
+func (g *Gateway) startFlowOf(ctx context.Context, f cache.NewFlow, person string) error {
+	err := g.startFlow(ctx, f)
+	var full *cache.FullError
+	if person == "" || !errors.As(err, &full) || full.Cap != "owner" {
+		return err
+	}
+	f.Owner = g.personOwner(person)
+	return g.startFlow(ctx, f)
+}
+
+// Who pays for what, besides addresses: sign-ins, devices and pushed requests of one
+// address keep no places from each other.
+func deviceOwner(client string) string { return "device:" + addressKey(client) }
+func pushedOwner(client string) string { return "par:" + addressKey(client) }
+
+func (g *Gateway) personOwner(person string) string { return g.counterKey("person", person) }

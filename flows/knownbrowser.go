@@ -1,0 +1,75 @@
+package flows
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// knownFor is how long a browser is remembered.
+const knownFor = 365 * 24 * time.Hour
+
+// knownBrowser is what a browser keeps of who signed in with it, sealed. What
+// strangers do, to a user name or from an address, then keeps that person out of
+// nothing. It lets nobody in.
+type knownBrowser struct {
+	// User name, if that was by a password here.
+	User   string `json:"u,omitempty"`
+	Device string `json:"d"`
+	Since  int64  `json:"t"`
+	// Subject is missing where it was written before 2026-12.
+	Subject string `json:"s,omitempty"`
+}
+
+// remember marks the browser as one that somebody has signed in with.
+func (g *Gateway) remember(w http.ResponseWriter, at place, username, subject string) {
+	plain, err := json.Marshal(knownBrowser{User: username, Device: encode(g.Keyring.Random(12)), Since: g.Now().Unix(), Subject: subject})
+	if err != nil {
+		return
+	}
+	setPathCookie(w, at, knownCookie, g.Keyring.SealString("known browser", []byte(at.issuer()), plain), knownFor)
+}
+
+// rememberOnce is remember for a sign-in at a provider, unless the browser has a mark
+// that is good for half of its time yet: that of a user name counts for more.
+func (g *Gateway) rememberOnce(w http.ResponseWriter, r *Request, at place, subject string) {
+	if b, ok := g.knownBrowser(r, at); ok && g.Now().Sub(time.Unix(b.Since, 0)) < knownFor/2 {
+		return
+	}
+	g.remember(w, at, "", subject)
+}
+
+// knownBrowser reads the browser's mark.
+func (g *Gateway) knownBrowser(r *Request, at place) (knownBrowser, bool) {
+	var b knownBrowser
+	sealed := pathCookie(r.Request, at, knownCookie)
+	if sealed == "" {
+		return b, false
+	}
+	plain, err := g.Keyring.OpenString("known browser", []byte(at.issuer()), sealed)
+	if err != nil || json.Unmarshal(plain, &b) != nil {
+		return knownBrowser{}, false
+	}
+	return b, g.Now().Sub(time.Unix(b.Since, 0)) <= knownFor
+}
+
+// known returns the mark's device if the browser is this user's, else "".
+func (g *Gateway) known(r *Request, at place, username string) string {
+	b, ok := g.knownBrowser(r, at)
+	if !ok || b.User != username || username == "" {
+		return ""
+	}
+	return b.Device
+}
+
+// knownPerson is who has signed in with the browser before, or "".
+func (g *Gateway) knownPerson(r *Request, at place) string {
+	b, ok := g.knownBrowser(r, at)
+	switch {
+	case !ok:
+		return ""
+	case b.Subject == "":
+		return "user " + b.User
+	}
+	return b.Subject
+}

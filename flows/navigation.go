@@ -1,0 +1,78 @@
+package flows
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+)
+
+// What begins a sign-in. It takes a place under the caps of an address, and one
+// among the browser's cookies, so a page anywhere on the web must not be able to have
+// its visitors' browsers begin any number: images, scripts, frames and what is
+// fetched ahead begin none.
+
+// opening is how a request came about, as far as the browser says so.
+type opening int
+
+const (
+	openedAlone  opening = iota // in a tab of its own, or by a browser that does not say
+	openedFramed                // by a page that shows it within itself
+	openedNot                   // by no person: an image, a script, a program, ahead of time
+)
+
+// openingOf judges by Fetch Metadata. Browsers that send none, the old ones and all
+// of them by plain http, are judged by Accept: only a page's names text/html.
+func openingOf(r *http.Request) opening {
+	if r.Method == http.MethodHead || isPrefetch(r.Header) || callerOf(r) != callerNavigation {
+		return openedNot
+	}
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "", "document":
+		return openedAlone
+	case "iframe", "frame", "embed", "object", "fencedframe":
+		return openedFramed
+	}
+	return openedNot
+}
+
+// fetched reports whether a browser says that a request is no navigation, or one
+// ahead of time. What says nothing is a program, or an old browser.
+func fetched(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return mode != "" && mode != "navigate" || isPrefetch(r.Header)
+}
+
+// isPrefetch reports whether a browser asks ahead of time, for a page that may never
+// be opened, or is drawn out of sight.
+func isPrefetch(h http.Header) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		for _, value := range h.Values(name) {
+			value = strings.ToLower(value)
+			if strings.Contains(value, "prefetch") || strings.Contains(value, "prerender") || strings.Contains(value, "preview") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mayBegin reports whether a request may begin a sign-in; a frame may where nothing is
+// stored for it. It answers itself where not.
+func (g *Gateway) mayBegin(w http.ResponseWriter, r *Request, inFrame bool) bool {
+	opening := openingOf(r.Request)
+	switch {
+	case opening == openedAlone, opening == openedFramed && inFrame:
+		return true
+	case r.Method == http.MethodHead:
+		noStore(w)
+		w.WriteHeader(http.StatusOK)
+	case opening == openedFramed:
+		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+			Title: "Open this page by itself", Message: "You can't sign in within another page. Open this site in a tab of its own.", Detail: "framed",
+		})
+	default:
+		problem(w, http.StatusForbidden, "A sign-in begins when a person opens this address in a browser.", nil)
+	}
+	return false
+}
