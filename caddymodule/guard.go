@@ -179,6 +179,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		return notStarted(w)
 	}
 	if err := reading.Target(r); err != nil {
+		gateway.LimitBody(w, r)
 		return malformed(w)
 	}
 	v := verdictOf(r)
@@ -188,9 +189,11 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		v.strip(r, g.headers)
 		var err error
 		if v.uri, err = originalURI(r); err != nil {
+			gateway.LimitBody(w, r)
 			return malformed(w)
 		}
 		if !g.knows(r.Host) {
+			gateway.LimitBody(w, r)
 			return misdirected(w)
 		}
 		v.scheme = g.app.schemeOf(r)
@@ -203,6 +206,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if len(g.matchers) > 0 {
 		match, err := g.mustSignIn(r)
 		if errors.Is(err, reading.ErrMalformed) {
+			gateway.LimitBody(w, r)
 			return malformed(w)
 		}
 		if err != nil {

@@ -56,9 +56,11 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	}
 	uri, err := originalURI(r)
 	if err != nil {
+		gateway.LimitBody(w, r)
 		return malformed(w)
 	}
 	if !strings.EqualFold(hostName(r.Host), p.host) {
+		gateway.LimitBody(w, r)
 		return misdirected(w)
 	}
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)

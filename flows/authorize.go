@@ -39,7 +39,7 @@ type authorizeFault struct {
 
 // serveAuthorize is the authorization endpoint (RFC 6749, section 3.1).
 func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
-	query, err := authorizeQuery(w, r)
+	query, err := authorizeQuery(r)
 	if err != nil {
 		g.malformedAuthorize(w, r, at, query, err, "a parameter cannot be read")
 		return

@@ -28,7 +28,7 @@ func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *Request, at place, 
 		g.notFound(w, r, at)
 		return
 	}
-	if err := readForm(w, r, []string{"logout_token"}); err != nil {
+	if err := readForm(r, []string{"logout_token"}); err != nil {
 		g.writeOAuthError(w, r.Request, err)
 		return
 	}

@@ -20,6 +20,7 @@ import (
 // [session.ErrUnavailable] the answer is 503 with Retry-After, and no cookie is
 // touched: a store that is down logs nobody out.
 func (g *Gateway) Challenge(w http.ResponseWriter, r *Request, err error) {
+	g.LimitBody(w, r.Request)
 	if errors.Is(err, session.ErrUnavailable) {
 		g.unavailable(w, r, err)
 		return
@@ -105,6 +106,7 @@ func joined(list ...string) string {
 
 // Forbid answers somebody who is signed in and may not enter.
 func (g *Gateway) Forbid(w http.ResponseWriter, r *Request, id *identity.Identity) {
+	g.LimitBody(w, r.Request)
 	noStore(w)
 	switch callerOf(r.Request) {
 	case callerNavigation:

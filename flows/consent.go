@@ -95,7 +95,7 @@ func plainScope(scope string) string {
 
 // serveConsent takes the answer.
 func (g *Gateway) serveConsent(w http.ResponseWriter, r *Request, at place) {
-	if err := parseForm(w, r); err != nil {
+	if err := parseForm(r); err != nil {
 		g.startOver(w, r, at)
 		return
 	}

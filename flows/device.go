@@ -44,7 +44,7 @@ type deviceRequest struct {
 
 // serveDevice starts a device flow (RFC 8628, section 3.1).
 func (g *Gateway) serveDevice(w http.ResponseWriter, r *Request, at place) {
-	req, err := g.clientRequest(w, r, at, deviceParameters)
+	req, err := g.clientRequest(r, at, deviceParameters)
 	if err == nil {
 		err = g.startDevice(w, req)
 	}

@@ -7,9 +7,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 )
 
-// maxForm is the most that a posted form may hold, in bytes.
-const maxForm = 64 << 10
-
 const formField = "form"
 
 // formToken ties a form to the browser that it was shown in: a value in a
@@ -54,8 +51,5 @@ func (g *Gateway) checkForm(r *Request, at place) formFault {
 	return formFine
 }
 
-// parseForm reads a posted form of bounded size, from the body alone.
-func parseForm(w http.ResponseWriter, r *Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	return r.ParseForm()
-}
+// parseForm reads a posted form, from the body alone, which LimitBody bounds.
+func parseForm(r *Request) error { return r.ParseForm() }

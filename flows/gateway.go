@@ -74,6 +74,9 @@ type Config struct {
 	// HTTPClient tells clients of sign-outs. Default: one that follows no
 	// redirects.
 	HTTPClient *http.Client
+	// BodyTimeout is how long the body of a request to our own addresses may take.
+	// Default: 10 seconds.
+	BodyTimeout time.Duration
 	// Lifetime of a session at most. Default: 30 days.
 	Lifetime time.Duration
 	// Events is told of sign-ins, refusals and sign-outs. The attributes hold
@@ -115,6 +118,9 @@ func New(c Config) (*Gateway, error) {
 	}
 	if c.Recheck == 0 {
 		c.Recheck = defaultRecheck
+	}
+	if c.BodyTimeout == 0 {
+		c.BodyTimeout = defaultBodyTimeout
 	}
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

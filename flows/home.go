@@ -93,7 +93,7 @@ func (g *Gateway) siteTitle(at place, clientID string) string {
 // changeHome ends a session, or withdraws a consent and ends what the
 // application got by it.
 func (g *Gateway) changeHome(w http.ResponseWriter, r *Request, at place, id *identity.Identity) {
-	if err := parseForm(w, r); err != nil || g.checkForm(r, at) != formFine {
+	if err := parseForm(r); err != nil || g.checkForm(r, at) != formFine {
 		g.startOver(w, r, at)
 		return
 	}

@@ -36,7 +36,7 @@ type introspection struct {
 // business: an access token that was issued to it or is for it, see concerns, or its
 // own refresh token. Revoked, expired, unknown and foreign all look the same.
 func (g *Gateway) serveIntrospect(w http.ResponseWriter, r *Request, at place) {
-	req, err := g.clientRequest(w, r, at, givenParameters)
+	req, err := g.clientRequest(r, at, givenParameters)
 	if err != nil {
 		g.writeOAuthError(w, r.Request, err)
 		return
@@ -141,7 +141,7 @@ func (g *Gateway) refreshSession(ctx context.Context, at place, raw string) (han
 // like one that was revoked, and nothing happens; a store that is down is 503,
 // since a revocation that was not stored did not happen (CVE-2020-15223).
 func (g *Gateway) serveRevoke(w http.ResponseWriter, r *Request, at place) {
-	req, err := g.clientRequest(w, r, at, givenParameters)
+	req, err := g.clientRequest(r, at, givenParameters)
 	if err == nil && r.PostForm.Get("token") == "" {
 		err = invalid("invalid_request", "token is missing")
 	}

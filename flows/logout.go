@@ -33,7 +33,7 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 			return
 		}
 	}
-	params, err := logoutParams(w, r)
+	params, err := logoutParams(r)
 	if err != nil {
 		g.malformed(w, r, page.Fault{RetryURL: at.path + "logout", RetryLabel: "Sign out"})
 		return

@@ -6,9 +6,9 @@ import (
 )
 
 // authorizeQuery are the parameters of an authorization request.
-func authorizeQuery(w http.ResponseWriter, r *Request) (url.Values, error) {
+func authorizeQuery(r *Request) (url.Values, error) {
 	if r.Method == http.MethodPost {
-		err := parseForm(w, r)
+		err := parseForm(r)
 		return r.PostForm, err
 	}
 	return r.query()

@@ -46,7 +46,7 @@ func pushOwner(c *client.Client, r *Request, id string) string {
 
 // servePAR takes an authorization request from the client itself (RFC 9126).
 func (g *Gateway) servePAR(w http.ResponseWriter, r *Request, at place) {
-	req, err := g.clientRequest(w, r, at, pushedParameters)
+	req, err := g.clientRequest(r, at, pushedParameters)
 	if err == nil {
 		err = g.push(w, req)
 	}

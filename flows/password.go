@@ -24,7 +24,7 @@ const (
 
 // servePassword checks a user name and a password.
 func (g *Gateway) servePassword(w http.ResponseWriter, r *Request, at place) {
-	if err := parseForm(w, r); err != nil {
+	if err := parseForm(r); err != nil {
 		g.startOver(w, r, at)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 // that the host is the issuer's.
 func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 	noStore(w)
+	g.LimitBody(w, r.Request)
 	if g.portal.secure() && !r.secure() {
 		endpoint, _ := strings.CutPrefix(r.path(), g.portal.path)
 		g.wrongScheme(w, r, pageEndpoint(endpoint) && fromHTTPS(r))

@@ -96,9 +96,9 @@ func (l logoutRequest) afterLogout() string {
 }
 
 // logoutParams are the parameters of a GET or of a client's own POST.
-func logoutParams(w http.ResponseWriter, r *Request) (url.Values, error) {
+func logoutParams(r *Request) (url.Values, error) {
 	if r.Method == http.MethodPost {
-		err := parseForm(w, r)
+		err := parseForm(r)
 		return r.PostForm, err
 	}
 	return r.query()

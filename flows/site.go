@@ -26,6 +26,7 @@ func isSiteMetadata(path string) bool {
 // caller has made sure that the host is one of the site's.
 func (g *Gateway) ServeSite(w http.ResponseWriter, r *Request) {
 	noStore(w)
+	g.LimitBody(w, r.Request)
 	path := r.path()
 	if strings.HasPrefix(path, resourceMetadataPath) {
 		if allowedToAll(w, r) {

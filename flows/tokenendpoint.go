@@ -2,6 +2,7 @@ package flows
 
 import (
 	"context"
+	"errors"
 	"mime"
 	"net/http"
 	"slices"
@@ -35,8 +36,8 @@ type endpointRequest struct {
 
 // clientRequest reads a POST with a form of these parameters and authenticates its
 // client.
-func (g *Gateway) clientRequest(w http.ResponseWriter, r *Request, at place, parameters []string) (*endpointRequest, error) {
-	if err := readForm(w, r, slices.Concat(clientParameters, parameters)); err != nil {
+func (g *Gateway) clientRequest(r *Request, at place, parameters []string) (*endpointRequest, error) {
+	if err := readForm(r, slices.Concat(clientParameters, parameters)); err != nil {
 		return nil, err
 	}
 	auth := client.Authenticator{
@@ -53,12 +54,17 @@ func (g *Gateway) clientRequest(w http.ResponseWriter, r *Request, at place, par
 // is in the URL ends in logs (RFC 6749, section 2.3.1), and each once, but for
 // resource (RFC 8707, section 2). What is no parameter of the endpoint is ignored
 // (RFC 6749, section 3.2).
-func readForm(w http.ResponseWriter, r *Request, parameters []string) error {
+func readForm(r *Request, parameters []string) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
 		return invalid("invalid_request", "the body must be application/x-www-form-urlencoded")
 	}
-	if err := parseForm(w, r); err != nil {
+	switch err := parseForm(r); {
+	case errors.Is(err, errSlowBody):
+		return &oauthError{Code: "invalid_request", Description: errSlowBody.Error(), status: http.StatusRequestTimeout}
+	case errors.Is(err, errLargeBody):
+		return invalid("invalid_request", "the body is larger than 64 KiB")
+	case err != nil:
 		return invalid("invalid_request", "the form cannot be read")
 	}
 	query, err := r.query()
@@ -78,7 +84,7 @@ func (g *Gateway) findClient(id string) *client.Client { return g.Clients[id] }
 
 // serveToken is the token endpoint (RFC 6749, section 3.2).
 func (g *Gateway) serveToken(w http.ResponseWriter, r *Request, at place) {
-	req, err := g.clientRequest(w, r, at, tokenParameters)
+	req, err := g.clientRequest(r, at, tokenParameters)
 	if err != nil {
 		g.writeOAuthError(w, r.Request, err)
 		return

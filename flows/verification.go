@@ -45,7 +45,7 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place)
 	}
 	entered := query.Get("user_code")
 	if r.Method == http.MethodPost {
-		if err := parseForm(w, r); err != nil {
+		if err := parseForm(r); err != nil {
 			g.startOver(w, r, at)
 			return
 		}
@@ -198,7 +198,7 @@ func (g *Gateway) wrongCode(w http.ResponseWriter, r *Request, at place, id *ide
 // serveDecision takes the answer of the confirmation page, from the very
 // sign-in that saw it.
 func (g *Gateway) serveDecision(w http.ResponseWriter, r *Request, at place) {
-	if err := parseForm(w, r); err != nil {
+	if err := parseForm(r); err != nil {
 		g.startOver(w, r, at)
 		return
 	}
