@@ -17,6 +17,9 @@ LINT := $(BIN)/golangci-lint-$(LINT_VERSION)
 # Fuzzing in caddymodule builds all of Caddy once more: FUZZPKGS=./caddymodule/...
 FUZZTIME ?= 5s
 FUZZPKGS ?= ./flows/... ./tokenstore/... ./cache/... ./cmd/gate
+# How long each fuzz target runs in make soak, and how often its crash tests kill.
+SOAKTIME ?= 2m
+SOAKKILLS ?= 50
 # How many rounds of one-second windows the benchmark takes.
 PAIRS ?= 40
 # The store report's numbers of sessions and seconds for each figure, and how
@@ -25,6 +28,9 @@ PAIRS ?= 40
 ROWS ?= 10000,100000
 SECONDS ?= 5
 BENCHTIME ?= 200ms
+# The packages whose Go benchmarks make bench-all runs; bench-store runs those of
+# tokenstore/postgres/bench.
+PKGS ?= $(shell go list -tags $(TAGS) ./flows/... ./cache/... ./tokenstore/... | grep -v /postgres/bench) ./caddymodule
 # Narrows the tests down: make unit-caddy RUN=TestGuard CADDY=./caddymodule
 RUN ?=
 LIGHT ?= ./flows/... ./tokenstore/... ./cache/... ./cmd/gate/...
@@ -92,6 +98,14 @@ fuzz: ## Run every fuzz target for FUZZTIME (5s)
 .PHONY: integration
 integration: ## The built gateway with real browsers, providers, Postgres and Redis
 	@cd integration && ../$(STEP) "integration tests" ../$(INMEMORY) go test -timeout 15m -run '$(RUN)' $(INTEGRATION)
+
+.PHONY: soak
+soak: ## What takes long: fuzzing for SOAKTIME (2m) each, SOAKKILLS (50) kills, upgrades; three hours at most
+	@rm -f $(BIN)/steps.log
+	@$(STEP) "fuzz targets, $(SOAKTIME) each" env LONGTIME=$(SOAKTIME) .ci/fuzz $(SOAKTIME) $(TAGS) $(FUZZPKGS) ./caddymodule/...
+	@cd integration && GATEHOUSE_TEST_KILLS=$(SOAKKILLS) ../$(STEP) "crash tests, $(SOAKKILLS) kills each" go test -count 1 -v -timeout 60m ./crash
+	@cd integration && ../$(STEP) "upgrades, ten times" go test -count 10 -timeout 30m ./upgrade
+	@$(STEP) --summary
 
 .PHONY: flood
 flood: ## A million abandoned sign-ins for each cache, without the race detector

@@ -204,7 +204,7 @@ func TestREADME_KnowsItsOwnCommands(t *testing.T) {
 }
 
 func TestPages_LinksLeadSomewhere(t *testing.T) {
-	for _, page := range append(pages(t), "README.md", "CHANGELOG.md") {
+	for _, page := range append(pages(t), "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -245,4 +245,80 @@ func anchors(t *testing.T, page string) []string {
 		names = append(names, strings.ReplaceAll(name, " ", "-"))
 	}
 	return names
+}
+
+// TestDocs_CommandsRun types the commands of each sh block in docs/ and
+// CONTRIBUTING.md, one shell for each page, as its reader would: in a folder with
+// bin/gatehouse and the page's first Caddyfile, or the quickstart's where it has
+// none. What needs more than that (a server that runs, hours) is marked norun.
+func TestDocs_CommandsRun(t *testing.T) {
+	gatehouse := build(t)
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, page := range append(pages(t), "CONTRIBUTING.md") {
+		commands := commandsIn(t, page)
+		if commands == "" {
+			continue
+		}
+		ran++
+		t.Run(filepath.Base(page), func(t *testing.T) {
+			folder := here
+			if page != "CONTRIBUTING.md" {
+				folder = readersFolder(t, gatehouse, page)
+			}
+			shell := exec.CommandContext(t.Context(), "/bin/sh", "-exc", commands)
+			shell.Dir = folder
+			shell.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
+			if caddyfile, err := os.ReadFile(filepath.Join(folder, "Caddyfile")); err == nil {
+				shell.Env = append(shell.Env, values(string(caddyfile))...)
+			}
+			if out, err := shell.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s\nA command that cannot run here goes into a block marked: sh norun", err, out)
+			}
+		})
+	}
+	if ran < 2 {
+		t.Errorf("only %d pages have commands: how blocks are marked has changed", ran)
+	}
+}
+
+// readersFolder is where the reader of a page has followed README.
+func readersFolder(t *testing.T, gatehouse, page string) string {
+	t.Helper()
+	folder := t.TempDir()
+	caddyfile, err := os.ReadFile("caddyfiles/quickstart.Caddyfile")
+	if blocks := fencedIn(t, page, "caddyfile"); len(blocks) > 0 {
+		caddyfile = []byte(blocks[0])
+	}
+	for _, err := range []error{
+		err,
+		os.WriteFile(filepath.Join(folder, "Caddyfile"), caddyfile, 0o600),
+		os.Mkdir(filepath.Join(folder, "bin"), 0o700),
+		os.Symlink(gatehouse, filepath.Join(folder, "bin", "gatehouse")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// shellBlock finds blocks of commands, those within lists too.
+var shellBlock = regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```$")
+
+// commandsIn are those that can be run, as a shell takes them.
+func commandsIn(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands strings.Builder
+	for _, block := range shellBlock.FindAllStringSubmatch(string(text), -1) {
+		commands.WriteString(block[1])
+	}
+	return commands.String()
 }
