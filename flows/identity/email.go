@@ -74,7 +74,7 @@ func IsDomain(s string) bool {
 
 // VerifiedDomain is the lower-case domain of VerifiedEmail, or "".
 func (c *Claims) VerifiedDomain() string {
-	if !c.EmailVerified {
+	if !c.emailCounts() {
 		return ""
 	}
 	_, domain, _ := splitAddress(c.Email)
@@ -85,7 +85,7 @@ func (c *Claims) VerifiedDomain() string {
 // none or it is malformed. Only ASCII letters are lowered: Unicode's rules make
 // a "k" of the Kelvin sign, and so another person's address.
 func (c *Claims) VerifiedEmail() string {
-	if !c.EmailVerified || !IsAddress(c.Email) {
+	if !c.emailCounts() || !IsAddress(c.Email) {
 		return ""
 	}
 	return lowerASCII(c.Email)
@@ -94,18 +94,22 @@ func (c *Claims) VerifiedEmail() string {
 // HasEmail tells whether the verified e-mail address is this one, in any
 // ASCII case. It does not allocate.
 func (c *Claims) HasEmail(email string) bool {
-	return c.EmailVerified && EqualFoldASCII(c.Email, email) && IsAddress(c.Email)
+	return c.emailCounts() && EqualFoldASCII(c.Email, email) && IsAddress(c.Email)
 }
 
 // HasDomain tells whether the verified e-mail address is of this domain
 // itself, in any ASCII case. It does not allocate.
 func (c *Claims) HasDomain(domain string) bool {
-	if !c.EmailVerified {
+	if !c.emailCounts() {
 		return false
 	}
 	_, have, ok := splitAddress(c.Email)
 	return ok && EqualFoldASCII(have, domain)
 }
+
+// emailCounts reports whether the address is verified, and known to be the user's
+// still.
+func (c *Claims) emailCounts() bool { return c.EmailVerified && !c.IsUnread(ClaimEmail) }
 
 // EqualFoldASCII compares two strings, and ASCII letters in any case.
 // strings.EqualFold would also take "ſ" for "s" and the Kelvin sign for "k".

@@ -3,7 +3,6 @@
 package identity
 
 import (
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,11 +20,15 @@ type Claims struct {
 	// User is what policies, Remote-User and the access log call them: for
 	// local users the user name, else the provider's user_claim, by default
 	// the verified e-mail address, else PROVIDER:ID.
-	User          string   `json:"user"`
-	Email         string   `json:"email,omitempty"`
-	EmailVerified bool     `json:"email_verified,omitempty"`
-	Name          string   `json:"name,omitempty"`
-	Groups        []string `json:"groups,omitempty"`
+	User          string `json:"user"`
+	Email         string `json:"email,omitempty"`
+	EmailVerified bool   `json:"email_verified,omitempty"`
+	Name          string `json:"name,omitempty"`
+	// Groups, all of them or none: see Unread.
+	Groups []string `json:"groups,omitempty"`
+	// Unread are claims that are not known although the provider may have them,
+	// by our name for them, and why.
+	Unread map[string]Cause `json:"unread,omitempty"`
 
 	// AuthTime is when the user proved to the provider who they are; zero where it
 	// does not tell. That the user came from there says nothing of it: the proof
@@ -46,9 +49,6 @@ type Claims struct {
 	// Extra are further claims of the provider that an option asked for.
 	Extra map[string]any `json:"extra,omitempty"`
 }
-
-// InGroup tells whether the claims name a group.
-func (c *Claims) InGroup(group string) bool { return slices.Contains(c.Groups, group) }
 
 // Identity is the verified identity of one request. It is shared by many
 // requests and must not be changed.

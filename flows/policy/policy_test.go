@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -24,6 +25,12 @@ func TestAllows(t *testing.T) {
 	type rules = []policy.Rule
 	unverified := func(c *identity.Claims) { c.EmailVerified = false }
 	email := func(s string) func(*identity.Claims) { return func(c *identity.Claims) { c.Email = s } }
+	unread := func(claim string) func(*identity.Claims) {
+		return func(c *identity.Claims) { c.SetUnread(claim, identity.CauseShape) }
+	}
+	byID := func(s string) func(*identity.Claims) {
+		return func(c *identity.Claims) { c.User, c.Email, c.EmailVerified = "sso:1", s, false }
+	}
 	for _, tt := range []struct {
 		name        string
 		allow, deny rules
@@ -71,6 +78,28 @@ func TestAllows(t *testing.T) {
 		{name: "malformed address named by a rule", allow: rules{{Email: []string{"a@b@c"}}}, who: email("a@b@c")},
 		{name: "Kelvin sign", allow: rules{{Email: []string{"kim@example.com"}}}, who: email("\u212aim@example.com")},
 
+		// oauth2-proxy#838: a group of another shape passed a line that denies.
+		{name: "groups unread, denied", allow: rules{{Anyone: true}}, deny: rules{{Group: []string{"contractors"}}}, who: unread(identity.ClaimGroups)},
+		{name: "groups unread, allowed", allow: rules{{Group: []string{"staff"}}}, who: unread(identity.ClaimGroups)},
+		{name: "groups unread, no rule about groups", allow: rules{{Domain: []string{"example.com"}}}, who: unread(identity.ClaimGroups), want: true},
+		{name: "groups unread, denied at another provider", allow: rules{{Anyone: true}}, deny: rules{{Group: []string{"x"}, Provider: []string{"github"}}}, who: unread(identity.ClaimGroups), want: true},
+		{name: "groups unread, another line allows", allow: rules{{Group: []string{"staff"}}, {User: []string{"alice@example.com"}}}, who: unread(identity.ClaimGroups), want: true},
+		{name: "groups unread, deny needs another condition", allow: rules{{Anyone: true}}, deny: rules{{Group: []string{"x"}, User: []string{"bob"}}}, who: unread(identity.ClaimGroups), want: true},
+		{name: "address unread, denied domain", allow: rules{{Anyone: true}}, deny: rules{{Domain: []string{"evil.com"}}}, who: unread(identity.ClaimEmail)},
+		{name: "address unread, denied address", allow: rules{{Anyone: true}}, deny: rules{{Email: []string{"a@evil.com"}}}, who: unread(identity.ClaimEmail)},
+		{name: "address unread, allowed domain", allow: rules{{Domain: []string{"example.com"}}}, who: unread(identity.ClaimEmail)},
+		{name: "address unread, allowed address", allow: rules{{Email: []string{"alice@example.com"}}}, who: unread(identity.ClaimEmail)},
+		{name: "address unread, no rule about it", allow: rules{{Group: []string{"staff"}}}, who: unread(identity.ClaimEmail), want: true},
+
+		{name: "no address, denied domain", allow: rules{{Anyone: true}}, deny: rules{{Domain: []string{"evil.com"}}}, who: email(""), want: true},
+		{name: "another address, denied domain", allow: rules{{Anyone: true}}, deny: rules{{Domain: []string{"evil.com"}}, {Email: []string{"bob@example.com"}}}, want: true},
+		{name: "denied domain unverified", allow: rules{{Anyone: true}}, deny: rules{{Domain: []string{"example.com"}}}, who: unverified},
+		{name: "denied address unverified", allow: rules{{Anyone: true}}, deny: rules{{Email: []string{"ALICE@example.com"}}}, who: unverified},
+		{name: "denied user whose address is not verified", allow: rules{{Anyone: true}}, deny: rules{{User: []string{"alice@example.com"}}}, who: byID("alice@example.com")},
+		{name: "denied user whose address is not to be read", allow: rules{{Anyone: true}}, deny: rules{{User: []string{"alice@example.com"}}}, who: byID("alice@example.com.")},
+		{name: "denied user, another by id", allow: rules{{Anyone: true}}, deny: rules{{User: []string{"bob@example.com", "sso:2"}}}, who: byID("alice@example.com"), want: true},
+		{name: "denied user, who has a name", allow: rules{{Anyone: true}}, deny: rules{{User: []string{"alice@example.com"}}}, who: func(c *identity.Claims) { c.User = "al" }, want: true},
+
 		{name: "deny wins", allow: rules{{Anyone: true}}, deny: rules{{Group: []string{"dev"}}}},
 		{name: "deny of somebody else", allow: rules{{Anyone: true}}, deny: rules{{User: []string{"bob"}}}, want: true},
 		{name: "deny without condition", allow: rules{{Anyone: true}}, deny: rules{{}}, want: true},
@@ -93,6 +122,67 @@ func TestAllows(t *testing.T) {
 				t.Errorf("Explain() = %v does not name the rule", d)
 			}
 		})
+	}
+}
+
+// TestDeniedAddresses: a line that keeps a domain or an address out does not miss
+// it in a spelling that a mail server, or a reader, takes for the same.
+func TestDeniedAddresses(t *testing.T) {
+	t.Parallel()
+	for email, missed := range map[string]bool{
+		"mallory@evil.com":                     false,
+		"MALLORY@EVIL.COM":                     false,
+		"mallory@evil.com.":                    false,
+		"mallory@evil.com ":                    false,
+		" mallory@evil.com":                    false,
+		"mallory@evil.com\t":                   false,
+		"mallory@ evil.com":                    false,
+		"mallory@evil.com\x00":                 false,
+		"<mallory@evil.com>":                   false,
+		"Mallory <mallory@evil.com>":           false,
+		"mallory@evil.com(good.com)":           false,
+		"mallory(x)@evil.com":                  false,
+		`"mallory"@evil.com`:                   false,
+		"mallory@evil.com,bob@good.com":        false,
+		"bob@good.com@evil.com":                false,
+		"mallory@evil.com@good.com":            false,
+		"mallory\uff20evil.com":                false,
+		"mallory@evil\uff0ecom":                false,
+		"mallory@evil\u3002com":                false,
+		"mallory@\uff45vil.com":                false,
+		"mallory@ev\u00adil.com":               false,
+		"mallory@ev\u200bil.com":               false,
+		"\uff4dallory@evil.com":                false,
+		"mallory@[192.0.2.1]":                  false,
+		"mallory":                              false,
+		"@evil.com":                            false,
+		"mallory@":                             false,
+		"mallory@evil..com":                    false,
+		strings.Repeat("m", 300) + "@evil.com": false,
+		"mallory@\xffevil.com":                 false,
+		"bob@good.com":                         true,
+		"bob@b\u00fccher.example":              true,
+		"bob@notevil.com":                      true,
+		"bob@sub.evil.com":                     true,
+		"":                                     true,
+	} {
+		p := &policy.Policy{Allow: []policy.Rule{{Anyone: true}}, Deny: []policy.Rule{{Domain: []string{"evil.com"}}}}
+		for _, verified := range []bool{true, false} {
+			id := person(func(c *identity.Claims) { c.User, c.Email, c.EmailVerified = "sso:1", email, verified })
+			if got := p.Allows(id); got != missed {
+				t.Errorf("%q (verified %t): allowed %t by deny domain evil.com", email, verified, got)
+			}
+			by := &policy.Policy{Allow: p.Allow, Deny: []policy.Rule{{Email: []string{"mallory@evil.com"}}}}
+			if got := by.Allows(id); got != missed {
+				t.Errorf("%q (verified %t): allowed %t by deny email", email, verified, got)
+			}
+		}
+	}
+	p := &policy.Policy{Allow: []policy.Rule{{Anyone: true}}, Deny: []policy.Rule{{Domain: []string{"xn--bcher-kva.example"}}}}
+	for _, email := range []string{"a@b\u00fccher.example", "a@B\u00dcCHER.example", "a@xn--bcher-kva.example", "a@bu\u0308cher.example"} {
+		if p.Allows(person(func(c *identity.Claims) { c.Email = email })) {
+			t.Errorf("%q is not of the denied domain", email)
+		}
 	}
 }
 
@@ -136,7 +226,9 @@ func TestAllowsDoesNotAllocate(t *testing.T) {
 			{Email: []string{"bob@example.com"}, Provider: []string{"any"}},
 			{Domain: []string{"EXAMPLE.com"}, Group: []string{"dev"}, Provider: []string{"sso"}, User: []string{"alice@example.com"}},
 		},
-		Deny: []policy.Rule{{User: []string{"mallory"}}, {Domain: []string{"evil.com"}}},
+		Deny: []policy.Rule{
+			{User: []string{"mallory"}}, {Domain: []string{"evil.com"}}, {Email: []string{"mallory@example.com"}}, {Group: []string{"contractors"}},
+		},
 	}
 	id := person(nil)
 	if n := testing.AllocsPerRun(100, func() {

@@ -13,14 +13,17 @@ import (
 type Rule struct {
 	// User names, see identity.Claims.User. They are compared exactly, but
 	// in a deny rule ASCII letters match in any case: a line that keeps
-	// somebody out must not miss them for a capital letter.
+	// somebody out must not miss them for a capital letter. One that names an
+	// address also keeps out who has it and is called PROVIDER:ID, since it is
+	// not verified.
 	User []string `json:"user,omitempty"`
-	// Email holds addresses; only verified ones match, in any ASCII case.
+	// Email holds addresses. Only verified ones match, in any ASCII case; in a
+	// deny rule all do, in any spelling, and one that cannot be read.
 	Email []string `json:"email,omitempty"`
-	// Domain of a verified e-mail address, in any ASCII case, without
-	// sub-domains.
+	// Domain of an e-mail address, without sub-domains; otherwise as Email.
 	Domain []string `json:"domain,omitempty"`
-	// Group names, exactly.
+	// Group names, exactly. Who has groups that cannot be read is in none in an
+	// allow rule, and in all in a deny rule.
 	Group []string `json:"group,omitempty"`
 	// Provider block names; "any" stands for each.
 	Provider []string `json:"provider,omitempty"`
@@ -46,16 +49,16 @@ func (r *Rule) matches(c *identity.Claims, e effect) bool {
 	if len(r.Provider) > 0 && !r.ofProvider(c.Provider) {
 		return false
 	}
-	if len(r.User) > 0 && !r.namesUser(c.User, e) {
+	if len(r.User) > 0 && !r.namesUser(c, e) {
 		return false
 	}
-	if len(r.Group) > 0 && !r.namesGroup(c) {
+	if len(r.Group) > 0 && !r.namesGroup(c, e) {
 		return false
 	}
-	if len(r.Email) > 0 && !slices.ContainsFunc(r.Email, c.HasEmail) {
+	if len(r.Email) > 0 && !r.namesEmail(c, e) {
 		return false
 	}
-	return len(r.Domain) == 0 || slices.ContainsFunc(r.Domain, c.HasDomain)
+	return len(r.Domain) == 0 || r.namesDomain(c, e)
 }
 
 // hasCondition tells whether the rule says anything about who is meant.
@@ -75,25 +78,39 @@ func (r *Rule) ofProvider(name string) bool {
 	return false
 }
 
-func (r *Rule) namesUser(name string, e effect) bool {
-	if name == "" {
+func (r *Rule) namesUser(c *identity.Claims, e effect) bool {
+	if c.User == "" {
 		return false
 	}
 	for _, want := range r.User {
-		if want == name || e == denying && identity.EqualFoldASCII(want, name) {
+		if want == c.User || e == denying && c.MayBeUser(want) {
 			return true
 		}
 	}
 	return false
 }
 
-func (r *Rule) namesGroup(c *identity.Claims) bool {
+func (r *Rule) namesGroup(c *identity.Claims, e effect) bool {
 	for _, want := range r.Group {
-		if want != "" && c.InGroup(want) {
+		if want != "" && (c.InGroup(want) || e == denying && c.MayBeInGroup(want)) {
 			return true
 		}
 	}
 	return false
+}
+
+func (r *Rule) namesEmail(c *identity.Claims, e effect) bool {
+	if e == denying {
+		return slices.ContainsFunc(r.Email, c.MayHaveEmail)
+	}
+	return slices.ContainsFunc(r.Email, c.HasEmail)
+}
+
+func (r *Rule) namesDomain(c *identity.Claims, e effect) bool {
+	if e == denying {
+		return slices.ContainsFunc(r.Domain, c.MayHaveDomain)
+	}
+	return slices.ContainsFunc(r.Domain, c.HasDomain)
 }
 
 // String is the rule as a Caddyfile line without its allow or deny.

@@ -48,6 +48,11 @@ func (r *Rule) validate(verb string, providers []string) (errs []error) {
 			}
 		}
 	}
+	for _, v := range r.Group {
+		if v != "" && !identity.IsGroup(v) {
+			fail("group %.40q can match nobody: a group has at most %d bytes, no control characters and no space at either end", v, identity.MaxGroup)
+		}
+	}
 	for _, v := range r.Email {
 		switch {
 		case !identity.IsAddress(v):

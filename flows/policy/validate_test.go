@@ -35,6 +35,11 @@ func TestValidate(t *testing.T) {
 		{"domain with at sign", policy.Rule{Domain: []string{"@example.com"}}, one, "is not a domain"},
 		{"wildcard domain", policy.Rule{Domain: []string{"*.example.com"}}, one, "is not a domain"},
 		{"domain with trailing dot", policy.Rule{Domain: []string{"example.com."}}, one, "is not a domain"},
+		{"long group", policy.Rule{Group: []string{strings.Repeat("g", 255)}}, one, ""},
+		{"group too long", policy.Rule{Group: []string{strings.Repeat("g", 256)}}, one, "can match nobody"},
+		{"group with space at an end", policy.Rule{Group: []string{"staff "}}, one, "can match nobody"},
+		{"group with a line break", policy.Rule{Group: []string{"a\u2028b"}}, one, "can match nobody"},
+		{"group that is no text", policy.Rule{Group: []string{"\xff"}}, one, "can match nobody"},
 		{"wildcard address", policy.Rule{Email: []string{"*@example.com"}}, one, "is no pattern"},
 		{"no address", policy.Rule{Email: []string{"example.com"}}, one, "is not an e-mail address"},
 	} {
