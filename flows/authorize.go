@@ -214,6 +214,7 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *Request, at place, c *cli
 	switch {
 	case !g.mayUse(c, id):
 		g.Logger.WarnContext(r.Context(), "policy refuses a client", "client_id", c.ID, "user", id.User)
+		g.logUnread(r, "the client's policy", &id.Claims)
 		refusal = g.errorAnswer(at, a, "access_denied", "this account may not use the application")
 	case a.Hint != "" && a.Hint != id.Subject:
 		refusal = g.errorAnswer(at, a, "login_required", "somebody else is signed in")

@@ -224,6 +224,14 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *Request, at place, fl
 	}
 	g.Logger.WarnContext(r.Context(), "provider's answer was refused", "provider", p.Name(), "error", err)
 	g.Events(r.Context(), "login_failed", slog.String("provider", p.Name()), slog.String("reason", "invalid_response"))
+	if errors.Is(err, provider.ErrWithheld) {
+		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+			Title:   "You are not signed in",
+			Message: p.Title() + " refuses to tell us who you are, and nobody can be signed in here without that. Trying again will not help; please tell whoever runs this site.",
+			Detail:  "access_denied",
+		})
+		return
+	}
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 		Title:   "You are not signed in",
 		Message: "The answer of " + p.Title() + " could not be accepted. Trying once more often helps; if it does not, tell whoever runs this site.",

@@ -110,9 +110,14 @@ func (g *Gateway) Forbid(w http.ResponseWriter, r *Request, id *identity.Identit
 	noStore(w)
 	switch callerOf(r.Request) {
 	case callerNavigation:
+		message := "You are signed in, but the rules of " + hostName(r.Host) + " do not let you in. If they should, ask whoever runs it."
+		if unread := g.unread(&id.Claims); unread != "" {
+			message = "You are signed in, but " + unread + ", and the rules of " + hostName(r.Host) + " may depend on that. Please tell whoever runs it."
+			g.logUnread(r, "a guard", &id.Claims)
+		}
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title:      "You may not open this",
-			Message:    "You are signed in, but the rules of " + hostName(r.Host) + " do not let you in. If they should, ask whoever runs it.",
+			Message:    message,
 			User:       id.User,
 			SignOutURL: Prefix + "logout",
 		})

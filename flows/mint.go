@@ -133,7 +133,8 @@ func halfHash(alg, value string) string {
 }
 
 // userClaims are the claims that scopes ask for (OpenID Connect Core, section
-// 5.4). What is nil is not said; groups that were asked for are, though empty.
+// 5.4). What is nil is not said; groups that were asked for are, though empty, unless
+// they are not known: a client must not take that for none.
 type userClaims struct {
 	PreferredUsername *string   `json:"preferred_username,omitempty"`
 	Name              string    `json:"name,omitempty"`
@@ -153,6 +154,9 @@ func userClaimsOf(c *identity.Claims, scope []string) userClaims {
 				said.Email, said.EmailVerified = c.Email, &c.EmailVerified
 			}
 		case "groups":
+			if c.IsUnread(identity.ClaimGroups) {
+				continue
+			}
 			groups := append([]string{}, c.Groups...)
 			said.Groups = &groups
 		}

@@ -21,6 +21,8 @@ const (
 	CauseElsewhere Cause = "elsewhere"
 	// CauseRefused: the provider refused to say it.
 	CauseRefused Cause = "refused"
+	// CauseUnavailable: the provider could not be asked for it.
+	CauseUnavailable Cause = "unavailable"
 	// CauseUntold: the provider said it at the sign-in, and does not any more.
 	CauseUntold Cause = "untold"
 )

@@ -38,6 +38,9 @@ var (
 	// is asked to, nor tells when it did (prompt=login, max_age); or it says that
 	// it did not, and then it comes beside ErrResponse.
 	ErrReauthentication = errors.New("provider does not sign anybody in again")
+	// ErrWithheld: the provider refuses to say what this configuration cannot do
+	// without. It comes beside ErrResponse.
+	ErrWithheld = errors.New("provider does not say what is needed")
 	// ErrGone: the user is no longer known or no longer allowed.
 	ErrGone = errors.New("user is gone")
 )
@@ -53,6 +56,14 @@ type Provider interface {
 	// Issuer is the first half of every identity that it vouches for: an OpenID
 	// issuer, else a URL of the provider's own; "local" for local users.
 	Issuer() string
+}
+
+// NeedsClaims is a provider that asks for no more than is needed.
+type NeedsClaims interface {
+	Provider
+	// SetNeeds says which claims the configuration looks at. It is called before
+	// the provider is first used. Without it, nothing is judged.
+	SetNeeds(identity.Needs)
 }
 
 // Password is a provider that checks a user name and a password itself.

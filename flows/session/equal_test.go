@@ -29,6 +29,8 @@ func TestEqualClaims(t *testing.T) {
 			field.Set(reflect.ValueOf(alice().AuthTime.Add(time.Second)))
 		case map[string]any:
 			field.Set(reflect.ValueOf(map[string]any{"locale": "de"}))
+		case map[string]identity.Cause:
+			field.Set(reflect.ValueOf(map[string]identity.Cause{identity.ClaimGroups: identity.CauseShape}))
 		default:
 			t.Fatalf("field %s has a type this test does not know", name)
 		}

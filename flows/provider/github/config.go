@@ -3,6 +3,7 @@ package github
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,6 +37,8 @@ type Config struct {
 	HTTPClient *http.Client
 	// Now is the clock. Required.
 	Now func() time.Time
+	// Logger for what cannot be read. Default: none.
+	Logger *slog.Logger
 }
 
 // String is the provider's name, and nothing of the secret.
@@ -48,6 +51,7 @@ const (
 	defaultBaseURL = "https://github.com"
 	defaultAPIURL  = "https://api.github.com"
 	scopeOrgs      = "read:org"
+	scopeEmail     = "user:email"
 )
 
 func (c *Config) complete() error {
@@ -80,8 +84,11 @@ func (c *Config) complete() error {
 		}
 	}
 	if len(c.Scopes) == 0 {
-		c.Scopes = []string{"read:user", "user:email"}
+		c.Scopes = []string{"read:user", scopeEmail}
 	}
 	c.Scopes = slices.Clone(c.Scopes)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 	return nil
 }

@@ -27,7 +27,7 @@ func New(c Config) (*Provider, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	return &Provider{config: c, client: outbound.NewClient(c.HTTPClient)}, nil
+	return &Provider{config: c, client: outbound.NewClient(c.HTTPClient, "")}, nil
 }
 
 // Close ends idle connections.
@@ -36,6 +36,20 @@ func (p *Provider) Close() error {
 		p.client.CloseIdleConnections()
 	}
 	return nil
+}
+
+// SetNeeds asks for the scopes without which rules about groups and addresses could
+// not be judged. It must be called before the provider is first used.
+func (p *Provider) SetNeeds(n identity.Needs) {
+	asked := func(scopes ...string) bool {
+		return slices.ContainsFunc(scopes, func(s string) bool { return slices.Contains(p.config.Scopes, s) })
+	}
+	if n.Groups == identity.Judged && !asked(scopeOrgs) {
+		p.config.Scopes = append(p.config.Scopes, scopeOrgs)
+	}
+	if n.Email == identity.Judged && !asked(scopeEmail, "user") {
+		p.config.Scopes = append(p.config.Scopes, scopeEmail)
+	}
 }
 
 // String is the provider's name: its configuration holds the secret.
@@ -168,6 +182,10 @@ func (p *Provider) stillIs(ctx context.Context, token provider.Token, was identi
 		return identity.Claims{}, fmt.Errorf("provider %s: %w: it answers for another user", p.config.Name, provider.ErrGone)
 	}
 	now.AuthTime = was.AuthTime
+	if now.Unread[identity.ClaimEmail] == identity.CauseRefused {
+		// Nobody gets another name because GitHub says less than it did.
+		now.User, now.Email, now.EmailVerified = was.User, was.Email, was.EmailVerified
+	}
 	return now, nil
 }
 
@@ -193,4 +211,5 @@ var (
 	_ provider.Rechecker = (*Provider)(nil)
 
 	_ provider.TokenChecker = (*Provider)(nil)
+	_ provider.NeedsClaims  = (*Provider)(nil)
 )

@@ -67,7 +67,7 @@ func newProvider(t *testing.T, change map[string]string, edit func(*github.Confi
 		"/api/v3/user":              `{"id":7,"login":"Octo","name":"Octo Cat","email":"public@example.com","type":"User"}`,
 		"/api/v3/user/emails":       `[{"email":"x@example.com","verified":true},{"email":"Octo@example.com","primary":true,"verified":true}]`,
 		"/api/v3/user/orgs":         `[{"login":"Acme"}]`,
-		"/api/v3/user/teams":        `[{"slug":"dev","organization":{"login":"Acme"}},{"slug":"a/b","organization":{"login":"x"}}]`,
+		"/api/v3/user/teams":        `[{"slug":"dev","organization":{"login":"Acme"}},{"slug":"ops","organization":{"login":"x"}}]`,
 	}}
 	maps.Copy(s.answers, change)
 	server := httptest.NewServer(s)
@@ -99,7 +99,7 @@ func TestSignIn(t *testing.T) {
 	}
 	want := identity.Claims{
 		Provider: "github", Issuer: issuer, ID: "7", User: "octo@example.com", Email: "Octo@example.com", EmailVerified: true,
-		Name: "Octo Cat", Groups: []string{"acme", "acme/dev"},
+		Name: "Octo Cat", Groups: []string{"acme", "acme/dev", "x/ops"},
 	}
 	if diff := cmp.Diff(want, got.Claims); diff != "" {
 		t.Error(diff)
@@ -132,21 +132,67 @@ func TestAnswers(t *testing.T) {
 		{name: "login with control characters", change: map[string]string{"/api/v3/user": `{"login":"x\n","id":7}`}, want: provider.ErrResponse},
 		{
 			name: "primary address unverified", change: map[string]string{"/api/v3/user/emails": `[{"email":"a@example.com","primary":true},{"email":"b@example.com","verified":true}]`},
-			check: func(c identity.Claims) bool { return c.Email == "" && !c.EmailVerified && c.User == "github:7" },
+			check: func(c identity.Claims) bool {
+				return c.Email == "a@example.com" && !c.EmailVerified && c.User == "github:7"
+			},
 		},
 		{
 			name: "e-mail as user, unverified", change: map[string]string{"/api/v3/user/emails": `[]`},
 			edit: func(c *github.Config) { c.UserClaim = "email" }, want: provider.ErrResponse,
 		},
 		{name: "login as user", edit: func(c *github.Config) { c.UserClaim = "login" }, check: func(c identity.Claims) bool { return c.User == "Octo" }},
-		{name: "too many teams", change: map[string]string{"/api/v3/user/teams": manyTeams(100)}, want: provider.ErrResponse},
+		{
+			name: "too many teams", change: map[string]string{"/api/v3/user/teams": manyTeams(100)},
+			check: unread(identity.ClaimGroups, identity.CauseShape),
+		},
+		{
+			name: "a team with a slash", change: map[string]string{"/api/v3/user/teams": `[{"slug":"a/b","organization":{"login":"x"}}]`},
+			check: unread(identity.ClaimGroups, identity.CauseShape),
+		},
+		{
+			name: "an organisation without a name", change: map[string]string{"/api/v3/user/orgs": `[{}]`},
+			check: unread(identity.ClaimGroups, identity.CauseShape),
+		},
+		{
+			name: "teams are refused", change: map[string]string{"/api/v3/user/teams": "403"},
+			check: unread(identity.ClaimGroups, identity.CauseRefused),
+		},
+		{name: "teams are down", change: map[string]string{"/api/v3/user/teams": "502"}, want: provider.ErrUnavailable},
+		// oauth2-proxy#2261, vouch#563: an app without the permission.
+		{
+			name: "addresses are refused", change: map[string]string{"/api/v3/user/emails": "403"},
+			check: func(c identity.Claims) bool {
+				return unread(identity.ClaimEmail, identity.CauseRefused)(c) && c.User == "github:7"
+			},
+		},
+		{
+			name: "addresses are not there", change: map[string]string{"/api/v3/user/emails": "404"},
+			check: unread(identity.ClaimEmail, identity.CauseRefused),
+		},
+		{
+			name: "addresses are refused, as the user's name", change: map[string]string{"/api/v3/user/emails": "403"},
+			edit: func(c *github.Config) { c.UserClaim = "email" }, want: provider.ErrWithheld,
+		},
+		{
+			name: "no primary address", change: map[string]string{"/api/v3/user/emails": `[{"email":"a@example.com","verified":true}]`},
+			check: unread(identity.ClaimEmail, identity.CauseShape),
+		},
+		{
+			name: "no address", change: map[string]string{"/api/v3/user/emails": `[]`},
+			check: func(c identity.Claims) bool { return c.Unread == nil && c.Email == "" },
+		},
+		{name: "bound by a MAC", change: map[string]string{"/login/oauth/access_token": "access_token=at&token_type=mac"}, want: provider.ErrResponse},
 		{
 			name: "two pages", change: map[string]string{"/api/v3/user/teams#1": manyTeams(100), "/api/v3/user/teams#2": manyTeams(3)},
-			check: func(c identity.Claims) bool { return len(c.Groups) == 104 },
+			check: func(c identity.Claims) bool { return len(c.Groups) == 104 && c.Unread == nil },
 		},
 		{
 			name: "read:org was not granted", change: map[string]string{"/login/oauth/access_token": "access_token=at&scope=user:email"},
-			want: provider.ErrResponse,
+			check: unread(identity.ClaimGroups, identity.CauseRefused),
+		},
+		{
+			name: "user:email was not granted", change: map[string]string{"/login/oauth/access_token": "access_token=at&scope=read:org"},
+			check: unread(identity.ClaimEmail, identity.CauseRefused),
 		},
 		{
 			name: "read:org was not asked for", edit: func(c *github.Config) { c.Scopes = nil },
@@ -167,6 +213,51 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("the code was sent %d times", s.tokens)
 			}
 		})
+	}
+}
+
+func unread(claim string, cause identity.Cause) func(identity.Claims) bool {
+	return func(c identity.Claims) bool {
+		return c.Unread[claim] == cause && len(c.Unread) == 1 && (claim != identity.ClaimGroups || c.Groups == nil)
+	}
+}
+
+// TestNeeds: a rule about groups or addresses has the scopes asked for without which
+// it could not be judged.
+func TestNeeds(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		scopes []string
+		needs  identity.Needs
+		want   string
+	}{
+		{nil, identity.Needs{}, "read:user user:email"},
+		{nil, identity.Needs{Groups: identity.Shown, Email: identity.Judged}, "read:user user:email"},
+		{nil, identity.Needs{Groups: identity.Judged}, "read:user user:email read:org"},
+		{[]string{"read:org"}, identity.Needs{Groups: identity.Judged}, "read:org"},
+		{[]string{"read:org"}, identity.Needs{Email: identity.Judged}, "read:org user:email"},
+		{[]string{"user"}, identity.Needs{Email: identity.Judged}, "user"},
+	} {
+		p, _, _ := newProvider(t, nil, func(c *github.Config) { c.Scopes = tt.scopes })
+		p.SetNeeds(tt.needs)
+		raw, err := p.AuthURL(t.Context(), provider.AuthRequest{State: "s", Verifier: callback.Verifier, RedirectURI: "https://app/cb", MaxAge: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, err := url.Parse(raw); err != nil || u.Query().Get("scope") != tt.want {
+			t.Errorf("scopes %q, needs %+v: %s", tt.scopes, tt.needs, raw)
+		}
+	}
+}
+
+func TestIsGroup(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]bool{
+		"acme": true, "acme/devs": true, "a.b/c_d": true, "Acme": false, "acme/Devs": false, "acme/a/b": false, "acme/": false, "/a": false, "": false, "a b": false,
+	} {
+		if got := github.IsGroup(s); got != want {
+			t.Errorf("IsGroup(%q) = %t", s, got)
+		}
 	}
 }
 

@@ -80,9 +80,12 @@ func (p *Provider) token(t *oauth2.Token) (provider.Token, error) {
 	if !outbound.IsToken(t.AccessToken) || refreshToken != "" && !outbound.IsToken(refreshToken) {
 		return provider.Token{}, errors.New("its token has characters that no token has, or is too long")
 	}
+	if !outbound.IsBearer(t.TokenType) {
+		return provider.Token{}, fmt.Errorf("its token_type is %q, not Bearer", outbound.Printable(t.TokenType))
+	}
 	scope, _ := t.Extra("scope").(string)
 	out := provider.Token{
-		AccessToken: t.AccessToken, RefreshToken: refreshToken, TokenType: outbound.Printable(t.Type()), Scope: outbound.Printable(scope),
+		AccessToken: t.AccessToken, RefreshToken: refreshToken, TokenType: "Bearer", Scope: outbound.Printable(scope),
 	}
 	now := p.config.Now()
 	if n := outbound.Seconds(t.Extra("expires_in")); n > 0 {

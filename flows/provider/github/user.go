@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,14 +60,13 @@ func (p *Provider) identify(ctx context.Context, token provider.Token) (identity
 	if fit(u.Name) {
 		c.Name = u.Name
 	}
+	if err := p.address(ctx, token, &c); err != nil {
+		return identity.Claims{}, err
+	}
+	if err := p.groups(ctx, token, &c); err != nil {
+		return identity.Claims{}, err
+	}
 	var err error
-	if c.Email, err = p.primaryAddress(ctx, token); err != nil {
-		return identity.Claims{}, err
-	}
-	c.EmailVerified = c.Email != ""
-	if c.Groups, err = p.groups(ctx, token); err != nil {
-		return identity.Claims{}, err
-	}
 	if c.User, err = p.userName(&c, u.Login); err != nil {
 		return identity.Claims{}, p.refuse(err)
 	}
@@ -79,61 +80,97 @@ func (p *Provider) userName(c *identity.Claims, login string) (string, error) {
 		return login, nil
 	case email != "":
 		return email, nil
+	case p.config.UserClaim == "email" && c.IsUnread(identity.ClaimEmail):
+		return "", fmt.Errorf("%w: the user's e-mail addresses, which are to be the user's name", provider.ErrWithheld)
 	case p.config.UserClaim == "email":
 		return "", errors.New("the user has no verified primary e-mail address")
 	}
 	return p.config.Name + ":" + c.ID, nil
 }
 
-// primaryAddress is the verified primary address, or "".
-func (p *Provider) primaryAddress(ctx context.Context, token provider.Token) (string, error) {
-	if !p.hasScope(token, "user:email") && !p.hasScope(token, "user") {
-		return "", nil
+// address finds the primary address. Others, which people add and remove as they
+// like, are not looked at.
+func (p *Provider) address(ctx context.Context, token provider.Token, c *identity.Claims) error {
+	if !p.hasScope(token, scopeEmail) && !p.hasScope(token, "user") {
+		if slices.Contains(p.config.Scopes, scopeEmail) {
+			p.unread(ctx, c, identity.ClaimEmail, identity.CauseRefused, errors.New("the user did not grant "+scopeEmail))
+		}
+		return nil
 	}
 	var all []address
-	if err := p.get(ctx, "/user/emails?per_page=100", token, &all); err != nil {
-		return "", err
+	err := p.get(ctx, "/user/emails?per_page=100", token, &all)
+	if isRefusal(err) {
+		p.unread(ctx, c, identity.ClaimEmail, identity.CauseRefused, err)
+		return nil
 	}
-	for _, a := range all {
-		if a.Primary && a.Verified && fit(a.Email) {
-			return a.Email, nil
-		}
+	if err != nil {
+		return err
 	}
-	return "", nil
+	i := slices.IndexFunc(all, func(a address) bool { return a.Primary })
+	switch {
+	case i < 0 && len(all) > 0, i >= 0 && !fit(all[i].Email):
+		p.unread(ctx, c, identity.ClaimEmail, identity.CauseShape, errors.New("none of the addresses is the primary one, or it is unfit"))
+	case i >= 0:
+		c.Email, c.EmailVerified = all[i].Email, all[i].Verified
+	}
+	return nil
 }
 
 // groups are the organisations and teams. Names are lower-cased, since GitHub
-// takes them in any case. More than a thousand are refused, not cut: a group that a
-// policy denies must not be lost behind them.
-func (p *Provider) groups(ctx context.Context, token provider.Token) ([]string, error) {
+// takes them in any case. They are known all or not at all: a group that a policy
+// denies must not be lost behind others, and a user may grant less than was asked
+// for, and so hide it.
+func (p *Provider) groups(ctx context.Context, token provider.Token, c *identity.Claims) error {
 	if !slices.Contains(p.config.Scopes, scopeOrgs) {
-		return nil, nil
+		return nil
 	}
-	// A user may grant less than was asked for, and so hide a group that a
-	// policy denies.
 	if !p.hasScope(token, scopeOrgs) && !p.hasScope(token, "write:org") && !p.hasScope(token, "admin:org") {
-		return nil, p.refuse(errors.New("the user did not grant " + scopeOrgs))
+		p.unread(ctx, c, identity.ClaimGroups, identity.CauseRefused, errors.New("the user did not grant "+scopeOrgs))
+		return nil
 	}
 	orgs, err := pages[organisation](ctx, p, "/user/orgs", token)
-	if err != nil {
-		return nil, err
+	var teams []team
+	if err == nil {
+		teams, err = pages[team](ctx, p, "/user/teams", token)
 	}
-	teams, err := pages[team](ctx, p, "/user/teams", token)
-	if err != nil {
-		return nil, err
+	switch {
+	case isRefusal(err):
+		p.unread(ctx, c, identity.ClaimGroups, identity.CauseRefused, err)
+		return nil
+	case errors.Is(err, errTooMany):
+		p.unread(ctx, c, identity.ClaimGroups, identity.CauseShape, err)
+		return nil
+	case err != nil:
+		return err
 	}
-	var groups []string
+	names := make([]string, 0, len(orgs)+len(teams))
 	for _, o := range orgs {
-		if isName(o.Login) {
-			groups = append(groups, strings.ToLower(o.Login))
-		}
+		names = append(names, o.Login)
 	}
 	for _, t := range teams {
-		if isName(t.Organisation.Login) && isName(t.Slug) {
-			groups = append(groups, strings.ToLower(t.Organisation.Login+"/"+t.Slug))
+		names = append(names, t.Organisation.Login+"/"+t.Slug)
+	}
+	for i, name := range names {
+		if names[i] = strings.ToLower(name); !IsGroup(names[i]) {
+			p.unread(ctx, c, identity.ClaimGroups, identity.CauseShape, errors.New("one has characters that no name has"))
+			return nil
 		}
 	}
-	return groups, nil
+	c.Groups = names
+	return nil
+}
+
+func (p *Provider) unread(ctx context.Context, c *identity.Claims, claim string, cause identity.Cause, err error) {
+	c.SetUnread(claim, cause)
+	p.config.Logger.WarnContext(ctx, "what GitHub says of somebody cannot be read, so rules about it refuse this person",
+		slog.String("provider", p.config.Name), slog.String("claim", claim), slog.String("subject", c.ID), slog.String("reason", string(cause)),
+		slog.Any("error", err), slog.String("cure", "grant the app the scopes "+scopeEmail+" and "+scopeOrgs+"; a GitHub App, the permissions to read e-mail addresses and members"))
+}
+
+// isRefusal reports whether GitHub will not say it: an app without the permission.
+func isRefusal(err error) bool {
+	refused, ok := errors.AsType[*outbound.StatusError](err)
+	return ok && (refused.Status == http.StatusForbidden || refused.Status == http.StatusNotFound) && refused.IsRefusal()
 }
 
 // pages reads a list to its end, page by page, by number: a link in the answer
@@ -147,7 +184,7 @@ func pages[T any](ctx context.Context, p *Provider, path string, token provider.
 		}
 		all = append(all, some...)
 		if len(all) > maxGroups {
-			return nil, p.refuse(fmt.Errorf("the user is in more than %d organisations or teams", maxGroups))
+			return nil, errTooMany
 		}
 		if len(some) < perPage {
 			return all, nil
@@ -168,6 +205,15 @@ func (p *Provider) get(ctx context.Context, path string, token provider.Token, i
 
 func fit(s string) bool {
 	return s != "" && len(s) <= maxValue && !strings.ContainsFunc(s, outbound.Unfit)
+}
+
+var errTooMany = fmt.Errorf("the user is in more than %d organisations or teams", maxGroups)
+
+// IsGroup reports whether s can be a group here: an organisation, or one and a team
+// of it, "acme" or "acme/devs", in lower case.
+func IsGroup(s string) bool {
+	org, slug, isTeam := strings.Cut(s, "/")
+	return isName(org) && (isName(slug) || !isTeam) && strings.ToLower(s) == s
 }
 
 // isName accepts what GitHub lets an organisation's or team's name have, so

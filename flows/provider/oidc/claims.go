@@ -9,93 +9,114 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
 // identify makes of a provider's claims who somebody is.
-func (p *Provider) identify(ctx context.Context, s claimSet) (identity.Claims, error) {
-	if hd := p.config.HostedDomain; hd != "" && s.text("hd") != hd {
-		return identity.Claims{}, errors.New("the account does not belong to the hosted domain")
-	}
-	groups, err := p.groups(s)
+func (p *Provider) identify(ctx context.Context, t *told) (identity.Claims, error) {
+	c, err := p.read(ctx, t)
 	if err != nil {
 		return identity.Claims{}, err
 	}
-	c := identity.Claims{
-		Provider: p.config.Name, Issuer: p.config.Issuer, ID: textOf(s["sub"]),
-		Email: textOf(s["email"]), Name: textOf(s["name"]), Groups: groups,
-		ACR: textOf(s["acr"]), ProviderSession: textOf(s["sid"]),
-		Extra: p.extra(ctx, s),
-	}
-	c.EmailVerified = c.Email != "" && p.emailVerified(s)
-	if at, ok, err := s.date("auth_time"); ok && err == nil {
-		c.AuthTime = at
-	}
-	if s.has("amr") {
-		c.AMR, _ = textsOf(s["amr"])
-	}
-	if c.User, err = p.user(&c, s); err != nil {
+	if c.User, err = p.user(&c, t); err != nil {
 		return identity.Claims{}, err
 	}
 	return c, nil
 }
 
-// emailVerified takes true, and "true" as Amazon Cognito writes it. The claim
-// is missing at Microsoft Entra, where a tenant's administrator can set any
-// address: only the option makes that verified.
-func (p *Provider) emailVerified(s claimSet) bool {
-	if !s.has("email_verified") {
-		return p.config.TrustEmail
+// read reads all but the user's name.
+func (p *Provider) read(ctx context.Context, t *told) (identity.Claims, error) {
+	if hd := p.config.HostedDomain; hd != "" && t.signed && t.idToken.text("hd") != hd {
+		return identity.Claims{}, errors.New("the account does not belong to the hosted domain")
 	}
-	v := string(s["email_verified"])
-	return v == "true" || v == `"true"`
+	c := identity.Claims{
+		Provider: p.config.Name, Issuer: p.config.Issuer, ID: textOf(t.idToken["sub"]), Name: t.text("name"),
+		ACR: textOf(t.idToken["acr"]), ProviderSession: textOf(t.idToken["sid"]), Extra: p.extra(ctx, t),
+	}
+	var cause identity.Cause
+	if c.Email, c.EmailVerified, cause = t.address(p.config.TrustEmail); cause != "" {
+		c.SetUnread(identity.ClaimEmail, cause)
+		p.logUnread(ctx, &c, "email", cause, nil)
+	}
+	if raw, cause := t.find(p.config.GroupsClaim); cause != "" {
+		c.SetUnread(identity.ClaimGroups, cause)
+		p.logUnread(ctx, &c, p.config.GroupsClaim, cause, nil)
+	} else if raw != nil {
+		p.readGroups(ctx, &c, raw)
+	}
+	if at, ok, err := t.idToken.date("auth_time"); ok && err == nil {
+		c.AuthTime = at
+	}
+	if t.idToken.has("amr") {
+		c.AMR = textsOf(t.idToken["amr"])
+	}
+	return c, nil
 }
 
-func (p *Provider) user(c *identity.Claims, s claimSet) (string, error) {
+func (p *Provider) readGroups(ctx context.Context, c *identity.Claims, raw json.RawMessage) {
+	groups, err := readGroups(raw, p.config.GroupsAs)
+	if err != nil {
+		c.SetUnread(identity.ClaimGroups, identity.CauseShape)
+		p.logUnread(ctx, c, p.config.GroupsClaim, identity.CauseShape, err)
+		return
+	}
+	c.Groups = groups
+}
+
+// cures are what an operator can do about a claim that is not known.
+var cures = map[identity.Cause]string{
+	identity.CauseShape:       "have the provider send it in a shape that is read (groups: a list of strings), or name its shape with groups_claim NAME as …",
+	identity.CauseElsewhere:   "the provider names another place to fetch it from, as it does with very many groups: have it send fewer, such as those assigned to the application",
+	identity.CauseRefused:     "the provider's userinfo endpoint refuses the access token: look at the scopes, or have the provider put the claim into the ID token and write userinfo never",
+	identity.CauseUnavailable: "the provider's userinfo endpoint did not answer; the next sign-in asks again",
+	identity.CauseUntold:      "the provider said it at the sign-in and not when it was asked again; signing in anew asks for it",
+}
+
+func (p *Provider) logUnread(ctx context.Context, c *identity.Claims, claim string, cause identity.Cause, err error) {
+	attributes := []any{
+		slog.String("provider", p.config.Name), slog.String("claim", claim), slog.String("subject", c.ID),
+		slog.String("reason", string(cause)), slog.String("cure", cures[cause]),
+	}
+	if err != nil {
+		attributes = append(attributes, slog.Any("error", err))
+	}
+	p.config.Logger.WarnContext(ctx, "a provider's claim cannot be read, so rules about it refuse this person", attributes...)
+}
+
+// isCalledByEmail reports whether users are called by their address.
+func (p *Provider) isCalledByEmail() bool {
+	return p.config.UserClaim == "" || p.config.UserClaim == "email"
+}
+
+func (p *Provider) user(c *identity.Claims, t *told) (string, error) {
 	email := c.VerifiedEmail()
 	switch name := p.config.UserClaim; {
 	case name == "email" && email == "":
-		return "", errors.New("it has no verified e-mail address, which is to be the user's name")
+		return "", p.unnamed(t, errors.New("it has no verified e-mail address, which is to be the user's name"))
 	case name == "email", name == "" && email != "":
 		return email, nil
 	case name == "":
 		return p.config.Name + ":" + c.ID, nil
 	default:
-		if v := s.text(name); v != "" {
+		if v := t.text(name); v != "" {
 			return v, nil
 		}
-		return "", fmt.Errorf("its claim %s, which is to be the user's name, is missing or unfit", name)
+		return "", p.unnamed(t, fmt.Errorf("its claim %s, which is to be the user's name, is missing or unfit", name))
 	}
 }
 
-// groups refuses rather than cuts: a group that a policy denies must not be
-// lost behind a thousand that somebody made.
-func (p *Provider) groups(s claimSet) ([]string, error) {
-	raw, ok := s.lookup(p.config.GroupsClaim)
-	if !ok {
-		if s.delegated(p.config.GroupsClaim) {
-			return nil, errors.New("it has too many groups, and names another place to fetch them from")
-		}
-		return nil, nil
+func (p *Provider) unnamed(t *told, err error) error {
+	if t.lost != "" {
+		return fmt.Errorf("%w: %w (%s)", provider.ErrWithheld, err, cures[t.lost])
 	}
-	groups, err := textsOf(raw)
-	if err != nil {
-		return nil, fmt.Errorf("its groups: %w", err)
-	}
-	return groups, nil
+	return err
 }
 
-// delegated tells whether a claim is to be fetched elsewhere (OpenID Connect
-// Core, section 5.6.2; Microsoft Entra's "groups overage").
-func (s claimSet) delegated(name string) bool {
-	var names claimSet
-	return s.has("_claim_names") && json.Unmarshal(s["_claim_names"], &names) == nil && names.has(name)
-}
-
-func (p *Provider) extra(ctx context.Context, s claimSet) map[string]any {
+func (p *Provider) extra(ctx context.Context, t *told) map[string]any {
 	var extra map[string]any
 	for _, name := range p.config.ExtraClaims {
-		raw, ok := s.lookup(name)
-		if !ok {
+		raw, _ := t.find(name)
+		if raw == nil {
 			continue
 		}
 		var v any
@@ -112,21 +133,11 @@ func (p *Provider) extra(ctx context.Context, s claimSet) map[string]any {
 	return extra
 }
 
-// needsUserInfo tells whether the ID token alone does not do.
-func (p *Provider) needsUserInfo(s claimSet) bool {
-	if p.config.UserInfo {
-		return true
-	}
-	if p.config.UserClaim != "" {
-		if _, ok := s.lookup(p.config.UserClaim); !ok {
-			return true
-		}
-	}
-	return !s.has("email") && slices.Contains(p.config.Scopes, "email")
-}
-
 // quoted is a string as a claim.
 func quoted(s string) json.RawMessage {
 	raw, _ := json.Marshal(s) // a string always can
 	return raw
 }
+
+// asksFor reports whether a scope is asked for.
+func (p *Provider) asksFor(scope string) bool { return slices.Contains(p.config.Scopes, scope) }

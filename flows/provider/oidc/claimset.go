@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
@@ -14,6 +14,7 @@ import (
 // Limits of what is kept of a provider's claims.
 const (
 	maxValue  = 255
+	maxValues = 100
 	maxGroups = 1000
 	maxExtra  = 4 << 10
 )
@@ -27,76 +28,103 @@ func parseClaims(payload []byte) (claimSet, error) {
 	if err := json.Unmarshal(payload, &s); err != nil || s == nil {
 		return nil, errors.New("its claims are not a JSON object")
 	}
+	if namesTwice(payload) {
+		return nil, errors.New("it has a claim twice")
+	}
 	return s, nil
 }
 
-// has tells whether a claim is there; null is not.
+// has reports whether a claim is there; null is not.
 func (s claimSet) has(name string) bool {
 	raw, ok := s[name]
-	return ok && string(raw) != "null"
+	return ok && !isNull(raw)
 }
 
+// found is what became of looking for a claim.
+type found uint8
+
+const (
+	notFound found = iota
+	// foundBroken: something is where the claim should be, and cannot be read.
+	foundBroken
+	foundValue
+)
+
 // lookup finds a claim by its name, else by a path of names.
-func (s claimSet) lookup(name string) (json.RawMessage, bool) {
+func (s claimSet) lookup(name string) (json.RawMessage, found) {
 	if s.has(name) {
-		return s[name], true
+		return s[name], foundValue
 	}
+	broken := notFound
 	for i, c := range name {
 		if c != '.' || !s.has(name[:i]) {
 			continue
 		}
-		var inner claimSet
-		if json.Unmarshal(s[name[:i]], &inner) != nil {
+		inner, err := parseClaims(s[name[:i]])
+		if err != nil {
+			broken = foundBroken
 			continue
 		}
-		if raw, ok := inner.lookup(name[i+1:]); ok {
-			return raw, true
+		raw, at := inner.lookup(name[i+1:])
+		if at == foundValue {
+			return raw, at
+		}
+		broken = max(broken, at)
+	}
+	return nil, broken
+}
+
+// delegates reports whether a claim, or what it is part of, is to be fetched
+// elsewhere (OpenID Connect Core, section 5.6.2). Microsoft Entra does so with more
+// groups than fit into a token, or says only that there are some.
+func (s claimSet) delegates(name string) bool {
+	if !s.has("_claim_names") {
+		return name == "groups" && !s.has(name) && s.has("hasgroups") && string(s["hasgroups"]) != "false"
+	}
+	names, err := parseClaims(s["_claim_names"])
+	if err != nil {
+		return !s.has(name) // it may be named there
+	}
+	if _, ok := names[name]; ok {
+		return true
+	}
+	for i, c := range name {
+		if _, ok := names[name[:i]]; ok && c == '.' {
+			return true
 		}
 	}
-	return nil, false
+	return false
 }
 
 // text is a claim that is a string, fit to be shown and to stand in a header:
 // at most 255 bytes of UTF-8 without control characters. Else "".
 func (s claimSet) text(name string) string {
-	raw, ok := s.lookup(name)
-	if !ok {
-		return ""
-	}
+	raw, _ := s.lookup(name)
 	return textOf(raw)
 }
 
 func textOf(raw json.RawMessage) string {
-	var v string
-	// The decoder would mend what is no UTF-8, and so make two names one.
-	if !utf8.Valid(raw) || json.Unmarshal(raw, &v) != nil {
-		return ""
-	}
-	if len(v) > maxValue || strings.ContainsFunc(v, outbound.Unfit) {
+	v, ok := stringOf(raw)
+	if !ok || len(v) > maxValue || strings.ContainsFunc(v, outbound.Unfit) {
 		return ""
 	}
 	return v
 }
 
 // texts is an array of strings, or one string. What else the array holds is
-// left out.
-func textsOf(raw json.RawMessage) ([]string, error) {
-	var many []json.RawMessage
-	if json.Unmarshal(raw, &many) != nil {
+// left out, and of very many the last.
+func textsOf(raw json.RawMessage) []string {
+	many, ok := listOf(raw)
+	if !ok {
 		many = []json.RawMessage{raw}
 	}
-	if len(many) > maxGroups {
-		return nil, fmt.Errorf("more than %d values", maxGroups)
-	}
 	var out []string
-	seen := make(map[string]bool, len(many))
-	for _, one := range many {
-		if v := textOf(one); v != "" && !seen[v] {
-			seen[v] = true
+	for _, one := range many[:min(len(many), maxValues)] {
+		if v := textOf(one); v != "" && !slices.Contains(out, v) {
 			out = append(out, v)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // date is a NumericDate (RFC 7519, section 2): a number, within the years that

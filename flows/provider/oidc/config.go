@@ -42,20 +42,22 @@ type Config struct {
 	// is refused, and of "email" only a verified address counts. Default: the verified
 	// e-mail address, else NAME:sub.
 	UserClaim string
-	// GroupsClaim holds the groups: an array of strings, or one string. A name
-	// that is no claim itself is read as a path ("realm_access.roles").
-	// Default: "groups".
+	// GroupsClaim holds the groups. A name that is no claim itself is read as a
+	// path ("realm_access.roles"). Default: "groups".
 	GroupsClaim string
+	// GroupsAs is the shape of the groups, one of GroupShapes. Default: a list of
+	// strings, or one string that can only be one group. Groups of another shape
+	// are not known: see the package's documentation.
+	GroupsAs string
 	// ExtraClaims are kept in Claims.Extra, up to 4 KiB each.
 	ExtraClaims []string
 	// TrustEmail takes an e-mail address without the claim email_verified
 	// for verified: right where only the operator can set addresses. An
 	// address that the provider calls unverified stays so.
 	TrustEmail bool
-	// UserInfo asks the userinfo endpoint at each sign-in. Otherwise it is
-	// asked when the ID token has no e-mail address though the scope was
-	// asked for, or no UserClaim.
-	UserInfo bool
+	// UserInfo is when the userinfo endpoint is asked, one of UserInfoModes.
+	// Default: UserInfoAuto.
+	UserInfo string
 
 	// HTTPClient whose transport is used. Default: a new one.
 	HTTPClient *http.Client
@@ -70,6 +72,8 @@ func (c Config) String() string { return "provider " + c.Name }
 
 // GoString is String, for %#v.
 func (c Config) GoString() string { return c.String() }
+
+const defaultGroupsClaim = "groups"
 
 // Client authentication methods (OpenID Connect Core, section 9).
 const (
@@ -88,6 +92,12 @@ func (c *Config) complete() error {
 	case c.ClientAuth != "" && c.ClientAuth != authBasic && c.ClientAuth != authPost:
 		return fmt.Errorf("provider %s: client authentication is %s or %s, not %q", c.Name, authBasic, authPost, c.ClientAuth)
 	}
+	if c.GroupsAs != groupsAsStrings && !slices.Contains(GroupShapes, c.GroupsAs) {
+		return fmt.Errorf("provider %s: groups are read as %s, not as %q", c.Name, strings.Join(GroupShapes, ", "), c.GroupsAs)
+	}
+	if c.UserInfo != "" && !slices.Contains(UserInfoModes, c.UserInfo) {
+		return fmt.Errorf("provider %s: userinfo is asked %s, not %q", c.Name, strings.Join(UserInfoModes, ", "), c.UserInfo)
+	}
 	if err := c.checkIssuer(); err != nil {
 		return fmt.Errorf("provider %s: %w", c.Name, err)
 	}
@@ -104,7 +114,7 @@ func (c *Config) complete() error {
 	}
 	c.Scopes = joinScopes([]string{"openid"}, c.Scopes)
 	if c.GroupsClaim == "" {
-		c.GroupsClaim = "groups"
+		c.GroupsClaim = defaultGroupsClaim
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -124,6 +134,15 @@ func (c *Config) checkIssuer() error {
 		return fmt.Errorf("the issuer %s must be an https URL", c.Issuer)
 	}
 	return nil
+}
+
+// host of the issuer, which is a URL.
+func (c *Config) host() string {
+	u, err := url.Parse(c.Issuer)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 func isLoopback(host string) bool {

@@ -150,6 +150,44 @@ func TestMetadataIsRefused(t *testing.T) {
 	}
 }
 
+// TestMetadataReach: an issuer's metadata send nobody to another host by plain http,
+// nor into a private network.
+func TestMetadataReach(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		issuer, token, keys string
+		ok                  bool
+	}{
+		{"https://sso.example", "https://tokens.example/t", "https://keys.example/k", true},
+		{"https://sso.example", "http://sso.example/t", "https://sso.example/k", false},
+		{"https://sso.example", "https://127.0.0.1/t", "https://sso.example/k", false},
+		{"https://sso.example", "https://localhost/t", "https://sso.example/k", false},
+		{"https://sso.example", "https://sso.example/t", "https://169.254.169.254/latest", false},
+		{"https://sso.example", "https://sso.example/t", "https://[::ffff:10.0.0.1]/k", false},
+		{"https://10.0.0.5", "https://10.0.0.6/t", "https://sso.example/k", true},
+		{"http://localhost:8080", "http://localhost:9090/t", "http://127.0.0.1:9090/k", true},
+		{"http://localhost:8080", "http://10.0.0.5/t", "http://localhost:8080/k", false},
+		{"http://localhost:8080", "http://localhost:8080/t", "https://keys.example/k", false},
+		{"http://keycloak:8080", "http://keycloak:8080/t", "http://KEYCLOAK:8080/k", true},
+		{"http://keycloak:8080", "http://localhost:8080/t", "http://keycloak:8080/k", false},
+	} {
+		m := metadata{Issuer: tt.issuer, AuthURL: tt.issuer + "/a", TokenURL: tt.token, JWKSURL: tt.keys}
+		if err := m.check(tt.issuer); (err == nil) != tt.ok {
+			t.Errorf("%s with %s and %s: %v", tt.issuer, tt.token, tt.keys, err)
+		}
+	}
+	for _, edit := range []func(*metadata){
+		func(m *metadata) { m.UserInfoURL = "https://10.0.0.1/u" },
+		func(m *metadata) { m.RevocationURL = "https://10.0.0.1/r" },
+	} {
+		m := metadata{Issuer: "https://sso.example", AuthURL: "https://sso.example/a", TokenURL: "https://sso.example/t", JWKSURL: "https://sso.example/k"}
+		edit(&m)
+		if m.check("https://sso.example") == nil {
+			t.Errorf("%+v is accepted", m)
+		}
+	}
+}
+
 func TestHTTPSProviderMayNotNameHTTPEndpoints(t *testing.T) {
 	t.Parallel()
 	m := metadata{Issuer: "https://sso.example", AuthURL: "https://sso.example/a", TokenURL: "http://sso.example/t", JWKSURL: "https://sso.example/k"}

@@ -37,12 +37,11 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 	if err != nil {
 		return provider.Result{}, err
 	}
-	if p.needsUserInfo(claims) {
-		if claims, err = p.addUserInfo(ctx, m, claims, token.AccessToken); err != nil {
-			return provider.Result{}, err
-		}
+	said := &told{idToken: claims, signed: true}
+	if err := p.addUserInfo(ctx, m, said, token.AccessToken); err != nil {
+		return provider.Result{}, err
 	}
-	who, err := p.identify(ctx, claims)
+	who, err := p.identify(ctx, said)
 	if err != nil {
 		return provider.Result{}, p.refuse("ID token", err)
 	}

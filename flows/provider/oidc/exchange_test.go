@@ -185,6 +185,9 @@ func TestTokenEndpoint(t *testing.T) {
 		{"no ID token", answer(200, js, `{"access_token":"SECRET","token_type":"Bearer"}`), provider.ErrResponse},
 		{"ID token is a number", answer(200, js, `{"access_token":"SECRET","id_token":7}`), provider.ErrResponse},
 		{"access token with a line break", answer(200, js, `{"access_token":"SECRET\r\nX: y","id_token":"x"}`), provider.ErrResponse},
+		{"bound by a MAC", answer(200, js, `{"access_token":"SECRET","token_type":"mac","id_token":"x"}`), provider.ErrResponse},
+		{"bound by DPoP", answer(200, js, `{"access_token":"SECRET","token_type":"DPoP","id_token":"x"}`), provider.ErrResponse},
+		{"no token type that we know", answer(200, js, `{"access_token":"SECRET","token_type":"N_A","id_token":"x"}`), provider.ErrResponse},
 		{"10 MiB", answer(200, js, `{"access_token":"`+strings.Repeat("x", 10<<20)+`"}`), provider.ErrUnavailable},
 		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, provider.ErrUnavailable},
 	} {

@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -63,11 +64,11 @@ func (p *Provider) verifier(m *metadata, keys *keySet) *oidc.IDTokenVerifier {
 }
 
 func payloadOf(token interface{ Claims(v any) error }) (claimSet, error) {
-	var s claimSet
-	if err := token.Claims(&s); err != nil || s == nil {
+	var payload json.RawMessage
+	if err := token.Claims(&payload); err != nil {
 		return nil, errors.New("its claims are not a JSON object")
 	}
-	return s, nil
+	return parseClaims(payload)
 }
 
 // checkCommon holds for ID tokens and logout tokens. It reads the claims

@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -15,25 +16,26 @@ import (
 // metadata is what Gatehouse uses of a provider's metadata (OpenID Connect
 // Discovery, section 3; RFC 8414; RFC 9207, section 3).
 type metadata struct {
-	Issuer        string       `json:"issuer"`
-	AuthURL       string       `json:"authorization_endpoint"`
-	TokenURL      string       `json:"token_endpoint"`
-	JWKSURL       string       `json:"jwks_uri"`
-	UserInfoURL   string       `json:"userinfo_endpoint"`
-	RevocationURL string       `json:"revocation_endpoint"`
-	EndSessionURL string       `json:"end_session_endpoint"`
-	SigningAlgs   []string     `json:"id_token_signing_alg_values_supported"`
-	AuthMethods   []string     `json:"token_endpoint_auth_methods_supported"`
-	SendsIssuer   bool         `json:"authorization_response_iss_parameter_supported"`
-	Prompts       promptValues `json:"prompt_values_supported"`
+	Issuer        string   `json:"issuer"`
+	AuthURL       string   `json:"authorization_endpoint"`
+	TokenURL      string   `json:"token_endpoint"`
+	JWKSURL       string   `json:"jwks_uri"`
+	UserInfoURL   string   `json:"userinfo_endpoint"`
+	RevocationURL string   `json:"revocation_endpoint"`
+	EndSessionURL string   `json:"end_session_endpoint"`
+	SigningAlgs   []string `json:"id_token_signing_alg_values_supported"`
+	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
+	SendsIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
+	Prompts       hints    `json:"prompt_values_supported"`
+	Claims        hints    `json:"claims_supported"`
 }
 
-// promptValues of the metadata. They are a hint, so a shape that is not known says
-// nothing, and does not make the whole document unreadable.
-type promptValues []string
+// hints are values of the metadata that are no more than that, so a shape that is not
+// known says nothing, and does not make the whole document unreadable.
+type hints []string
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (v *promptValues) UnmarshalJSON(raw []byte) error {
+func (v *hints) UnmarshalJSON(raw []byte) error {
 	var values []string
 	if json.Unmarshal(raw, &values) == nil {
 		*v = values
@@ -69,16 +71,20 @@ func (m *metadata) check(issuer string) error {
 	if m.Issuer != issuer {
 		return fmt.Errorf("its issuer is %q, not %q as configured", outbound.Printable(m.Issuer), issuer)
 	}
+	home, err := url.Parse(issuer)
+	if err != nil {
+		return err
+	}
 	for _, e := range []struct {
-		name, url string
-		required  bool
+		name, url         string
+		required, browser bool
 	}{
-		{"authorization_endpoint", m.AuthURL, true},
-		{"token_endpoint", m.TokenURL, true},
-		{"jwks_uri", m.JWKSURL, true},
-		{"userinfo_endpoint", m.UserInfoURL, false},
-		{"revocation_endpoint", m.RevocationURL, false},
-		{"end_session_endpoint", m.EndSessionURL, false},
+		{"authorization_endpoint", m.AuthURL, true, true},
+		{"token_endpoint", m.TokenURL, true, false},
+		{"jwks_uri", m.JWKSURL, true, false},
+		{"userinfo_endpoint", m.UserInfoURL, false, false},
+		{"revocation_endpoint", m.RevocationURL, false, false},
+		{"end_session_endpoint", m.EndSessionURL, false, true},
 	} {
 		if e.url == "" && !e.required {
 			continue
@@ -88,14 +94,35 @@ func (m *metadata) check(issuer string) error {
 			return fmt.Errorf("its %s is missing or no URL", e.name)
 		}
 		// Only who is configured with plain http may use it.
-		if u.Scheme != "https" && (u.Scheme != "http" || !strings.HasPrefix(issuer, "http:")) {
+		if u.Scheme != "https" && (u.Scheme != "http" || home.Scheme != "http") {
 			return fmt.Errorf("its %s is no https URL", e.name)
+		}
+		if !e.browser {
+			if err := checkReach(home, u); err != nil {
+				return fmt.Errorf("its %s %w", e.name, err)
+			}
 		}
 	}
 	m.SigningAlgs = slices.DeleteFunc(m.SigningAlgs, func(a string) bool { return !slices.Contains(algorithms, a) })
 	if len(m.SigningAlgs) == 0 {
 		// The one that is mandatory (OpenID Connect Core, section 15.1).
 		m.SigningAlgs = []string{"RS256"}
+	}
+	return nil
+}
+
+// checkReach keeps metadata from sending us where the operator did not: who can write
+// those of an issuer by plain http is not known, and one on the internet has nothing
+// in our network. What names resolve to is checked when they are connected to.
+func checkReach(issuer, endpoint *url.URL) error {
+	from, to := issuer.Hostname(), endpoint.Hostname()
+	switch {
+	case strings.EqualFold(from, to), isLoopback(from) && isLoopback(to):
+		return nil
+	case issuer.Scheme == "http":
+		return errors.New("is at another host than the issuer, which is reached by plain http")
+	case outbound.IsPrivate(to) && !outbound.IsPrivate(from):
+		return errors.New("is at a private address, and the issuer is not")
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
@@ -31,6 +32,7 @@ type Provider struct {
 	life     *lifetime
 	metadata *cached[*metadata]
 	keys     *cached[[]jose.JSONWebKey]
+	needs    identity.Needs
 }
 
 // New checks the configuration. Nothing is fetched.
@@ -38,7 +40,7 @@ func New(c Config) (*Provider, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	p := &Provider{config: c, client: outbound.NewClient(c.HTTPClient), life: newLifetime()}
+	p := &Provider{config: c, client: outbound.NewClient(c.HTTPClient, c.host()), life: newLifetime()}
 	p.metadata = &cached[*metadata]{
 		fetch: p.fetchMetadata, failed: p.logFetch("metadata"), now: c.Now, maxAge: metadataMaxAge, life: p.life,
 	}
@@ -160,8 +162,9 @@ func (p *Provider) unavailable(doing string, err error) error {
 }
 
 var (
-	_ provider.Redirect  = (*Provider)(nil)
-	_ provider.Prompter  = (*Provider)(nil)
-	_ provider.Refresher = (*Provider)(nil)
-	_ provider.Rechecker = (*Provider)(nil)
+	_ provider.Redirect    = (*Provider)(nil)
+	_ provider.Prompter    = (*Provider)(nil)
+	_ provider.Refresher   = (*Provider)(nil)
+	_ provider.Rechecker   = (*Provider)(nil)
+	_ provider.NeedsClaims = (*Provider)(nil)
 )

@@ -61,33 +61,31 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 	}
 	result := provider.Result{Claims: was, Token: &token}
 	idToken, _ := answer.Extra("id_token").(string)
-	claims := claimSet{"sub": quoted(was.ID)}
-	if idToken != "" {
-		claims, err = p.verifyIDToken(ctx, m, idToken, expected{maxAge: -1, accessToken: token.AccessToken})
+	said := &told{idToken: claimSet{"sub": quoted(was.ID)}, signed: idToken != ""}
+	if said.signed {
+		said.idToken, err = p.verifyIDToken(ctx, m, idToken, expected{maxAge: -1, accessToken: token.AccessToken})
 		if err != nil {
 			return result, err
 		}
 		result.IDToken = idToken
 	}
 	// OpenID Connect Core, section 12.2: the same user, or none.
-	if textOf(claims["sub"]) != was.ID || was.Issuer != p.config.Issuer {
+	if textOf(said.idToken["sub"]) != was.ID || was.Issuer != p.config.Issuer {
 		return result, fmt.Errorf("refreshing at provider %s: %w: it answers for another user", p.config.Name, provider.ErrGone)
 	}
-	if idToken == "" && m.UserInfoURL == "" {
-		return result, nil
+	if !said.signed && (m.UserInfoURL == "" || p.config.UserInfo == UserInfoNever) {
+		return result, nil // it says nothing
 	}
-	if idToken == "" || p.needsUserInfo(claims) {
-		if claims, err = p.addUserInfo(ctx, m, claims, token.AccessToken); err != nil {
-			return result, err
-		}
+	if err := p.addUserInfo(ctx, m, said, token.AccessToken); err != nil {
+		return result, err
 	}
-	now, err := p.identify(ctx, claims)
+	now, err := p.identifyAgain(ctx, said, was)
 	if err != nil {
 		// What is wrong is not the answer but the user, who could not sign in
 		// like that.
 		return result, fmt.Errorf("refreshing at provider %s: %w: %w", p.config.Name, provider.ErrGone, err)
 	}
-	result.Claims = renewed(was, now, idToken != "" && claims.has("auth_time"))
+	result.Claims = renewed(was, now, said.idToken.has("auth_time"))
 	return result, nil
 }
 

@@ -23,13 +23,16 @@ func (p *Provider) token(t *oauth2.Token, asked []string) (provider.Token, error
 	if !outbound.IsToken(t.AccessToken) || refreshToken != "" && !outbound.IsToken(refreshToken) {
 		return provider.Token{}, errors.New("it has characters that no token has, or is too long")
 	}
+	if !outbound.IsBearer(t.TokenType) {
+		return provider.Token{}, fmt.Errorf("its token_type is %q, not Bearer", outbound.Printable(t.TokenType))
+	}
 	scope, _ := t.Extra("scope").(string)
 	if scope == "" {
 		scope = strings.Join(asked, " ")
 	}
 	now := p.config.Now()
 	out := provider.Token{
-		AccessToken: t.AccessToken, RefreshToken: refreshToken, TokenType: outbound.Printable(t.Type()), Scope: printableScope(scope),
+		AccessToken: t.AccessToken, RefreshToken: refreshToken, TokenType: "Bearer", Scope: printableScope(scope),
 	}
 	if seconds := outbound.Seconds(t.Extra("expires_in")); seconds > 0 {
 		out.ExpiresAt = now.Add(time.Duration(seconds) * time.Second)

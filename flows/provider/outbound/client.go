@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"context"
 	"net/http"
 	"time"
 )
@@ -16,8 +17,10 @@ const (
 
 // NewClient is the given client, nil for a new one, but it follows no redirect
 // (a token endpoint that redirects would send the code and the secret
-// elsewhere), keeps no cookie, and bounds time and size.
-func NewClient(given *http.Client) *http.Client {
+// elsewhere), keeps no cookie, and bounds time and size. A new one connects to a
+// private address only where the issuer is at one; issuer is its host, or "" where
+// all hosts are the operator's choice.
+func NewClient(given *http.Client, issuer string) *http.Client {
 	c := &http.Client{
 		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -32,6 +35,9 @@ func NewClient(given *http.Client) *http.Client {
 	if transport == nil {
 		own := http.DefaultTransport.(*http.Transport).Clone()
 		own.MaxResponseHeaderBytes = maxHeader
+		if issuer != "" {
+			own.DialContext = (&reach{home: issuer}).dial
+		}
 		transport = own
 	}
 	c.Transport = cappedTransport{transport}
@@ -42,7 +48,8 @@ type cappedTransport struct{ next http.RoundTripper }
 
 func (t cappedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var a attempt
-	resp, err := t.next.RoundTrip(a.watch(r))
+	r = a.watch(r.WithContext(context.WithValue(r.Context(), targetKey{}, r.URL.Hostname())))
+	resp, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, a.failed(err)
 	}

@@ -16,36 +16,83 @@ import (
 // token is refused.
 var ErrUnauthorized = errors.New("the token is refused")
 
-// GetJSON fetches a JSON document, with a bearer token unless that is "". An
-// error says no more of the answer than its status. ErrUnavailable, and beside it
+// Answer is an answer of status 200.
+type Answer struct {
+	Body []byte
+	// Type is the media type, in lower case and without parameters.
+	Type string
+}
+
+// StatusError is an answer of another status. It is [provider.ErrUnavailable].
+type StatusError struct {
+	URL    string
+	Status int
+	limits bool // the answer names a time to ask again
+	bearer bool // the request had a token
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("%s answers %d", e.URL, e.Status) }
+
+// Unwrap is [provider.ErrUnavailable], and ErrUnauthorized of a token that is refused.
+func (e *StatusError) Unwrap() []error {
+	if e.Status == http.StatusUnauthorized && e.bearer {
+		return []error{provider.ErrUnavailable, ErrUnauthorized}
+	}
+	return []error{provider.ErrUnavailable}
+}
+
+// IsRefusal reports whether the server is up and will not answer this question,
+// however often it is asked.
+func (e *StatusError) IsRefusal() bool {
+	switch {
+	case e.limits, e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests, e.Status == http.StatusTooEarly:
+		return false
+	}
+	return e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError
+}
+
+// Get fetches a document, with a bearer token unless that is "". An error says no
+// more of the answer than its status. [StatusError], ErrUnavailable, and beside it
 // ErrUnauthorized.
-func GetJSON(ctx context.Context, client *http.Client, url, bearer string) ([]byte, error) {
+func Get(ctx context.Context, client *http.Client, url, accept, bearer string) (Answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
+		return Answer{}, fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", accept)
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
+		return Answer{}, fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusUnauthorized && bearer != "" {
-		return nil, fmt.Errorf("%w: %w: %s answers 401", provider.ErrUnavailable, ErrUnauthorized, url)
-	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w: %s answers %d", provider.ErrUnavailable, url, resp.StatusCode)
+		return Answer{}, &StatusError{URL: url, Status: resp.StatusCode, limits: isLimit(resp.Header), bearer: bearer != ""}
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, fmt.Errorf("%w: reading %s: %w", provider.ErrUnavailable, url, err)
+		return Answer{}, fmt.Errorf("%w: reading %s: %w", provider.ErrUnavailable, url, err)
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if kind == "application/jwt" || !json.Valid(body) {
+	return Answer{Body: body, Type: kind}, nil
+}
+
+// isLimit reports whether a refusal is for now: GitHub answers 403 to who asks too
+// often.
+func isLimit(h http.Header) bool {
+	return h.Get("Retry-After") != "" || h.Get("X-RateLimit-Remaining") == "0"
+}
+
+// GetJSON is [Get] of a JSON document, with the same errors.
+func GetJSON(ctx context.Context, client *http.Client, url, bearer string) ([]byte, error) {
+	answer, err := Get(ctx, client, url, "application/json", bearer)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Type == "application/jwt" || !json.Valid(answer.Body) {
 		return nil, fmt.Errorf("%w: %s answers no JSON", provider.ErrUnavailable, url)
 	}
-	return body, nil
+	return answer.Body, nil
 }

@@ -44,6 +44,14 @@ func IsToken(s string) bool {
 	return s != "" && len(s) <= maxToken && !strings.ContainsFunc(s, notVisible)
 }
 
+// IsBearer reports whether a token of a type is used as a bearer token (RFC 6749,
+// section 7.1; RFC 6750). One that is bound to a key of somebody else's is not ours
+// to use, and must not be sent as if it were. A type that is missing is taken for
+// Bearer, as clients do.
+func IsBearer(tokenType string) bool {
+	return tokenType == "" || strings.EqualFold(tokenType, "Bearer")
+}
+
 func notVisible(r rune) bool { return r < ' ' || r > '~' }
 
 // Unfit characters can neither be shown nor stand in a header.

@@ -47,6 +47,15 @@ func TestIsToken(t *testing.T) {
 	}
 }
 
+func TestIsBearer(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]bool{"Bearer": true, "bearer": true, "BEARER": true, "": true, "mac": false, "DPoP": false, "Bearer ": false, "N_A": false} {
+		if got := outbound.IsBearer(s); got != want {
+			t.Errorf("IsBearer(%q) = %t", s, got)
+		}
+	}
+}
+
 func FuzzPrintable(f *testing.F) {
 	f.Add("a\r\nlevel=error é\xff")
 	f.Fuzz(func(t *testing.T, s string) {

@@ -1,0 +1,33 @@
+package policy
+
+import "github.com/gatehouse-auth/gatehouse/flows/identity"
+
+// Needs are the claims by which the policy judges those who come from a provider.
+func (p *Policy) Needs(provider string) identity.Needs {
+	var needs identity.Needs
+	if p == nil {
+		return needs
+	}
+	for _, rules := range [][]Rule{p.Allow, p.Deny} {
+		for i := range rules {
+			needs = needs.Join(rules[i].needs(provider))
+		}
+	}
+	return needs
+}
+
+func (r *Rule) needs(provider string) (needs identity.Needs) {
+	if len(r.Provider) > 0 && !r.ofProvider(provider) {
+		return needs
+	}
+	if len(r.User) > 0 {
+		needs.User = identity.Judged
+	}
+	if len(r.Email)+len(r.Domain) > 0 {
+		needs.Email = identity.Judged
+	}
+	if len(r.Group) > 0 {
+		needs.Groups = identity.Judged
+	}
+	return needs
+}

@@ -1,0 +1,91 @@
+package oidc
+
+import (
+	"encoding/json"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+// told is what a provider says of somebody, and where it says it.
+type told struct {
+	idToken  claimSet
+	signed   bool     // there is an ID token; else idToken is the subject alone
+	userinfo claimSet // nil where it was not asked or did not answer
+	// lost is why userinfo said nothing though it was asked; else "".
+	lost identity.Cause
+}
+
+// notUserinfos are claims of the ID token alone: who signed in, where and how.
+var notUserinfos = []string{"iss", "aud", "azp", "exp", "iat", "nbf", "auth_time", "acr", "amr", "sid", "hd"}
+
+// find looks a claim up, in the ID token and then in userinfo. cause says that it
+// is not known though there may be one; without it, raw is nil where there is none.
+func (t *told) find(name string) (raw json.RawMessage, cause identity.Cause) {
+	if t.idToken.delegates(name) || t.userinfo.delegates(name) {
+		return nil, identity.CauseElsewhere
+	}
+	for _, set := range []claimSet{t.idToken, t.userinfo} {
+		switch raw, at := set.lookup(name); at {
+		case foundValue:
+			return raw, ""
+		case foundBroken:
+			return nil, identity.CauseShape
+		case notFound:
+		}
+	}
+	return nil, t.lost
+}
+
+// lacks reports whether the ID token does not say a claim, and userinfo may.
+func (t *told) lacks(name string) bool {
+	raw, cause := t.find(name)
+	return raw == nil && cause == ""
+}
+
+// mentions reports whether a claim is there, though it be null: no value is told.
+func (t *told) mentions(name string) bool {
+	for _, set := range []claimSet{t.idToken, t.userinfo} {
+		if _, ok := set[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// text is a claim that is a string fit to be shown, or "".
+func (t *told) text(name string) string {
+	raw, _ := t.find(name)
+	return textOf(raw)
+}
+
+// address is the e-mail address, and whether it is verified. Both are from one
+// source: the verdict of one says nothing of the other's address.
+func (t *told) address(trusted bool) (email string, verified bool, cause identity.Cause) {
+	raw, cause := t.find("email")
+	if raw == nil {
+		return "", false, cause
+	}
+	source := t.idToken
+	if !source.has("email") {
+		source = t.userinfo
+	}
+	email, ok := stringOf(raw)
+	if email == "" && ok {
+		return "", false, ""
+	}
+	if email = textOf(raw); email == "" {
+		return "", false, identity.CauseShape
+	}
+	return email, source.verifies(trusted), ""
+}
+
+// verifies takes true, and "true" as Amazon Cognito writes it; anything else is
+// false. The claim is missing at Microsoft Entra, where a tenant's administrator can
+// set any address: only the option makes that verified.
+func (s claimSet) verifies(trusted bool) bool {
+	if !s.has("email_verified") {
+		return trusted
+	}
+	v := string(s["email_verified"])
+	return v == "true" || v == `"true"`
+}

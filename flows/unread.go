@@ -1,0 +1,49 @@
+package flows
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+// unread says in plain words which claims are not known, as a part of a sentence, or
+// "" if all are.
+func (g *Gateway) unread(c *identity.Claims) string {
+	title := c.Provider
+	if p := g.providers[c.Provider]; p != nil {
+		title = p.Title()
+	}
+	var parts []string
+	for _, of := range []struct{ claim, words string }{
+		{identity.ClaimGroups, "your groups"}, {identity.ClaimEmail, "your e-mail address"},
+	} {
+		switch c.Unread[of.claim] {
+		case "":
+		case identity.CauseRefused:
+			parts = append(parts, title+" refuses to tell us "+of.words)
+		case identity.CauseElsewhere:
+			parts = append(parts, title+" does not tell us "+of.words+" itself")
+		case identity.CauseUnavailable, identity.CauseUntold:
+			parts = append(parts, title+" did not tell us "+of.words+" when it was last asked (signing out and in again may help)")
+		default:
+			parts = append(parts, title+" tells us "+of.words+" in a way that cannot be read here")
+		}
+	}
+	return strings.Join(parts, ", and ")
+}
+
+// logUnread says to the operator that somebody was refused, perhaps for what is not
+// known of them. Why it is not known was logged when the provider said it.
+func (g *Gateway) logUnread(r *Request, rules string, c *identity.Claims) {
+	if len(c.Unread) == 0 {
+		return
+	}
+	var claims []string
+	for claim, cause := range c.Unread {
+		claims = append(claims, claim+": "+string(cause))
+	}
+	slices.Sort(claims)
+	g.Logger.WarnContext(r.Context(), "somebody was refused of whom the provider's claims are not all known; its warnings at their sign-in name the claim and the cure",
+		"rules", rules, "provider", c.Provider, "user", c.User, "unread", strings.Join(claims, ", "), "host", r.Host)
+}
