@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
@@ -94,10 +95,13 @@ type App struct {
 	headers    *headerSet
 	events     *emitter
 
+	groupCheckers map[string]groupChecker // by provider name
+
 	guardsMu  sync.Mutex
 	guards    []*Guard
-	hasPortal bool   // a gatehouse_portal is in this configuration, at the issuer's host
-	sites     []site // where the guards stand; since Start
+	matched   identity.Needs // what matchers look at
+	hasPortal bool           // a gatehouse_portal is in this configuration, at the issuer's host
+	sites     []site         // where the guards stand; since Start
 	// faults keep people from signing in, warnings may; since Start.
 	faults, warnings []string
 	portalByTLS      bool // browsers reach the https issuer's portal
@@ -182,6 +186,9 @@ func (a *App) Validate() error {
 		}
 		if err := named.Validate(names); err != nil {
 			return err
+		}
+		if err := a.checkGroups(&named); err != nil {
+			return fmt.Errorf("policy %s: %w", name, err)
 		}
 	}
 	return a.validateKeys()

@@ -41,8 +41,9 @@
 //				client_id     <id>                      # but for local
 //				client_secret <secret>
 //				scopes        <scope…>
-//				groups_claim  <claim>                   # oidc, google
+//				groups_claim  <claim> [as name | id | keys | comma_separated | space_separated] # oidc, google
 //				user_claim    <claim>                   # default: the verified e-mail address, else NAME:sub
+//				userinfo      auto | always | never     # oidc, google: auto is when the ID token lacks what is needed
 //				url           <url>                     # github: of an Enterprise server
 //				user <name> <hash> {                    # local; hashes by `caddy hash-password`
 //					email  <address>

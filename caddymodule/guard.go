@@ -108,6 +108,9 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		if err := own.Validate(app.providerNames()); err != nil {
 			return err
 		}
+		if err := app.checkGroups(own); err != nil {
+			return err
+		}
 		g.deciders = append(g.deciders, own)
 	}
 	if err := g.provisionToken(); err != nil {
@@ -174,6 +177,16 @@ func (g *Guard) knows(host string) bool {
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	err := g.handle(w, r, next)
+	if err != nil && errors.Is(err, errUnread) {
+		if v, gateway := verdictOf(r), g.app.running(r.Context()); v != nil && v.id != nil && gateway != nil {
+			return g.forbid(w, r, gateway, v)
+		}
+	}
+	return err
+}
+
+func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	gateway := g.app.running(r.Context())
 	if gateway == nil {
 		return notStarted(w)

@@ -111,6 +111,7 @@ func asBytes(secrets []string) [][]byte {
 
 func (a *App) loadProviders(ctx caddy.Context) error {
 	a.callers = make(map[string]*policy.Policy)
+	a.groupCheckers = make(map[string]groupChecker)
 	modules := make([]ProviderModule, 0, len(a.Providers))
 	var mistakes []error
 	for _, c := range a.Providers {
@@ -124,7 +125,15 @@ func (a *App) loadProviders(ctx caddy.Context) error {
 		return together(mistakes...)
 	}
 	a.warnSameNames(modules)
-	return nil
+	for i, c := range a.Providers {
+		if checker, ok := modules[i].(groupChecker); ok {
+			a.groupCheckers[c.Name] = checker
+		}
+	}
+	for _, rules := range a.callers {
+		mistakes = append(mistakes, a.checkGroups(rules))
+	}
+	return together(mistakes...)
 }
 
 func (a *App) loadProvider(ctx caddy.Context, c *ProviderConfig) (ProviderModule, error) {

@@ -26,7 +26,10 @@ func init() {
 // conditions must hold, the values of one are alternatives.
 //
 // It decides what a request is for, such as which upstream; who may enter is the
-// guard's business.
+// guard's business. Where it asks for what a provider said in a way that cannot be
+// read, the request is refused: `not gatehouse group contractors` would match
+// otherwise. Caddy asks the conditions of one set in any order, so a path that is to
+// be asked first stands around it, in a `handle`.
 type MatchIdentity struct {
 	// Groups of the user.
 	Groups []string `json:"groups,omitempty"`
@@ -106,6 +109,11 @@ func (m *MatchIdentity) Validate() error {
 	if len(m.Groups)+len(m.Scopes)+len(m.Claims) == 0 {
 		return errors.New("the matcher gatehouse needs a condition: group, scope or claim")
 	}
+	for _, g := range m.Groups {
+		if !identity.IsGroup(g) {
+			return fmt.Errorf("group %.40q can match nobody: a group has at most %d bytes, no control characters and no space at either end", g, identity.MaxGroup)
+		}
+	}
 	return nil
 }
 
@@ -114,6 +122,9 @@ func (m *MatchIdentity) MatchWithError(r *http.Request) (bool, error) {
 	v := verdictOf(r)
 	if v == nil || v.id == nil || v.forbidden {
 		return false, nil
+	}
+	if m.asksUnread(&v.id.Claims) {
+		return false, caddyhttp.Error(http.StatusForbidden, errUnread)
 	}
 	if len(m.Groups) > 0 && !meets(m.Groups, v.id.Groups) {
 		return false, nil
@@ -128,6 +139,53 @@ func (m *MatchIdentity) MatchWithError(r *http.Request) (bool, error) {
 	}
 	return true, nil
 }
+
+// errUnread is a request of somebody of whom the provider said what the matcher
+// looks at in a way that cannot be read.
+var errUnread = errors.New("gatehouse: what the provider says of the user cannot be read")
+
+func (m *MatchIdentity) asksUnread(c *identity.Claims) bool {
+	if len(c.Unread) == 0 {
+		return false
+	}
+	needs := m.needs()
+	return needs.Groups > identity.NotNeeded && c.IsUnread(identity.ClaimGroups) ||
+		needs.Email > identity.NotNeeded && c.IsUnread(identity.ClaimEmail)
+}
+
+// needs are the claims that the matcher looks at.
+func (m *MatchIdentity) needs() (n identity.Needs) {
+	if len(m.Groups) > 0 {
+		n.Groups = identity.Judged
+	}
+	for name := range m.Claims {
+		switch name {
+		case "user":
+			n.User = identity.Judged
+		case "email":
+			n.Email = identity.Judged
+		case "name":
+			n.Name = identity.Shown
+		}
+	}
+	return n
+}
+
+// join makes known to the app what the matcher looks at.
+func (m *MatchIdentity) join(ctx caddy.Context) error {
+	app, err := ctx.AppIfConfigured(appName)
+	switch {
+	case errors.Is(err, caddy.ErrNotConfigured):
+		return nil // it matches nothing
+	case err != nil:
+		return err
+	}
+	app.(*App).joinMatcher(m.needs())
+	return nil
+}
+
+// Provision makes known to the app what the matcher looks at.
+func (m *MatchIdentity) Provision(ctx caddy.Context) error { return m.join(ctx) }
 
 func meets(a, b []string) bool {
 	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
@@ -178,7 +236,7 @@ func extraValues(claim any) []string {
 
 // CELLibrary makes gatehouse('group', 'staff'), gatehouse('scope', 'read') and
 // gatehouse('claim', 'name=value') functions of the expression matcher.
-func (*MatchIdentity) CELLibrary(caddy.Context) (cel.Library, error) {
+func (*MatchIdentity) CELLibrary(ctx caddy.Context) (cel.Library, error) {
 	return caddyhttp.CELMatcherImpl(
 		"gatehouse", "gatehouse_request_string_string", []*cel.Type{cel.StringType, cel.StringType},
 		func(data ref.Val) (caddyhttp.RequestMatcherWithError, error) {
@@ -195,7 +253,10 @@ func (*MatchIdentity) CELLibrary(caddy.Context) (cel.Library, error) {
 				values = strings.SplitN(params[1], "=", 2)
 			}
 			m := new(MatchIdentity)
-			return m, m.add(params[0], values)
+			if err := m.add(params[0], values); err != nil {
+				return nil, err
+			}
+			return m, m.join(ctx)
 		},
 	)
 }
@@ -203,6 +264,7 @@ func (*MatchIdentity) CELLibrary(caddy.Context) (cel.Library, error) {
 // Interface guards
 var (
 	_ caddyfile.Unmarshaler             = (*MatchIdentity)(nil)
+	_ caddy.Provisioner                 = (*MatchIdentity)(nil)
 	_ caddy.Validator                   = (*MatchIdentity)(nil)
 	_ caddyhttp.RequestMatcherWithError = (*MatchIdentity)(nil)
 	_ caddyhttp.CELLibraryProducer      = (*MatchIdentity)(nil)

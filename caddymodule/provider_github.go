@@ -1,7 +1,10 @@
 package caddymodule
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,7 +20,7 @@ func init() {
 
 // GitHub signs in people with a GitHub account. Anybody can open one, so say who
 // may enter. Organisations and teams are groups when the scope read:org is asked
-// for.
+// for, as it is where a rule is about groups.
 type GitHub struct {
 	// The client id of the OAuth or GitHub App. Required. Accepts global
 	// placeholders.
@@ -95,11 +98,22 @@ func (g *GitHub) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return client.parseCheck(d)
 }
 
+func (*GitHub) checkGroup(group string) error {
+	if github.IsGroup(group) {
+		return nil
+	}
+	if lower := strings.ToLower(group); github.IsGroup(lower) {
+		return fmt.Errorf("GitHub's groups are written in lower case: %s", lower)
+	}
+	return errors.New("GitHub's groups are an organisation, or one and its team, in lower case: acme, or acme/devs")
+}
+
 // OpenProvider implements [ProviderModule].
 func (g *GitHub) OpenProvider(b ProviderBlock) (provider.Provider, error) {
 	return github.New(github.Config{
 		Name: b.Name, Title: b.Title, ClientID: g.client.ClientID, ClientSecret: g.client.ClientSecret,
 		Scopes: g.Scopes, UserClaim: g.UserClaim, BaseURL: g.URL, Now: time.Now,
+		Logger: b.Logger,
 	})
 }
 

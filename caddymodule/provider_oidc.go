@@ -28,22 +28,36 @@ type OIDCClient struct {
 	ClientSecret string `json:"client_secret,omitempty"` //nolint:gosec // a placeholder, as a rule
 	// What to ask for. Default: `openid profile email`.
 	Scopes []string `json:"scopes,omitempty"`
-	// The claim that holds the groups. Default: `groups`.
+	// The claim that holds the groups; a name that is no claim itself is read as
+	// a path, such as `realm_access.roles`. Default: `groups`.
 	GroupsClaim string `json:"groups_claim,omitempty"`
+	// How the groups are written there: `name` or `id` for a list of objects
+	// whose member of that name is the group, `keys` for an object whose names
+	// are the groups, `comma_separated` or `space_separated` for one string.
+	// Default: a list of strings, or one string that can only be one group.
+	// Nobody's groups are known that are written otherwise, and rules about
+	// groups refuse them.
+	GroupsAs string `json:"groups_as,omitempty"`
+	// When the userinfo endpoint is asked: `auto` is when the ID token lacks what
+	// the configuration needs; `always`; or `never`. Default: `auto`.
+	UserInfo string `json:"userinfo,omitempty"`
 	// The claim that names the user to policies and upstreams. Default: the
 	// verified e-mail address, else `PROVIDER:sub`.
 	UserClaim string `json:"user_claim,omitempty"`
 }
 
-var clientOptions = []string{"client_id", "client_secret", "groups_claim", "scopes", "user_claim"}
+var clientOptions = []string{"client_id", "client_secret", "groups_claim", "scopes", "user_claim", "userinfo"}
 
 // parseOption parses one option, if it is a client's.
 func (c *OIDCClient) parseOption(d *caddyfile.Dispenser) error {
 	texts := map[string]*string{
 		"client_id": &c.ClientID, "client_secret": &c.ClientSecret,
-		"groups_claim": &c.GroupsClaim, "user_claim": &c.UserClaim,
+		"user_claim": &c.UserClaim, "userinfo": &c.UserInfo,
 	}
 	option := d.Val()
+	if option == "groups_claim" {
+		return c.parseGroupsClaim(d)
+	}
 	if option == "scopes" {
 		if c.Scopes != nil {
 			return d.Err("scopes is given twice")
@@ -60,10 +74,42 @@ func (c *OIDCClient) parseOption(d *caddyfile.Dispenser) error {
 	if err := oneArg(d, target); err != nil {
 		return err
 	}
-	if option == "client_secret" {
+	switch option {
+	case "client_secret":
 		warnLiteral(d, option, *target)
+	case "userinfo":
+		if !slices.Contains(oidc.UserInfoModes, c.UserInfo) {
+			return d.Errf("userinfo %q is not known%s", c.UserInfo, didYouMean(c.UserInfo, oidc.UserInfoModes))
+		}
 	}
 	return nil
+}
+
+// parseGroupsClaim parses `groups_claim <claim> [as <shape>]`.
+func (c *OIDCClient) parseGroupsClaim(d *caddyfile.Dispenser) error {
+	if c.GroupsClaim != "" {
+		return d.Err("groups_claim is given twice")
+	}
+	if !d.NextArg() {
+		return missingValue(d, "groups_claim")
+	}
+	c.GroupsClaim = d.Val()
+	if err := checkValue(d, "groups_claim", c.GroupsClaim); err != nil {
+		return err
+	}
+	if !d.NextArg() {
+		return noBlock(d)
+	}
+	if d.Val() != "as" || !d.NextArg() {
+		return d.Errf("behind the claim, groups_claim takes how its groups are written: groups_claim %s as %s", c.GroupsClaim, strings.Join(oidc.GroupShapes, " | "))
+	}
+	if c.GroupsAs = d.Val(); !slices.Contains(oidc.GroupShapes, c.GroupsAs) {
+		return d.Errf("groups cannot be read as %q%s", c.GroupsAs, didYouMean(c.GroupsAs, oidc.GroupShapes))
+	}
+	if d.NextArg() {
+		return tooMany(d, "groups_claim")
+	}
+	return noBlock(d)
 }
 
 // parseCheck is run when the block was read.
@@ -92,8 +138,9 @@ func (c OIDCClient) userNames() userNames {
 func (c OIDCClient) config(b ProviderBlock) oidc.Config {
 	return oidc.Config{
 		Name: b.Name, Title: b.Title, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
-		Scopes: b.withOffline(c.Scopes), GroupsClaim: c.GroupsClaim, UserClaim: c.UserClaim,
-		Now: time.Now, Logger: b.Logger,
+		Scopes: b.withOffline(c.Scopes), GroupsClaim: c.GroupsClaim, GroupsAs: c.GroupsAs, UserClaim: c.UserClaim,
+		UserInfo: c.UserInfo,
+		Now:      time.Now, Logger: b.Logger,
 	}
 }
 
@@ -160,8 +207,9 @@ func (o *OIDC) AnyoneCanJoin() bool {
 //		client_id     <id>
 //		client_secret <secret>
 //		scopes        <scope…>
-//		groups_claim  <claim>
+//		groups_claim  <claim> [as name | id | keys | comma_separated | space_separated]
 //		user_claim    <claim>
+//		userinfo      auto | always | never
 //	}
 func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the type
@@ -217,8 +265,9 @@ func (*Google) AnyoneCanJoin() bool { return true }
 //		client_id     <id>
 //		client_secret <secret>
 //		scopes        <scope…>
-//		groups_claim  <claim>
+//		groups_claim  <claim> [as name | id | keys | comma_separated | space_separated]
 //		user_claim    <claim>
+//		userinfo      auto | always | never
 //	}
 func (g *Google) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the type

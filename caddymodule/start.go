@@ -64,6 +64,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.sites = sites
+	a.setNeeds()
 	secrets, err := a.secretsOrGenerated(a.ctx)
 	if err != nil {
 		return err

@@ -108,10 +108,11 @@ func joined(list ...string) string {
 func (g *Gateway) Forbid(w http.ResponseWriter, r *Request, id *identity.Identity) {
 	g.LimitBody(w, r.Request)
 	noStore(w)
+	unread := g.unread(&id.Claims)
 	switch callerOf(r.Request) {
 	case callerNavigation:
 		message := "You are signed in, but the rules of " + hostName(r.Host) + " do not let you in. If they should, ask whoever runs it."
-		if unread := g.unread(&id.Claims); unread != "" {
+		if unread != "" {
 			message = "You are signed in, but " + unread + ", and the rules of " + hostName(r.Host) + " may depend on that. Please tell whoever runs it."
 			g.logUnread(r, "a guard", &id.Claims)
 		}
@@ -124,7 +125,11 @@ func (g *Gateway) Forbid(w http.ResponseWriter, r *Request, id *identity.Identit
 	case callerGRPC:
 		grpcStatus(w, "7", "not allowed")
 	default:
-		problem(w, http.StatusForbidden, "You are signed in, but not allowed to do this.", nil)
+		message := "You are signed in, but not allowed to do this."
+		if unread != "" {
+			message = "You are signed in, but " + unread + "; what you may do may depend on that."
+		}
+		problem(w, http.StatusForbidden, message, nil)
 	}
 }
 
