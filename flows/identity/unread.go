@@ -1,6 +1,9 @@
 package identity
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The claims that rules are about, as [Claims.Unread] names them whatever a
 // provider calls them.
@@ -45,15 +48,7 @@ func (c *Claims) IsUnread(claim string) bool {
 
 // InGroup reports whether the claims name a group, and all groups could be read.
 func (c *Claims) InGroup(group string) bool {
-	if c.IsUnread(ClaimGroups) {
-		return false
-	}
-	for _, g := range c.Groups {
-		if g == group {
-			return true
-		}
-	}
-	return false
+	return !c.IsUnread(ClaimGroups) && slices.Contains(c.Groups, group)
 }
 
 // MayBeInGroup reports whether nothing speaks against a group, which is what a
