@@ -88,6 +88,14 @@ func CheckProof(proof []byte, owner string) error {
 	return checkContent(nil, proof, owner)
 }
 
+// CheckMark returns an [ErrInvalid] for what is no mark of a redemption.
+func CheckMark(mark []byte) error {
+	if len(mark) != 0 && len(mark) != MarkSize {
+		return fmt.Errorf("mark of %d bytes: %w", len(mark), ErrInvalid)
+	}
+	return nil
+}
+
 // CheckAlias returns an [ErrInvalid] for an alias beyond its documented sizes.
 func CheckAlias(alias, target string, validity time.Duration) error {
 	if err := CheckKey(alias); err != nil {

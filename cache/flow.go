@@ -52,10 +52,34 @@ type Flow struct {
 	Now       time.Time // the cache's clock when it answered
 	// Interval that polls must keep now.
 	Interval time.Duration
-	// SlowDown: this poll came too early, and Interval has grown by five
-	// seconds for all later ones (RFC 8628, section 3.5).
+	// SlowDown: this poll came too early, and Interval has grown by
+	// [PollStep] for all later ones (RFC 8628, section 3.5).
 	SlowDown bool
+	// Abandoned are the marks given to [Flows.ReopenFlow]: redemptions that
+	// took the flow and gave nobody anything.
+	Abandoned [][]byte
 }
+
+// How polls of a PENDING flow are paced (RFC 8628, section 3.5).
+const (
+	// PollStep is what a poll that came too early adds to the interval.
+	PollStep = 5 * time.Second
+	// PollTolerance is how much too early a poll may come: clients keep the
+	// interval by clocks and networks of their own.
+	PollTolerance = time.Second
+	// MaxSlowedInterval is where the interval stops growing, so that a client
+	// that polls too fast hears of a refusal or the end within a minute of
+	// mending its ways.
+	MaxSlowedInterval = time.Minute
+)
+
+// What [Flows.ReopenFlow] remembers of a flow.
+const (
+	// MarkSize is the length of a mark, in bytes: a SHA-256 sum.
+	MarkSize = 32
+	// MaxMarks is how many of a flow are kept. Later ones are forgotten.
+	MaxMarks = 64
+)
 
 // Transition moves a flow from one state to the next.
 type Transition struct {
@@ -96,15 +120,31 @@ type Flows interface {
 	// RedeemFlow moves a READY flow to DONE and returns it with its value,
 	// exactly once under any concurrency. What is judged first: ErrNotFound;
 	// the proof: ErrMismatch, nothing changes; DONE already: ErrUsed; expired:
-	// ErrExpired; PENDING or ERROR: ErrState. The value is then forgotten, a tombstone
-	// stays for [Retention]. Owner as in [Transition].
+	// ErrExpired; PENDING or ERROR: ErrState. A tombstone stays for [Retention].
+	// Owner as in [Transition].
+	//
+	// The value is kept until the validity has passed: ErrUsed comes with the
+	// flow and its value until then. Whoever took the flow before may have
+	// crashed, or lost the answer, before anything was made of it; the token
+	// store knows, since it takes the flow's id once. ErrUsed without a value:
+	// the validity has passed, or [Flows.AdvanceFlow] finished the flow.
 	RedeemFlow(ctx context.Context, key string, proof []byte, owner string) (Flow, error)
 	// PollFlow is RedeemFlow for a flow that may still be PENDING: that is
 	// no error here, the flow is returned as it stands, with SlowDown judged.
-	// A poll that is too early is answered so whatever the state, but ERROR
-	// and expiry; that answer has no value. The one answer in state DONE that
-	// has no SlowDown delivers the flow. ERROR is returned as a flow in that state, without error.
+	// A poll is too early when it comes more than [PollTolerance] before
+	// Interval has passed since the last one that was not; its answer has no
+	// value. READY is delivered whenever it is asked for. ERROR is returned as
+	// a flow in that state, without error.
 	PollFlow(ctx context.Context, key string, proof []byte, owner string) (Flow, error)
+	// ReopenFlow gives back a flow that was redeemed, when nothing could be
+	// made of it: DONE goes back to READY with its value, within the validity
+	// that it had. It does not count under the caps again. mark, of [MarkSize]
+	// bytes or none, is remembered with the flow: it names a redemption of
+	// which nobody knows whether it was carried out, and which gave nobody
+	// anything. A flow that is READY again already keeps the mark too.
+	// ErrNotFound, ErrExpired; ErrUsed when the value is gone; ErrState when
+	// the flow is PENDING or ERROR.
+	ReopenFlow(ctx context.Context, key string, mark []byte) error
 	// DeleteFlow forgets a flow, tombstone included. No error if it is gone.
 	DeleteFlow(ctx context.Context, key, owner string) error
 

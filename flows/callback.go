@@ -47,10 +47,13 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser.")
 		return
 	}
-	// Whatever happens now, this attempt is over for the browser.
-	clearPathCookie(w, at, try.cookie())
-
 	stored, err := g.Cache.Flow(ctx, flowKey(try))
+	if errors.Is(err, cache.ErrUnavailable) {
+		g.unfinished(w, r, err, r.URI)
+		return
+	}
+	// The attempt is over for the browser, unless it is told to try again.
+	clearPathCookie(w, at, try.cookie())
 	switch {
 	case errors.Is(err, cache.ErrUsed), errors.Is(err, cache.ErrState):
 		g.badCallback(w, r, at, "This sign-in was finished already.")
@@ -71,50 +74,74 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 		g.providerRefused(w, r, at, flow, stored.Key, code)
 		return
 	}
-	result, err := p.Exchange(ctx, provider.Callback{
-		Code: query.Get("code"), Issuer: query.Get("iss"), Nonce: g.derive(try, "nonce"),
-		Verifier: g.derive(try, "pkce verifier"), RedirectURI: flow.Callback, MaxAge: flow.Request.maxAge(),
-	})
-	if err != nil {
-		g.exchangeFailed(w, r, at, flow, stored.Key, p, err)
-		return
+	if !flow.Verified.isFor(query.Get("code")) {
+		result, err := p.Exchange(ctx, provider.Callback{
+			Code: query.Get("code"), Issuer: query.Get("iss"), Nonce: g.derive(try, "nonce"),
+			Verifier: g.derive(try, "pkce verifier"), RedirectURI: flow.Callback, MaxAge: flow.Request.maxAge(),
+		})
+		if err != nil {
+			g.exchangeFailed(w, r, at, try, flow, stored.Key, p, err)
+			return
+		}
+		if result.Claims.AuthTime.IsZero() && flow.Request.asks("login") {
+			// The provider was asked to sign the person in again. If it cannot, it
+			// must say so (OpenID Connect Core, section 3.1.2.1).
+			result.Claims.AuthTime = g.Now()
+		}
+		flow.Verified = newVerified(query.Get("code"), result)
 	}
 	forgetPrompt(w, r, at)
-	if !g.Admit(result.Claims) {
+	claims := flow.Verified.Claims
+	if !g.Admit(claims) {
 		_ = g.Cache.DeleteFlow(ctx, stored.Key, addressKey(r.Client))
-		g.refuse(w, r, at, flow.Request, result.Claims)
+		g.refuse(w, r, at, flow.Request, claims)
 		return
 	}
-	if result.Claims.AuthTime.IsZero() && flow.Request.asks("login") {
-		// The provider was asked to sign the person in again. If it cannot, it
-		// must say so (OpenID Connect Core, section 3.1.2.1).
-		result.Claims.AuthTime = g.Now()
-	}
-	if !g.isOurs(flow.Request) && !g.recentEnough(&flow.Request, result.Claims.AuthTime) {
+	if !g.isOurs(flow.Request) && !g.recentEnough(&flow.Request, claims.AuthTime) {
 		g.notSignedInAgain(w, r, at, flow, stored.Key)
 		return
 	}
-	g.complete(w, r, at, try, flow, result)
+	g.complete(w, r, at, try, flow)
 }
 
-// complete moves the flow on, exactly once, and then signs in.
-func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try attempt, flow providerFlow, result provider.Result) {
-	start := session.Start{Claims: result.Claims, Sought: &flow.Request.Provider}
+// complete signs in, exactly once, and moves the flow on.
+func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try attempt, flow providerFlow) {
+	pending := try.id
 	if flow.Request.forSite() {
-		// The flow's id becomes the session's, so that not even a cache that
-		// fell back to an older state signs in twice.
-		start.ID = try.id
+		// The flow's id becomes the session's: the store takes it once, whatever
+		// the cache has forgotten.
+		flow.Verified.Session, pending = try.id, uuid.Nil
+	}
+	start := flow.Verified.start(g)
+	start.Sought = &flow.Request.Provider
+	started, err := g.signIn(w, r, at, start)
+	switch {
+	case isPassing(err):
+		again := g.retryURL(at, flow.Request)
+		if g.keepVerified(r.Context(), flowKey(try), flow) {
+			keepPathCookie(w, at, try.cookie())
+			again = r.URI
+		}
+		g.unfinished(w, r, err, again)
+		return
+	case err != nil:
+		g.forget(r, pending)
+		g.signInFailed(w, r, at, err)
+		return
+	}
+	g.rememberOnce(w, r, at, started.Identity.Subject)
+	g.keepToken(r.Context(), started.Identity, flow.Verified.Token)
+	if pending == uuid.Nil {
+		// A reload learns from this that it is done. The session is stored, so
+		// that nothing depends on it.
 		_, err := g.Cache.AdvanceFlow(r.Context(), cache.Transition{
 			Key: flowKey(try), From: cache.Pending, To: cache.Done, Owner: addressKey(r.Client),
 		})
 		if err != nil {
-			g.advanceFailed(w, r, at, err)
-			return
+			g.Logger.WarnContext(r.Context(), "the end of a sign-in could not be noted", "error", err)
 		}
-		g.finish(w, r, at, flow.Request, start, uuid.Nil, result.Token)
-		return
 	}
-	g.finish(w, r, at, flow.Request, start, try.id, result.Token)
+	g.carryOn(w, r, at, flow.Request, started, pending)
 }
 
 func (g *Gateway) advanceFailed(w http.ResponseWriter, r *Request, at place, err error) {
@@ -133,10 +160,15 @@ func (g *Gateway) advanceFailed(w http.ResponseWriter, r *Request, at place, err
 // badCallback refuses an answer, whoever sent it. If somebody is signed in
 // already (an old tab, a reloaded page), the way on is the site itself.
 func (g *Gateway) badCallback(w http.ResponseWriter, r *Request, at place, message string) {
+	g.badCallbackFor(w, r, at, message, g.beginning(at))
+}
+
+// badCallbackFor is badCallback where the page that was wanted is known.
+func (g *Gateway) badCallbackFor(w http.ResponseWriter, r *Request, at place, message, wanted string) {
 	g.Logger.InfoContext(r.Context(), "callback refused", "reason", message, "client_ip", r.Client)
 	f := page.Fault{
 		Title: "Please sign in again", Message: message, Detail: "invalid_request",
-		RetryURL: g.beginning(at), RetryLabel: "Start again",
+		RetryURL: wanted, RetryLabel: "Start again",
 	}
 	if id, _ := g.signedIn(r, at); id != nil {
 		f.Title, f.RetryLabel, f.User = "You are signed in already", "Go on", id.User
@@ -212,12 +244,14 @@ func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, f
 	})
 }
 
-func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *Request, at place, flow providerFlow, key string, p provider.Provider, err error) {
-	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
+func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *Request, at place, try attempt, flow providerFlow, key string, p provider.Provider, err error) {
 	if errors.Is(err, provider.ErrUnavailable) {
+		// The code may be good still: a reload of the page tries it again.
+		keepPathCookie(w, at, try.cookie())
 		g.providerDown(w, r, at, flow.Request, p, err)
 		return
 	}
+	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
 	if errors.Is(err, provider.ErrReauthentication) && !g.isOurs(flow.Request) {
 		g.notSignedInAgain(w, r, at, flow, key)
 		return

@@ -3,6 +3,7 @@ package flows
 import (
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 )
@@ -74,6 +75,18 @@ func clearPathCookie(w http.ResponseWriter, at place, name string) {
 		Name: pathCookieName(name, at.secure()), Path: at.path, MaxAge: -1,
 		Secure: at.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
+}
+
+// keepPathCookie takes back that a cookie of setPathCookie is cleared.
+func keepPathCookie(w http.ResponseWriter, at place, name string) {
+	name = pathCookieName(name, at.secure()) + "="
+	h := w.Header()
+	h["Set-Cookie"] = slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(line string) bool {
+		return strings.HasPrefix(line, name)
+	})
+	if len(h["Set-Cookie"]) == 0 {
+		h.Del("Set-Cookie")
+	}
 }
 
 // pathCookie reads a cookie of setPathCookie, or "".

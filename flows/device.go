@@ -6,8 +6,10 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
@@ -143,21 +145,26 @@ func (g *Gateway) drawUserCode() string {
 // userCodeAlias is where a user code is found: the cache holds its MAC only.
 func userCodeAlias(mac []byte) string { return "user:" + encode(mac[:24]) }
 
-// normalUserCode reads a code as people type it: any case, with spaces and
-// dashes. ok tells whether it can be a code at all.
+// maxTypedCode is the most bytes that are read of a code. Letters may be of the
+// full width, with something invisible between.
+const maxTypedCode = 256
+
+// normalUserCode reads a code as people type or paste it: any case, any kind of
+// dash, space or quote, letters of the full width. Whatever is not in the set is
+// left out (RFC 8628, section 6.1). ok reports whether a code is left.
 func normalUserCode(s string) (code string, ok bool) {
-	if len(s) > 64 {
-		return "", false
+	if len(s) > maxTypedCode || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+		return "", false // nobody types that
 	}
 	b := make([]byte, 0, userCodeLength)
-	for _, r := range strings.ToUpper(s) {
-		switch {
-		case r == ' ' || r == '-' || r == '\t' || r == '–' || r == '—' || r == '_' || r == '.':
-		case r < 0x80 && strings.ContainsRune(userCodeLetters, r) && len(b) < userCodeLength:
-			b = append(b, byte(r)) //nolint:gosec // ASCII was checked
-		default:
+	for _, r := range strings.ToUpper(norm.NFKC.String(s)) {
+		if r >= 0x80 || !strings.ContainsRune(userCodeLetters, r) {
+			continue
+		}
+		if len(b) == userCodeLength {
 			return "", false
 		}
+		b = append(b, byte(r)) //nolint:gosec // ASCII was checked
 	}
 	return string(b), len(b) == userCodeLength
 }

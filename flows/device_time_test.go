@@ -13,7 +13,7 @@ import (
 )
 
 // TestDevice_SlowDownCountsForAllLaterPolls: each poll that is too early adds
-// five seconds, for good (RFC 8628, section 3.5).
+// five seconds, for good (RFC 8628, section 3.5). A second is tolerated.
 func TestDevice_SlowDownCountsForAllLaterPolls(t *testing.T) {
 	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
 	cli := app{t, w, "cli", ""}
@@ -23,32 +23,71 @@ func TestDevice_SlowDownCountsForAllLaterPolls(t *testing.T) {
 		want  string
 	}{
 		{0, "authorization_pending"},
-		{4900 * time.Millisecond, "slow_down"}, // from now on 10 s
-		{9900 * time.Millisecond, "slow_down"}, // from now on 15 s
-		{15100 * time.Millisecond, "authorization_pending"},
-		{14900 * time.Millisecond, "slow_down"}, // from now on 20 s
-		{20100 * time.Millisecond, "authorization_pending"},
+		{4100 * time.Millisecond, "authorization_pending"},
+		{3900 * time.Millisecond, "slow_down"}, // from now on 10 s
+		{4900 * time.Millisecond, "slow_down"}, // 8.8 s since the last in time; from now on 15 s
+		{4900 * time.Millisecond, "slow_down"}, // 13.7 s; from now on 20 s
+		{5400 * time.Millisecond, "authorization_pending"},
+		{18900 * time.Millisecond, "slow_down"}, // from now on 25 s
+		{5200 * time.Millisecond, "authorization_pending"},
 	} {
 		w.clock.hold(step.after)
 		if got := cli.poll(started); got.text("error") != step.want {
 			t.Errorf("after %v: %v, want %s", step.after, got.body, step.want)
 		}
 	}
-	// Who has approved does not make an early poll a good one.
+	// What was approved is delivered whenever it is asked for.
 	b := newBrowser(t)
 	b.get(started.text("verification_uri_complete")).signIn("alice", "wonderland")
 	b.submit(url.Values{"decision": {"approve"}}).want(200, "")
-	w.clock.hold(19900 * time.Millisecond)
-	if got := cli.poll(started); got.text("error") != "slow_down" {
-		t.Errorf("an early poll of an approved flow: %v", got.body)
-	}
-	w.clock.hold(25100 * time.Millisecond)
 	if got := cli.poll(started); got.status != 200 {
 		t.Errorf("%v", got.body)
+	}
+	if got := cli.poll(started); got.text("error") != "invalid_grant" {
+		t.Errorf("a poll after the delivery: %v", got.body)
 	}
 	// Another flow of the same client is not slowed down.
 	if got := cli.poll(cli.device()); got.text("error") != "authorization_pending" {
 		t.Errorf("another flow: %v", got.body)
+	}
+}
+
+// TestDevice_ClientThatKeepsFiveSeconds polls as a client does whose timer is
+// coarse, and which waits five seconds whatever it is told (H2CK/oidc#716).
+func TestDevice_ClientThatKeepsFiveSeconds(t *testing.T) {
+	for name, at := range map[string][]time.Duration{
+		"a coarse timer": {0, 5040, 10_000, 15_040, 20_000, 25_040},
+		"too early":      {0, 3000, 8000, 13_000, 18_000, 23_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+			cli := app{t, w, "cli", ""}
+			started := cli.device()
+			b := newBrowser(t)
+			b.get(started.text("verification_uri_complete")).signIn("alice", "wonderland")
+			w.clock.hold(0)
+			last := at[len(at)-1]
+			for i, moment := range at {
+				var before time.Duration
+				if i > 0 {
+					before = at[i-1]
+				}
+				if moment == last { // at 22 s
+					b.submit(url.Values{"decision": {"approve"}}).want(200, "")
+				}
+				w.clock.advance((moment - before) * time.Millisecond)
+				got := cli.poll(started)
+				switch {
+				case moment == last && got.status != 200:
+					t.Errorf("after the approval: %v", got.body)
+				case moment == last:
+				case name == "a coarse timer" && got.text("error") != "authorization_pending":
+					t.Errorf("at %d ms: %v", moment, got.body)
+				case name == "too early" && i > 0 && got.text("error") != "slow_down":
+					t.Errorf("at %d ms: %v", moment, got.body)
+				}
+			}
+		})
 	}
 }
 

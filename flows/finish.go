@@ -19,19 +19,6 @@ import (
 // so.
 const portalClient = ":portal"
 
-// finish signs in somebody whom a provider vouched for, perhaps with a token, in
-// answer to a flow, and carries on.
-func (g *Gateway) finish(w http.ResponseWriter, r *Request, at place, a authRequest, start session.Start, pending uuid.UUID, token *provider.Token) {
-	started, ok := g.signIn(w, r, at, start)
-	if !ok {
-		g.forget(r, pending)
-		return
-	}
-	g.rememberOnce(w, r, at, started.Identity.Subject)
-	g.keepToken(r.Context(), started.Identity, token)
-	g.carryOn(w, r, at, a, started, pending)
-}
-
 // carryOn does what the sign-in was begun for, now that it is known who is here:
 // at a site of its own it leads back there, for a client it gives a code, for a
 // device it asks whether that is theirs. pending is the stored flow that the
@@ -70,8 +57,9 @@ func (g *Gateway) forget(r *Request, pending uuid.UUID) {
 // signIn creates the session of a sign-in at an issuer, and gives the browser
 // its handle: at the portal the sign-in that the sites' sessions come from, at
 // a site of its own the site's. What the browser held before it either renews or
-// ends; see [formerSignIn].
-func (g *Gateway) signIn(w http.ResponseWriter, r *Request, at place, start session.Start) (session.Started, bool) {
+// ends; see [formerSignIn]. The caller answers an error, which may come when the
+// session is stored already.
+func (g *Gateway) signIn(w http.ResponseWriter, r *Request, at place, start session.Start) (session.Started, error) {
 	cookie := siteCookie
 	start.ClientID = at.host
 	if at.portal {
@@ -80,26 +68,23 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *Request, at place, start sess
 	start.UserAgent = r.UserAgent()
 	former, err := g.formerSignIn(r, cookie, start.ClientID)
 	if err != nil {
-		g.unavailable(w, r, err)
-		return session.Started{}, false
+		return session.Started{}, err
 	}
 	if former.isOf(start.Claims) {
 		start.Renews = former.session
 	}
 	started, err := g.Sessions.SignIn(r.Context(), start)
 	if err != nil {
-		g.signInFailed(w, r, at, err)
-		return session.Started{}, false
+		return session.Started{}, err
 	}
 	if start.Renews == uuid.Nil {
 		if err := g.endFormer(r, former); err != nil {
-			g.unavailable(w, r, err)
-			return session.Started{}, false
+			return session.Started{}, err
 		}
 	}
 	g.signedInEvent(r, started)
 	setSession(w, cookie, started.Handle, at.secure(), started.ExpiresAt.Sub(g.Now()))
-	return started, true
+	return started, nil
 }
 
 func (g *Gateway) signedInEvent(r *Request, s session.Started) {

@@ -101,6 +101,8 @@ type Gateway struct {
 	schemeWarnings warnings
 	discovery      sync.Map // issuer and algorithms to metadata, serialised
 	drain          *outbox.Drain
+	// redemptions of codes that are under way here.
+	redemptions redemptions
 }
 
 // New checks a configuration. It does no I/O.

@@ -18,7 +18,7 @@ import (
 
 // grantCode redeems an authorization code (RFC 6749, section 4.1.3): one round
 // trip to the cache, one to the store. Everything is compared in the step that
-// consumes the code, so a wrong attempt consumes nothing.
+// takes the code, so a wrong attempt consumes nothing.
 func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
 	form := req.PostForm
 	if form.Get("code") == "" {
@@ -45,25 +45,37 @@ func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenRe
 	if req.proof.jkt != "" {
 		proofs = append(proofs, codeProof(secret, req.at.issuer(), req.client.ID, form.Get("redirect_uri"), challenge, req.proof.jkt))
 	}
-	flow, err := g.redeemAny(ctx, codeKey(id), proofs, addressKey(req.Client))
+	t := req.redeeming(g, id, codeKey(id))
+	err = t.took(g.redeemAny(ctx, t.key, proofs, addressKey(req.Client)))
 	if errors.Is(err, cache.ErrUsed) {
-		// The right client with the right verifier, twice: what the first one
-		// was given ends (RFC 6749, section 4.1.2).
-		if err := g.revoke(ctx, id); err != nil {
-			return nil, err
-		}
-		g.Logger.WarnContext(ctx, "authorization code was used twice", "client_id", req.client.ID, "session", id.String())
-		g.Events(ctx, "code_reuse_detected")
-		return nil, invalidGrant()
+		return nil, g.codeReused(ctx, req, t)
 	}
 	if err != nil {
 		return nil, err
 	}
-	h, err := g.openHandover(flow)
+	h, err := g.openHandover(t.flow)
 	if err != nil || h.Client != req.client.ID {
 		return nil, invalidGrant()
 	}
-	return g.startSession(ctx, req, id, h)
+	answer, err := g.startSession(ctx, req, t, h)
+	if t.spent(err) {
+		return nil, g.codeReused(ctx, req, t)
+	}
+	return answer, err
+}
+
+// codeReused answers the right client with the right verifier that comes when
+// somebody has the session already.
+func (g *Gateway) codeReused(ctx context.Context, req *endpointRequest, t *redemption) error {
+	revoked, err := g.replayed(ctx, t)
+	if err != nil {
+		return err
+	}
+	if revoked {
+		g.Logger.WarnContext(ctx, "authorization code was used twice", "client_id", req.client.ID, "session", t.id.String())
+		g.Events(ctx, "code_reuse_detected")
+	}
+	return invalidGrant()
 }
 
 // redeemAny tries one proof after the other until one is the flow's: a code may
@@ -127,8 +139,17 @@ func (g *Gateway) narrow(req *endpointRequest, granted []string) ([]string, erro
 
 // startSession creates the session that a redeemed code or device code stands
 // for, and its first tokens. The session has the flow's id: the store refuses
-// a second one, whatever the cache has forgotten.
-func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, id uuid.UUID, h handover) (*tokenResponse, error) {
+// a second one (tokenstore.ErrExists), whatever the cache has forgotten. Who is
+// told to try again gets the code back.
+func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, t *redemption, h handover) (*tokenResponse, error) {
+	answer, err := g.issue(ctx, req, t, h)
+	if isPassing(err) {
+		g.giveBack(ctx, t)
+	}
+	return answer, err
+}
+
+func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption, h handover) (*tokenResponse, error) {
 	resource, err := g.narrow(req, h.Resource)
 	if err != nil {
 		return nil, err
@@ -138,25 +159,20 @@ func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, id uui
 	}
 	offline := slices.Contains(h.Scope, "offline_access") && req.client.Allows(client.GrantRefresh)
 	start := session.Start{
-		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Issuer: req.at.issuer(), Scope: strings.Join(h.Scope, " "),
+		Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Issuer: req.at.issuer(), Scope: strings.Join(h.Scope, " "),
 		Resource: h.Resource, Claims: h.Claims, UserAgent: req.UserAgent(), Cnf: req.refreshKey(), Sought: new(string),
 		// Offline access outlives the browser's sign-in (OpenID Connect Core,
 		// section 11), but nobody obtains it of one that has ended.
 		Detached: offline,
 	}
+	t.fill(&start)
 	started, err := g.Sessions.Handover(ctx, start)
-	if errors.Is(err, tokenstore.ErrExists) {
-		if err := g.revoke(ctx, id); err != nil {
-			return nil, err
-		}
-		return nil, invalidGrant()
-	}
 	if err != nil {
 		return nil, err
 	}
 	g.signedInEvent(req.Request, started)
 	of := grantee{
-		client: req.client, subject: h.Subject, session: id.String(), claims: h.Claims, scope: h.Scope,
+		client: req.client, subject: h.Subject, session: t.id.String(), claims: h.Claims, scope: h.Scope,
 		resource: resource, nonce: h.Nonce, jkt: req.proof.jkt, ends: started.ExpiresAt,
 	}
 	answer, err := g.tokens(req.at, of)
@@ -164,7 +180,7 @@ func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, id uui
 		return nil, err
 	}
 	if offline {
-		answer.RefreshToken = handle.MintRefresh(g.Keyring, g.grantIssuer(req.at), handle.Handle{ID: id, Secret: started.Secret, Generation: 0})
+		answer.RefreshToken = handle.MintRefresh(g.Keyring, g.grantIssuer(req.at), handle.Handle{ID: t.id, Secret: started.Secret, Generation: 0})
 	}
 	return answer, nil
 }

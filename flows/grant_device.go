@@ -34,7 +34,9 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 		}
 	}
 	proof := codeProof(secret, req.at.issuer(), req.client.ID, "device", challenge, "")
-	flow, err := g.Cache.PollFlow(ctx, deviceKey(id), proof, "")
+	t := req.redeeming(g, id, deviceKey(id))
+	err = t.took(g.Cache.PollFlow(ctx, t.key, proof, ""))
+	flow := t.flow
 	switch {
 	case errors.Is(err, cache.ErrExpired):
 		return nil, invalid("expired_token", "the device code has expired; start again")
@@ -53,5 +55,15 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 	if err != nil || h.Client != req.client.ID {
 		return nil, invalidGrant()
 	}
-	return g.startSession(ctx, req, id, h)
+	answer, err := g.startSession(ctx, req, t, h)
+	if !t.spent(err) {
+		return answer, err
+	}
+	if !t.again {
+		// The cache has forgotten that it was delivered.
+		if _, err := g.replayed(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	return nil, invalid("invalid_grant", "the device code was used already")
 }

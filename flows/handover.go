@@ -1,10 +1,12 @@
 package flows
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // handover is what a code, or a device code, stands for once somebody has
@@ -125,6 +128,14 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 			Key: key, State: cache.Ready, Value: value, Proof: proof, Validity: codeValidity, Owner: addressKey(r.Client),
 		}, who.Subject)
 	}
+	if errors.Is(err, cache.ErrUnavailable) {
+		again := g.retryURL(at, a)
+		if pending == uuid.Nil && r.Method == http.MethodGet {
+			again = r.URI
+		}
+		g.unfinished(w, r, err, again)
+		return
+	}
 	if err != nil {
 		g.advanceFailed(w, r, at, err)
 		return
@@ -190,9 +201,9 @@ func (g *Gateway) serveHandover(w http.ResponseWriter, r *Request) {
 		g.badCallback(w, r, at, "This answer does not come from our portal.")
 		return
 	}
-	clearPathCookie(w, at, try.cookie())
 	if query.Has("error") {
-		g.badCallback(w, r, at, "The portal did not sign you in.")
+		clearPathCookie(w, at, try.cookie())
+		g.badCallbackFor(w, r, at, "The portal did not sign you in.", returnTo)
 		return
 	}
 	g.redeemHandover(w, r, at, try, query.Get("code"), returnTo)
@@ -223,46 +234,43 @@ func (g *Gateway) resumeHandover(r *Request, at place, state string) (attempt, s
 }
 
 // redeemHandover turns the code into a session: one round trip to the cache,
-// one to the store.
+// one to the store. The attempt is over for the browser unless it is told to try
+// again.
 func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, try attempt, code, returnTo string) {
 	ctx := r.Context()
 	id, secret, err := handle.ParseCode(code)
 	if err != nil {
-		g.badCallback(w, r, at, "The portal's code is malformed.")
+		clearPathCookie(w, at, try.cookie())
+		g.badCallbackFor(w, r, at, "The portal's code is malformed.", returnTo)
 		return
 	}
+	t, leave := g.redeeming(id, codeKey(id), g.Now())
+	defer leave()
 	host := clientOf(r.Host)
 	var proofs [][]byte // one for each key that the attempt may have been begun under
 	for try.key = range g.Keyring.KeyIDs() {
 		proofs = append(proofs, codeProof(secret, g.portal.issuer(), host, at.url("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), ""))
 	}
-	flow, err := g.redeemAny(ctx, codeKey(id), proofs, addressKey(r.Client))
-	switch {
-	case errors.Is(err, cache.ErrUnavailable):
-		g.unavailable(w, r, err)
-		return
-	case errors.Is(err, cache.ErrUsed):
-		// Presented twice with everything right: one of the two is a thief,
-		// and what was issued ends (RFC 6749, section 4.1.2).
-		if err := g.revoke(ctx, id); err != nil {
-			g.unavailable(w, r, err)
-			return
+	started, err := g.sessionOf(ctx, t, host, r.UserAgent(), proofs, addressKey(r.Client))
+	if errors.Is(err, tokenstore.ErrExists) || errors.Is(err, cache.ErrUsed) {
+		// Presented twice with everything right: one of the two is a thief.
+		if _, outage := g.replayed(ctx, t); outage != nil {
+			err = outage
 		}
-		g.badCallback(w, r, at, "This sign-in was finished already.")
+	}
+	if isPassing(err) {
+		g.unfinished(w, r, err, r.URI)
+		return
+	}
+	clearPathCookie(w, at, try.cookie())
+	switch {
+	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, cache.ErrUsed):
+		g.badCallbackFor(w, r, at, "This sign-in was finished already.", returnTo)
+		return
+	case errors.Is(err, errFlow):
+		g.badCallbackFor(w, r, at, "This sign-in has expired.", returnTo)
 		return
 	case err != nil:
-		g.badCallback(w, r, at, "This sign-in has expired.")
-		return
-	}
-	h, err := g.openHandover(flow)
-	if err != nil || h.Client != host {
-		g.badCallback(w, r, at, "This sign-in cannot be read any more.")
-		return
-	}
-	started, err := g.Sessions.Handover(ctx, session.Start{
-		ID: id, Parent: h.Portal, Subject: h.Subject, ClientID: host, Claims: h.Claims, UserAgent: r.UserAgent(), Sought: h.Sought,
-	})
-	if err != nil {
 		g.signInFailed(w, r, at, err)
 		return
 	}
@@ -270,4 +278,29 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 	setSession(w, siteCookie, started.Handle, at.secure(), started.ExpiresAt.Sub(g.Now()))
 	clearPathCookie(w, at, leftCookie)
 	seeOther(w, r, returnTo)
+}
+
+// errFlow: a hand-over's code is unknown, expired, or cannot be read any more.
+var errFlow = errors.New("the hand-over is not good any more")
+
+// sessionOf makes the session that a hand-over's code stands for.
+func (g *Gateway) sessionOf(ctx context.Context, t *redemption, host, userAgent string, proofs [][]byte, owner string) (session.Started, error) {
+	err := t.took(g.redeemAny(ctx, t.key, proofs, owner))
+	switch {
+	case errors.Is(err, cache.ErrUsed), isPassing(err):
+		return session.Started{}, err
+	case err != nil:
+		return session.Started{}, fmt.Errorf("%w: %w", errFlow, err)
+	}
+	h, err := g.openHandover(t.flow)
+	if err != nil || h.Client != host {
+		return session.Started{}, errFlow
+	}
+	start := session.Start{Parent: h.Portal, Subject: h.Subject, ClientID: host, Claims: h.Claims, UserAgent: userAgent, Sought: h.Sought}
+	t.fill(&start)
+	started, err := g.Sessions.Handover(ctx, start)
+	if isPassing(err) {
+		g.giveBack(ctx, t)
+	}
+	return started, err
 }

@@ -60,7 +60,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 		g.busy(w, r, at, a, username)
 		return
 	case err != nil:
-		g.unavailable(w, r, err)
+		g.unfinished(w, r, err, g.retryURL(at, a))
 		return
 	}
 	if wait := longest(throttles); wait > 0 {
@@ -73,7 +73,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 	case errors.Is(err, provider.ErrCredentials):
 		throttles, err := g.countFailure(ctx, counts)
 		if err != nil {
-			g.unavailable(w, r, err)
+			g.unfinished(w, r, err, g.retryURL(at, a))
 			return
 		}
 		g.Logger.WarnContext(ctx, "sign-in failed", "provider", local.Name(), "client_ip", r.Client)
@@ -88,15 +88,20 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 		g.busy(w, r, at, a, username)
 		return
 	default:
-		g.unavailable(w, r, err)
+		g.unfinished(w, r, err, g.retryURL(at, a))
 		return
 	}
 	if !g.Admit(claims) {
 		g.refuse(w, r, at, a, claims)
 		return
 	}
-	started, ok := g.signIn(w, r, at, session.Start{Claims: claims})
-	if !ok {
+	started, err := g.signIn(w, r, at, session.Start{Claims: claims})
+	if isPassing(err) {
+		g.unfinished(w, r, err, g.retryURL(at, a))
+		return
+	}
+	if err != nil {
+		g.signInFailed(w, r, at, err)
 		return
 	}
 	g.remember(w, at, username, started.Identity.Subject)

@@ -18,6 +18,8 @@ type providerFlow struct {
 	Callback string      `json:"u"`
 	// OwnPrompt is the prompt that was sent of our own accord, or "".
 	OwnPrompt string `json:"o,omitempty"`
+	// Verified is what the provider said, where the sign-in could not be finished.
+	Verified *verified `json:"v,omitempty"`
 }
 
 func flowKey(a attempt) string { return "flow:" + a.id.String() }

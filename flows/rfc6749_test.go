@@ -146,6 +146,24 @@ func TestRFC6749_ClientAuthentication(t *testing.T) {
 	}
 }
 
+// Section 2.3.1: a client that has no secret may send an empty one, as oidc-agent
+// does. It proves nothing for a client that has one.
+func TestRFC6749_AnEmptySecretIsNone(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
+	encode := func(s string) string { return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
+	form := url.Values{"scope": {"openid"}}
+	if got := w.call("device_authorization", form, encode("cli:")); got.status != http.StatusOK {
+		t.Errorf("a public client: %d %s", got.status, got.text)
+	}
+	if got := w.call("device_authorization", with(form, set("client_id", "cli")), encode("cli:")); got.status != http.StatusOK {
+		t.Errorf("with its id in the form as well: %d %s", got.status, got.text)
+	}
+	w.call("device_authorization", with(form, set("client_id", "native")), encode("cli:")).refused(t, "of another id", http.StatusBadRequest, "invalid_request")
+	for _, id := range []string{"web", "nobody", ""} {
+		w.call("token", url.Values{"grant_type": {"client_credentials"}}, encode(id+":")).refused(t, id, http.StatusUnauthorized, "invalid_client")
+	}
+}
+
 // Section 4.1.2: a code lives shortly. Ours: 60 seconds, to the second.
 func TestRFC6749_CodeExpires(t *testing.T) {
 	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})

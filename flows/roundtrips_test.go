@@ -86,6 +86,11 @@ func (c countedCache) PollFlow(ctx context.Context, key string, proof []byte, ow
 	return c.real.PollFlow(ctx, key, proof, owner)
 }
 
+func (c countedCache) ReopenFlow(ctx context.Context, key string, mark []byte) error {
+	c.n.Add(1)
+	return c.real.ReopenFlow(ctx, key, mark)
+}
+
 func (c countedCache) SetAlias(ctx context.Context, alias, target string, validity time.Duration) error {
 	c.n.Add(1)
 	return c.real.SetAlias(ctx, alias, target, validity)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 )
 
@@ -32,11 +34,28 @@ type endpointRequest struct {
 	at     place
 	client *client.Client
 	proof  proof // DPoP, if one was sent; each grant spends it
+	began  time.Time
+	leave  func() // when it has been answered; may be nil
+}
+
+// redeeming begins to redeem the code of a flow.
+func (req *endpointRequest) redeeming(g *Gateway, id uuid.UUID, key string) *redemption {
+	t, leave := g.redeeming(id, key, req.began)
+	req.leave = leave
+	return t
+}
+
+// answered ends the request.
+func (req *endpointRequest) answered() {
+	if req.leave != nil {
+		req.leave()
+	}
 }
 
 // clientRequest reads a POST with a form of these parameters and authenticates its
 // client.
 func (g *Gateway) clientRequest(r *Request, at place, parameters []string) (*endpointRequest, error) {
+	began := g.Now()
 	if err := readForm(r, slices.Concat(clientParameters, parameters)); err != nil {
 		return nil, err
 	}
@@ -47,7 +66,7 @@ func (g *Gateway) clientRequest(r *Request, at place, parameters []string) (*end
 	if err != nil {
 		return nil, err
 	}
-	return &endpointRequest{Request: r, at: at, client: c}, nil
+	return &endpointRequest{Request: r, at: at, client: c, began: began}, nil
 }
 
 // readForm reads the form of a POST: its parameters from the body alone, since what
@@ -89,6 +108,7 @@ func (g *Gateway) serveToken(w http.ResponseWriter, r *Request, at place) {
 		g.writeOAuthError(w, r.Request, err)
 		return
 	}
+	defer req.answered()
 	answer, err := g.grant(r.Context(), req)
 	if err != nil {
 		g.writeOAuthError(w, r.Request, err)

@@ -54,8 +54,8 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place)
 	code := noCode
 	if entered != "" {
 		code = entered
-		if len(code) > 64 {
-			code = code[:64]
+		if len(code) > maxTypedCode {
+			code = code[:maxTypedCode]
 		}
 	}
 	id, ok := g.whoIsHere(w, r, at)

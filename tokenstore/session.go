@@ -54,7 +54,16 @@ type NewSession struct {
 	// The absolute end is the earlier of now+Lifetime and the parent's.
 	Idle     time.Duration
 	Lifetime time.Duration
+	// Replaces are secret hashes of earlier attempts to create this session
+	// whose answer was lost, so that nobody was given their secret. A row of
+	// the same id, subject and client that one of them made, and that is not
+	// revoked, is no replay: it becomes this session, with the new SecretHash,
+	// Cnf and Claims, exactly once. Not more than [MaxReplaces].
+	Replaces [][]byte
 }
+
+// MaxReplaces is the most hashes that [NewSession.Replaces] may hold.
+const MaxReplaces = 64
 
 // Session is one sign-in of one subject at one client (a guarded host is a
 // client of its own), and the family of the refresh tokens issued for it.
@@ -218,7 +227,8 @@ func StampOf(claims []byte) ClaimsStamp {
 // Sessions are sign-ins and refresh-token families.
 type Sessions interface {
 	// CreateSession creates a session of a known subject, in one round trip.
-	// ErrExists: the id is taken; nothing changed. ErrRevoked: the parent is
+	// ErrExists: the id is taken, by a row that [NewSession.Replaces] does not
+	// name; nothing changed. ErrRevoked: the parent is
 	// not live. ErrSuspended. ErrNotFound: no such subject.
 	CreateSession(ctx context.Context, n NewSession) (Session, error)
 

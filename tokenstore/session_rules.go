@@ -24,6 +24,7 @@ func (n NewSession) Validate() error {
 		ValidateText("user agent", n.UserAgent),
 		ValidateClaims(n.Claims),
 		faultIf(len(n.ProviderSession) > MaxProviderSession, "provider's session", "is too long"),
+		faultIf(len(n.Replaces) > MaxReplaces, "list of lost attempts", "is too long"),
 		faultIf(n.Idle < 0 || n.Lifetime < 0, "session's lifetime", "is negative"),
 	)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,10 +60,14 @@ type modelFlow struct {
 	expires, gone time.Duration
 	polled        bool
 	lastPoll      time.Duration
+	kept          []byte // the value, once it was redeemed
+	given         bool   // it was redeemed
+	free          bool   // it was reopened, and counts no more
+	Abandoned     [][]byte
 }
 
 func (f *modelFlow) live(now time.Duration) bool {
-	return (f.State == cache.Pending || f.State == cache.Ready) && now < f.expires
+	return (f.State == cache.Pending || f.State == cache.Ready) && now < f.expires && !f.free
 }
 
 // step draws one call, and which node it goes to.
@@ -71,7 +76,7 @@ func (m *model) step(rt *rapid.T) {
 	node := m.h.nodes()[rapid.IntRange(0, len(m.h.nodes())-1).Draw(rt, "node")]
 	owner := rapid.SampledFrom([]string{"", "a", "b"}).Draw(rt, "owner")
 	given := rapid.SampledFrom([][]byte{proof, proof, proof, wrong, nil}).Draw(rt, "proof")
-	switch rapid.SampledFrom([]string{"start", "start", "read", "advance", "advance", "redeem", "poll", "poll", "delete", "leap"}).Draw(rt, "step") {
+	switch rapid.SampledFrom([]string{"start", "start", "read", "advance", "advance", "redeem", "poll", "poll", "reopen", "delete", "leap"}).Draw(rt, "step") {
 	case "start":
 		f := cache.NewFlow{
 			Key: key, Owner: owner, Proof: given,
@@ -105,6 +110,9 @@ func (m *model) step(rt *rapid.T) {
 		got, err := node.PollFlow(m.ctx.Context(), key, given, owner)
 		want, wantErr := m.redeem(key, given, true)
 		compare(rt, "PollFlow", &got, want, err, wantErr)
+	case "reopen":
+		mark := rapid.SampledFrom([][]byte{nil, markA, markB}).Draw(rt, "mark")
+		compare(rt, "ReopenFlow", nil, nil, node.ReopenFlow(m.ctx.Context(), key, mark), m.reopen(key, mark))
 	case "delete":
 		compare(rt, "DeleteFlow", nil, nil, node.DeleteFlow(m.ctx.Context(), key, owner), nil)
 		delete(m.flows, key)
@@ -188,7 +196,7 @@ func (m *model) answer(f *modelFlow) *modelFlow {
 	if f.State == cache.Done {
 		f.Value = nil
 	}
-	if !f.live(m.now) {
+	if f.State == cache.Done || f.State == cache.Error {
 		f.gone = m.now + cache.Retention
 	}
 	return &answer
@@ -205,29 +213,49 @@ func (m *model) redeem(key string, given []byte, poll bool) (*modelFlow, error) 
 		return nil, cache.ErrUsed
 	case m.now >= f.expires:
 		return nil, cache.ErrExpired
-	case poll && f.State == cache.Error:
-		return f, nil
+	case f.State == cache.Done:
+		answer := *f
+		answer.Value = f.kept
+		return &answer, cache.ErrUsed
+	case f.State == cache.Ready:
+		f.State = cache.Done
+		f.kept, f.given = f.Value, true
+		return m.answer(f), nil
+	case !poll:
+		return nil, cache.ErrState
 	}
-	if poll && f.Interval > 0 {
-		early := f.polled && m.now < f.lastPoll+f.Interval
-		f.polled, f.lastPoll = true, m.now
-		if early {
-			f.Interval += 5 * time.Second
+	if f.State == cache.Pending && f.Interval > 0 {
+		if f.polled && m.now < f.lastPoll+f.Interval-cache.PollTolerance {
+			f.Interval = max(f.Interval, min(f.Interval+cache.PollStep, cache.MaxSlowedInterval))
 			answer := *f
 			answer.Value = nil
 			return &answer, nil
 		}
+		f.polled, f.lastPoll = true, m.now
 	}
+	return f, nil
+}
+
+func (m *model) reopen(key string, mark []byte) error {
+	f := m.find(key)
 	switch {
-	case f.State == cache.Done:
-		return nil, cache.ErrUsed
-	case poll && f.State == cache.Pending:
-		return f, nil
-	case f.State != cache.Ready:
-		return nil, cache.ErrState
+	case f == nil:
+		return cache.ErrNotFound
+	case f.State == cache.Pending, f.State == cache.Error:
+		return cache.ErrState
+	case m.now >= f.expires:
+		return cache.ErrExpired
+	case f.State == cache.Done && !f.given:
+		return cache.ErrUsed
 	}
-	f.State = cache.Done
-	return m.answer(f), nil
+	if f.State == cache.Done {
+		f.State, f.Value, f.free = cache.Ready, f.kept, true
+		f.gone = f.expires + cache.Retention
+	}
+	if mark != nil {
+		f.Abandoned = append(f.Abandoned, mark)
+	}
+	return nil
 }
 
 // clear leaves the store as empty as it was.
@@ -247,7 +275,8 @@ func compare(rt *rapid.T, what string, got *cache.Flow, want *modelFlow, err, wa
 	if want == nil {
 		return
 	}
-	if got.State != want.State || !bytes.Equal(got.Value, want.Value) || got.Interval != want.Interval {
+	if got.State != want.State || !bytes.Equal(got.Value, want.Value) || got.Interval != want.Interval ||
+		!slices.EqualFunc(got.Abandoned, want.Abandoned, bytes.Equal) {
 		rt.Fatalf("%s = %+v, the model says %+v", what, *got, want.NewFlow)
 	}
 }

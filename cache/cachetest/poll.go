@@ -13,7 +13,10 @@ const interval = 10 * time.Second
 var pollTests = []test{
 	{"PollFlow_WaitsThenDeliversOnce", testPollDelivers},
 	{"PollFlow_SlowsDownAndRemembersIt", testPollSlowDown},
-	{"PollFlow_TooEarlyDeliversNothing", testPollEarly},
+	{"PollFlow_ToleratesASecond", testPollTolerance},
+	{"PollFlow_TooEarlyMovesNoClock", testPollRefused},
+	{"PollFlow_IntervalStopsGrowing", testPollGrowth},
+	{"PollFlow_DeliversWheneverAsked", testPollEarly},
 	{"PollFlow_TooEarlyYieldsToErrorAndExpiry", testPollEarlyYields},
 	{"PollFlow_WithoutIntervalNeverSlowsDown", testPollWithoutInterval},
 	{"PollFlow_WrongProofIsNoPoll", testPollWrong},
@@ -60,7 +63,7 @@ func testPollSlowDown(t *testing.T, h Harness) {
 	wantPoll(t, poll(t, h.other(), "device:1"), cache.Pending, true, interval+5*time.Second)
 	h.Advance(interval)
 	wantPoll(t, poll(t, h.Store, "device:1"), cache.Pending, true, interval+10*time.Second)
-	h.Advance(interval + 10*time.Second)
+	h.Advance(10 * time.Second)
 	wantPoll(t, poll(t, h.other(), "device:1"), cache.Pending, false, interval+10*time.Second)
 	f, err := h.Store.Flow(t.Context(), "device:1")
 	wantOK(t, "Flow", err)
@@ -74,13 +77,50 @@ func testPollEarly(t *testing.T, h Harness) {
 	poll(t, h.Store, "device:1")
 	advance(t, h.Store, cache.Transition{Key: "device:1", From: cache.Pending, To: cache.Ready})
 	f := poll(t, h.Store, "device:1")
-	wantPoll(t, f, cache.Ready, true, interval+5*time.Second)
-	if len(f.Value) != 0 {
-		t.Fatal("a poll that came too early has the value")
+	wantPoll(t, f, cache.Done, false, interval)
+	if !bytes.Equal(f.Value, binary) {
+		t.Fatalf("value = %q", f.Value)
 	}
-	h.Advance(interval + 5*time.Second)
-	wantPoll(t, poll(t, h.Store, "device:1"), cache.Done, false, interval+5*time.Second)
-	wantPoll(t, poll(t, h.Store, "device:1"), cache.Done, true, interval+10*time.Second)
+	_, err := h.other().PollFlow(t.Context(), "device:1", proof, "")
+	wantErr(t, "PollFlow", err, cache.ErrUsed)
+}
+
+// testPollTolerance keeps an interval as clients do, whose clocks and networks are
+// their own (H2CK/oidc#716).
+func testPollTolerance(t *testing.T, h Harness) {
+	start(t, h.Store, device("device:1"))
+	poll(t, h.Store, "device:1")
+	for _, wait := range []time.Duration{interval + 40*time.Millisecond, interval - 40*time.Millisecond, interval - 900*time.Millisecond} {
+		h.Advance(wait)
+		wantPoll(t, poll(t, h.other(), "device:1"), cache.Pending, false, interval)
+	}
+	h.Advance(interval - 2*time.Second)
+	wantPoll(t, poll(t, h.Store, "device:1"), cache.Pending, true, interval+5*time.Second)
+}
+
+func testPollRefused(t *testing.T, h Harness) {
+	start(t, h.Store, device("device:1"))
+	poll(t, h.Store, "device:1")
+	h.Advance(interval / 2)
+	wantPoll(t, poll(t, h.Store, "device:1"), cache.Pending, true, interval+5*time.Second)
+	h.Advance(interval / 2)
+	wantPoll(t, poll(t, h.Store, "device:1"), cache.Pending, true, interval+10*time.Second)
+	// 20 seconds after the last poll that was in time.
+	h.Advance(interval)
+	wantPoll(t, poll(t, h.Store, "device:1"), cache.Pending, false, interval+10*time.Second)
+}
+
+func testPollGrowth(t *testing.T, h Harness) {
+	start(t, h.Store, device("device:1"))
+	for range 100 {
+		poll(t, h.Store, "device:1")
+	}
+	wantPoll(t, poll(t, h.Store, "device:1"), cache.Pending, true, cache.MaxSlowedInterval)
+	slow := device("device:2")
+	slow.Interval = 2 * cache.MaxSlowedInterval
+	start(t, h.Store, slow)
+	poll(t, h.Store, "device:2")
+	wantPoll(t, poll(t, h.Store, "device:2"), cache.Pending, true, slow.Interval)
 }
 
 func testPollEarlyYields(t *testing.T, h Harness) {

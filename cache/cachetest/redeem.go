@@ -9,7 +9,8 @@ import (
 )
 
 var redeemTests = []test{
-	{"RedeemFlow_ReturnsTheValueOnceAndForgetsIt", testRedeemOnce},
+	{"RedeemFlow_TakesOnceAndKeepsTheValue", testRedeemOnce},
+	{"RedeemFlow_ForgetsTheValueWithTheValidity", testRedeemForgets},
 	{"RedeemFlow_JudgesTheProofBeforeAllElse", testRedeemProof},
 	{"RedeemFlow_WrongProofConsumesNothing", testRedeemWrong},
 	{"RedeemFlow_NeedsAProof", testRedeemNoProof},
@@ -23,13 +24,30 @@ func testRedeemOnce(t *testing.T, h Harness) {
 		t.Fatalf("got %+v", f)
 	}
 	for _, node := range h.nodes() {
-		_, err := node.RedeemFlow(t.Context(), "code:1", proof, "")
+		f, err := node.RedeemFlow(t.Context(), "code:1", proof, "")
 		wantErr(t, "RedeemFlow again", err, cache.ErrUsed)
-		f, err := node.Flow(t.Context(), "code:1")
+		if f.State != cache.Done || !bytes.Equal(f.Value, binary) {
+			t.Fatalf("taken already: %+v", f)
+		}
+		f, err = node.Flow(t.Context(), "code:1")
 		wantErr(t, "Flow", err, cache.ErrUsed)
 		if f.State != cache.Done || len(f.Value) != 0 {
 			t.Fatalf("tombstone %+v", f)
 		}
+	}
+}
+
+func testRedeemForgets(t *testing.T, h Harness) {
+	start(t, h.Store, ready("code:1"))
+	redeem(t, h.Store, "code:1")
+	h.Advance(validity)
+	for _, node := range h.nodes() {
+		f, err := node.RedeemFlow(t.Context(), "code:1", proof, "")
+		wantErr(t, "RedeemFlow", err, cache.ErrUsed)
+		if len(f.Value) != 0 {
+			t.Fatalf("value = %q", f.Value)
+		}
+		wantErr(t, "ReopenFlow", node.ReopenFlow(t.Context(), "code:1", nil), cache.ErrExpired)
 	}
 }
 

@@ -47,7 +47,7 @@ func (h Harness) other() cache.Store {
 // store, and closes it with t.Cleanup.
 func Run(t *testing.T, open func(t testing.TB) Harness) {
 	for _, group := range [][]test{
-		startTests, advanceTests, redeemTests, pollTests, expiryTests, capTests, sizeTests,
+		startTests, advanceTests, redeemTests, pollTests, reopenTests, expiryTests, capTests, sizeTests,
 		concurrencyTests, aliasTests, throttleTests, announcementTests, lifecycleTests,
 	} {
 		for _, test := range group {

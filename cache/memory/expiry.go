@@ -31,6 +31,7 @@ func (s *Store) expireFlows(now time.Time) {
 			s.ruins.add(it)
 		case f.fresh && now.Before(f.goneAt):
 			s.settle(f)
+			f.value = nil
 			s.flows.delay(it, f.goneAt)
 			s.spent.add(it)
 		default:

@@ -2,16 +2,14 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/subtle"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 )
-
-// slowDown is what a poll that came too early adds to the interval (RFC 8628,
-// section 3.5).
-const slowDown = 5 * time.Second
 
 type flow struct {
 	state      cache.State
@@ -21,9 +19,10 @@ type flow struct {
 	createdAt  time.Time
 	expiresAt  time.Time
 	interval   time.Duration
-	lastPollAt time.Time // zero before the first poll
+	lastPollAt time.Time // the last that was not too early; zero before the first
+	abandoned  [][]byte
 	live       bool      // PENDING or READY, and not expired: it counts under the caps
-	fresh      bool      // DONE, and not expired
+	fresh      bool      // DONE, or READY once more, and not expired
 	goneAt     time.Time // when the tombstone of a fresh one is gone
 }
 
@@ -40,6 +39,7 @@ func (f *flow) answer(key string, now time.Time) cache.Flow {
 	return cache.Flow{
 		Key: key, State: f.state, Value: bytes.Clone(f.value),
 		CreatedAt: f.createdAt, ExpiresAt: f.expiresAt, Now: now, Interval: f.interval,
+		Abandoned: slices.Clone(f.abandoned),
 	}
 }
 
@@ -93,7 +93,9 @@ func (s *Store) Flow(ctx context.Context, key string) (cache.Flow, error) {
 	f := &it.value
 	switch {
 	case f.state == cache.Done:
-		return f.answer(key, now), cache.ErrUsed
+		answer := f.answer(key, now)
+		answer.Value = nil // a redemption alone has it
+		return answer, cache.ErrUsed
 	case f.state == cache.Error:
 		return f.answer(key, now), cache.ErrState
 	case f.expired(now):
@@ -139,8 +141,13 @@ func (s *Store) AdvanceFlow(ctx context.Context, t cache.Transition) (cache.Flow
 		f.value = bytes.Clone(t.Value)
 	}
 	answer := f.answer(t.Key, now)
-	if t.To == cache.Done || t.To == cache.Error {
+	switch t.To {
+	case cache.Done:
+		f.value = nil
 		s.finish(it, now)
+	case cache.Error:
+		s.finish(it, now)
+	case cache.Pending, cache.Ready:
 	}
 	return answer, nil
 }
@@ -180,51 +187,87 @@ func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner stri
 		return cache.Flow{}, cache.ErrUsed
 	case f.expired(now):
 		return cache.Flow{}, cache.ErrExpired
-	case poll && f.state == cache.Error:
-		return f.answer(key, now), nil
-	case poll && f.early(now):
+	case f.state == cache.Done:
+		return f.answer(key, now), cache.ErrUsed
+	case f.state == cache.Ready:
+		if f.value == nil {
+			f.value = []byte{} // none is one, too, until it is forgotten
+		}
+		f.state = cache.Done
+		answer := f.answer(key, now)
+		s.finish(it, now)
+		return answer, nil
+	case !poll:
+		return cache.Flow{}, cache.ErrState
+	case f.state == cache.Pending && f.early(now):
 		answer := f.answer(key, now)
 		answer.Value, answer.SlowDown = nil, true
 		return answer, nil
-	case f.state == cache.Done:
-		return cache.Flow{}, cache.ErrUsed
-	case poll && f.state == cache.Pending:
-		return f.answer(key, now), nil
-	case f.state != cache.Ready:
-		return cache.Flow{}, cache.ErrState
 	}
-	f.state = cache.Done
-	answer := f.answer(key, now)
-	s.finish(it, now)
-	return answer, nil
+	return f.answer(key, now), nil
 }
 
-// early judges a poll, remembers it, and lets the interval grow when the poll
-// came before the interval had passed.
+// early reports whether a poll came too early, and lets the interval grow then.
+// Only a poll in time starts the interval anew: a client that never waits longer
+// would otherwise never be in time.
 func (f *flow) early(now time.Time) bool {
-	early := f.interval > 0 && !f.lastPollAt.IsZero() && now.Before(f.lastPollAt.Add(f.interval))
-	f.lastPollAt = now
-	if early {
-		f.interval += slowDown
+	if f.interval <= 0 {
+		return false
 	}
-	return early
+	if !f.lastPollAt.IsZero() && now.Before(f.lastPollAt.Add(f.interval-cache.PollTolerance)) {
+		f.interval = max(f.interval, min(f.interval+cache.PollStep, cache.MaxSlowedInterval))
+		return true
+	}
+	f.lastPollAt = now
+	return false
+}
+
+// ReopenFlow implements [cache.Flows].
+func (s *Store) ReopenFlow(ctx context.Context, key string, mark []byte) error {
+	if err := cmp.Or(cache.CheckKey(key), cache.CheckMark(mark)); err != nil {
+		return err
+	}
+	now, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	it, ok := s.flows.get(key)
+	if !ok {
+		return cache.ErrNotFound
+	}
+	f := &it.value
+	switch {
+	case f.state == cache.Pending, f.state == cache.Error:
+		return cache.ErrState
+	case f.expired(now):
+		return cache.ErrExpired
+	case f.state == cache.Done && f.value == nil:
+		return cache.ErrUsed
+	}
+	if len(mark) > 0 && len(f.abandoned) < cache.MaxMarks {
+		f.abandoned = append(f.abandoned, bytes.Clone(mark))
+	}
+	f.state, f.goneAt = cache.Ready, f.expiresAt.Add(cache.Retention)
+	s.flows.delay(it, f.expiresAt)
+	return nil
 }
 
 // finish turns a flow into the tombstone of a finished one.
 func (s *Store) finish(it *item[flow], now time.Time) {
 	f := &it.value
 	s.release(f)
-	if f.state == cache.Done {
-		f.value = nil
-	}
 	f.goneAt = now.Add(cache.Retention)
 	if f.state == cache.Error { // nothing of it can be redeemed: it may be forgotten at once
+		s.settle(f)
 		s.flows.delay(it, f.goneAt)
 		s.spent.add(it)
 		return
 	}
-	f.fresh = true
-	s.fresh++
+	if !f.fresh {
+		f.fresh = true
+		s.fresh++
+	}
 	due := f.goneAt
 	if f.expiresAt.Before(due) {
 		due = f.expiresAt

@@ -3,17 +3,32 @@ package redis
 import (
 	"cmp"
 	"context"
-	"time"
+	"errors"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 )
 
-// slowDown is what a poll that came too early adds to the interval (RFC 8628,
-// section 3.5).
-const slowDown = 5 * time.Second
-
 func (s *Store) onFlow(script *script, key string, args ...any) call {
 	return call{script, []string{"f:" + key}, args}
+}
+
+// onFinished is onFlow for a script that needs the value of a finished flow as
+// well. That is a key of its own, in the slot of the flow's, since it goes with
+// the flow's validity and the tombstone stays.
+func (s *Store) onFinished(script *script, key string, args ...any) call {
+	c := s.onFlow(script, key, args...)
+	c.keys = append(c.keys, beside(s.prefix, c.keys[0]))
+	return c
+}
+
+// beside returns a key that a cluster keeps in the slot of the given one.
+func beside(prefix, key string) string {
+	full := prefix + key
+	if _, rest, ok := strings.Cut(full, "{"); ok && strings.Index(rest, "}") > 0 {
+		return key + "/value" // the hash tag that it has decides
+	}
+	return "{" + full + "}/value"
 }
 
 // Flow implements [cache.Flows].
@@ -84,7 +99,8 @@ func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner stri
 	if err := cache.CheckProof(proof, owner); err != nil {
 		return cache.Flow{}, err
 	}
-	calls := []call{s.onFlow(flowRedeem, key, proof, flag(poll), milliseconds(slowDown), milliseconds(cache.Retention))}
+	calls := []call{s.onFinished(flowRedeem, key, proof, flag(poll), milliseconds(cache.Retention),
+		milliseconds(cache.PollStep), milliseconds(cache.PollTolerance), milliseconds(cache.MaxSlowedInterval))}
 	for _, slot := range s.slots(owner) {
 		calls = append(calls, slot.release(key, true))
 	}
@@ -99,7 +115,26 @@ func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner stri
 	case v.live() && anyChanged(replies[1:]):
 		s.giveBack(ctx, key, v)
 	}
+	if errors.Is(v.err, cache.ErrUsed) {
+		return v.flow, v.err
+	}
 	return v.result()
+}
+
+// ReopenFlow implements [cache.Flows].
+func (s *Store) ReopenFlow(ctx context.Context, key string, mark []byte) error {
+	if err := cmp.Or(cache.CheckKey(key), cache.CheckMark(mark)); err != nil {
+		return err
+	}
+	replies, err := s.run(ctx, s.onFinished(flowReopen, key, mark, cache.MaxMarks*cache.MarkSize, milliseconds(cache.Retention)))
+	if err != nil {
+		return err
+	}
+	v, err := parseVerdict(key, replies[0])
+	if err != nil {
+		return err
+	}
+	return v.err
 }
 
 // DeleteFlow implements [cache.Flows].
@@ -110,7 +145,7 @@ func (s *Store) DeleteFlow(ctx context.Context, key, owner string) error {
 	if err := cache.CheckProof(nil, owner); err != nil {
 		return err
 	}
-	calls := []call{s.onFlow(flowDelete, key)}
+	calls := []call{s.onFinished(flowDelete, key)}
 	for _, slot := range s.slots(owner) {
 		calls = append(calls, slot.release(key, false))
 	}

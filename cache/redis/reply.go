@@ -3,6 +3,7 @@ package redis
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -46,6 +47,12 @@ func parseVerdict(key string, reply *goredis.Cmd) (verdict, error) {
 	}
 	if value != "" {
 		v.flow.Value = []byte(value)
+	}
+	if len(fields) > 9 {
+		marks, _ := fields[9].(string)
+		for chunk := range slices.Chunk([]byte(marks), cache.MarkSize) {
+			v.flow.Abandoned = append(v.flow.Abandoned, chunk)
+		}
 	}
 	return v, nil
 }

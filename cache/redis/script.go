@@ -22,6 +22,7 @@ var (
 	flowRead    = load("flow", "flow_read")
 	flowAdvance = load("flow", "flow_advance")
 	flowRedeem  = load("flow", "flow_redeem")
+	flowReopen  = load("flow", "flow_reopen")
 	flowDelete  = load("flow_delete")
 	flowBury    = load("flow", "flow_bury")
 	slotReserve = load("slot_reserve")

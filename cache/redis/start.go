@@ -48,7 +48,7 @@ func (s *Store) StartFlow(ctx context.Context, f cache.NewFlow) error {
 func (s *Store) undoStarted(ctx context.Context, f cache.NewFlow, stored bool, reserved []*goredis.Cmd) {
 	var calls []call
 	if stored {
-		calls = append(calls, s.onFlow(flowDelete, f.Key))
+		calls = append(calls, s.onFinished(flowDelete, f.Key))
 	}
 	for i, slot := range s.slots(f.Owner) {
 		if reserved[i].Err() == nil && (number(reserved[i]) == 1 || stored) {

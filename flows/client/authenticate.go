@@ -88,6 +88,9 @@ func (a *Authenticator) Authenticate(r *http.Request) (*Client, error) {
 		if named := form.Get("client_id"); named != "" && named != id {
 			return nil, ErrRequest
 		}
+		if c := a.Find(id); secret == "" && c != nil && c.Public {
+			return c, nil // an empty secret is as good as none (RFC 6749, section 2.3.1)
+		}
 		return a.withSecret(r.Context(), id, secret)
 	case form.Has("client_assertion"):
 		return a.withAssertion(r.Context(), form)

@@ -22,6 +22,11 @@ type Start struct {
 	// ID is that of the flow that the sign-in went through, so that a code
 	// redeemed twice meets its own session. Zero: a fresh one.
 	ID uuid.UUID
+	// Secret of the session's handle and refresh tokens. Zero: a fresh one.
+	Secret [16]byte
+	// Replaces are the hashes of the secrets of earlier attempts to start the
+	// session whose answer was lost; see [tokenstore.NewSession].
+	Replaces [][]byte
 	// Parent is the portal sign-in that the session comes from, Subject its
 	// subject. For [Manager.SignIn] both are left out.
 	Parent   uuid.UUID
@@ -107,11 +112,13 @@ func (m *Manager) start(ctx context.Context, s Start, create func(tokenstore.New
 		// Of a sign-in that a node began which knew no fingerprints.
 		s.Claims.Credential = now.Credential
 	}
-	h := handle.Handle{ID: s.ID}
+	h := handle.Handle{ID: s.ID, Secret: s.Secret}
 	if h.ID == uuid.Nil {
 		h.ID = handle.NewID(m.now(), m.random)
 	}
-	copy(h.Secret[:], m.randomBytes(len(h.Secret)))
+	if h.Secret == [16]byte{} {
+		copy(h.Secret[:], m.randomBytes(len(h.Secret)))
+	}
 	n, err := m.newSession(s, h)
 	if err != nil {
 		return Started{}, fmt.Errorf("starting session: %w", err)
@@ -130,6 +137,9 @@ func (m *Manager) start(ctx context.Context, s Start, create func(tokenstore.New
 	}
 	m.mu.Lock()
 	delete(m.endings.moments, row.ID)
+	if e := m.table.get(&row.ID); e != nil && !e.hasSecret(row.SecretHash) {
+		m.drop(e) // of an attempt that this one replaces
+	}
 	m.mu.Unlock()
 	e, err := m.admit(row, before)
 	if errors.Is(err, errLookAgain) {
@@ -180,6 +190,7 @@ func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, e
 		UserAgent:  text(s.UserAgent),
 		Idle:       s.Idle,
 		Lifetime:   s.Lifetime,
+		Replaces:   s.Replaces,
 	}
 	if sid := s.Claims.ProviderSession; sid != "" && s.Parent == uuid.Nil {
 		// What came from the sign-in ends with it and needs no mark of its own.

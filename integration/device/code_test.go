@@ -70,6 +70,13 @@ func TestUserCode_IsReadAsPeopleTypeIt(t *testing.T) {
 		"no dash":    letters,
 		"spaces":     "  " + letters[:2] + " " + letters[2:6] + "  " + letters[6:] + " ",
 		"en dash":    letters[:4] + "–" + letters[4:],
+		// better-auth#6143
+		"non-breaking hyphen": letters[:4] + "\u2011" + letters[4:],
+		"invisible spaces":    "\u200b" + letters[:4] + "\u00a0" + letters[4:] + "\ufeff",
+		"quotes":              "\u201c" + f.userCode + "\u201d",
+		"full width": strings.Map(func(r rune) rune {
+			return r - '!' + '\uff01'
+		}, f.userCode),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if status, text := w.enter(t, "alice", code); status != http.StatusOK || !strings.Contains(text, f.userCode) {

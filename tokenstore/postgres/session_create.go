@@ -35,13 +35,19 @@ const (
 	fromSubject  = ` FROM subject sub`
 	fromIdentity = ` FROM identity i JOIN subject sub ON sub.id = i.sub`
 	withParent   = ` JOIN {parent} s ON s.sub = sub.id AND s.id = $2 AND ` + unendedSession
-	whereSubject = ` WHERE sub.suspended_at IS NULL AND sub.id = $17`
+	whereSubject = ` WHERE sub.suspended_at IS NULL AND sub.id = $18`
 	// An identity's subject is not known before.
-	whereIdentity = ` WHERE sub.suspended_at IS NULL AND i.issuer = $17 AND i.external = $18`
+	whereIdentity = ` WHERE sub.suspended_at IS NULL AND i.issuer = $18 AND i.external = $19`
 	ownEnd        = `{now} + $15::bigint * interval '1 microsecond'`
 	parentsEnd    = `least(s.expires_at, ` + ownEnd + `)`
 	lockParent    = ` FOR SHARE OF s`
-	unlessTaken   = ` ON CONFLICT (id) DO NOTHING RETURNING ` + sessionColumns + `, false, {now}`
+	// A row that an attempt made whose answer was lost is taken over. Of two
+	// that try, the second finds another secret than it was told of.
+	unlessTaken = ` ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash, claims = excluded.claims, cnf = excluded.cnf,
+			rotated_at = excluded.rotated_at, rotated_before = excluded.rotated_before, seen_at = excluded.seen_at
+		WHERE s.secret_hash = ANY ($17::bytea[]) AND s.revoked_at IS NULL AND s.gen = 0
+			AND s.sub = excluded.sub AND s.client_id = excluded.client_id
+		RETURNING ` + sessionColumns + `, false, {now}`
 
 	createAlone    = insertSession + ownEnd + fromSubject + whereSubject + unlessTaken
 	createChild    = insertSession + parentsEnd + fromSubject + withParent + whereSubject + lockParent + unlessTaken
@@ -60,6 +66,7 @@ func sessionArgs(n tokenstore.NewSession) []any {
 		[16]byte(n.ID), nullID(n.Parent), n.ClientID, n.Scope, notNil(n.Resource), n.Claims, notNull(n.SecretHash), n.Cnf,
 		zeronull.Timestamptz(n.AuthTime), n.ACR, notNil(n.AMR), n.Provider, n.CutUserAgent(),
 		n.Idle.Microseconds(), n.Lifetime.Microseconds(), nullIfEmpty(n.ProviderSession),
+		n.Replaces,
 	}
 }
 

@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -100,9 +102,9 @@ func (s *Store) CreateSession(ctx context.Context, n tokenstore.NewSession) (tok
 // createSession creates a session of a subject that may sign in.
 func (t *tx) createSession(ctx context.Context, n tokenstore.NewSession) (tokenstore.Session, error) {
 	// A replay must be seen as one even after its parent ended.
-	switch _, err := one(ctx, t, scanSession(t.now), selectSession, n.ID[:]); {
+	switch taken, err := one(ctx, t, scanSession(t.now), selectSession, n.ID[:]); {
 	case err == nil:
-		return tokenstore.Session{}, tokenstore.ErrExists
+		return t.takeOver(ctx, taken.Session, n)
 	case !errors.Is(err, tokenstore.ErrNotFound):
 		return tokenstore.Session{}, err
 	}
@@ -135,6 +137,30 @@ func (t *tx) createSession(ctx context.Context, n tokenstore.NewSession) (tokens
 		n.ID[:], blobID(n.Parent), n.Subject, n.ClientID, n.Scope, resource, n.Claims, notNull(n.SecretHash), n.Cnf,
 		micros(n.AuthTime), n.ACR, amr, n.Provider, n.CutUserAgent(),
 		now, now, now, n.Idle.Microseconds(), expires.UnixMicro(), nullIfEmpty(n.ProviderSession))
+	return row.Session, err
+}
+
+// takeOver makes a session of the row that an earlier attempt to create it left,
+// when that attempt's answer was lost.
+func (t *tx) takeOver(ctx context.Context, taken tokenstore.Session, n tokenstore.NewSession) (tokenstore.Session, error) {
+	made := func(hash []byte) bool { return bytes.Equal(hash, taken.SecretHash) }
+	if !taken.RevokedAt.IsZero() || taken.Generation != 0 || taken.Subject != n.Subject || taken.ClientID != n.ClientID ||
+		!slices.ContainsFunc(n.Replaces, made) {
+		return tokenstore.Session{}, tokenstore.ErrExists
+	}
+	if n.Parent != uuid.Nil {
+		switch _, err := t.parentEnd(ctx, n); {
+		case errors.Is(err, tokenstore.ErrRevoked):
+			return tokenstore.Session{}, tokenstore.ErrExists
+		case err != nil:
+			return tokenstore.Session{}, err
+		}
+	}
+	now := t.now.UnixMicro()
+	row, err := one(ctx, t, scanSession(t.now), `
+		UPDATE session SET secret_hash = ?, claims = ?, cnf = ?, rotated_at = ?, rotated_before = ?, seen_at = ?
+		WHERE id = ? RETURNING `+sessionColumns+`, 0`,
+		notNull(n.SecretHash), n.Claims, n.Cnf, now, now, now, n.ID[:])
 	return row.Session, err
 }
 

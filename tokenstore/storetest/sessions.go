@@ -15,6 +15,9 @@ var sessionTests = []test{
 	{name: "every field comes back", run: testSessionFields},
 	{name: "unknown", run: testSessionUnknown},
 	{name: "replayed", run: testSessionReplay},
+	{name: "a retry takes over what a lost attempt created", run: testSessionRetry},
+	{name: "a retry takes over nothing that has ended", run: testSessionRetryEnded},
+	{name: "retries of one lost attempt at once", run: testSessionRetryRace, races: true},
 	{name: "two creations of one id at once", run: testSessionReplayRace, races: true},
 	{name: "below a live parent", run: testSessionParent},
 	{name: "below a parent that ended", run: testSessionParentEnded},
@@ -100,6 +103,94 @@ func testSessionReplay(e *env) {
 	_, err = e.CreateSession(e.ctx, n)
 	e.want("CreateSession with a revoked session's id", err, tokenstore.ErrExists)
 	e.dead(s.ID, tokenstore.ErrRevoked)
+}
+
+// testSessionRetry: an attempt whose answer was lost may have created the row. A
+// retry that knows its secret's hash takes it over, once, and nobody else does.
+func testSessionRetry(e *env) {
+	id := e.subject("ann")
+	parent := e.session(id)
+	for _, change := range []func(*tokenstore.NewSession){childOf(parent.ID), detached, func(*tokenstore.NewSession) {}} {
+		lost := e.newSession(id)
+		change(&lost)
+		if lost.Detached {
+			lost.Parent = parent.ID
+		}
+		lost.SecretHash = hash("lost")
+		_, err := e.CreateSession(e.ctx, lost)
+		e.ok(err)
+		retry := lost
+		retry.SecretHash, retry.Cnf, retry.Claims = hash("retry"), "key", []byte("claims")
+		for what, other := range map[string]tokenstore.NewSession{
+			"without a word of it": retry,
+			"of another attempt":   replacing(retry, hash("another"), nil),
+			"of another client": func() tokenstore.NewSession {
+				n := replacing(retry, hash("lost"))
+				n.ClientID = "another"
+				return n
+			}(),
+			"of another subject": func() tokenstore.NewSession {
+				n := replacing(retry, hash("lost"))
+				n.Subject, n.Parent, n.Detached = e.subject("bob"), uuid.Nil, false
+				return n
+			}(),
+		} {
+			e.unchanged(lost.ID, func() {
+				_, err := e.CreateSession(e.ctx, other)
+				e.want("retry "+what, err, tokenstore.ErrExists)
+			})
+		}
+		retry = replacing(retry, hash("unsent"), hash("lost"))
+		got, err := e.CreateSession(e.ctx, retry)
+		e.ok(err)
+		e.same("session as read", withoutNow(e.load(lost.ID)), withoutNow(got))
+		e.same("secret", got.SecretHash, hash("retry"))
+		e.same("key", got.Cnf, "key")
+		e.same("claims", got.Claims, []byte("claims"))
+		e.live(lost.ID)
+		e.unchanged(lost.ID, func() {
+			retry.SecretHash = hash("second retry")
+			_, err := e.CreateSession(e.ctx, retry)
+			e.want("second retry", err, tokenstore.ErrExists)
+		})
+	}
+}
+
+func testSessionRetryEnded(e *env) {
+	lost := e.newSession(e.subject("ann"))
+	lost.SecretHash = hash("lost")
+	_, err := e.CreateSession(e.ctx, lost)
+	e.ok(err)
+	_, err = e.RevokeSession(e.ctx, lost.ID)
+	e.ok(err)
+	_, err = e.CreateSession(e.ctx, replacing(lost, hash("lost")))
+	e.want("retry of a revoked session", err, tokenstore.ErrExists)
+	many := e.newSession(e.subject("ann"))
+	many.Replaces = make([][]byte, tokenstore.MaxReplaces+1)
+	_, err = e.CreateSession(e.ctx, many)
+	e.want("too many lost attempts", err, tokenstore.ErrInvalid)
+}
+
+func testSessionRetryRace(e *env) {
+	id := e.subject("ann")
+	for range e.rounds(50, 10) {
+		lost := e.newSession(id)
+		lost.SecretHash = hash("lost")
+		_, err := e.CreateSession(e.ctx, lost)
+		e.ok(err)
+		errs := make([]error, 8)
+		inStep(len(errs), func(i int) {
+			n := replacing(lost, hash("lost"))
+			n.SecretHash = hash(string(rune('a' + i)))
+			_, errs[i] = e.node(i).CreateSession(e.ctx, n)
+		})
+		e.oneWon("retry", errs, tokenstore.ErrExists)
+	}
+}
+
+func replacing(n tokenstore.NewSession, hashes ...[]byte) tokenstore.NewSession {
+	n.Replaces = hashes
+	return n
 }
 
 func testSessionReplayRace(e *env) {

@@ -14,6 +14,7 @@ var signInTests = []test{
 	{name: "finds the subject again", run: testSecondSignIn},
 	{name: "a taken new subject is not given away", run: testSignInTakenSubject},
 	{name: "replayed", run: testSignInReplay},
+	{name: "a retry takes over what a lost attempt created", run: testSignInRetry},
 	{name: "two first sign-ins at once", run: testSignInRace, races: true},
 	{name: "one sign-in redeemed by many at once", run: testSignInReplayRace, races: true},
 	{name: "below a parent", run: testSignInParent},
@@ -70,6 +71,22 @@ func testSignInReplay(e *env) {
 	})
 	_, err = e.FindSubject(e.ctx, identity("bob"))
 	e.want("FindSubject after a replay", err, tokenstore.ErrNotFound)
+}
+
+func testSignInRetry(e *env) {
+	in := tokenstore.SignIn{Identity: identity("ann"), NewSubject: "sub-ann", Session: e.newSession("")}
+	in.Session.SecretHash = hash("lost")
+	first, err := e.SignIn(e.ctx, in)
+	e.ok(err)
+	in.NewSubject, in.Session = "sub-other", replacing(in.Session, hash("lost"))
+	in.Session.SecretHash = hash("retry")
+	got, err := e.SignIn(e.ctx, in)
+	e.ok(err)
+	e.same("id", got.ID, first.ID)
+	e.same("subject", got.Subject, first.Subject)
+	e.same("secret", e.load(first.ID).SecretHash, hash("retry"))
+	_, err = e.SignIn(e.ctx, in)
+	e.want("SignIn once more", err, tokenstore.ErrExists)
 }
 
 func testSignInRace(e *env) {

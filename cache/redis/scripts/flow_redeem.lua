@@ -1,22 +1,26 @@
--- ARGV: offset, proof, poll (0 or 1), slow-down step, retention.
+-- KEYS: flow, its value once it is finished.
+-- ARGV: offset, proof, poll (0 or 1), retention, slow-down step, tolerance,
+-- longest interval.
 if not known then return {NOT_FOUND} end
 if proof == '' or proof ~= ARGV[2] then return answer(MISMATCH) end
 if expired and state == 'DONE' then return answer(USED) end
 if expired then return answer(EXPIRED) end
-local poll = ARGV[3] == '1'
-if poll and state == 'ERROR' then return answer(OK, value) end
-if poll and interval > 0 then
-  local early = last > 0 and now < last + interval
-  if early then
-    interval = interval + tonumber(ARGV[4])
-    slow = 1
-  end
-  redis.call('HSET', KEYS[1], 'l', now, 'i', interval)
-  if early then return answer(OK) end
+if state == 'DONE' then return answer(USED, redis.call('GET', KEYS[2]) or '') end
+if state == 'READY' then
+  redis.call('HDEL', KEYS[1], 'v')
+  redis.call('SET', KEYS[2], value, 'PX', expires - now)
+  finish('DONE', tonumber(ARGV[4]))
+  return answer(OK, value)
 end
-if state == 'DONE' then return answer(USED) end
-if poll and state == 'PENDING' then return answer(OK, value) end
-if state ~= 'READY' then return answer(STATE) end
-redis.call('HDEL', KEYS[1], 'v')
-finish('DONE', tonumber(ARGV[5]))
+if ARGV[3] == '0' then return answer(STATE) end
+if state == 'ERROR' or interval == 0 then return answer(OK, value) end
+-- Only a poll in time starts the interval anew: a client that never waits
+-- longer would otherwise never be in time.
+if last > 0 and now < last + interval - tonumber(ARGV[6]) then
+  interval = math.max(interval, math.min(interval + tonumber(ARGV[5]), tonumber(ARGV[7])))
+  slow = 1
+  redis.call('HSET', KEYS[1], 'i', interval)
+  return answer(OK)
+end
+redis.call('HSET', KEYS[1], 'l', now)
 return answer(OK, value)
