@@ -26,11 +26,10 @@ func (g *Guard) parseUpgrades(h httpcaddyfile.Helper) error {
 }
 
 func (g *Guard) provisionUpgrades() error {
-	for i, protocol := range g.Upgrades {
+	for _, protocol := range g.Upgrades {
 		if err := reading.CheckProtocol(protocol); err != nil {
 			return fmt.Errorf("upgrades: %w", err)
 		}
-		g.Upgrades[i] = strings.ToLower(protocol)
 	}
 	return nil
 }
@@ -52,7 +51,7 @@ func (v *verdict) strip(r *http.Request, headers *headerSet) {
 func (v *verdict) screenUpgrade(r *http.Request) {
 	protocol := reading.Upgrade(r)
 	reading.StripUpgrade(r.Header)
-	if protocol == "websocket" {
+	if reading.IsWebSocket(protocol) {
 		restoreUpgrade(r, protocol)
 		v.stream = true
 		return
@@ -66,7 +65,7 @@ func (g *Guard) passUpgrade(r *http.Request, v *verdict) {
 	if v.upgrade == "" {
 		return
 	}
-	if !slices.Contains(g.Upgrades, v.upgrade) {
+	if !slices.ContainsFunc(g.Upgrades, func(named string) bool { return strings.EqualFold(named, v.upgrade) }) {
 		v.upgrade = ""
 		if v.upgraded {
 			reading.StripUpgrade(r.Header)

@@ -101,7 +101,7 @@ func TestGuard_PassesNoUpgradeButASingleWebSocket(t *testing.T) {
 			cookie := "Cookie: " + r.signIn("app.example.com", nil).String()
 			for _, path := range []string{"/open", "/private/x"} {
 				status, body := ask(t, front, append([]string{"GET " + path + " HTTP/1.1", "Host: app.example.com", cookie}, lines...)...)
-				if status != http.StatusSwitchingProtocols || body != "websocket" {
+				if status != http.StatusSwitchingProtocols || !strings.EqualFold(body, "websocket") {
 					t.Errorf("%s: status %d, %s", path, status, body)
 				}
 			}
@@ -112,7 +112,7 @@ func TestGuard_PassesNoUpgradeButASingleWebSocket(t *testing.T) {
 // kubectl exec needs SPDY/3.1 (kubernetes/kubernetes#89163).
 func TestGuard_PassesAnUpgradeThatAllMatchingGuardsName(t *testing.T) {
 	r := serve(t, aliceLocal, "http://app.example.com {\n\tgatehouse /k8s/* {\n\t\tupgrades SPDY/3.1 tcp\n\t}\n"+
-		"\tgatehouse /k8s/deep/*\n\tgatehouse /k8s/both/* {\n\t\tupgrades spdy/3.1\n\t}\n\tgatehouse /other/*\n"+
+		"\tgatehouse /late/* {\n\t\tupgrades spdy/3.1\n\t}\n\tgatehouse /k8s/deep/*\n\tgatehouse /k8s/both/* {\n\t\tupgrades spdy/3.1\n\t}\n\tgatehouse /other/*\n"+
 		"\treverse_proxy "+switcher(t)+"\n}")
 	front := httptest.NewServer(r.srv[":80"])
 	t.Cleanup(front.Close)
@@ -129,13 +129,14 @@ func TestGuard_PassesAnUpgradeThatAllMatchingGuardsName(t *testing.T) {
 		{"/k8s/both/exec", "SPDY/3.1", cookie, 101},
 		{"/k8s/both/exec", "tcp", cookie, 200},
 		{"/k8s/deep/exec", "SPDY/3.1", cookie, 200},
+		{"/late/exec", "SPDY/3.1", cookie, 101},
 		{"/other/exec", "SPDY/3.1", cookie, 200},
 		{"/open", "SPDY/3.1", cookie, 200},
 		{"/open", "SPDY/3.1", "X: y", 200},
 	} {
 		status, body := ask(t, front, "POST "+tt.path+" HTTP/1.1", "Host: app.example.com", tt.cookie, "Content-Length: 0",
 			"Connection: Upgrade", "Upgrade: "+tt.protocol)
-		if status != tt.want || status == 101 && body != strings.ToLower(tt.protocol) || status == 200 && body != `connection=[] settings=[]` {
+		if status != tt.want || status == 101 && !strings.EqualFold(body, tt.protocol) || status == 200 && body != `connection=[] settings=[]` {
 			t.Errorf("%s to %s: status %d, want %d: %s", tt.path, tt.protocol, status, tt.want, body)
 		}
 	}

@@ -140,6 +140,15 @@ func compatible(p string) string {
 	return norm.NFKC.String(p)
 }
 
+// folded compares as servers do that compare in capitals: a dotless i and a long
+// s have the capitals I and S.
+func folded(p string) string {
+	if isASCII(p) || !utf8.ValidString(p) {
+		return ""
+	}
+	return strings.ToLower(strings.ToUpper(p))
+}
+
 // bestFit replaces what Windows takes for a slash, a backslash, or a dot where
 // it has to make do with a code page.
 func bestFit(p string) string {

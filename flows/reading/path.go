@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// maxPaths and maxPathBytes bound the readings of one path. What has more is
-// made to confuse, and refused.
+// maxPath bounds a path that is read in several ways, maxPaths and maxPathBytes
+// its readings. What has more is made to confuse, and refused.
 const (
+	maxPath      = 16 << 10
 	maxPaths     = 512
-	maxPathBytes = 256 << 10
+	maxPathBytes = 128 << 10
 )
 
 // decodings are how often a path is decoded at most: by the server, and twice
@@ -82,6 +83,9 @@ func hasEscapedSeparator(raw string) bool {
 // where one of them holds a NUL, at which some servers end the path and others
 // do not, or where there are too many.
 func paths(decoded, escaped string) ([]string, error) {
+	if len(escaped) > maxPath {
+		return nil, ErrMalformed
+	}
 	raw := &readings{steps: rawSteps}
 	if err := raw.add(escaped); err != nil {
 		return nil, err
@@ -162,7 +166,7 @@ var steps = []step{
 	backslashes, mergeSlashes, cleanMerged, cleanApart, withoutDotEnd,
 	withoutParameters, withoutLastParameters, withoutPathParameters, withoutAuthority, withoutQuery,
 	trimmedSegments, withoutStreams, withoutControls,
-	overlong, overlongLoose, utf16Escapes, compatible, bestFit, lowBytes,
+	overlong, overlongLoose, utf16Escapes, compatible, folded, bestFit, lowBytes,
 }
 
 func backslashes(p string) string { return strings.ReplaceAll(p, `\`, "/") }

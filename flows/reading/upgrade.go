@@ -11,8 +11,8 @@ import (
 
 const websocket = "websocket"
 
-// Upgrade returns the one protocol that a request asks to switch to, in lower
-// case, or "" where it asks for none in a way that all servers read alike: one
+// Upgrade returns the one protocol that a request asks to switch to, as it is
+// spelt there, or "" where it asks for none in a way that all servers read alike: one
 // line Upgrade with one token, named by Connection, in HTTP/1.1 (RFC 9110,
 // section 7.8). A WebSocket is opened by a GET without content (RFC 6455,
 // section 4.1).
@@ -24,15 +24,18 @@ func Upgrade(r *http.Request) string {
 	if !httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") {
 		return ""
 	}
-	protocol := strings.ToLower(strings.Trim(lines[0], " \t"))
+	protocol := strings.Trim(lines[0], " \t")
 	if !isProtocol(protocol) {
 		return ""
 	}
-	if protocol == websocket && (r.Method != http.MethodGet || r.ContentLength != 0) {
+	if IsWebSocket(protocol) && (r.Method != http.MethodGet || r.ContentLength != 0) {
 		return ""
 	}
 	return protocol
 }
+
+// IsWebSocket reports whether a protocol is the one that may always pass.
+func IsWebSocket(protocol string) bool { return strings.EqualFold(protocol, websocket) }
 
 // StripUpgrade makes an ordinary request of one that asks for an upgrade.
 func StripUpgrade(h http.Header) {

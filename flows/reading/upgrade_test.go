@@ -27,7 +27,7 @@ func TestUpgrade_IsOneProtocolOrNone(t *testing.T) {
 		lines []string
 	}{
 		{"websocket", []string{get, host, "Connection: Upgrade", "Upgrade: websocket"}},
-		{"websocket", []string{get, host, "connection: keep-alive, uPGRADE", "upgrade:  WebSocket\t"}},
+		{"WebSocket", []string{get, host, "connection: keep-alive, uPGRADE", "upgrade:  WebSocket\t"}},
 		{"websocket", []string{get, host, "Connection: close", "Connection: upgrade", "Upgrade: websocket"}},
 		{"", []string{"POST / HTTP/1.1", host, "Connection: Upgrade", "Upgrade: websocket"}},
 		{"", []string{"get / HTTP/1.1", host, "Connection: Upgrade", "Upgrade: websocket"}},
@@ -44,8 +44,8 @@ func TestUpgrade_IsOneProtocolOrNone(t *testing.T) {
 		{"", []string{get, host, "Connection: Upgrade", "Upgrade: \"websocket\""}},
 		{"", []string{get, host, "Connection: Upgrade", "Upgrade:"}},
 		{"h2c", []string{get, host, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"}},
-		{"spdy/3.1", []string{"POST / HTTP/1.1", host, "Connection: Upgrade", "Upgrade: SPDY/3.1"}},
-		{"tls/1.3", []string{"OPTIONS * HTTP/1.1", host, "Connection: Upgrade", "Upgrade: TLS/1.3"}},
+		{"SPDY/3.1", []string{"POST / HTTP/1.1", host, "Connection: Upgrade", "Upgrade: SPDY/3.1"}},
+		{"TLS/1.3", []string{"OPTIONS * HTTP/1.1", host, "Connection: Upgrade", "Upgrade: TLS/1.3"}},
 	} {
 		if got := reading.Upgrade(read(t, tt.lines...)); got != tt.want {
 			t.Errorf("%q upgrades to %q, want %q", tt.lines, got, tt.want)
