@@ -158,6 +158,20 @@ func TestBehindProxy_APortalSignsInForItsSitesWithoutListingThem(t *testing.T) {
 	}
 }
 
+// A client's own sign-out ends at the client's address again.
+func TestBehindProxy_ASignOutLeadsBackToTheClient(t *testing.T) {
+	client := "client web {\n\tsecret a-secret-of-the-client\n\tredirect_uri https://web.test/cb\n\tpost_logout_redirect_uri https://web.test/bye\n}\n"
+	r := trusting(t, "issuer https://auth.corp.test\n"+client+aliceLocal, corp)
+	p := newProxied(t, r, "https", map[string]string{"auth.corp.test": ":80", "app.corp.test": ":80", "web.test": ":80"})
+	p.to["web.test"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	p.open("https://app.corp.test/").submit(alicesPassword())
+	query := url.Values{"client_id": {"web"}, "post_logout_redirect_uri": {"https://web.test/bye"}, "state": {"x"}}
+	p.open("https://auth.corp.test/logout?" + query.Encode()).submit(nil)
+	if p.last.Code != http.StatusTeapot || p.at.String() != "https://web.test/bye?state=x" {
+		t.Errorf("%d at %s\n%s", p.last.Code, p.at, p.last.Body)
+	}
+}
+
 // A code that is handed over by plain http is everybody's on the way.
 func TestBehindProxy_CodesAreHandedOverToHTTPSOnly(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -10,11 +10,17 @@ import (
 func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 	noStore(w)
 	g.LimitBody(w, r.Request)
-	if g.portal.secure() && !r.secure() {
-		endpoint, _ := strings.CutPrefix(r.path(), g.portal.path)
-		g.wrongScheme(w, r, pageEndpoint(endpoint) && fromHTTPS(r))
+	endpoint, below := strings.CutPrefix(r.path(), g.portal.path)
+	form := below && pageEndpoint(endpoint) && fromHTTPS(r)
+	switch {
+	case form, g.portal.secure() && !r.secure():
+		g.wrongScheme(w, r, form)
+		return
+	case r.secure() && !g.portal.secure():
+		g.wrongIssuer(w, r)
 		return
 	}
+	g.noticeHTTPS(r)
 	path := strings.TrimSuffix(g.portal.path, "/")
 	if g.Keys != nil && r.origin() == g.portal.origin && (r.path() == serverMetadataPath+path || r.path() == openidMetadataPath+path) {
 		if allowedToAll(w, r) {
@@ -22,8 +28,7 @@ func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
 		}
 		return
 	}
-	endpoint, ok := strings.CutPrefix(r.path(), g.portal.path)
-	if !ok || r.origin() != g.portal.origin {
+	if !below || r.origin() != g.portal.origin {
 		g.notFound(w, r, g.portal)
 		return
 	}

@@ -94,7 +94,8 @@ func (g *Gateway) warnScheme(r *Request, seen string) {
 	}
 	cure := "the proxy that ends TLS is not trusted; name its address in the global options: { servers { trusted_proxies static ADDRESS } }"
 	if r.TrustedProxy {
-		cure = "the proxy is trusted but does not say what the browser uses; have it send X-Forwarded-Proto: https"
+		cure = "the proxy is trusted but does not say what the browser uses; have it send X-Forwarded-Proto: https. " +
+			"Where people do use a site by plain http and the issuer is https, list the site: site http://" + host
 	}
 	g.Logger.WarnContext(r.Context(), "the request counts as plain http although the browser uses https, so signing in cannot work: "+cure,
 		"host", host, "proxy", proxy, "seen", seen)
@@ -119,6 +120,21 @@ func (g *Gateway) wrongScheme(w http.ResponseWriter, r *Request, form bool) {
 	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{
 		Title: "Signing in is not set up correctly", Message: message, Detail: detail,
 	})
+}
+
+// wrongIssuer answers a request by https at a portal whose issuer is of plain http:
+// nothing that it builds would be the address that the browser is at.
+func (g *Gateway) wrongIssuer(w http.ResponseWriter, r *Request) {
+	if g.schemeWarnings.due(clientOf(r.Host), g.Now()) {
+		g.Logger.WarnContext(r.Context(), "the portal is reached by https, but its issuer is of plain http; write the issuer as browsers see it: issuer https://"+clientOf(r.Host),
+			"issuer", g.portal.issuer())
+	}
+	const message = "This server is reached by https and was set up for plain http. Whoever runs it must write its issuer with https."
+	if callerOf(r.Request) != callerNavigation {
+		problem(w, http.StatusBadRequest, message, map[string]string{"error": "invalid_request", "error_description": message})
+		return
+	}
+	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{Title: "Signing in is not set up correctly", Message: message, Detail: "issuer"})
 }
 
 // plainSite is the guarded site that a redirect URI of plain http would belong to if

@@ -144,6 +144,27 @@ func TestWrongScheme_APortalSaysWhatIsForgotten(t *testing.T) {
 	}
 }
 
+// An issuer that was left at plain http is named, too: by a form that a browser sends by
+// https, and where a trusted proxy says so.
+func TestWrongScheme_APortalOfPlainHTTPReachedByHTTPS(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true})
+	host := "portal.test" + port(w.portal)
+	got := w.byPlainHTTP(w.gateway.ServePortal, http.MethodPost, host, "/login", url.Values{"username": {"alice"}})
+	if got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "trusted_proxies") || !strings.Contains(w.logs.String(), schemeLog) {
+		t.Errorf("not trusted: %d\n%s\n%s", got.Code, got.Body, w.logs)
+	}
+	w.clock.advance(2 * time.Minute)
+	for _, uri := range []string{"/", "/authorize", "/.well-known/openid-configuration"} {
+		got = w.byPlainHTTP(w.gateway.ServePortal, http.MethodGet, host, uri, nil, func(r *flows.Request) { r.Scheme, r.TrustedProxy = "https", true })
+		if got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "issuer with https") {
+			t.Errorf("trusted, %s: %d\n%s", uri, got.Code, got.Body)
+		}
+	}
+	if got := strings.Count(w.logs.String(), "issuer https://portal.test"); got != 1 {
+		t.Errorf("logged %d times:\n%s", got, w.logs)
+	}
+}
+
 // A site whose own server does not trust the proxy asks a portal elsewhere to answer
 // by plain http.
 func TestWrongScheme_APortalNamesTheSite(t *testing.T) {
