@@ -19,7 +19,14 @@ func (g *Gateway) adoptCredentials(ctx context.Context) {
 		if !ok {
 			continue
 		}
-		for g.Sessions.AdoptCredentials(ctx, p.Issuer(), lister.IDs()) != nil {
+		for {
+			adopted, err := g.Sessions.AdoptCredentials(ctx, p.Issuer(), lister.IDs())
+			if adopted > 0 {
+				g.Logger.InfoContext(ctx, "sessions of before an upgrade end with the password from now on", "provider", p.Name(), "sessions", adopted)
+			}
+			if err == nil {
+				break
+			}
 			select {
 			case <-ctx.Done():
 				return

@@ -59,9 +59,9 @@ func (m *Manager) addCredential(ctx context.Context, row tokenstore.Session, fin
 // AdoptCredentials gives all live sessions of these users of a provider, by their
 // ids there, the fingerprint of the credential that they have now, where a session
 // has none yet: also to those that nobody uses at the moment, so that a credential
-// that changes later ends them as well. What has a fingerprint is left alone.
-// Error: [ErrUnavailable]; it may be called again.
-func (m *Manager) AdoptCredentials(ctx context.Context, issuer string, ids []string) error {
+// that changes later ends them as well. What has a fingerprint is left alone. It
+// returns how many had none. Error: [ErrUnavailable]; it may be called again.
+func (m *Manager) AdoptCredentials(ctx context.Context, issuer string, ids []string) (adopted int, err error) {
 	for _, id := range ids {
 		subject, err := m.store.FindSubject(ctx, tokenstore.Identity{Issuer: issuer, Subject: id})
 		m.heard(ctx, err)
@@ -69,22 +69,24 @@ func (m *Manager) AdoptCredentials(ctx context.Context, issuer string, ids []str
 			continue
 		}
 		if err != nil {
-			return unavailable(err)
+			return adopted, unavailable(err)
 		}
-		if err := m.adoptOf(ctx, issuer, id, subject.ID); err != nil {
-			return unavailable(err)
+		n, err := m.adoptOf(ctx, issuer, id, subject.ID)
+		adopted += n
+		if err != nil {
+			return adopted, unavailable(err)
 		}
 	}
-	return nil
+	return adopted, nil
 }
 
-func (m *Manager) adoptOf(ctx context.Context, issuer, id, subject string) error {
+func (m *Manager) adoptOf(ctx context.Context, issuer, id, subject string) (adopted int, err error) {
 	query := tokenstore.SessionQuery{Subject: subject, Limit: 500}
 	for {
 		rows, err := m.store.ListSessions(ctx, query)
 		m.heard(ctx, err)
 		if err != nil {
-			return err
+			return adopted, err
 		}
 		for _, row := range rows {
 			query.Before = row.ID
@@ -97,11 +99,12 @@ func (m *Manager) adoptOf(ctx context.Context, issuer, id, subject string) error
 				continue
 			}
 			if err := m.addCredential(ctx, row, now.Credential); err != nil {
-				return err
+				return adopted, err
 			}
+			adopted++
 		}
 		if len(rows) < query.Limit {
-			return nil
+			return adopted, nil
 		}
 	}
 }

@@ -114,8 +114,11 @@ func TestCredential_IsAdopted(t *testing.T) {
 	if got := w.credentialOf(unused); got != "" {
 		t.Errorf("an unused session has the fingerprint %q already", got)
 	}
-	if err := n.AdoptCredentials(t.Context(), alice().Issuer, []string{"nobody", alice().ID}); err != nil {
-		t.Fatal(err)
+	ids := []string{"nobody", alice().ID}
+	for _, want := range []int{1, 0} {
+		if adopted, err := n.AdoptCredentials(t.Context(), alice().Issuer, ids); err != nil || adopted != want {
+			t.Fatalf("%d sessions adopted a fingerprint (%v), want %d", adopted, err, want)
+		}
 	}
 	if got := w.credentialOf(unused); got != "one" {
 		t.Errorf("an unused session has the fingerprint %q", got)
