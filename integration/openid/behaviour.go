@@ -17,6 +17,7 @@ type behaviour struct {
 	withhold bool
 	learn    func(what, value string)
 	tokens   []Tokens
+	claims   claims
 }
 
 // Tokens are the tokens of one answer of the provider.
@@ -83,6 +84,7 @@ func (p *Provider) behave(w http.ResponseWriter, r *http.Request, next http.Hand
 	switch {
 	case down:
 		http.Error(w, "down for a test", http.StatusServiceUnavailable)
+	case p.serveChanged(w, r, next):
 	case r.URL.Path != "/oauth/token":
 		next.ServeHTTP(w, r)
 	case refuses && r.PostFormValue("grant_type") == "refresh_token":
@@ -117,6 +119,7 @@ func (p *Provider) answer(w http.ResponseWriter, recorded *httptest.ResponseReco
 		if p.withhold {
 			delete(all, "refresh_token")
 		}
+		p.sayInIDToken(all)
 		p.mu.Unlock()
 		if changed, err := json.Marshal(all); err == nil {
 			body = changed

@@ -1,6 +1,9 @@
 package openid
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"log/slog"
 	"net"
 	"net/http"
@@ -52,6 +55,11 @@ func Serve(t testing.TB, listener net.Listener, host string, redirectURIs ...str
 	t.Helper()
 	// The issuer is compared byte by byte, and the example's has this slash.
 	p := &Provider{Issuer: "http://" + host + "/", requests: map[string]int{}, users: newUsers()}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatalf("making a key: %v", err)
+	}
+	p.claims.key = key
 	client := storage.WebClient(ClientID, ClientSecret, redirectURIs...)
 	store := storage.NewStorageWithClients(p.users, map[string]*storage.Client{ClientID: client})
 	handler := exampleop.SetupServer(p.Issuer, store, slog.New(slog.DiscardHandler), false)
