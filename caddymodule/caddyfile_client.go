@@ -11,7 +11,7 @@ import (
 
 var oauthClientOptions = []string{
 	"public", "secret", "jwks", "title", "first_party", "policy", "redirect_uri", "post_logout_redirect_uri",
-	"backchannel_logout_uri", "grants", "scopes", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg", "require",
+	"backchannel_logout_uri", "grants", "scopes", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg", "require",
 }
 
 // client parses:
@@ -28,6 +28,7 @@ var oauthClientOptions = []string{
 //		backchannel_logout_uri   <uri>
 //		grants                   authorization_code | refresh_token | client_credentials | device_code …
 //		scopes                   <scope…>
+//		refresh_tokens           session | offline | always
 //		audience                 <uri>
 //		resources                <uri…>
 //		resource_server          <uri…>
@@ -95,6 +96,8 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 		return parseGrants(d, c)
 	case "scopes":
 		return someWords(d, &c.Scopes)
+	case "refresh_tokens":
+		return parseRefreshTokens(d, c)
 	case "audience":
 		return oneArg(d, &c.Audience)
 	case "resources":
@@ -131,6 +134,16 @@ func parseGrants(d *caddyfile.Dispenser, c *ClientConfig) error {
 	return nil
 }
 
+func parseRefreshTokens(d *caddyfile.Dispenser, c *ClientConfig) error {
+	if err := oneArg(d, &c.RefreshTokens); err != nil {
+		return err
+	}
+	if known := client.RefreshTokensValues(); !slices.Contains(known, c.RefreshTokens) {
+		return d.Errf("refresh_tokens must be session, offline or always, not %q%s", c.RefreshTokens, didYouMean(c.RefreshTokens, known))
+	}
+	return nil
+}
+
 func parseRequire(d *caddyfile.Dispenser, c *ClientConfig) error {
 	var required []string
 	if err := someWords(d, &required); err != nil {
@@ -163,6 +176,7 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, Resources: c.Resources,
 		ResourceServer:      c.ResourceServer,
+		RefreshTokens:       client.RefreshTokens(c.RefreshTokens),
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime),
 	}
 	for _, s := range c.Secrets {

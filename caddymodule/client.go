@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -52,6 +53,11 @@ type ClientConfig struct {
 	Grants []string `json:"grants,omitempty"`
 	// The scopes that may be asked for. Default: openid, profile and email.
 	Scopes []string `json:"scopes,omitempty"`
+	// Which refresh tokens the client is given: `offline` (default): with the scope
+	// offline_access, and they outlive the sign-in; `session`: each time, and they
+	// end with the sign-in; `always`: those of offline, whether or not the client
+	// asks for the scope.
+	RefreshTokens string `json:"refresh_tokens,omitempty"`
 	// The audience of access tokens when no resource is asked for. Default:
 	// the issuer, which is added with the scope openid: userinfo wants it.
 	Audience string `json:"audience,omitempty"`
@@ -106,9 +112,13 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 	made := &client.Client{
 		ID: c.ID, Title: c.Title, Public: c.Public, FirstParty: c.FirstParty,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes,
+		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
 		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, IDTokenAlgorithm: c.IDTokenAlgorithm,
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime), RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
+	}
+	if made.RefreshTokens == client.RefreshSession && slices.Contains(c.Scopes, client.OfflineAccess) {
+		a.logger.Warn("scope offline_access is never granted to a client whose refresh tokens end with the sign-in; remove the scope, or write refresh_tokens offline",
+			"client", c.ID)
 	}
 	if c.Policy != "" {
 		rules, ok := a.Policies[c.Policy]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -21,7 +22,7 @@ func clientVerb() caddycmd.Command {
 		Short: "Makes a client of the authorization server",
 		CobraFunc: func(cmd *cobra.Command) {
 			fresh := &cobra.Command{
-				Use:   "new <id> [--redirect-uri <uri>…] [--public] [--device] [--first-party]",
+				Use:   "new <id> [--redirect-uri <uri>…] [--public] [--device] [--first-party] [--refresh-tokens <when>]",
 				Short: "Prints a block for the Caddyfile, and a new secret",
 				Long: `
 Prints a client block that is ready for the Caddyfile's gatehouse block, and,
@@ -33,6 +34,7 @@ nowhere: put it where the block's placeholder points, and into the application.`
 			fresh.Flags().Bool("public", false, "The client can keep no secret")
 			fresh.Flags().Bool("device", false, "The client uses the device flow")
 			fresh.Flags().Bool("first-party", false, "People are not asked for consent")
+			fresh.Flags().String("refresh-tokens", "", "session: they end with the sign-in; offline: with the scope offline_access; always: without asking")
 			runs(fresh, cmdClientNew)
 			group(cmd, fresh)
 		},
@@ -56,6 +58,7 @@ func cmdClientNew(cmd *cobra.Command, fl caddycmd.Flags) error {
 		c.Grants = []string{client.GrantDevice, client.GrantRefresh}
 		c.Scopes = []string{"openid", "profile", "offline_access"}
 	}
+	withRefreshTokens(c, client.RefreshTokens(fl.String("refresh-tokens")))
 	if len(uris) > 0 && c.Grants != nil {
 		c.Grants = append(c.Grants, client.GrantCode)
 	}
@@ -71,6 +74,20 @@ func cmdClientNew(cmd *cobra.Command, fl caddycmd.Flags) error {
 		return err
 	}
 	return printClient(cmd.OutOrStdout(), c, secret)
+}
+
+// withRefreshTokens gives a client the scopes that go with its refresh tokens.
+func withRefreshTokens(c *client.Client, tokens client.RefreshTokens) {
+	c.RefreshTokens = tokens
+	switch {
+	case tokens == client.RefreshSession:
+		c.Scopes = client.WithoutOffline(c.Scopes)
+	case tokens == client.RefreshOffline && c.Scopes == nil:
+		c.Scopes = []string{"openid", "profile", "email", client.OfflineAccess}
+	}
+	if len(c.Scopes) == 0 {
+		c.Scopes = nil // the default
+	}
 }
 
 // newSecret has 256 bits.
@@ -97,7 +114,14 @@ func printClient(w io.Writer, c *client.Client, secret string) error {
 		if c.Allows(client.GrantCode) {
 			b.WriteString(" authorization_code")
 		}
-		fmt.Fprintf(&b, "\n\tscopes %s\n", strings.Join(c.Scopes, " "))
+		b.WriteString("\n")
+	}
+	offline := slices.Contains(c.Scopes, client.OfflineAccess)
+	if c.Allows(client.GrantDevice) || offline {
+		fmt.Fprintf(&b, "\tscopes %s\n", strings.Join(c.Scopes, " "))
+	}
+	if c.RefreshTokens != client.RefreshOffline {
+		fmt.Fprintf(&b, "\trefresh_tokens %s\n", c.RefreshTokens)
 	}
 	if c.FirstParty {
 		b.WriteString("\tfirst_party\n")

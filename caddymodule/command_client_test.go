@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,12 @@ func TestClientNew_PrintsABlockThatTheCaddyfileTakes(t *testing.T) {
 			ID: "tool", Public: true, Grants: []string{client.GrantDevice, client.GrantRefresh},
 			Scopes: []string{"openid", "offline_access"},
 		},
+		"session": {ID: "app", RedirectURIs: []string{"https://app.example.com/cb"}, RefreshTokens: client.RefreshSession},
+		"offline": {
+			ID: "app", RedirectURIs: []string{"https://app.example.com/cb"}, RefreshTokens: client.RefreshOffline,
+			Scopes: []string{"openid", "offline_access"},
+		},
+		"always": {ID: "app", RedirectURIs: []string{"https://app.example.com/cb"}, RefreshTokens: client.RefreshAlways},
 	} {
 		t.Run(name, func(t *testing.T) {
 			secret := ""
@@ -43,6 +50,10 @@ func TestClientNew_PrintsABlockThatTheCaddyfileTakes(t *testing.T) {
 			got := app.Clients[0]
 			if got.ID != c.ID || got.Public != c.Public || got.FirstParty != c.FirstParty || len(got.RedirectURIs) != len(c.RedirectURIs) {
 				t.Errorf("read back as %+v", got)
+			}
+			again := &client.Client{ID: "x", Public: true, Grants: c.Grants, RedirectURIs: c.RedirectURIs, Scopes: got.Scopes, RefreshTokens: client.RefreshTokens(got.RefreshTokens)}
+			if err := again.Validate(); err != nil || again.RefreshTokens != c.RefreshTokens || !slices.Equal(again.Scopes, c.Scopes) {
+				t.Errorf("read back with refresh tokens %s, scopes %v: %v", again.RefreshTokens, again.Scopes, err)
 			}
 		})
 	}

@@ -67,6 +67,7 @@
 //				backchannel_logout_uri   <uri>
 //				grants                   authorization_code | refresh_token | client_credentials | device_code …
 //				scopes                   <scope…>       # default: openid profile email
+//				refresh_tokens           session | offline | always # offline (default): with offline_access, outliving the sign-in; session: each time, ending with it
 //				audience                 <uri>          # of access tokens without a resource; default: the issuer
 //				resources                <uri…>         # that it may ask for; default: any guarded site if first_party, or for itself; else none
 //				resource_server          <uri…>         # that it is the server of: it may introspect tokens for them

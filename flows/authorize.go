@@ -171,7 +171,7 @@ func (g *Gateway) parseRest(at place, c *client.Client, query url.Values, a *aut
 	case len(a.Nonce) > maxNonce, len(query.Get("login_hint")) > maxHint, len(query.Get("acr_values")) > maxHint, len(a.JKT) > 64:
 		return bad("invalid_request", "a parameter is too long")
 	}
-	scope, err := c.AllowedScope(query.Get("scope"))
+	scope, err := c.PersonScope(query.Get("scope"))
 	if err != nil {
 		return bad("invalid_scope", "the scope is malformed or exceeds what the client may ask for")
 	}

@@ -102,8 +102,8 @@ func (g *Gateway) endSignedOut(ctx context.Context, issuer string, l provider.Lo
 	})
 }
 
-// isOffline tells whether a session is one of offline access, which came from no
-// sign-in that could end.
+// isOffline reports whether a session is one of offline access, which outlives the
+// sign-in that it was obtained with.
 func isOffline(row tokenstore.Session) bool {
 	return row.Parent == uuid.Nil && slices.Contains(strings.Fields(row.Scope), "offline_access")
 }

@@ -87,8 +87,8 @@ func plainScope(scope string) string {
 		return "See your e-mail address"
 	case "groups":
 		return "See the groups that you belong to"
-	case "offline_access":
-		return "Stay signed in, also while you are away"
+	case client.OfflineAccess:
+		return "Keep its access while you're away"
 	}
 	return "Use “" + scope + "”"
 }

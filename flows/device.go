@@ -60,7 +60,7 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 	if !req.client.Allows(client.GrantDevice) {
 		return invalid("unauthorized_client", "the client may not use the device flow")
 	}
-	scope, err := req.client.AllowedScope(form.Get("scope"))
+	scope, err := req.client.PersonScope(form.Get("scope"))
 	if err != nil {
 		return err
 	}

@@ -103,6 +103,7 @@ type Gateway struct {
 	drain          *outbox.Drain
 	// redemptions of codes that are under way here.
 	redemptions redemptions
+	owed        owedLogouts
 }
 
 // New checks a configuration. It does no I/O.

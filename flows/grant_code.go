@@ -157,7 +157,10 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 	if err := g.spendProof(ctx, req.proof); err != nil {
 		return nil, err
 	}
-	offline := slices.Contains(h.Scope, "offline_access") && req.client.Allows(client.GrantRefresh)
+	if req.client.RefreshTokens == client.RefreshSession {
+		h.Scope = client.WithoutOffline(h.Scope) // of a code from before it was so
+	}
+	offline := slices.Contains(h.Scope, client.OfflineAccess) && req.client.Allows(client.GrantRefresh)
 	start := session.Start{
 		Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Issuer: req.at.issuer(), Scope: strings.Join(h.Scope, " "),
 		Resource: h.Resource, Claims: h.Claims, UserAgent: req.UserAgent(), Cnf: req.refreshKey(), Sought: new(string),
@@ -179,7 +182,7 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 	if err != nil {
 		return nil, err
 	}
-	if offline {
+	if offline || givesSessionTokens(req.client) {
 		answer.RefreshToken = handle.MintRefresh(g.Keyring, g.grantIssuer(req.at), handle.Handle{ID: t.id, Secret: started.Secret, Generation: 0})
 	}
 	return answer, nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
@@ -50,7 +52,7 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 	if err != nil {
 		return nil, err
 	}
-	answer, err := g.refreshed(req, rotated.Session, scope)
+	answer, err := g.refreshed(ctx, req, rotated.Session, scope)
 	if err != nil {
 		// Policy, scope or resource refuse on what the row says: give the
 		// generation back before the error is answered.
@@ -69,10 +71,20 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 
 // refreshed judges what the row says, by what the client may have now, and
 // mints the answer.
-func (g *Gateway) refreshed(req *endpointRequest, s tokenstore.Session, scope []string) (*tokenResponse, error) {
+func (g *Gateway) refreshed(ctx context.Context, req *endpointRequest, s tokenstore.Session, scope []string) (*tokenResponse, error) {
 	granted := req.client.StillAllowed(strings.Fields(s.Scope))
-	if !slices.Contains(granted, "offline_access") {
+	if !mayRefresh(req.client, s) {
 		return nil, invalidGrant()
+	}
+	if !isOffline(s) && s.Parent != uuid.Nil {
+		// It ends with the sign-in, which the refresh is a use of: neither goes idle
+		// without the other.
+		if _, err := g.Sessions.Live(ctx, s.Parent); err != nil {
+			return nil, err
+		}
+	}
+	if req.client.RefreshTokens == client.RefreshSession {
+		scope = client.WithoutOffline(scope) // as when it was asked for
 	}
 	if len(scope) == 0 {
 		scope = granted
@@ -99,6 +111,22 @@ func (g *Gateway) refreshed(req *endpointRequest, s tokenstore.Session, scope []
 		client: req.client, subject: s.Subject, session: s.ID.String(), claims: claims, scope: scope,
 		resource: resource, jkt: req.proof.jkt, ends: s.ExpiresAt,
 	})
+}
+
+// givesSessionTokens reports whether a client is given refresh tokens that end with
+// the sign-in.
+func givesSessionTokens(c *client.Client) bool {
+	return c.RefreshTokens == client.RefreshSession && c.Allows(client.GrantRefresh)
+}
+
+// mayRefresh reports whether a client may have refresh tokens of a session's kind, as
+// it is configured now: of one with offline_access, which outlives the sign-in, or of
+// one that ends with it.
+func mayRefresh(c *client.Client, s tokenstore.Session) bool {
+	if slices.Contains(strings.Fields(s.Scope), client.OfflineAccess) {
+		return c.RefreshTokens != client.RefreshSession && slices.Contains(c.Scopes, client.OfflineAccess)
+	}
+	return s.Parent != uuid.Nil && c.RefreshTokens != client.RefreshOffline
 }
 
 // mayUse tells whether somebody may use a client at all: the providers' own

@@ -101,7 +101,7 @@ func (g *Gateway) introspectRefresh(ctx context.Context, req *endpointRequest, r
 	if err != nil {
 		return introspection{}, err
 	}
-	if s == nil || s.Err() != nil || s.ClientID != req.client.ID ||
+	if s == nil || s.Err() != nil || s.ClientID != req.client.ID || !mayRefresh(req.client, *s) ||
 		s.RefreshStatus(presented.Generation) != tokenstore.RefreshCreated {
 		return introspection{}, nil
 	}

@@ -48,7 +48,7 @@ func TestBearer_OfAPersonInManyGroups(t *testing.T) {
 		t.Error("where nobody must sign in, upstream gets the token")
 	}
 	params := url.Values{"post_logout_redirect_uri": {"https://web.test/bye"}, "id_token_hint": {hint}}
-	b.get(w.portalURL()+"/logout?"+params.Encode()).want(http.StatusOK, "alice").submit(nil)
+	b.get(w.portalURL() + "/logout?" + params.Encode())
 	if to := b.last.Header.Get("Location"); to != "https://web.test/bye" {
 		t.Errorf("after the sign-out: %q", to)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // leftFor is how long after a sign-out the provider is asked to let the person
@@ -18,7 +19,8 @@ const leftFor = 24 * time.Hour
 
 // serveLogout is a page with a form; only its POST acts, so that no image or
 // link of another site signs anybody out. Clients send people here as well
-// (end_session_endpoint).
+// (end_session_endpoint), and where they name the session of this very browser,
+// nobody is asked.
 func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cookie, client string) {
 	id, err := g.fromCookies(r.Context(), r.Header, sessionCookieName(cookie, r.secure()), client)
 	if errors.Is(err, session.ErrUnavailable) {
@@ -51,7 +53,20 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 		g.signedOut(w, r, at, cookie, asked)
 		return
 	case r.Method == http.MethodPost && params.Has(formField):
-		g.signOut(w, r, at, cookie, id, asked)
+		g.signOutByForm(w, r, at, cookie, id, asked)
+		return
+	}
+	row, err := g.named(r.Context(), id, asked)
+	own := false
+	if err == nil && acts(r) {
+		own, err = g.isOfThisSignIn(r.Context(), id, row)
+	}
+	switch {
+	case err != nil:
+		g.unavailable(w, r, err)
+		return
+	case own:
+		g.signOut(w, r, at, cookie, id, asked, row)
 		return
 	}
 	p := page.SignOut{
@@ -69,7 +84,7 @@ func sentSession(r *Request, cookie string) bool {
 	return eachCookie(r.Header, sessionCookieName(cookie, r.secure()), func(string) bool { return true })
 }
 
-func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie string, id *identity.Identity, asked logoutRequest) {
+func (g *Gateway) signOutByForm(w http.ResponseWriter, r *Request, at place, cookie string, id *identity.Identity, asked logoutRequest) {
 	if g.checkForm(r, at) != formFine {
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "You are still signed in", Message: "The request to sign out did not come from our own page.",
@@ -77,9 +92,24 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie st
 		})
 		return
 	}
+	row, err := g.named(r.Context(), id, asked)
+	if err != nil {
+		g.unavailable(w, r, err)
+		return
+	}
+	g.signOut(w, r, at, cookie, id, asked, row)
+}
+
+// signOut ends the sign-in of this browser, with all that came from it, and the
+// client's session that the client named.
+func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie string, id *identity.Identity, asked logoutRequest, named *tokenstore.Session) {
 	// Signed out means that the server knows; a store that is down must not turn
 	// into a promise that was not kept.
-	if err := g.EndSession(r.Context(), id.SessionID); err != nil {
+	err := g.endNamed(r.Context(), named)
+	if ending := g.EndSession(r.Context(), id.SessionID); ending != nil {
+		err = ending
+	}
+	if err != nil {
 		g.unavailable(w, r, err)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +45,10 @@ type pendingLogout struct {
 func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	return g.tellAndEnd(ctx, g.endingWithAll(ctx, id), func() error { return g.Sessions.SignOut(ctx, id) })
+	tell := func(ctx context.Context, since time.Time) ([]tokenstore.OutboxEntry, error) {
+		return g.endingWithAll(ctx, since, id)
+	}
+	return g.tellAndEnd(ctx, id.String(), tell, func() error { return g.Sessions.SignOut(ctx, id) })
 }
 
 // endSignIn is EndSession for the one sign-in that the session came from: of what
@@ -52,7 +56,10 @@ func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
 func (g *Gateway) endSignIn(ctx context.Context, id uuid.UUID) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	return g.tellAndEnd(ctx, g.endingWith(ctx, id), func() error { return g.Sessions.End(ctx, id) })
+	tell := func(ctx context.Context, since time.Time) ([]tokenstore.OutboxEntry, error) {
+		return g.endingWith(ctx, since, id)
+	}
+	return g.tellAndEnd(ctx, id.String(), tell, func() error { return g.Sessions.End(ctx, id) })
 }
 
 // EndSubject signs all sessions of a subject out. Clients that asked for it are
@@ -61,11 +68,14 @@ func (g *Gateway) endSignIn(ctx context.Context, id uuid.UUID) error {
 func (g *Gateway) EndSubject(ctx context.Context, subject string) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	var entries []tokenstore.OutboxEntry
-	if subject != "" && g.tellsClients() {
-		entries = g.toldOf(g.liveSessions(ctx, tokenstore.SessionQuery{Subject: subject}))
+	tell := func(ctx context.Context, since time.Time) ([]tokenstore.OutboxEntry, error) {
+		if subject == "" {
+			return nil, nil
+		}
+		rows, err := g.sessionsSince(ctx, since, tokenstore.SessionQuery{Subject: subject})
+		return g.toldOf(rows), err
 	}
-	return g.tellAndEnd(ctx, entries, func() error { return g.Sessions.EndSubject(ctx, subject) })
+	return g.tellAndEnd(ctx, subject, tell, func() error { return g.Sessions.EndSubject(ctx, subject) })
 }
 
 // endOne ends one session and what came from it, and leaves the sign-in that it
@@ -74,92 +84,99 @@ func (g *Gateway) EndSubject(ctx context.Context, subject string) error {
 func (g *Gateway) endOne(ctx context.Context, row tokenstore.Session) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	var entries []tokenstore.OutboxEntry
-	if g.tellsClients() {
-		children := g.liveSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, Parent: row.ID})
-		entries = g.toldOf(append(children, row))
-	}
-	return g.tellAndEnd(ctx, entries, func() error { return g.revoke(ctx, row.ID) })
-}
-
-// tellAndEnd queues what clients are to be told, and then ends the sessions: once
-// they have ended nobody finds out again who is to be told, and a crash in between
-// would be the last that is heard of it.
-func (g *Gateway) tellAndEnd(ctx context.Context, entries []tokenstore.OutboxEntry, end func() error) error {
-	for _, e := range entries {
-		if err := g.Store.Enqueue(ctx, e); err != nil {
-			g.Logger.WarnContext(ctx, "a client will not be told of a sign-out", "client_id", e.Target, "error", err)
+	tell := func(ctx context.Context, since time.Time) ([]tokenstore.OutboxEntry, error) {
+		children, err := g.sessionsSince(ctx, since, tokenstore.SessionQuery{Subject: row.Subject, Parent: row.ID})
+		if row.RevokedAt.IsZero() {
+			children = append(children, row)
 		}
+		return g.toldOf(children), err
 	}
-	if err := end(); err != nil {
-		return err
-	}
-	if len(entries) > 0 {
-		g.drain.Kick()
-	}
-	return nil
+	return g.tellAndEnd(ctx, row.ID.String(), tell, func() error { return g.revoke(ctx, row.ID) })
 }
 
 // endingWithAll is what clients are to be told when a session is signed out.
-func (g *Gateway) endingWithAll(ctx context.Context, id uuid.UUID) []tokenstore.OutboxEntry {
-	if !g.tellsClients() {
-		return nil
-	}
+func (g *Gateway) endingWithAll(ctx context.Context, since time.Time, id uuid.UUID) ([]tokenstore.OutboxEntry, error) {
 	signIns, err := g.Sessions.SignIns(ctx, id)
 	if err != nil {
-		g.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "session", id.String(), "error", err)
-		return nil
+		return nil, err
 	}
-	var entries []tokenstore.OutboxEntry
-	for _, signIn := range signIns {
-		entries = append(entries, g.endingWith(ctx, signIn)...)
-	}
-	return entries
+	return g.endingWith(ctx, since, append(signIns, id)...)
 }
 
-// endingWith is what clients are to be told when the sign-in of a session ends.
-func (g *Gateway) endingWith(ctx context.Context, id uuid.UUID) []tokenstore.OutboxEntry {
-	if !g.tellsClients() {
-		return nil
-	}
-	row, err := g.Store.Session(ctx, id)
-	if err != nil {
-		if !errors.Is(err, tokenstore.ErrNotFound) {
-			g.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "session", id.String(), "error", err)
+// endingWith is what clients are to be told when the sign-ins of some sessions of one
+// subject end. Those of offline access are told as well, once for each sign-in: the
+// person has left, and what they were given to keep goes on (OpenID Connect
+// Back-Channel Logout, section 2.7).
+func (g *Gateway) endingWith(ctx context.Context, since time.Time, ids ...uuid.UUID) ([]tokenstore.OutboxEntry, error) {
+	subject, ending, leaving := "", make(map[uuid.UUID]bool), make(map[uuid.UUID]bool)
+	for _, id := range ids {
+		signIn, err := g.signInOf(ctx, id)
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound):
+			continue
+		case err != nil:
+			return nil, err
 		}
-		return nil
+		subject = signIn.Subject
+		ending[signIn.ID] = true
+		leaving[signIn.ID] = !endedBefore(signIn, since)
 	}
-	if row.Parent != uuid.Nil { // among its siblings
-		return g.toldOf(g.liveSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, Parent: row.Parent}))
+	if subject == "" {
+		return nil, nil
 	}
-	return g.toldOf(append(g.liveSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, Parent: row.ID}), row))
+	rows, err := g.sessionsSince(ctx, since, tokenstore.SessionQuery{Subject: subject})
+	return g.toldOf(slices.DeleteFunc(rows, func(row tokenstore.Session) bool {
+		if ending[row.ID] || ending[row.Parent] {
+			return false
+		}
+		return !isOffline(row) || !leaving[g.Sessions.From(row)]
+	})), err
 }
 
-// liveSessions are all that a query selects, page by page.
-func (g *Gateway) liveSessions(ctx context.Context, q tokenstore.SessionQuery) []tokenstore.Session {
-	q.Limit = 500
+// signInOf is the sign-in that a session came from, or the session itself.
+func (g *Gateway) signInOf(ctx context.Context, id uuid.UUID) (tokenstore.Session, error) {
+	row, err := g.Store.Session(ctx, id)
+	if err != nil || row.Parent == uuid.Nil {
+		return row, err
+	}
+	return g.Store.Session(ctx, row.Parent)
+}
+
+// endedBefore reports whether a session was revoked before a time, or at all where
+// that is zero.
+func endedBefore(row tokenstore.Session, since time.Time) bool {
+	return !row.RevokedAt.IsZero() && (since.IsZero() || row.RevokedAt.Before(since))
+}
+
+// sessionsSince are all that a query selects and that are live, or with a time those
+// that were live then, page by page.
+func (g *Gateway) sessionsSince(ctx context.Context, since time.Time, q tokenstore.SessionQuery) ([]tokenstore.Session, error) {
+	q.Limit, q.All = 500, !since.IsZero()
 	var all []tokenstore.Session
 	for {
 		rows, err := g.Store.ListSessions(ctx, q)
 		if err != nil {
-			g.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "subject", q.Subject, "error", err)
-			return all
+			return all, err
 		}
-		all = append(all, rows...)
+		for _, row := range rows {
+			q.Before = row.ID
+			if !endedBefore(row, since) && row.Now.Before(row.ExpiresAt) {
+				all = append(all, row)
+			}
+		}
 		if len(rows) < q.Limit {
-			return all
+			return all, nil
 		}
-		q.Before = rows[len(rows)-1].ID
 	}
 }
 
 // toldOf is what is to be told of sessions that end: of each to its client, if
-// that wants to know. Of one that has ended already its client was told.
+// that wants to know.
 func (g *Gateway) toldOf(ending []tokenstore.Session) []tokenstore.OutboxEntry {
 	var entries []tokenstore.OutboxEntry
 	for _, row := range ending {
 		c := g.Clients[row.ClientID]
-		if c == nil || c.BackchannelLogoutURI == "" || !row.RevokedAt.IsZero() {
+		if c == nil || c.BackchannelLogoutURI == "" {
 			continue
 		}
 		issuer := g.portal.issuer() // as it is called now

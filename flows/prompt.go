@@ -104,10 +104,16 @@ func looksIssued(at place, c *client.Client, hint string) bool {
 		slices.Equal(claims.Audience, []string{c.ID}) && claims.Subject != ""
 }
 
+// hintClaims are what is read of an ID token that comes back as a hint.
+type hintClaims struct {
+	jwt.RegisteredClaims
+	SessionID string `json:"sid"`
+}
+
 // hinted reads an ID token of ours that may have expired: it tells who is
 // meant, and is no licence.
-func (g *Gateway) hinted(at place, hint string) (*jwt.RegisteredClaims, error) {
-	var claims jwt.RegisteredClaims
+func (g *Gateway) hinted(at place, hint string) (*hintClaims, error) {
+	var claims hintClaims
 	if g.Keys == nil || len(hint) > maxToken {
 		return nil, token.ErrToken
 	}

@@ -9,12 +9,16 @@ import (
 )
 
 // logoutRequest is what a client asks for when it signs a person out (OpenID
-// Connect RP-Initiated Logout). The session cookie is the authority; the hint
-// only names the client, so that an old one is no licence to sign out.
+// Connect RP-Initiated Logout). The session cookie is the authority; the hint says
+// which client asks and whom it means, so that whoever has an ID token signs nobody
+// out without their browser.
 type logoutRequest struct {
 	RedirectURI string `json:"u,omitempty"`
 	State       string `json:"s,omitempty"`
 	Client      string `json:"c,omitempty"`
+	// Subject and Session that the hint names, or "".
+	Subject string `json:"b,omitempty"`
+	Session string `json:"i,omitempty"`
 }
 
 // parseLogout reads the parameters of a logout request. What it does not know
@@ -27,7 +31,7 @@ func (g *Gateway) parseLogout(at place, params url.Values) logoutRequest {
 	if g.Keys == nil || repeated(params, "id_token_hint", "client_id", "post_logout_redirect_uri", "state") != "" {
 		return l
 	}
-	c := g.clientOfHint(at, params.Get("id_token_hint"))
+	c, hint := g.readLogoutHint(at, params.Get("id_token_hint"))
 	if named := params.Get("client_id"); named != "" {
 		if c != nil && c.ID != named {
 			return l
@@ -37,24 +41,26 @@ func (g *Gateway) parseLogout(at place, params url.Values) logoutRequest {
 	if c == nil {
 		return l
 	}
-	l.Client = c.ID
-	asked := logoutRequest{Client: c.ID, RedirectURI: params.Get("post_logout_redirect_uri"), State: params.Get("state")}
+	l.Client, l.Subject, l.Session = c.ID, hint.Subject, hint.SessionID
+	asked := l
+	asked.RedirectURI, asked.State = params.Get("post_logout_redirect_uri"), params.Get("state")
 	if asked.RedirectURI != "" && c.AllowsPostLogoutRedirect(asked.RedirectURI) && g.fitsLogout(at, asked) {
 		return asked
 	}
 	return l
 }
 
-// clientOfHint is the client that an ID token of ours was issued to.
-func (g *Gateway) clientOfHint(at place, hint string) *client.Client {
-	if hint == "" {
-		return nil
+// readLogoutHint reads an ID token of ours: the client that it was issued to, and whom
+// it names. It may have expired. One that cannot be read names nobody.
+func (g *Gateway) readLogoutHint(at place, raw string) (*client.Client, hintClaims) {
+	if raw == "" {
+		return nil, hintClaims{}
 	}
-	claims, err := g.hinted(at, hint)
+	claims, err := g.hinted(at, raw)
 	if err != nil {
-		return nil
+		return nil, hintClaims{}
 	}
-	return g.Clients[claims.Audience[0]]
+	return g.Clients[claims.Audience[0]], *claims
 }
 
 // logoutField holds a request that was parsed before.

@@ -20,6 +20,7 @@ const tokenIDInterval = 10 * time.Second
 func (g *Gateway) Run(ctx context.Context) {
 	var work sync.WaitGroup
 	defer work.Wait()
+	g.Sessions.BeforePaying(g.tellOwed)
 	work.Go(func() { g.drain.Run(ctx) })
 	work.Go(func() { g.adoptCredentials(ctx) })
 	if g.Vault != nil {

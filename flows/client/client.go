@@ -66,6 +66,8 @@ type Client struct {
 	// introspect all tokens whose audience holds one of them. Resources and
 	// Audience, which the client asks for, give no such right.
 	ResourceServer []string
+	// RefreshTokens that the client is given. Default: [RefreshOffline].
+	RefreshTokens RefreshTokens
 	// AccessTokenLifetime, at most [MaxAccessTokenLifetime]. Default: 20 minutes.
 	AccessTokenLifetime time.Duration
 	// IDTokenAlgorithm: ES256 (default), EdDSA or RS256.
@@ -114,6 +116,9 @@ func (c *Client) Validate() error {
 	if c.AccessTokenLifetime < time.Second || c.AccessTokenLifetime > MaxAccessTokenLifetime {
 		return fmt.Errorf("client %q: access tokens can live from a second to %v, not %v; a refresh token gets new ones",
 			c.ID, MaxAccessTokenLifetime, c.AccessTokenLifetime)
+	}
+	if err := c.validateRefreshTokens(); err != nil {
+		return err
 	}
 	if err := c.validateAddresses(); err != nil {
 		return fmt.Errorf("client %q: %w", c.ID, err)

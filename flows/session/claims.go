@@ -26,6 +26,8 @@ type sealed struct {
 	identity.Claims
 	// Renews is the earlier sign-in of the same person in the same browser.
 	Renews uuid.UUID `json:"renews,omitzero"`
+	// From is the sign-in that offline access was obtained with, and that it outlives.
+	From uuid.UUID `json:"from,omitzero"`
 	// At is the issuer whose tokens the session's are. (Claims.Issuer is the
 	// provider's.)
 	At string `json:"at,omitempty"`

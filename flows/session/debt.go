@@ -72,6 +72,13 @@ func (m *Manager) payDebts(ctx context.Context) {
 	}
 }
 
+// BeforePaying has a function called with the session, or the subject, of each sign-out
+// that the token store could not take, before it is tried again: who is to be told of
+// it can be found out until it is stored.
+func (m *Manager) BeforePaying(f func(ctx context.Context, session uuid.UUID, subject string)) {
+	m.beforePaying.Store(&f)
+}
+
 // pay tries once. What fails stays owed and is tried again at a later tick.
 func (m *Manager) pay(ctx context.Context) {
 	m.debts.mu.Lock()
@@ -83,6 +90,9 @@ func (m *Manager) pay(ctx context.Context) {
 
 	var failed error
 	for d := range owed {
+		if before := m.beforePaying.Load(); failed == nil && before != nil && d.credential == "" {
+			(*before)(ctx, d.session, d.subject)
+		}
 		if failed == nil {
 			failed = m.payOne(ctx, d)
 		}

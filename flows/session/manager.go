@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
@@ -68,7 +70,9 @@ type Manager struct {
 	checks  checks
 	outage  outage
 	debts   debts
-	kick    chan struct{}
+	// beforePaying of [Manager.BeforePaying], or nil.
+	beforePaying atomic.Pointer[func(context.Context, uuid.UUID, string)]
+	kick         chan struct{}
 
 	sweepSize atomic.Int64 // of the next sweep's queries
 

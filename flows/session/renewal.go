@@ -163,6 +163,20 @@ func (m *Manager) Issuer(row tokenstore.Session) string {
 	return was.At
 }
 
+// From is the sign-in that a row's session came from: its parent, or the one that
+// offline access was obtained with, which may have ended. Zero: it is a sign-in
+// itself, or that is not known of it.
+func (m *Manager) From(row tokenstore.Session) uuid.UUID {
+	if row.Parent != uuid.Nil {
+		return row.Parent
+	}
+	was, err := m.openSealed(row)
+	if err != nil {
+		return uuid.Nil
+	}
+	return was.From
+}
+
 // Renews is the sign-in that the sign-in of a row renewed, or zero.
 func (m *Manager) Renews(row tokenstore.Session) uuid.UUID {
 	if row.Parent != uuid.Nil {

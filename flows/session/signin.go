@@ -32,8 +32,8 @@ type Start struct {
 	Parent   uuid.UUID
 	Subject  string
 	ClientID string
-	// Detached: the sign-in must be live when the session begins, and is nothing
-	// to it afterwards. For [Manager.Handover] alone.
+	// Detached: the sign-in must be live when the session begins, and its end does
+	// not reach the session; see [Manager.From]. For [Manager.Handover] alone.
 	Detached bool
 	// Renews is the sign-in of the same person that the browser held before, or
 	// zero. It goes on, with all that came from it, and [Manager.SignOut] of
@@ -167,7 +167,11 @@ func (m *Manager) acceptable(c identity.Claims) (identity.Claims, error) {
 }
 
 func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, error) {
-	claims, err := m.sealClaims(h.ID, sealed{Claims: s.Claims, Renews: s.Renews, At: s.Issuer, Sought: s.Sought})
+	note := sealed{Claims: s.Claims, Renews: s.Renews, At: s.Issuer, Sought: s.Sought}
+	if s.Detached {
+		note.From = s.Parent
+	}
+	claims, err := m.sealClaims(h.ID, note)
 	if err != nil {
 		return tokenstore.NewSession{}, err
 	}

@@ -89,13 +89,16 @@ func (p *person) approve(address string) {
 	}
 }
 
-// signOut goes to a client's end-session address, confirms, and returns where
-// the gateway sends the browser, or nil.
+// signOut goes to a client's end-session address, confirms where that is asked, and
+// returns where the gateway sends the browser, or nil.
 func (p *person) signOut(address string) *url.URL {
 	p.t.Helper()
 	p.StopAt("/goodbye")
 	defer p.StopAt("")
 	page := p.Open(address)
+	if next := page.Next(); next != nil { // a hint of this browser's session
+		return next
+	}
 	if page.Status != http.StatusOK || len(page.Forms()) != 1 {
 		p.t.Fatalf("the sign-out page answers %d:\n%s%s", page.Status, page.Path(), page.Text())
 	}

@@ -1,0 +1,88 @@
+package client
+
+import (
+	"fmt"
+	"slices"
+)
+
+// OfflineAccess is the scope of a refresh token that outlives the person's sign-in
+// (OpenID Connect Core, section 11).
+const OfflineAccess = "offline_access"
+
+// RefreshTokens says which refresh tokens a client is given that may use the grant
+// refresh_token.
+type RefreshTokens string
+
+const (
+	// RefreshOffline gives one with the scope offline_access alone. It outlives the
+	// sign-in, and people are told so when they are asked for their consent. It is
+	// the default: what clients get is what they ask for and people agree to.
+	RefreshOffline RefreshTokens = "offline"
+	// RefreshSession gives one each time. It ends with the sign-in that it came
+	// from; offline_access is ignored, as OpenID Connect Core, section 11, has it
+	// where it is not to be granted.
+	RefreshSession RefreshTokens = "session"
+	// RefreshAlways grants offline_access whether or not it is asked for, to clients
+	// that do not know to ask.
+	RefreshAlways RefreshTokens = "always"
+)
+
+// RefreshTokensValues are the values of RefreshTokens.
+func RefreshTokensValues() []string {
+	return []string{string(RefreshSession), string(RefreshOffline), string(RefreshAlways)}
+}
+
+// validateRefreshTokens fills in the default. Only what was chosen and is of no use
+// is a fault.
+func (c *Client) validateRefreshTokens() error {
+	switch c.RefreshTokens {
+	case "":
+		c.RefreshTokens = RefreshOffline
+		return nil
+	case RefreshOffline, RefreshSession, RefreshAlways:
+	default:
+		return fmt.Errorf("client %q: refresh_tokens is %q, not session, offline or always", c.ID, c.RefreshTokens)
+	}
+	if !c.Allows(GrantRefresh) {
+		return fmt.Errorf("client %q: refresh_tokens %s is of no use without the grant refresh_token", c.ID, c.RefreshTokens)
+	}
+	if c.RefreshTokens == RefreshOffline && !slices.Contains(c.Scopes, OfflineAccess) {
+		return fmt.Errorf("client %q: refresh_tokens offline is of no use without offline_access among its scopes; "+
+			"add it, or write refresh_tokens session or always", c.ID)
+	}
+	if c.RefreshTokens == RefreshAlways && !slices.Contains(c.Scopes, OfflineAccess) {
+		c.Scopes = append(slices.Clone(c.Scopes), OfflineAccess)
+	}
+	return nil
+}
+
+// PersonScope is AllowedScope for tokens that act for a person, with and without
+// offline_access as RefreshTokens has it.
+func (c *Client) PersonScope(s string) ([]string, error) {
+	scope, err := ParseScope(s)
+	if err != nil {
+		return nil, err
+	}
+	asked := len(scope) > 0
+	if c.RefreshTokens == RefreshSession {
+		scope = WithoutOffline(scope)
+	}
+	switch {
+	case !asked:
+		scope, err = c.AllowedScope("")
+	case len(scope) == 0, !Subset(scope, c.Scopes):
+		err = ErrScope
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.RefreshTokens == RefreshAlways && !slices.Contains(scope, OfflineAccess) {
+		scope = append(scope, OfflineAccess)
+	}
+	return scope, nil
+}
+
+// WithoutOffline leaves offline_access out of a scope.
+func WithoutOffline(scope []string) []string {
+	return slices.DeleteFunc(slices.Clone(scope), func(v string) bool { return v == OfflineAccess })
+}
