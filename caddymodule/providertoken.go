@@ -67,12 +67,12 @@ func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows
 		gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err)
 		return w, false
 	}
-	if gateway.DoubtsProviderTokens(g.ProviderToken) {
+	if token.Endless {
 		w = &doubtedAnswer{
 			ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 			before:                w.Header().Clone(),
 			challenge: func() func(http.ResponseWriter) {
-				err := gateway.DoubtProviderToken(r.Context(), v.id, g.ProviderToken, token)
+				err := gateway.DoubtProviderToken(r.Context(), v.id, g.ProviderToken, token.AccessToken)
 				if err == nil {
 					return nil
 				}
@@ -83,6 +83,6 @@ func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows
 	}
 	g.bearer.strip(r)
 	delete(r.Header, "Dpop") // a proof for what has just been removed
-	r.Header["Authorization"] = []string{"Bearer " + token}
+	r.Header["Authorization"] = []string{"Bearer " + token.AccessToken}
 	return w, true
 }

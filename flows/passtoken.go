@@ -26,26 +26,19 @@ var ErrNoPerson = errors.New("no person has signed in")
 // secret.
 //
 // Errors are to be given to [Gateway.ChallengeProvider].
-func (g *Gateway) ProviderToken(ctx context.Context, id *identity.Identity, name string) (string, error) {
+func (g *Gateway) ProviderToken(ctx context.Context, id *identity.Identity, name string) (vault.Access, error) {
 	switch {
 	case g.Vault == nil:
-		return "", vault.ErrProvider
+		return vault.Access{}, vault.ErrProvider
 	case id.SessionID == uuid.Nil:
-		return "", ErrNoPerson
+		return vault.Access{}, ErrNoPerson
 	}
-	access, err := g.Vault.Use(ctx, id.Subject, name)
-	return access.AccessToken, err
+	return g.Vault.Use(ctx, id.Subject, name)
 }
 
-// DoubtsProviderTokens reports whether [Gateway.DoubtProviderToken] can find anything
-// out about the tokens of a provider.
-func (g *Gateway) DoubtsProviderTokens(name string) bool {
-	return g.Vault != nil && g.Vault.Doubts(name)
-}
-
-// DoubtProviderToken is told that the upstream answered 401 to a request with a
-// token of [Gateway.ProviderToken]. An error, for [Gateway.ChallengeProvider], means
-// that the provider, which was asked, refuses the token as well; see
+// DoubtProviderToken is told that the upstream answered 401 to a request with an
+// endless token of [Gateway.ProviderToken]. An error, for
+// [Gateway.ChallengeProvider], means that there is to be another; see
 // [vault.Vault.Doubted].
 func (g *Gateway) DoubtProviderToken(ctx context.Context, id *identity.Identity, name, token string) error {
 	return g.Vault.Doubted(ctx, id.Subject, name, token, id.Claims)

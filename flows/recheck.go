@@ -127,6 +127,9 @@ func (g *Gateway) takeRecheck(ctx context.Context, key recheckKey, rc *recheck) 
 		case err != nil:
 			rc.due = now.Add(g.Recheck)
 			return false
+		case expiry.IsZero():
+			rc.due, rc.seen = now.Add(g.Recheck), true
+			return false
 		case now.Before(expiry):
 			rc.due, rc.seen = expiry, true
 			return false

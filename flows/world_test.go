@@ -243,7 +243,7 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 			w.gateway.ChallengeProvider(rw, req, id, w.passes, err)
 			return
 		}
-		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Authorization", "Bearer "+token.AccessToken)
 	}
 	rw.Header().Set("Upstream-Cookie", r.Header.Get("Cookie"))
 	rw.Header().Set("Upstream-Authorization", r.Header.Get("Authorization"))

@@ -16,7 +16,9 @@ func (v *Vault) Rechecks(providerName string) bool {
 	return s != nil && s.rechecker != nil
 }
 
-// Expiry is when the access token of a subject expires, or is taken to. Errors:
+// Expiry is when the access token of a subject expires, or is taken to; zero where
+// the provider can be asked about it at any time, since nothing is spent for that.
+// Errors:
 // tokenstore.ErrNotFound, [ErrNeedsReauth] when it cannot be refreshed,
 // tokenstore.ErrUnavailable.
 func (v *Vault) Expiry(ctx context.Context, subject, providerName string) (time.Time, error) {
@@ -26,6 +28,8 @@ func (v *Vault) Expiry(ctx context.Context, subject, providerName string) (time.
 		return time.Time{}, err
 	case row.NeedsReauth || !row.RefreshRevokedAt.IsZero() || !row.CanRefresh() && (!v.checks(providerName) || !row.IsLive(v.Now())):
 		return time.Time{}, ErrNeedsReauth
+	case !row.CanRefresh():
+		return time.Time{}, nil
 	case row.ExpiresAt.IsZero():
 		return row.IssuedAt.Add(unknownLifetime), nil
 	}

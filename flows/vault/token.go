@@ -35,6 +35,9 @@ type Access struct {
 	TokenType   string
 	Scope       string
 	ExpiresAt   time.Time // zero: unknown
+	// Endless: it neither expires nor can be refreshed, and so is used until it is
+	// refused; see [Vault.Doubted].
+	Endless bool
 
 	lifetime time.Duration // as issued
 }
@@ -45,13 +48,16 @@ func (Access) String() string { return "provider's access token" }
 // GoString is String, for %#v.
 func (a Access) GoString() string { return a.String() }
 
+// isEndless reports whether the token neither expires nor can be refreshed.
+func (t Token) isEndless() bool { return t.RefreshToken == "" && t.ExpiresAt.IsZero() }
+
 // issued is the token as the provider issued it.
 func (t Token) issued() provider.Token {
 	return provider.Token{AccessToken: t.AccessToken, TokenType: t.TokenType, Scope: t.Scope, ExpiresAt: t.ExpiresAt}
 }
 
 func (t Token) access() Access {
-	return Access{AccessToken: t.AccessToken, TokenType: t.TokenType, Scope: t.Scope, ExpiresAt: t.ExpiresAt, lifetime: t.GetExpiresIn()}
+	return Access{AccessToken: t.AccessToken, TokenType: t.TokenType, Scope: t.Scope, ExpiresAt: t.ExpiresAt, Endless: t.isEndless(), lifetime: t.GetExpiresIn()}
 }
 
 var (
