@@ -1,48 +1,92 @@
 package caddymodule
 
 import (
+	"bufio"
+	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
 )
 
-// answer is a response that turns out to be an event stream, or not: a program
-// may get one without having asked for it in Accept. A stream is ended when the
-// session, or a token without one, is. For all others it costs next to nothing. It also keeps answers out
-// of shared caches (RFC 9111, section 5.2.2.7) unless the app says otherwise.
+// errEnded: the session, or a token without one, ended before the answer did.
+var errEnded = errors.New("the answer was ended with its session")
+
+// answer is the response to a request that a guard let pass. It ends when nobody
+// would be let in by what let it begin: what vouches for it was revoked or has
+// expired, or the policies say no. It also keeps answers out of shared caches
+// (RFC 9111, section 5.2.2.7) unless the app says otherwise.
 type answer struct {
 	caddyhttp.ResponseWriterWrapper
 	app     *App
 	gateway *flows.Gateway
 	id      *identity.Identity
-	looked  bool
-	stream  *watchedAnswer // once it is one
+	request *http.Request
+	// cancel ends the request's context where the connection cannot.
+	cancel context.CancelFunc
+	upload *upload // its body, where that may be finished
+	grpc   bool
+	begun  bool        // the handler's own
+	over   atomic.Bool // it was ended from outside
+	// sending: the handler waits for a client of gRPC to take something.
+	sending atomic.Bool
+
+	// The list of those under way; flightShard.mu guards it.
+	shard        *flightShard
+	next, prev   *answer
+	met, watched bool
+
+	mu       sync.Mutex
+	finished bool     // the handler has returned
+	hijacked net.Conn // once it is
+	release  func()   // ends the watching
+	deciders []policy.Decider
+	judged   *identity.Identity // whom the deciders have seen
 }
 
 // WriteHeader implements [http.ResponseWriter].
 func (a *answer) WriteHeader(status int) {
+	if a.over.Load() {
+		return // the reverse proxy says 499: that its client has left
+	}
 	if status >= http.StatusOK {
-		a.look()
+		a.begin()
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements [http.ResponseWriter].
 func (a *answer) Write(p []byte) (int, error) {
-	a.look()
+	a.begin()
+	if a.over.Load() {
+		return 0, errEnded
+	}
+	if a.grpc {
+		a.sending.Store(true)
+		defer a.sending.Store(false)
+	}
 	return a.ResponseWriter.Write(p)
 }
 
-// ReadFrom implements [io.ReaderFrom].
+// ReadFrom implements [io.ReaderFrom]. What is below is given the whole of it in
+// one call, so it must be able to break that off by itself: HTTP/3 can't.
 func (a *answer) ReadFrom(r io.Reader) (int64, error) {
-	a.look()
+	a.begin()
+	if a.over.Load() {
+		return 0, errEnded
+	}
+	if a.request.ProtoMajor > 2 {
+		return io.Copy(struct{ io.Writer }{a}, r)
+	}
 	return a.ResponseWriterWrapper.ReadFrom(r)
 }
 
@@ -52,72 +96,82 @@ func (a *answer) Flush() { _ = a.FlushError() }
 
 // FlushError is what [http.ResponseController] prefers.
 func (a *answer) FlushError() error {
-	a.look()
+	if a.over.Load() {
+		return errEnded
+	}
+	a.begin()
+	if a.grpc {
+		a.sending.Store(true)
+		defer a.sending.Store(false)
+	}
 	return http.NewResponseController(a.ResponseWriter).Flush()
 }
 
-// look finds out, once, whether the response is a stream.
-func (a *answer) look() {
-	if a.looked {
+// Hijack implements [http.Hijacker].
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffer, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hijacked = conn
+	if a.over.Load() {
+		_ = conn.Close()
+	}
+	return conn, buffer, nil
+}
+
+// begin is called before anything of the response is sent.
+func (a *answer) begin() {
+	if a.begun {
 		return
 	}
-	a.looked = true
+	a.begun = true
+	a.upload.answered()
 	h := a.Header()
 	if _, told := h["Cache-Control"]; !told {
 		// Shared caches keep by rules of their own (by file extension, say) what
 		// says nothing: this is for one person. An app that says "public" means it.
 		h["Cache-Control"] = []string{"private"}
 	}
-	types := h["Content-Type"]
-	if len(types) == 0 || !isStream(types[0]) {
+}
+
+// watch has the answer ended when nothing vouches for it any longer.
+func (a *answer) watch() {
+	release := a.app.watch(a.gateway, a.id, a.end)
+	a.mu.Lock()
+	finished := a.finished
+	a.release = release
+	a.mu.Unlock()
+	if finished {
+		release()
+	}
+}
+
+// end is called when nothing vouches for the answer any longer. An upload may go
+// on for a while, where the guard says so.
+func (a *answer) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.finished || a.over.Load() || a.upload.mayFinish(time.Now()) {
 		return
 	}
-	s := &watchedAnswer{controller: http.NewResponseController(a.ResponseWriter)}
-	s.release = a.app.watch(a.gateway, a.id, s.end)
-	a.stream = s
+	a.breakOff()
 }
 
-func isStream(contentType string) bool {
-	media, _, _ := strings.Cut(contentType, ";")
-	media = strings.TrimSpace(media)
-	return strings.EqualFold(media, "text/event-stream") || len(media) >= len("application/grpc") &&
-		strings.EqualFold(media[:len("application/grpc")], "application/grpc")
-}
-
-// finish is called when the handler has returned.
+// finish is called when the handler has returned, or panicked.
 func (a *answer) finish() {
-	if a.stream != nil {
-		a.stream.finish()
+	if !a.remove() {
+		return
 	}
-}
-
-// watchedAnswer is an event stream under way.
-type watchedAnswer struct {
-	controller *http.ResponseController
-	release    func()
-
-	mu       sync.Mutex
-	finished bool
-}
-
-// end breaks the stream off. The read deadline has net/http cancel an HTTP/1
-// request; the write deadline resets an HTTP/2 stream.
-func (s *watchedAnswer) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.finished {
-		return // the connection may serve the next request by now
+	a.mu.Lock()
+	a.finished = true
+	release := a.release
+	a.mu.Unlock()
+	if release != nil {
+		release()
 	}
-	past := time.Unix(1, 0)
-	_ = s.controller.SetWriteDeadline(past)
-	_ = s.controller.SetReadDeadline(past)
-}
-
-func (s *watchedAnswer) finish() {
-	s.mu.Lock()
-	s.finished = true
-	s.mu.Unlock()
-	s.release()
 }
 
 // Interface guards
@@ -125,4 +179,5 @@ var (
 	_ http.ResponseWriter = (*answer)(nil)
 	_ io.ReaderFrom       = (*answer)(nil)
 	_ http.Flusher        = (*answer)(nil)
+	_ http.Hijacker       = (*answer)(nil)
 )

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
@@ -97,11 +98,13 @@ type App struct {
 
 	groupCheckers map[string]groupChecker // by provider name
 
-	guardsMu  sync.Mutex
-	guards    []*Guard
-	matched   identity.Needs // what matchers look at
-	hasPortal bool           // a gatehouse_portal is in this configuration, at the issuer's host
-	sites     []site         // where the guards stand; since Start
+	guardsMu   sync.Mutex
+	guards     []*Guard
+	fronts     map[*caddyhttp.Server]*front
+	matched    identity.Needs // what matchers look at
+	portalHost string         // of a gatehouse_portal in this configuration, or ""
+	hasPortal  bool           // a gatehouse_portal is in this configuration, at the issuer's host
+	sites      []site         // where the guards stand; since Start
 	// faults keep people from signing in, warnings may; since Start.
 	faults, warnings []string
 	portalByTLS      bool // browsers reach the https issuer's portal
@@ -234,11 +237,11 @@ func (a *App) join(g *Guard) {
 	a.guards = append(a.guards, g)
 }
 
-// joinPortal makes a portal known to the app.
-func (a *App) joinPortal() {
+// joinPortal makes a portal known to the app, by the issuer's host.
+func (a *App) joinPortal(host string) {
 	a.guardsMu.Lock()
 	defer a.guardsMu.Unlock()
-	a.hasPortal = true
+	a.hasPortal, a.portalHost = true, host
 }
 
 // portalElsewhere tells whether people sign in at an issuer that this

@@ -48,6 +48,7 @@ func (a *Authenticator) Provision(ctx caddy.Context) error {
 		}
 		a.names.addNames([]string{host})
 	}
+	a.app.standInFront(ctx, &a.names)
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 //		hosts <name…>
 //		provider_token <provider>
 //		upgrades <protocol…>
+//		finish_uploads [<duration>]
 //	}
 //
 // The matcher is kept inside the handler: it decides who must sign in, not what
@@ -95,6 +96,8 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		return g.parseToken(h, app)
 	case "upgrades":
 		return g.parseUpgrades(h)
+	case "finish_uploads":
+		return g.parseFinishUploads(h)
 	case "allow", "deny":
 		line, err := parseRule(h.Dispenser, &g.Allow, &g.Deny)
 		if err != nil {
@@ -104,6 +107,20 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 	default:
 		return h.Errf("unrecognized option %q%s", h.Val(), meantInGuard(h.Val()))
 	}
+}
+
+// parseFinishUploads parses `finish_uploads [<duration>]`.
+func (g *Guard) parseFinishUploads(h httpcaddyfile.Helper) error {
+	if g.FinishUploads != 0 {
+		return h.Err("finish_uploads is given twice")
+	}
+	if h.CountRemainingArgs() == 0 {
+		g.FinishUploads = defaultUploadTime
+		return noBlock(h.Dispenser)
+	}
+	var err error
+	g.FinishUploads, err = durationArg(h.Dispenser)
+	return err
 }
 
 // meantInGuard is [meant] for the guard's block, around which there may be any

@@ -97,6 +97,7 @@
 //		allow anyone | <condition…>
 //		deny  <condition…>
 //		hosts <name…>                # for a site without a host name
+//		finish_uploads [<duration>]  # a body under way outlives its session for so long; default: it does not, and 10m
 //		provider_token <provider>    # upstream gets Authorization: Bearer with the user's token of the provider
 //		upgrades <protocol…>         # that connections may switch to beside websocket, such as spdy/3.1
 //	}

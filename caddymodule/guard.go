@@ -62,6 +62,11 @@ type Guard struct {
 	// cannot be named. Default: none.
 	Upgrades []string `json:"upgrades,omitempty"`
 
+	// How long a request whose body is still being sent may go on after its
+	// session has ended, to be finished and answered. Default: it is broken off
+	// with all other answers of the session.
+	FinishUploads caddy.Duration `json:"finish_uploads,omitempty"`
+
 	// The site's host names, where its address has none. The first label may
 	// be `*`. Default: those of the site. Accepts global placeholders.
 	Hosts []string `json:"hosts,omitempty"`
@@ -122,6 +127,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 	}
 	app.join(g)
+	app.standInFront(ctx, g)
 	return nil
 }
 
@@ -197,8 +203,10 @@ func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	}
 	v := verdictOf(r)
 	if v == nil {
-		v = &verdict{}
-		caddyhttp.SetVar(r.Context(), verdictVar, v)
+		v = newVerdict(r)
+	}
+	if !v.met {
+		v.met = true
 		v.strip(r, g.headers)
 		var err error
 		if v.uri, err = originalURI(r); err != nil {
@@ -245,6 +253,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 			return nil
 		}
 		g.passUpgrade(r, v)
+		v.answer.judgedBy(g.deciders)
 		return next.ServeHTTP(w, r)
 	}
 	v.show(r)
@@ -254,8 +263,8 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		return nil
 	}
 	v.id = id
-	v.placeholders(r)
 	if g.openedElsewhere(r, v, id) {
+		v.forbidden = true
 		return foreign(w)
 	}
 	if !g.allows(v) {
@@ -268,12 +277,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		return nil
 	}
 	g.passUpgrade(r, v)
-	if v.stream {
-		return g.serveStream(w, r, gateway, id, next)
-	}
-	v.answer = answer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, app: g.app, gateway: gateway, id: id}
-	defer v.answer.finish() // also when the reverse proxy panics since the client has left
-	return next.ServeHTTP(&v.answer, r)
+	return g.pass(w, r, gateway, v, next)
 }
 
 func (g *Guard) allows(v *verdict) bool {

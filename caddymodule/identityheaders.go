@@ -25,6 +25,17 @@ type headerSet struct {
 	lengths uint64
 }
 
+// credentialTrailers are trailers that are never passed on: a server that merges
+// trailers into the headers, as RFC 9110, section 6.5.1, warns of, would take a
+// credential from behind our back.
+var credentialTrailers = func() *headerSet {
+	s := new(headerSet)
+	for _, name := range [...]string{"Cookie", "Authorization", "Proxy-Authorization", "Dpop"} {
+		s.remove(name)
+	}
+	return s
+}()
+
 // remove adds a name to those that are removed.
 func (s *headerSet) remove(name string) {
 	form := normalForm(name)
@@ -78,16 +89,14 @@ func sameForm(form, name string) bool {
 
 // strip removes the identity headers of a request, the hop-by-hop declarations
 // that would have a proxy remove ours, and such trailers. It passes over the
-// headers once, and tells on the way whether the request may become a stream
-// that outlives the moment it was let in (WebSocket, server-sent events, gRPC)
+// headers once, and tells on the way whether the request may become what a closed
+// connection does not end (a WebSocket, or gRPC, whose status travels behind it)
 // and whether it asks for an upgrade.
 func (s *headerSet) strip(r *http.Request) (stream, upgrade bool) {
 	for name, values := range r.Header {
 		switch name {
 		case "Upgrade", "Http2-Settings":
 			upgrade = true
-		case "Accept":
-			stream = stream || anyContains(values, '-', "text/event-stream")
 		case "Content-Type":
 			stream = stream || anyContains(values, '/', "application/grpc")
 		case "Connection":
@@ -100,6 +109,7 @@ func (s *headerSet) strip(r *http.Request) (stream, upgrade bool) {
 	}
 	if r.Trailer != nil {
 		s.stripAllTrailers(r)
+		credentialTrailers.stripAllTrailers(r)
 	}
 	return stream || r.Method == http.MethodConnect, upgrade
 }

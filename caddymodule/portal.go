@@ -44,7 +44,10 @@ func (p *Portal) Provision(ctx caddy.Context) error {
 		return errIssuer
 	}
 	p.app, p.host = app, strings.ToLower(issuer.Hostname())
-	app.joinPortal()
+	app.joinPortal(p.host)
+	names := new(Guard) // a list of them
+	names.addNames([]string{p.host})
+	app.standInFront(ctx, names)
 	return nil
 }
 

@@ -37,6 +37,7 @@ type shared struct {
 	log      *slog.Logger // to whichever logger is current
 	logger   *atomic.Pointer[slog.Logger]
 	bearers  tokenStreams
+	flights  flights
 	claimed  string // the claim's key in the pool, if there is one
 
 	cancel context.CancelFunc
@@ -125,6 +126,7 @@ func newShared(ctx context.Context, a *App, key string, secrets []string) (*shar
 		}
 	})
 	s.done.Go(func() { s.maintain(background) })
+	s.done.Go(func() { s.flights.run(background) })
 	s.awaitMigration(ctx, background)
 	return s, nil
 }
@@ -225,6 +227,7 @@ func (s *shared) hold() (release func()) {
 
 // Destruct ends the entry, or leaves that to the last stream.
 func (s *shared) Destruct() error {
+	s.flights.close()
 	s.mu.Lock()
 	s.unused = true
 	streams := s.streams

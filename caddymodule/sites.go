@@ -104,6 +104,7 @@ func (a *App) placeGuards() ([]site, error) {
 		g.addNames(g.Hosts)
 	}
 	a.findPortal(portals)
+	a.learnNames()
 	a.logFaults()
 	return sites, a.checkOpenProviders()
 }

@@ -125,6 +125,7 @@ func TestStream_IsForgottenWhenItsClientLeaves(t *testing.T) {
 	for name, accept := range map[string]string{"asked": "text/event-stream", "unasked": "*/*"} {
 		t.Run(name, func(t *testing.T) {
 			stream := openStream(t, front, fmt.Sprintf("Host: app.example.com\r\nCookie: %s\r\nAccept: %s\r\n", cookie, accept))
+			r.app.shared.flights.watchAll()
 			if n := r.app.shared.held(); n != 1 {
 				t.Fatalf("%d streams are held, want 1", n)
 			}

@@ -75,8 +75,8 @@ func (t *trace) route(route *caddyhttp.Route) fate {
 	case f == taken && match == maybe:
 		t.taker = ""
 		return passed
-	case f == taken && len(route.MatcherSets) == 1 && t.describes(route.MatcherSets[0]):
-		t.taker = describe(route.MatcherSets[0][0])
+	case f == taken && len(route.MatcherSets) == 1 && t.describes(withoutFront(route.MatcherSets[0])):
+		t.taker = describe(withoutFront(route.MatcherSets[0])[0])
 	}
 	return f
 }
@@ -166,6 +166,8 @@ func (t *trace) matchesAll(set caddyhttp.MatcherSet) certainty {
 
 func (t *trace) matches(matcher any) certainty {
 	switch m := matcher.(type) {
+	case *front:
+		return yes
 	case *caddyhttp.MatchHost:
 		return t.ask(m, *m)
 	case *caddyhttp.MatchPath:

@@ -19,10 +19,11 @@ const verdictVar = "gatehouse_verdict"
 
 // verdict is what the guards know of one request.
 type verdict struct {
+	met    bool   // by a guard
 	uri    string // as the client sent it
 	scheme string
 	known  bool // the port is one of the site's
-	stream bool // it may outlive the moment it is let in
+	stream bool // it needs a context of its own to be ended by
 	// upgrade is a protocol other than WebSocket that the client asks for, and
 	// upgraded says that the request has it again.
 	upgrade  string
@@ -42,6 +43,17 @@ func verdictOf(r *http.Request) *verdict {
 	return v
 }
 
+// newVerdict makes a request's verdict, and has it answer for {http.auth.user.*}
+// from now on.
+func newVerdict(r *http.Request) *verdict {
+	v := new(verdict)
+	caddyhttp.SetVar(r.Context(), verdictVar, v)
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Map(v.placeholder)
+	}
+	return v
+}
+
 // request is the request as flows wants it.
 func (v *verdict) request(r *http.Request) *flows.Request {
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
@@ -51,7 +63,7 @@ func (v *verdict) request(r *http.Request) *flows.Request {
 }
 
 // credentialHeaders are those that may hold a credential of ours, or a proof.
-var credentialHeaders = [...]string{"Cookie", "Authorization", "Dpop"}
+var credentialHeaders = [...]string{"Cookie", "Authorization", "Proxy-Authorization", "Dpop"}
 
 // hide takes our credentials away and remembers what was there.
 func (v *verdict) hide(g *flows.Gateway, r *http.Request) {
@@ -78,56 +90,55 @@ func (v *verdict) show(r *http.Request) {
 	v.hidden = nil
 }
 
-// placeholders sets {http.auth.user.*}, as Caddy's own authentication does, or
-// {http.auth.candidate.*} for somebody who is known and refused. They are looked
-// up only where they are used. What somebody is called is never expanded again.
-func (v *verdict) placeholders(r *http.Request) {
-	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if !ok {
-		return
-	}
-	repl.Map(v.placeholder)
-}
-
 const (
 	placeholderPrefix = "http.auth."
 	userPrefix        = "user."
 	candidatePrefix   = "candidate."
 )
 
+// placeholder answers for {http.auth.user.*} and, of somebody who is known and
+// refused, {http.auth.candidate.*}. They are looked up only where they are used, and
+// after what other authentication has set. Of nobody they are empty, whatever they
+// are called: Caddy leaves a placeholder that nothing answers for as it is written,
+// which an upstream would read as a name. What somebody is called is never expanded
+// again.
 func (v *verdict) placeholder(key string) (any, bool) {
 	key, ok := strings.CutPrefix(key, placeholderPrefix)
 	if !ok {
 		return nil, false
 	}
-	prefix := userPrefix
-	if v.forbidden {
-		prefix = candidatePrefix
+	field, isUser := strings.CutPrefix(key, userPrefix)
+	if !isUser {
+		if field, ok = strings.CutPrefix(key, candidatePrefix); !ok {
+			return nil, false
+		}
 	}
-	if key, ok = strings.CutPrefix(key, prefix); !ok {
-		return nil, false
+	if v.id == nil || v.forbidden == isUser {
+		return "", true
 	}
-	switch key {
+	return v.field(field), true
+}
+
+func (v *verdict) field(name string) string {
+	switch name {
 	case "id":
-		return v.id.User, true
+		return v.id.User
 	case "email":
-		if !v.id.EmailVerified {
-			return "", true
+		if v.id.EmailVerified {
+			return v.id.Email
 		}
-		return v.id.Email, true
 	case "name":
-		return v.id.Name, true
+		return v.id.Name
 	case "groups":
-		return groupsValue(v.id.Groups), true
+		return groupsValue(v.id.Groups)
 	case "provider":
-		return v.id.Provider, true
+		return v.id.Provider
 	case "sub":
-		return v.id.Subject, true
+		return v.id.Subject
 	case "session":
-		if v.id.SessionID == uuid.Nil {
-			return "", true
+		if v.id.SessionID != uuid.Nil {
+			return v.id.SessionID.String()
 		}
-		return v.id.SessionID.String(), true
 	}
-	return nil, false
+	return ""
 }

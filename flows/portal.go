@@ -5,6 +5,26 @@ import (
 	"strings"
 )
 
+// OwnPortalPath reports whether a request URI, as the client sent it, is that of an
+// endpoint of ours at the portal's host.
+func (g *Gateway) OwnPortalPath(uri string) bool {
+	if !g.HasPortal() {
+		return false
+	}
+	path, _, _ := strings.Cut(uri, "?")
+	endpoint, ok := strings.CutPrefix(path, g.portal.path)
+	if !ok || g.portal.path != "/" {
+		return ok
+	}
+	first, _, _ := strings.Cut(endpoint, "/")
+	switch first {
+	case "login", "signin", "callback", "backchannel_logout", "authorize", "consent", "logout",
+		"token", "par", "revoke", "device_authorization", "introspect", "device", "userinfo":
+		return true
+	}
+	return false
+}
+
 // ServePortal answers everything below the issuer. The caller has made sure
 // that the host is the issuer's.
 func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {

@@ -47,3 +47,29 @@ func TestLog_HoldsNoSecretWithAccessLogsOn(t *testing.T) {
 		t.Error("the access log is off, so this test proves nothing")
 	}
 }
+
+// TestLog_HoldsNoSecretWhereARewriteComesBeforeTheGuard has Caddy's rewrite log every
+// request of the site at DEBUG, addresses of ours with a code and a state among
+// them. That none is in the log is checked when the gateway ends.
+func TestLog_HoldsNoSecretWhereARewriteComesBeforeTheGuard(t *testing.T) {
+	t.Parallel()
+	p := openid.Start(t, ssoCallback)
+	secrets := new(gateway.Secrets)
+	secrets.Learn("client secret", openid.ClientSecret)
+	n := gateway.Start(t, gateway.Options{
+		Secrets: secrets,
+		Caddyfile: strings.Replace(global(ssoProvider(p)), "{\n", "{\n\tdebug\n", 1) + ssoSite + " {\n\tlog\n\tlog_append who {http.auth.user.id}\n" +
+			"\tmethod {method}\n\trewrite * /app{uri}\n\trewrite /app/app/* /other\n\tgatehouse /app/reports\n\treverse_proxy " + upstreamAddr(t) + "\n}\n",
+	})
+	b := newBrowser(t, n)
+	wantStatus(t, b.Open(ssoSite+"/open"), http.StatusOK)
+	signInAtProvider(t, b, ssoSite+"/reports?year=2026", "alice")
+	signOut(t, b, ssoSite)
+	text := n.Log.Text()
+	if !strings.Contains(text, "rewrote request") || !strings.Contains(text, "/.gatehouse/callback") {
+		t.Error("the rewrite logs nothing, so this test proves nothing")
+	}
+	if strings.Contains(text, "{http.auth") {
+		t.Error("the log has a placeholder as it is written")
+	}
+}

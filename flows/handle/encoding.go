@@ -16,8 +16,12 @@ const (
 	refreshSize = SessionSize + 4
 )
 
-// SessionLength is the length of a session handle as a string.
-const SessionLength = len(SessionPrefix) + SessionSize/3*4
+// SessionLength and RefreshLength are the lengths of a session handle and of a
+// refresh token as strings.
+const (
+	SessionLength = len(SessionPrefix) + SessionSize/3*4
+	RefreshLength = len(RefreshPrefix) + (refreshSize*8+5)/6
+)
 
 // encoding refuses stray trailing bits, so that a string has one spelling.
 var encoding = base64.RawURLEncoding.Strict()

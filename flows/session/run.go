@@ -19,6 +19,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.outage.want(true)
 	work.Go(func() { m.listen(ctx) })
 	work.Go(func() { m.payDebts(ctx) })
+	work.Go(func() { m.endOnTime(ctx) })
 	for {
 		m.tick(ctx)
 		select {

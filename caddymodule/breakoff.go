@@ -1,0 +1,122 @@
+package caddymodule
+
+import (
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
+)
+
+// statusGrace is how long a gRPC answer that was ended has for its status if its
+// client does not read; statusTime is how long it has on a busy machine.
+const (
+	statusGrace = 500 * time.Millisecond
+	statusTime  = 10 * time.Second
+)
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// breakOff ends the answer from outside its handler. answer.mu is held, and the
+// handler has not returned: afterwards the connection may serve another request.
+func (a *answer) breakOff() {
+	a.over.Store(true)
+	if a.cancel != nil {
+		a.cancel()
+	}
+	switch {
+	case a.hijacked != nil:
+		_ = a.hijacked.Close()
+	case a.grpc:
+		// A client that has more to say keeps HTTP/2's transport from noticing.
+		_ = http.NewResponseController(a.ResponseWriter).SetReadDeadline(past)
+		a.cutLater(statusTime)
+	default:
+		a.cut()
+	}
+}
+
+// cutLater cuts an answer that does not end though it was told to: soon if its
+// client does not read, else when its time is over.
+func (a *answer) cutLater(left time.Duration) {
+	time.AfterFunc(statusGrace, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		switch {
+		case a.finished:
+		case a.sending.Load() || left <= 0:
+			a.cut()
+		default:
+			a.cutLater(left - statusGrace)
+		}
+	})
+}
+
+// cut ends what the handler sends and receives, which cancels the request. Of
+// HTTP/1 the connection is closed. In HTTP/2 a write deadline that has passed
+// resets the stream; in HTTP/3 writing fails.
+func (a *answer) cut() {
+	if conn, ok := a.request.Context().Value(caddyhttp.ConnCtxKey).(net.Conn); ok && a.request.ProtoMajor == 1 {
+		if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
+			conn = tls.NetConn() // TLS's own Close can wait for a client that does not read
+		}
+		_ = conn.Close()
+		return
+	}
+	controller := http.NewResponseController(a.ResponseWriter)
+	_ = controller.SetWriteDeadline(past)
+	_ = controller.SetReadDeadline(past)
+}
+
+// lookAfter ends what may not go on though what vouched for it goes on: an upload
+// whose time is over, and an answer to somebody whom the policies refuse by now.
+func (a *answer) lookAfter() {
+	refused := a.refusedByNow()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.finished || a.over.Load() {
+		return
+	}
+	if refused && !a.upload.mayFinish(time.Now()) || a.upload.tooLate(time.Now()) {
+		a.breakOff()
+	}
+}
+
+// refusedByNow reports whether a policy refuses who the session is of now: what
+// the provider says of people may change while they are here. It costs nothing
+// while that stays the same.
+func (a *answer) refusedByNow() bool {
+	now := a.app.shared.sessions.Known(a.id.SessionID)
+	if now == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now == a.judged {
+		return false
+	}
+	a.judged = now
+	who := *now
+	who.Scope, who.TokenID, who.TokenExpires = a.id.Scope, a.id.TokenID, a.id.TokenExpires
+	for _, d := range a.deciders {
+		if !d.Allows(&who) {
+			a.judged = nil // an upload may go on for now, and is asked about again
+			return true
+		}
+	}
+	return false
+}
+
+// judgedBy notes the policies that let the answer begin.
+func (a *answer) judgedBy(deciders []policy.Decider) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.deciders == nil {
+		a.deciders = deciders
+		return
+	}
+	a.deciders = append(a.deciders[:len(a.deciders):len(a.deciders)], deciders...)
+}
