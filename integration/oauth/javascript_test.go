@@ -37,6 +37,14 @@ func jsClients(jwks string) string {
 		public
 		first_party
 		require par dpop` + more + `
+	client wiki {
+		public
+		first_party
+		refresh_tokens session
+		redirect_uri http://127.0.0.1/callback
+		post_logout_redirect_uri http://127.0.0.1:1/goodbye
+		scopes openid profile email groups
+	}
 	client cli {
 		public
 		grants device_code refresh_token

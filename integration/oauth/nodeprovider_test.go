@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/gatehouse-auth/gatehouse/integration/browser"
+	"github.com/gatehouse-auth/gatehouse/integration/chromium"
 	"github.com/gatehouse-auth/gatehouse/integration/gateway"
 	"github.com/gatehouse-auth/gatehouse/integration/upstream"
 )
@@ -47,35 +50,48 @@ func startNodeProvider(t *testing.T, secret, redirectURI string) string {
 	return ""
 }
 
+// nodeSite runs a guarded site whose people sign in at node-oidc-provider, by itself or
+// by a portal, and returns the site and the provider.
+func nodeSite(t *testing.T, portal bool) (node *gateway.Node, site, provider string) {
+	t.Helper()
+	const secret = "a-secret-of-the-gateway-at-the-provider"
+	site = origin(t, "http")
+	issuer, option, more := site+"/.gatehouse", "", ""
+	if portal {
+		issuer = origin(t, "http")
+		option, more = "issuer "+issuer, issuer+" {\n\tgatehouse_portal\n}\n"
+	}
+	provider = startNodeProvider(t, secret, issuer+"/callback/sso")
+	secrets := new(gateway.Secrets)
+	secrets.Learn("client secret", secret)
+	node = gateway.Start(t, gateway.Options{Secrets: secrets, Caddyfile: fmt.Sprintf(`{
+	gatehouse {
+		%s
+		provider sso oidc %s {
+			client_id gateway
+			client_secret %q
+			scopes openid
+		}
+	}
+}
+%s
+%s {
+	gatehouse
+	reverse_proxy %s
+}
+`, option, provider, secret, more, site, upstream.Start(t).Addr)})
+	return node, site, provider
+}
+
 // TestNodeProvider_SignInSignOutSignInAgain: pocket-id#1442. node-oidc-provider takes no
 // prompt=select_account unless it is told to: it answers invalid_request. Whoever signs
 // out here signs in again all the same, by a password there, in the same browser.
 func TestNodeProvider_SignInSignOutSignInAgain(t *testing.T) {
 	t.Parallel()
-	const secret = "a-secret-of-the-gateway-at-the-provider"
 	for _, mode := range []string{"a site of its own", "a portal"} {
 		t.Run(mode, func(t *testing.T) {
-			site, portal := origin(t, "http"), ""
-			issuer := site + "/.gatehouse"
-			if mode == "a portal" {
-				portal = origin(t, "http")
-				issuer = portal
-			}
-			op := startNodeProvider(t, secret, issuer+"/callback/sso")
-			app := upstream.Start(t)
-			text := fmt.Sprintf("{\n\tgatehouse {\n\t\tprovider sso oidc %s {\n\t\t\tclient_id gateway\n\t\t\tclient_secret %q\n\t\t\tscopes openid\n\t\t}\n", op, secret)
-			if portal != "" {
-				text += "\t\tissuer " + portal + "\n"
-			}
-			text += "\t}\n}\n" + site + " {\n\tgatehouse\n\treverse_proxy " + app.Addr + "\n}\n"
-			if portal != "" {
-				text += portal + " {\n\tgatehouse_portal\n}\n"
-			}
-			secrets := new(gateway.Secrets)
-			secrets.Learn("client secret", secret)
-			node := gateway.Start(t, gateway.Options{Caddyfile: text, Secrets: secrets})
+			node, site, provider := nodeSite(t, mode == "a portal")
 			b := browser.New(t, browser.Options{Route: node.Route, RootCAs: node.RootCAs(), Learn: node.Secrets.Learn})
-
 			page := atNodeProvider(t, b, b.Open(site+"/first"))
 			if page.Status != http.StatusOK || page.URL.String() != site+"/first" {
 				t.Fatalf("the first sign-in ends at %s:\n%s%s", page.URL, page.Path(), page.Text())
@@ -87,7 +103,7 @@ func TestNodeProvider_SignInSignOutSignInAgain(t *testing.T) {
 					t.Fatalf("not signed out:\n%s", page.Text())
 				}
 				page = b.Open(site + "/again?a=1")
-				if !has(page, "login") || !strings.HasPrefix(page.URL.String(), op) {
+				if !has(page, "login") || !strings.HasPrefix(page.URL.String(), provider) {
 					t.Fatalf("after a sign-out nobody is asked at the provider:\n%s%s", page.Path(), page.Text())
 				}
 				page = atNodeProvider(t, b, page)
@@ -97,6 +113,47 @@ func TestNodeProvider_SignInSignOutSignInAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNodeProvider_InChromium is the same with a real browser, which keeps to the rules
+// for cookies and redirects.
+func TestNodeProvider_InChromium(t *testing.T) {
+	t.Parallel()
+	_, site, _ := nodeSite(t, true)
+	b := tab{t, chromium.Start(t, "")}
+	at := func() string {
+		t.Helper()
+		location, err := chromedp.Run(b.ctx, chromedp.Location())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return location
+	}
+	signIn := func(asked string) {
+		t.Helper()
+		b.do("opening "+asked, chromedp.Navigate(asked))
+		for _, field := range []string{`input[name="login"]`, ""} { // the sign-in, then the consent
+			if field != "" {
+				b.do("signing in", chromedp.WaitVisible(chromedp.CSS(field)), chromedp.SendKeys(chromedp.CSS(field), "alice"),
+					chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), "anything"))
+			}
+			if at() == asked {
+				return
+			}
+			if _, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS(`form button`))); err != nil {
+				t.Fatalf("sending the form of %s: %v", at(), err)
+			}
+		}
+		if got := at(); got != asked {
+			t.Fatalf("the sign-in ends at %s, want %s", got, asked)
+		}
+	}
+	signIn(site + "/first")
+	b.do("opening the sign-out page", chromedp.Navigate(site+"/.gatehouse/logout"))
+	if _, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS(`form button`))); err != nil {
+		t.Fatalf("signing out: %v", err)
+	}
+	signIn(site + "/again?a=1")
 }
 
 // atNodeProvider fills in the provider's own pages: the sign-in, and the consent.

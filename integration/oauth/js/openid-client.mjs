@@ -139,6 +139,17 @@ main(async () => {
   const own = await client.clientCredentialsGrant(config, { resource: API })
   assert.deepEqual([own.refresh_token, own.id_token], [undefined, undefined])
 
+  step('refresh tokens that end with the sign-in')
+  const wiki = await discover('wiki', client.None())
+  const held = await signIn(wiki, {}) // offline_access is asked for, and not given
+  assert.deepEqual(held.scope.split(' ').sort(), ['email', 'groups', 'openid', 'profile'])
+  const renewed = await client.refreshTokenGrant(wiki, held.refresh_token)
+  const away = await signOut(client.buildEndSessionUrl(wiki, {
+    id_token_hint: held.id_token, post_logout_redirect_uri: goodbye, state: 'bye',
+  }).href)
+  assert.equal(away.searchParams.get('state'), 'bye')
+  await refused('invalid_grant', () => client.refreshTokenGrant(wiki, renewed.refresh_token))
+
   step('end session')
   const end = client.buildEndSessionUrl(config, {
     id_token_hint: (await signIn(config, {})).id_token, post_logout_redirect_uri: goodbye, state: 'a state',
