@@ -95,6 +95,10 @@ func paths(decoded, escaped string) ([]string, error) {
 		return nil, err
 	}
 	for i := range raw.all {
+		// To a router that splits before it decodes, an escaped slash stays one.
+		if err := all.add(decodeAllButSlashes(raw.all[i])); err != nil {
+			return nil, err
+		}
 		if err := all.add(decode(raw.all[i])); err != nil {
 			return nil, err
 		}
@@ -163,7 +167,7 @@ var rawSteps = []step{decodeAllButSlashes, mergeSlashes, cleanMerged, cleanApart
 
 // steps are what is done to a decoded path.
 var steps = []step{
-	backslashes, mergeSlashes, cleanMerged, cleanApart, withoutDotEnd,
+	backslashes, mergeSlashes, cleanMerged, cleanApart, withoutDotEnd, unresolved,
 	withoutParameters, withoutLastParameters, withoutPathParameters, withoutAuthority, withoutQuery,
 	trimmedSegments, withoutStreams, withoutControls,
 	overlong, overlongLoose, utf16Escapes, compatible, folded, bestFit, lowBytes,
@@ -214,6 +218,24 @@ func cleanApart(p string) string {
 		}
 	}
 	return "/" + strings.Join(kept, "/")
+}
+
+// unresolved is a path to a server that takes dot segments for segments like
+// others, as WSGI and ASGI do: "/admin/../public" is below /admin there. They are
+// escaped, since a path matcher would resolve them.
+func unresolved(p string) string {
+	if !strings.Contains(p, "/.") {
+		return ""
+	}
+	return eachSegment(p, func(s string) string {
+		switch s {
+		case ".":
+			return "%2e"
+		case "..":
+			return "%2e%2e"
+		}
+		return s
+	})
 }
 
 // withoutDotEnd is a path that ended in a dot segment to a server that adds no

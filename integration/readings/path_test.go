@@ -2,6 +2,7 @@ package readings_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -79,6 +80,33 @@ func TestGuard_NoServerReadsAGuardedPathThatNobodySignedInFor(t *testing.T) {
 				t.Error("nothing gets past Caddy's matcher, so the test shows nothing")
 			}
 		})
+	}
+}
+
+// TestGuard_NoServerReadsAGuardedPathAmongMany sends paths that are made of what
+// confuses servers, other ones each time.
+func TestGuard_NoServerReadsAGuardedPathAmongMany(t *testing.T) {
+	t.Parallel()
+	servers := readings.Start(t)
+	gate := start(t, servers)
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	pieces := []string{
+		"/", "/", "/", "//", "admin", "public", "x", "..", "..", ".", "%2e", "%2e%2e", "%2f", "%5c", "%252f", "%252e", "%25", ";", "%3b", ";a=b",
+		"%20", "%c0%af", "%23", "%3f", "%09", "%2561dmin", "%61dmin", ":", "@", "(", "/admin/", "/public/", "/../", "/..;/", "%255c", `\`, "#", "%0a",
+		"|", "^", "\xff", "é", "?", "%85", "%a0", "[", "*", "~",
+	}
+	for range 2000 {
+		path := []string{"/", "/public/"}[random.IntN(2)]
+		for range 1 + random.IntN(7) {
+			path += pieces[random.IntN(len(pieces))]
+		}
+		s := servers[random.IntN(len(servers))]
+		for kind, guarded := range map[string]func(string) bool{"admin": isAdmin, "public": isNotPublic} {
+			if a := ask(t, gate, kind+"-"+s.Name+".localhost", path); a.is(guarded) {
+				t.Errorf("seed %d: %s reads %q as %q behind the guard %s, and nobody is signed in", seed, s.Name, path, a.paths, kind)
+			}
+		}
 	}
 }
 
