@@ -149,8 +149,9 @@ func (m *MatchIdentity) asksUnread(c *identity.Claims) bool {
 		return false
 	}
 	needs := m.needs()
+	email := needs.Email > identity.NotNeeded || needs.User > identity.NotNeeded && c.IsCalledByID()
 	return needs.Groups > identity.NotNeeded && c.IsUnread(identity.ClaimGroups) ||
-		needs.Email > identity.NotNeeded && c.IsUnread(identity.ClaimEmail)
+		email && c.IsUnread(identity.ClaimEmail)
 }
 
 // needs are the claims that the matcher looks at.

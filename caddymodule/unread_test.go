@@ -71,6 +71,32 @@ func TestUnread_NoRuleIsLoosened(t *testing.T) {
 	}
 }
 
+// TestUnread_AMatcherAboutUsers: who is called PROVIDER:ID since the address could
+// not be read is not somebody else for that.
+func TestUnread_AMatcherAboutUsers(t *testing.T) {
+	r := serve(t, ssoProvider, "http://app.example.com {\n\tgatehouse\n\t@others not gatehouse claim user mallory@example.com\n"+
+		"\trespond @others others\n\trespond mallory\n}")
+	for name, tt := range map[string]struct {
+		edit func(*identity.Claims)
+		want int
+	}{
+		"with an address": {nil, http.StatusOK},
+		"without one":     {func(c *identity.Claims) { c.User, c.Email = "sso:1", "" }, http.StatusOK},
+		"with one that cannot be read": {func(c *identity.Claims) {
+			c.User, c.Email = "sso:1", ""
+			c.SetUnread(identity.ClaimEmail, identity.CauseShape)
+		}, http.StatusForbidden},
+		"with another name": {func(c *identity.Claims) {
+			c.User = "bob"
+			c.SetUnread(identity.ClaimEmail, identity.CauseShape)
+		}, http.StatusOK},
+	} {
+		if got := r.do(get("http://app.example.com/", r.signIn("app.example.com", ofSSO(tt.edit)))); got.Code != tt.want {
+			t.Errorf("%s: %d, want %d", name, got.Code, tt.want)
+		}
+	}
+}
+
 // TestNeeds: what a configuration looks at decides what its providers are asked.
 func TestNeeds(t *testing.T) {
 	const none, shown, perhaps, judged = identity.NotNeeded, identity.Shown, identity.Perhaps, identity.Judged

@@ -64,12 +64,12 @@ func (c *Claims) MayBeUser(name string) bool {
 	if name == "" || c.User == "" {
 		return false
 	}
-	return EqualFoldASCII(c.User, name) || c.isCalledByID() && IsAddress(name) && c.MayHaveEmail(name)
+	return EqualFoldASCII(c.User, name) || c.IsCalledByID() && IsAddress(name) && c.MayHaveEmail(name)
 }
 
-// isCalledByID reports whether the user's name is PROVIDER:ID. The block may have
-// had another name when it was made.
-func (c *Claims) isCalledByID() bool {
+// IsCalledByID reports whether the user's name is PROVIDER:ID, as it is of who has
+// no verified address. The block may have had another name when it was made.
+func (c *Claims) IsCalledByID() bool {
 	rest, ok := strings.CutSuffix(c.User, c.ID)
 	return ok && c.ID != "" && strings.HasSuffix(rest, ":")
 }

@@ -322,6 +322,30 @@ func TestRecheck(t *testing.T) {
 	}
 }
 
+// TestRecheck_Refused: that GitHub says less than at the sign-in gives nobody another
+// name, and lets nobody past a rule.
+func TestRecheck_Refused(t *testing.T) {
+	t.Parallel()
+	answer := `{"access_token":"at","refresh_token":"rt2","token_type":"bearer"}`
+	p, _, issuer := newProvider(t, map[string]string{"/login/oauth/access_token": answer, "/api/v3/user/emails": "403", "/api/v3/user/teams": "403"}, nil)
+	was := identity.Claims{
+		Provider: "github", Issuer: issuer, ID: "7", User: "octo@example.com", Email: "octo@example.com", EmailVerified: true, Groups: []string{"acme"},
+	}
+	got, err := p.Recheck(t.Context(), "rt", was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, err := p.CheckToken(t.Context(), provider.Token{AccessToken: "at"}, was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]identity.Claims{"Recheck": got.Claims, "CheckToken": checked} {
+		if c.User != was.User || c.Email != was.Email || !c.IsUnread(identity.ClaimEmail) || !c.IsUnread(identity.ClaimGroups) || c.Groups != nil {
+			t.Errorf("%s: %+v", what, c)
+		}
+	}
+}
+
 func TestRevoke(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]error{"204": nil, "404": nil, "422": nil, "401": provider.ErrResponse, "302": provider.ErrResponse, "500": provider.ErrUnavailable} {

@@ -43,6 +43,8 @@ func (p *Provider) read(ctx context.Context, t *told) (identity.Claims, error) {
 		p.logUnread(ctx, &c, p.config.GroupsClaim, cause, nil)
 	} else if raw != nil {
 		p.readGroups(ctx, &c, raw)
+	} else if p.needs.Groups == identity.Judged && !t.mentions(p.config.GroupsClaim) {
+		p.hintGroups(ctx)
 	}
 	if at, ok, err := t.idToken.date("auth_time"); ok && err == nil {
 		c.AuthTime = at
@@ -61,6 +63,16 @@ func (p *Provider) readGroups(ctx context.Context, c *identity.Claims, raw json.
 		return
 	}
 	c.Groups = groups
+}
+
+// hintGroups says once that a claim with groups was not there. Many providers leave
+// it out for who is in none; others do so for everybody until they are asked for it,
+// and then a line that denies by a group denies nobody.
+func (p *Provider) hintGroups(ctx context.Context) {
+	p.noGroups.Do(func() {
+		p.config.Logger.WarnContext(ctx, "a rule is about groups, and the provider said nothing of them at this sign-in; if that is so at each, ask for them (scopes), or name their claim (groups_claim)",
+			slog.String("provider", p.config.Name), slog.String("claim", p.config.GroupsClaim))
+	})
 }
 
 // cures are what an operator can do about a claim that is not known.

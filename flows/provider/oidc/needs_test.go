@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -89,6 +90,35 @@ func TestUserInfoIsAskedWhenNeeded(t *testing.T) {
 				t.Errorf("the recheck has other claims: %s", diff)
 			}
 		})
+	}
+}
+
+// TestHintGroups: an operator whose rule is about groups that the provider never says
+// is told so, once.
+func TestHintGroups(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		needs  identity.Needs
+		groups any
+		want   int
+	}{
+		{judgedGroups, nil, 1},
+		{judgedGroups, []string{}, 0},
+		{shownAll, nil, 0},
+	} {
+		o := newOP(t)
+		o.claims, o.userinfo = func(c obj) { c["groups"] = tt.groups }, obj{"sub": "u1"}
+		var log strings.Builder
+		p := o.client(func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		p.SetNeeds(tt.needs)
+		for range 3 {
+			if _, err := signIn(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := strings.Count(log.String(), "said nothing of them"); got != tt.want {
+			t.Errorf("needs %+v, groups %v: said %d times, want %d", tt.needs, tt.groups, got, tt.want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -33,6 +34,7 @@ type Provider struct {
 	metadata *cached[*metadata]
 	keys     *cached[[]jose.JSONWebKey]
 	needs    identity.Needs
+	noGroups sync.Once
 }
 
 // New checks the configuration. Nothing is fetched.
