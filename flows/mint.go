@@ -134,13 +134,15 @@ func halfHash(alg, value string) string {
 
 // userClaims are the claims that scopes ask for (OpenID Connect Core, section
 // 5.4). What is nil is not said; groups that were asked for are, though empty, unless
-// they are not known: a client must not take that for none.
+// they are not known: a client must not take that for none. HasGroups then says that
+// there may be some, as Microsoft Entra does, which another Gatehouse reads.
 type userClaims struct {
 	PreferredUsername *string   `json:"preferred_username,omitempty"`
 	Name              string    `json:"name,omitempty"`
 	Email             string    `json:"email,omitempty"`
 	EmailVerified     *bool     `json:"email_verified,omitempty"`
 	Groups            *[]string `json:"groups,omitempty"`
+	HasGroups         bool      `json:"hasgroups,omitempty"`
 }
 
 func userClaimsOf(c *identity.Claims, scope []string) userClaims {
@@ -155,6 +157,7 @@ func userClaimsOf(c *identity.Claims, scope []string) userClaims {
 			}
 		case "groups":
 			if c.IsUnread(identity.ClaimGroups) {
+				said.HasGroups = true
 				continue
 			}
 			groups := append([]string{}, c.Groups...)
