@@ -28,7 +28,7 @@ func openingOf(r *http.Request) opening {
 		return openedNot
 	}
 	switch r.Header.Get("Sec-Fetch-Dest") {
-	case "", "document":
+	case "", "document", "empty": // the last where a service worker passes a navigation on
 		return openedAlone
 	case "iframe", "frame", "embed", "object", "fencedframe":
 		return openedFramed

@@ -34,6 +34,7 @@ var opened = map[string]struct {
 }{
 	"a person":                {headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}, begins: true},
 	"an older browser":        {headers: map[string]string{"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}, begins: true},
+	"a service worker's":      {headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "empty", "Accept": "text/html"}, begins: true},
 	"an image":                {headers: map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image", "Accept": "image/avif,image/webp,*/*;q=0.8"}},
 	"an image, old":           {headers: map[string]string{"Accept": "image/avif,image/webp,*/*;q=0.8"}},
 	"a script":                {headers: map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script", "Accept": "*/*"}},
