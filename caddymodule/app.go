@@ -69,6 +69,11 @@ type App struct {
 	// rotated and kept in the token store.
 	SigningKeys string `json:"signing_keys,omitempty"`
 
+	// Which keys that file held when the Caddyfile was adapted, as far as it could
+	// be read there. It makes a reload with other keys in the file one: Caddy does
+	// nothing where a configuration is as it was. Otherwise it is not looked at.
+	SigningKeysDigest string `json:"signing_keys_digest,omitempty"`
+
 	// Programs that may ask for tokens.
 	Clients []*ClientConfig `json:"clients,omitempty"`
 

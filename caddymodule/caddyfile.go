@@ -146,7 +146,7 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 	case "session":
 		return p.session(d)
 	case "signing_keys":
-		return oneArg(d, &p.app.SigningKeys)
+		return p.signingKeys(d)
 	case "gate_client":
 		return p.gateClientOption(d)
 	case "serve_stale":

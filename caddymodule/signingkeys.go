@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 )
 
@@ -34,4 +36,14 @@ func (a *App) checkSigningKeys() error {
 		}
 	}
 	return together(mistakes...)
+}
+
+// signingKeys parses `signing_keys <file>`.
+func (p *globalParser) signingKeys(d *caddyfile.Dispenser) error {
+	if err := oneArg(d, &p.app.SigningKeys); err != nil {
+		return err
+	}
+	// What is wrong with the file is told when the configuration is loaded.
+	p.app.SigningKeysDigest, _ = token.FileDigest(p.app.SigningKeys)
+	return nil
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -72,11 +73,14 @@ func TestReload_ReadsTheSigningKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	raw := config(t, dir, "signing_keys "+file+"\n"+aliceLocal+"client program {\nsecret a-secret-that-is-long-enough\ngrants client_credentials\nscopes openid\n}",
-		"http://app.example.com {\n\tgatehouse\n"+echo+"}")
+	adapted := func() []byte {
+		return config(t, dir, "signing_keys "+file+"\n"+aliceLocal+"client program {\nsecret a-secret-that-is-long-enough\ngrants client_credentials\nscopes openid\n}",
+			"http://app.example.com {\n\tgatehouse\n"+echo+"}")
+	}
 	published := func(r *running) string { return r.do(get("http://app.example.com/.gatehouse/jwks.json")).Body.String() }
 	write("one")
-	first, err := start(t, raw)
+	before := adapted()
+	first, err := start(t, before)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +88,14 @@ func TestReload_ReadsTheSigningKeys(t *testing.T) {
 		t.Fatalf("published: %s", keys)
 	}
 	write("two")
-	second, err := start(t, raw)
+	after := adapted()
+	if bytes.Equal(before, after) {
+		t.Error("the configuration is as it was, and so Caddy would not reload it")
+	}
+	if again := adapted(); !bytes.Equal(after, again) {
+		t.Error("a configuration of the same keys is another each time")
+	}
+	second, err := start(t, after)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package token
 
 import (
 	"crypto"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +34,7 @@ func readFile(name string) (*keySet, error) {
 	}
 	set := newKeySet()
 	public := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	digest := sha256.New()
 	for i, jwk := range file.Keys {
 		loaded, err := fileKey(jwk)
 		if err != nil {
@@ -42,6 +45,7 @@ func readFile(name string) (*keySet, error) {
 		}
 		set.add(loaded)
 		public.Keys = append(public.Keys, loaded.jwk)
+		fmt.Fprintf(digest, "%q %s %s %t\n", loaded.id, loaded.print, loaded.alg, loaded.private != nil)
 		if set.active[loaded.alg] == nil && loaded.private != nil {
 			loaded.state = tokenstore.KeyActive
 			set.active[loaded.alg] = loaded
@@ -50,8 +54,19 @@ func readFile(name string) (*keySet, error) {
 	if set.active[ES256] == nil {
 		return nil, errors.New("it holds no private key for ES256, which access tokens are signed with")
 	}
+	set.digest = base64.RawURLEncoding.EncodeToString(digest.Sum(nil)[:16])
 	set.jwks, err = json.Marshal(public)
 	return set, err
+}
+
+// FileDigest tells which keys a file, see [Config], holds and in what order, and
+// nothing of what is secret of them.
+func FileDigest(name string) (string, error) {
+	set, err := readFile(name)
+	if err != nil {
+		return "", fmt.Errorf("reading signing keys from %s: %w", name, err)
+	}
+	return set.digest, nil
 }
 
 // FileAlgorithms are those that a file, see [Config], holds a key to sign with of.

@@ -62,6 +62,7 @@ type keySet struct {
 	byID   map[string]*key
 	prints map[string]struct{} // thumbprints of all
 	jwks   []byte
+	digest string // of a file
 }
 
 func newKeySet() *keySet {
