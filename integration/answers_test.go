@@ -199,7 +199,7 @@ func TestGRPC_AWatchOfSomebodyWhoSignsOutEndsAsUnauthenticated(t *testing.T) {
 	go func() { _ = app.Serve(listener) }()
 	t.Cleanup(app.Stop)
 	n := gateway.Start(t, gateway.Options{Caddyfile: global(localUsers(t)) + fmt.Sprintf(
-		"%s {\n\ttls internal\n\tgatehouse\n\t@grpc header Content-Type application/grpc*\n\treverse_proxy @grpc h2c://%s\n\trespond ok\n}\n", answersSite, listener.Addr())})
+		"%s {\n\ttls internal\n\tgatehouse\n\t@grpc header Content-Type application/grpc*\n\thandle @grpc {\n\t\treverse_proxy h2c://%s\n\t}\n\thandle {\n\t\trespond ok\n\t}\n}\n", answersSite, listener.Addr())})
 	awaitCertificate(t, n)
 	b := newBrowser(t, n)
 	signIn(t, b, answersSite+"/", "alice", alicePassword)
