@@ -59,8 +59,10 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 	if !t.spent(err) {
 		return answer, err
 	}
-	if !t.again {
-		// The cache has forgotten that it was delivered.
+	if !t.again && len(t.flow.Abandoned) == 0 {
+		// The cache has forgotten that it was delivered. Where it was given back
+		// before, a device that polled twice at once in an outage comes here too,
+		// and what its other poll got is good.
 		if _, err := g.replayed(ctx, t); err != nil {
 			return nil, err
 		}

@@ -20,6 +20,8 @@ const (
 	// grace is the gateway's for the refresh token before the current one, less
 	// what a retry may take.
 	grace = 25 * time.Second
+	// retries is how long a redemption is tried again: less than a code lives.
+	retries = 40 * time.Second
 	// learned is how many secrets the gateway's log is searched for.
 	learned = 300
 )
@@ -36,6 +38,7 @@ type load struct {
 	lost     atomic.Int64 // answers that never came
 	overdue  atomic.Int64 // refreshes that got no answer within the grace
 	again    atomic.Int64 // sign-outs that had to be said again
+	retried  atomic.Int64 // redemptions that succeeded after a 503
 	rounds   atomic.Uint32
 	later    sync.WaitGroup
 
@@ -85,9 +88,9 @@ func (l *load) run(n int) {
 	for text, times := range l.faults {
 		l.Errorf("%d times: %s", times, text)
 	}
-	l.Logf("%d kills in %.0f s; %d confirmed answers: %d sessions, %d redemptions, %d rotations, %d accepted, %d refused, %d sessions ended, %d sign-outs said again; %d answers lost, %d refreshes without an answer in %v; the machine stood still for %v",
+	l.Logf("%d kills in %.0f s; %d confirmed answers: %d sessions, %d redemptions, %d rotations, %d accepted, %d refused, %d sessions ended, %d sign-outs said again; %d redemptions retried; %d answers lost, %d refreshes without an answer in %v; the machine stood still for %v",
 		n, last.Sub(start).Seconds(), l.Confirmed(), l.Count(crash.Created), l.Count(crash.Redeemed), l.Count(crash.Rotated),
-		l.Count(crash.Accepted), l.Count(crash.Refused), l.Count(crash.Ended), l.again.Load(), l.lost.Load(), l.overdue.Load(), grace,
+		l.Count(crash.Accepted), l.Count(crash.Refused), l.Count(crash.Ended), l.again.Load(), l.retried.Load(), l.lost.Load(), l.overdue.Load(), grace,
 		l.Pulse.Stood().Round(time.Millisecond))
 }
 

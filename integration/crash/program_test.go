@@ -2,6 +2,7 @@ package crash_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -13,7 +14,8 @@ import (
 
 // redeem exchanges a code or device code for tokens, at one node or at both at
 // once, and goes on as a program with them. A code that was presented twice
-// ends what was issued, so nothing more is expected of that.
+// ends what was issued, so nothing more is expected of that. Who is told to try
+// again does so, and must get the tokens.
 func (p *person) redeem(ctx context.Context, client, code string, form url.Values, twice bool) error {
 	form.Set("client_id", client)
 	family, sent := p.family(client), time.Now()
@@ -22,6 +24,20 @@ func (p *person) redeem(ctx context.Context, client, code string, form url.Value
 	present := func(node int) {
 		var answer tokens
 		status, err := p.Post(ctx, node, issuer+"/token", form, &answer)
+		told, waits := errors.Is(err, crash.ErrNotNow), 0
+		for end := time.Now().Add(retries); errors.Is(err, crash.ErrNotNow) && time.Now().Before(end); waits++ {
+			time.Sleep(20 * time.Millisecond)
+			node = (node + 1) % len(p.nodes)
+			answer = tokens{}
+			status, err = p.Post(ctx, node, issuer+"/token", form, &answer)
+		}
+		switch {
+		case !told || err != nil || twice:
+		case answer.Error == "invalid_grant":
+			p.Errorf("%s: the code was consumed by %d answers that told to try again", family, waits)
+		case status == http.StatusOK:
+			p.retried.Add(1)
+		}
 		switch {
 		case err != nil:
 			p.failed(err)

@@ -3,6 +3,7 @@ package crash
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -194,13 +195,16 @@ func (v *Visitor) do(node int, r *http.Request) (*browser.Page, error) {
 		Trail: []browser.Hop{{Method: r.Method, URL: r.URL.Redacted(), Status: resp.StatusCode, Cookies: resp.Cookies()}},
 	}
 	if resp.StatusCode == http.StatusServiceUnavailable {
-		return nil, fmt.Errorf("%s says: not now", r.URL.Path)
+		return nil, fmt.Errorf("%s: %w", r.URL.Path, ErrNotNow)
 	}
 	if resp.StatusCode >= http.StatusInternalServerError {
 		return nil, fmt.Errorf("%w", unexpected(page))
 	}
 	return page, nil
 }
+
+// ErrNotNow is an answer that tells to try again.
+var ErrNotNow = errors.New("told to try again")
 
 // UnexpectedError is an answer that no outage excuses.
 type UnexpectedError struct {
