@@ -119,8 +119,8 @@ func siteRequest(origin string) url.Values {
 // Devices and pushed requests that anybody can begin keep no place from sign-ins, nor
 // the other way.
 func TestStarts_DevicesAndSignInsKeepNoPlaceFromEachOther(t *testing.T) {
-	public := &client.Client{ID: "app", Title: "App", Public: true, RedirectURIs: []string{"https://app.test/cb"}, Scopes: []string{"openid"}, Grants: []string{client.GrantCode, client.GrantDevice}}
 	for _, mode := range []string{"portal", "single"} {
+		public := &client.Client{ID: "app", Title: "App", Public: true, RedirectURIs: []string{"https://app.test/cb"}, Scopes: []string{"openid"}, Grants: []string{client.GrantCode, client.GrantDevice}}
 		_, w := twoWorldsWith(t, worldOptions{portal: mode == "portal", clients: []*client.Client{public}})
 		serve, prefix, host := w.gateway.ServePortal, "/", "portal.test"+port(w.portal)
 		if mode == "single" {
