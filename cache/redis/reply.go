@@ -17,6 +17,7 @@ type verdict struct {
 	flow  cache.Flow
 	err   error  // nil or one of the cache's sentinels
 	owner string // whom the flow was started for
+	free  bool   // it was reopened, and holds no slot
 }
 
 // codes are the errors by the numbers that flow.lua gives them.
@@ -48,7 +49,9 @@ func parseVerdict(key string, reply *goredis.Cmd) (verdict, error) {
 	if value != "" {
 		v.flow.Value = []byte(value)
 	}
-	if len(fields) > 9 {
+	if len(fields) > 10 {
+		free, _ := fields[10].(int64)
+		v.free = free == 1
 		marks, _ := fields[9].(string)
 		for chunk := range slices.Chunk([]byte(marks), cache.MarkSize) {
 			v.flow.Abandoned = append(v.flow.Abandoned, chunk)
@@ -59,7 +62,7 @@ func parseVerdict(key string, reply *goredis.Cmd) (verdict, error) {
 
 // live tells whether the flow, after what was done, counts under the caps.
 func (v verdict) live() bool {
-	return (v.flow.State == cache.Pending || v.flow.State == cache.Ready) && v.flow.Now.Before(v.flow.ExpiresAt)
+	return !v.free && (v.flow.State == cache.Pending || v.flow.State == cache.Ready) && v.flow.Now.Before(v.flow.ExpiresAt)
 }
 
 // finished tells whether this very call finished the flow.

@@ -7,7 +7,7 @@ if state == 'DONE' then
   local kept = redis.call('GET', KEYS[2])
   if not kept then return answer(USED) end
   state = 'READY'
-  redis.call('HSET', KEYS[1], 's', state, 'v', kept, 'g', expires + tonumber(ARGV[4]))
+  redis.call('HSET', KEYS[1], 's', state, 'v', kept, 'r', 1, 'g', expires + tonumber(ARGV[4]))
   redis.call('PEXPIRE', KEYS[1], expires + tonumber(ARGV[4]) - now)
   redis.call('DEL', KEYS[2])
 end
