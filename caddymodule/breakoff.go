@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -118,5 +119,5 @@ func (a *answer) judgedBy(deciders []policy.Decider) {
 		a.deciders = deciders
 		return
 	}
-	a.deciders = append(a.deciders[:len(a.deciders):len(a.deciders)], deciders...)
+	a.deciders = append(slices.Clip(a.deciders), deciders...)
 }

@@ -42,7 +42,7 @@ func FuzzHostName(f *testing.F) {
 		if _, err := netip.ParseAddr(name); err == nil {
 			return
 		}
-		for _, label := range strings.Split(name, ".") {
+		for label := range strings.SplitSeq(name, ".") {
 			if label == "" || strings.Trim(label, "-") != label || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
 				t.Fatalf("hostName(%q) = %q", host, name)
 			}

@@ -78,8 +78,14 @@ func TestGuard_TakesWSSOfATrustedProxyForHTTPS(t *testing.T) {
 		scheme, proto string
 		want          int
 	}{
-		{"https", "wss", 200}, {"https", "WSS, http", 200}, {"https", "https", 200}, {"http", "ws", 200}, {"http", "http", 200},
-		{"https", "ws", 401}, {"http", "wss", 401}, {"https", "on", 401},
+		{"https", "wss", 200},
+		{"https", "WSS, http", 200},
+		{"https", "https", 200},
+		{"http", "ws", 200},
+		{"http", "http", 200},
+		{"https", "ws", 401},
+		{"http", "wss", 401},
+		{"https", "on", 401},
 	} {
 		if got := handshake(r, test.scheme, test.proto); got != test.want {
 			t.Errorf("a browser on %s and X-Forwarded-Proto: %s: %d, want %d", test.scheme, test.proto, got, test.want)

@@ -38,8 +38,8 @@ func (g *Gateway) LimitBody(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	controller := http.NewResponseController(w)
-	// By the clock of the connection, which is no other than the machine's.
-	_ = controller.SetReadDeadline(time.Now().Add(g.BodyTimeout))
+	// The deadline is the connection's, which goes by the machine's own clock.
+	_ = controller.SetReadDeadline(time.Now().Add(g.BodyTimeout)) //nolint:forbidigo // see above
 	r.Body = &ownBody{ReadCloser: r.Body, controller: controller, header: w.Header(), http1: r.ProtoMajor == 1, left: maxForm}
 }
 

@@ -66,6 +66,7 @@ func TestBody_ASlowOneEnds(t *testing.T) {
 					continue
 				}
 				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
 				if _, err := answers.ReadByte(); err == nil || isTimeout(err) {
 					t.Errorf("portal %t, %s, %s: the connection goes on: %v", portal, target, name, err)
 				}
@@ -95,6 +96,7 @@ func TestBody_OfARequestThatMustSignInEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
 		if _, err := answers.ReadByte(); err == nil || isTimeout(err) {
 			t.Errorf("%s: the connection goes on: %v", accept, err)
 		}
@@ -143,6 +145,7 @@ func TestBody_ADeadlineIsForItsBodyAlone(t *testing.T) {
 			t.Fatalf("request %d: %v", round, err)
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusOK || resp.Close {
 			t.Errorf("request %d: %d, close %t", round, resp.StatusCode, resp.Close)
 		}

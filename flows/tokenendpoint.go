@@ -39,16 +39,16 @@ type endpointRequest struct {
 }
 
 // redeeming begins to redeem the code of a flow.
-func (req *endpointRequest) redeeming(g *Gateway, id uuid.UUID, key string) *redemption {
-	t, leave := g.redeeming(id, key, req.began)
-	req.leave = leave
+func (r *endpointRequest) redeeming(g *Gateway, id uuid.UUID, key string) *redemption {
+	t, leave := g.redeeming(id, key, r.began)
+	r.leave = leave
 	return t
 }
 
 // answered ends the request.
-func (req *endpointRequest) answered() {
-	if req.leave != nil {
-		req.leave()
+func (r *endpointRequest) answered() {
+	if r.leave != nil {
+		r.leave()
 	}
 }
 

@@ -123,6 +123,7 @@ func TestBehindNginx_AWebSocketFindsItsSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		_ = resp.Body.Close()
 		_ = conn.Close()
 		if resp.StatusCode != test.want || test.want == http.StatusSwitchingProtocols && resp.Header.Get("Seen-User") != "alice" {
 			t.Errorf("X-Forwarded-Proto: %s: %d %v, want %d", test.upgraded, resp.StatusCode, resp.Header, test.want)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,12 +61,7 @@ func (a answer) is(guarded func(path string) bool) bool {
 	if a.status != http.StatusOK {
 		return false
 	}
-	for _, path := range a.paths {
-		if guarded(path) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.paths, guarded)
 }
 
 func isAdmin(path string) bool {
