@@ -68,6 +68,9 @@ type Client struct {
 	ResourceServer []string
 	// RefreshTokens that the client is given. Default: [RefreshOffline].
 	RefreshTokens RefreshTokens
+	// defaulted: Validate chose the RefreshTokens, so that it does not take them for
+	// the operator's when it is called again.
+	defaulted bool
 	// AccessTokenLifetime, at most [MaxAccessTokenLifetime]. Default: 20 minutes.
 	AccessTokenLifetime time.Duration
 	// IDTokenAlgorithm: ES256 (default), EdDSA or RS256.
@@ -83,7 +86,7 @@ const DefaultAccessTokenLifetime = 20 * time.Minute
 // that signed it is published for little longer once another has taken its place.
 const MaxAccessTokenLifetime = 24 * time.Hour
 
-// Validate fills in defaults and names the first fault.
+// Validate fills in defaults and names the first fault. It may be called again.
 func (c *Client) Validate() error {
 	if c.ID == "" || len(c.ID) > 255 {
 		return fmt.Errorf("client %q: the id must have 1 to 255 bytes", c.ID)

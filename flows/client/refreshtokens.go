@@ -37,11 +37,14 @@ func RefreshTokensValues() []string {
 func (c *Client) validateRefreshTokens() error {
 	switch c.RefreshTokens {
 	case "":
-		c.RefreshTokens = RefreshOffline
+		c.RefreshTokens, c.defaulted = RefreshOffline, true
 		return nil
 	case RefreshOffline, RefreshSession, RefreshAlways:
 	default:
 		return fmt.Errorf("client %q: refresh_tokens is %q, not session, offline or always", c.ID, c.RefreshTokens)
+	}
+	if c.defaulted && c.RefreshTokens == RefreshOffline {
+		return nil
 	}
 	if !c.Allows(GrantRefresh) {
 		return fmt.Errorf("client %q: refresh_tokens %s is of no use without the grant refresh_token", c.ID, c.RefreshTokens)

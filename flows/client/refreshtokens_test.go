@@ -36,6 +36,10 @@ func TestRefreshTokens_Validate(t *testing.T) {
 			if err != nil || c.client.RefreshTokens != c.want || strings.Join(c.client.Scopes, " ") != c.scopes {
 				t.Errorf("%s, scopes %v, %v", c.client.RefreshTokens, c.client.Scopes, err)
 			}
+			// What was filled in is no choice of the operator's.
+			if err := c.client.Validate(); err != nil || c.client.RefreshTokens != c.want || strings.Join(c.client.Scopes, " ") != c.scopes {
+				t.Errorf("validated once more: %s, scopes %v, %v", c.client.RefreshTokens, c.client.Scopes, err)
+			}
 		})
 	}
 }
