@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// StartLag is how long before it is created a session may have begun, by its id: that
+// is of the flow that its sign-in went through, and of a node whose clock may differ.
+const StartLag = time.Hour
+
 // Store is the durable state of any number of gateway nodes.
 //
 // Every method is safe for concurrent use and honours its context. Every write
@@ -26,7 +30,8 @@ type Store interface {
 	// time (others return at once): makes and drops partitions, deletes what
 	// has expired. Call it at start and every few minutes. longestLifetime is
 	// the longest session lifetime configured; the store remembers the
-	// longest ever.
+	// longest ever. The sessions of a month are kept until that has passed since
+	// its end, and for [StartLag] more.
 	Maintain(ctx context.Context, longestLifetime time.Duration) (MaintenanceReport, error)
 	// Ping tells whether the store can be used now.
 	Ping(ctx context.Context) error

@@ -123,7 +123,9 @@ func (m *maintenance) begin(ctx context.Context, longest time.Duration) error {
 
 // isOver tells whether all sessions of a month have ended, and none can be
 // created any more.
-func (m *maintenance) isOver(of month) bool { return !m.now.Before(of.end().Add(m.longest)) }
+func (m *maintenance) isOver(of month) bool {
+	return !m.now.Before(of.end().Add(m.longest + tokenstore.StartLag))
+}
 
 func (m *maintenance) purge(ctx context.Context) error {
 	for _, template := range purges {

@@ -35,7 +35,8 @@ var purges = []string{
 
 // Maintain deletes what has expired: provider tokens whose refresh token has,
 // revoked token ids, outbox entries that are given up, and the sessions of a
-// month once its end plus the longest lifetime ever configured has passed.
+// month once its end plus the longest lifetime ever configured and
+// [tokenstore.StartLag] has passed.
 func (s *Store) Maintain(ctx context.Context, longestLifetime time.Duration) (tokenstore.MaintenanceReport, error) {
 	if !s.maintaining.TryLock() {
 		return tokenstore.MaintenanceReport{Skipped: true, MonthsAhead: monthsAhead}, nil
@@ -107,7 +108,7 @@ func (s *Store) dropMonths(ctx context.Context, longest time.Duration, report *t
 		}
 		month := idTime(oldest)
 		end := time.Date(month.Year(), month.Month()+1, 1, 0, 0, 0, 0, time.UTC)
-		if now.Before(end.Add(longest)) {
+		if now.Before(end.Add(longest + tokenstore.StartLag)) {
 			return nil
 		}
 		bound := firstID(end)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -82,26 +83,61 @@ func testMaintainKeeps(e *env) {
 	e.want("CreateSession with a kept row's id", err, tokenstore.ErrExists)
 }
 
+// The month is the next one, so that it does not matter when the test runs.
 func testMaintainForgets(e *env) {
 	ann := e.subject("ann")
-	s := e.session(ann, lasting(longest, longest))
-	month := s.CreatedAt.Format("2006-01")
-	end := time.Date(s.CreatedAt.Year(), s.CreatedAt.Month()+1, 1, 0, 0, 0, 0, time.UTC)
-	over := end.Add(longest).Sub(e.now())
-	e.advance(over - time.Hour)
-	if report := e.maintain(longest); slices.Contains(report.Dropped, month) {
-		e.Errorf("dropped %v before a session of it could have ended", report.Dropped)
+	start := monthAfter(e.now())
+	end := monthAfter(start)
+	var sessions []tokenstore.Session
+	for _, at := range []time.Time{start.Add(time.Second), start.Add(10 * 24 * time.Hour), end.Add(-time.Second)} {
+		e.setClock(at)
+		sessions = append(sessions, e.session(ann, lasting(longest, longest), begun(at)))
 	}
-	e.dead(s.ID, tokenstore.ErrExpired)
-	e.advance(2 * time.Hour)
+	// Its sign-in began in the month, and was finished in the next.
+	e.setClock(end.Add(10 * time.Minute))
+	late := e.session(ann, lasting(longest, longest), begun(end.Add(-time.Second)))
+
+	month := start.Format("2006-01")
+	e.setClock(end.Add(longest + 5*time.Minute))
+	if report := e.maintain(longest); slices.Contains(report.Dropped, month) {
+		e.Errorf("dropped %v before a session of it had ended", report.Dropped)
+	}
+	for _, s := range sessions {
+		e.dead(s.ID, tokenstore.ErrExpired)
+	}
+	e.live(late.ID)
+	e.setClock(end.Add(longest + 2*time.Hour))
 	if report := e.maintain(longest); !slices.Contains(report.Dropped, month) {
 		e.Errorf("dropped %v, want %s among them", report.Dropped, month)
 	}
-	_, err := e.Session(e.ctx, s.ID)
-	e.want("Session of a month that is over", err, tokenstore.ErrNotFound)
+	for _, s := range append(sessions, late) {
+		_, err := e.Session(e.ctx, s.ID)
+		e.want("Session of a month that is over", err, tokenstore.ErrNotFound)
+	}
 	// The subject stays.
-	_, err = e.Subject(e.ctx, ann)
+	_, err := e.Subject(e.ctx, ann)
 	e.ok(err)
+}
+
+// monthAfter is the first moment of the next month.
+func monthAfter(t time.Time) time.Time {
+	t = t.UTC()
+	return time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// setClock sets the store's clock.
+func (e *env) setClock(t time.Time) {
+	e.Helper()
+	e.advance(t.Sub(e.now()))
+}
+
+// begun gives a session an id of a time.
+func begun(at time.Time) func(*tokenstore.NewSession) {
+	return func(n *tokenstore.NewSession) {
+		var ms [8]byte
+		binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
+		copy(n.ID[:6], ms[2:])
+	}
 }
 
 func testMaintainRemembers(e *env) {
