@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ type oauthApp struct {
 	mu        sync.Mutex
 	url       string
 	signIns   int
-	expiresIn int // in seconds; 0: it says nothing
+	expiresIn int    // in seconds; 0: it says nothing
+	token     string // in place of a fresh one
 	revoked   map[string]bool
 }
 
@@ -47,7 +49,8 @@ func (h *oauthApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			expires = fmt.Sprintf(`,"expires_in":%d`, h.expiresIn)
 		}
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"access_token":"gho_%d","token_type":"bearer","scope":"repo"%s}`, h.signIns, expires)
+		token := cmp.Or(h.token, fmt.Sprintf("gho_%d", h.signIns))
+		fmt.Fprintf(w, `{"access_token":"%s","token_type":"bearer","scope":"repo"%s}`, token, expires)
 	case "/api/v3/user":
 		w.Header().Set("Content-Type", "application/json")
 		if h.revoked[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] {
@@ -294,6 +297,23 @@ func TestChallengeProvider_TokensThatExpire(t *testing.T) {
 		w.clock.advance(11 * time.Second)
 		w.page(b)
 		w.signedIn(6)
+		if status, loginURL := w.call(b); status != http.StatusForbidden || loginURL != "" {
+			t.Errorf("a program is answered %d %s", status, loginURL)
+		}
+	})
+}
+
+// A sign-in that brings no token that can be kept is no reason for another, though
+// the one of before had expired as it was to.
+func TestChallengeProvider_NothingAfterATokenThatExpired(t *testing.T) {
+	inBothModes(t, func(t *testing.T, w hubbed) {
+		w.hub.set(func() { w.hub.expiresIn = 5 * 60 })
+		b := newBrowser(t)
+		w.opens(b, 1)
+		w.clock.advance(5*time.Minute + time.Second)
+		w.hub.set(func() { w.hub.expiresIn, w.hub.token = 0, "e30.eyJleHAiOjF9.x" }) // exp is 1 second after 1970
+		w.page(b)
+		w.signedIn(2)
 		if status, loginURL := w.call(b); status != http.StatusForbidden || loginURL != "" {
 			t.Errorf("a program is answered %d %s", status, loginURL)
 		}

@@ -74,7 +74,7 @@ func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *ident
 		g.providerTokenAway(w, r, name, err)
 		return
 	}
-	if g.wasJustAt(id, name) && !errors.Is(err, vault.ErrLapsed) {
+	if g.wasJustAt(id, name) && !gotOne(id, err) {
 		g.Logger.ErrorContext(r.Context(), "the user has just signed in at the provider for its token, and there is none that can be used: "+
 			"have the provider give this client tokens (scope offline_access, consent, a grant for refresh tokens), or take provider_token off the site",
 			"provider", name, "user", id.User, "error", err)
@@ -106,16 +106,29 @@ const justNow = flowValidity + time.Minute
 // from. Of a sign-in by way of an older node it is not known what it was for, and
 // any at the provider counts.
 func (g *Gateway) wasJustAt(id *identity.Identity, name string) bool {
-	signIn := id.SessionID
-	if id.Portal != uuid.Nil {
-		signIn = id.Portal
-	}
-	sec, nsec := signIn.Time().UnixTime()
 	at := id.Sought
 	if !id.SoughtKnown {
 		at = id.Provider
 	}
-	return at == name && g.Now().Sub(time.Unix(sec, nsec)) < justNow
+	return at == name && g.Now().Sub(signInBegan(id)) < justNow
+}
+
+// signInBegan is the time in the id of somebody's sign-in.
+func signInBegan(id *identity.Identity) time.Time {
+	signIn := id.SessionID
+	if id.Portal != uuid.Nil {
+		signIn = id.Portal
+	}
+	return time.Unix(signIn.Time().UnixTime())
+}
+
+// gotOne reports whether a token that has expired is of the sign-in of just now: such
+// a one is worth another. That of an earlier sign-in was expired when this one began,
+// and says that this one brought none. A token that counts lives for a minute; half
+// of that is left to clocks that differ.
+func gotOne(id *identity.Identity, err error) bool {
+	lapsed, ok := errors.AsType[*vault.LapsedError](err)
+	return ok && lapsed.ExpiresAt.After(signInBegan(id).Add(30*time.Second))
 }
 
 // needsProvider is 401 for programs.

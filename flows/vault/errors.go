@@ -19,7 +19,7 @@ var (
 	ErrNeedsReauth = errors.New("the user must sign in at the provider again")
 	// ErrLapsed comes beside ErrNeedsReauth: the access token has expired as it was
 	// to, after a minute or longer, and the provider gave no refresh token with it.
-	// Another sign-in gives another one.
+	// Another sign-in gives another one. It is a [*LapsedError].
 	ErrLapsed = errors.New("its access token has expired, and the provider gave no refresh token")
 	// ErrKey: the token was sealed by a secret that is not configured. It is
 	// readable again when that secret is.
@@ -28,6 +28,14 @@ var (
 	// another user, provider, client or column.
 	ErrSealed = errors.New("provider token does not open")
 )
+
+// LapsedError is [ErrLapsed], and when that was.
+type LapsedError struct{ ExpiresAt time.Time }
+
+func (e *LapsedError) Error() string { return ErrLapsed.Error() }
+
+// Unwrap returns [ErrLapsed].
+func (e *LapsedError) Unwrap() error { return ErrLapsed }
 
 // UnavailableError says that there is no fresh token now because the provider
 // cannot be asked, and no older one that is still valid. It is

@@ -96,7 +96,7 @@ func (v *Vault) refusal(s *source, t Token) error {
 	case t.RefreshToken == "" && t.NeedsReauth:
 		why = "the token was refused, and there is no refresh token"
 	case t.RefreshToken == "" && t.CheckClient(s.ClientID) && t.AccessRevokedAt.IsZero() && t.IsExpired(v.Now()) && t.GetExpiresIn() >= leastLife:
-		return fmt.Errorf("refreshing token of %s: %w: %w", s.Name(), ErrNeedsReauth, ErrLapsed)
+		return fmt.Errorf("refreshing token of %s: %w: %w", s.Name(), ErrNeedsReauth, &LapsedError{t.ExpiresAt})
 	case t.RefreshToken == "":
 		why = "there is no refresh token"
 	case t.NeedsReauth:
