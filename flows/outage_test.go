@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
@@ -386,6 +387,61 @@ func TestCode_TheWinnerOfTwoKeepsItsTokens(t *testing.T) {
 	go func() { <-slow.entered; slow.proceed <- struct{}{} }()
 	if got := web.post("token", redeem(code)); got.text("error") != "invalid_grant" || active() {
 		t.Errorf("a replay later: %v, and the tokens live on: %t", got.body, active())
+	}
+}
+
+// heldCache holds the next redemption.
+type heldCache struct {
+	cache.Store
+	hold             atomic.Bool
+	entered, proceed chan struct{}
+}
+
+func (c *heldCache) RedeemFlow(ctx context.Context, key string, proof []byte, owner string) (cache.Flow, error) {
+	if c.hold.CompareAndSwap(true, false) {
+		c.entered <- struct{}{}
+		<-c.proceed
+	}
+	return c.Store.RedeemFlow(ctx, key, proof, owner)
+}
+
+// TestCode_AThiefIsNotHiddenByACrowd: whoever has stolen a code and was first cannot
+// keep the rightful redemption from being noticed by others that are in vain.
+func TestCode_AThiefIsNotHiddenByACrowd(t *testing.T) {
+	held := &heldCache{entered: make(chan struct{}), proceed: make(chan struct{})}
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients(), wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+		held.Store = c
+		return s, held
+	}})
+	web := app{t, w, "web", "web-secret-of-enough-length"}
+	b := w.signedInBrowser()
+	for name, vain := range map[string]url.Values{
+		"with another verifier": {"code_verifier": {strings.Repeat("x", 43)}}, "with everything right": nil,
+	} {
+		code := w.code(b, authorizeParams("web", "https://web.test/cb", "openid"))
+		held.hold.Store(true)
+		done := make(chan answer)
+		go func() { done <- web.post("token", with(redeem(code), func(form url.Values) { maps.Copy(form, vain) })) }()
+		<-held.entered
+		stolen := web.post("token", redeem(code))
+		if stolen.status != 200 {
+			t.Fatalf("%s: %v", name, stolen.body)
+		}
+		if name == "with everything right" { // it has met the winner, and the next has not
+			held.proceed <- struct{}{}
+			<-done
+			held.hold.Store(true)
+			go func() { done <- web.post("token", redeem(code)) }()
+			<-held.entered
+		}
+		if got := web.post("token", redeem(code)); got.text("error") != "invalid_grant" {
+			t.Errorf("%s: the second redemption: %v", name, got.body)
+		}
+		if web.post("introspect", url.Values{"token": {stolen.text("access_token")}}).body["active"] == true {
+			t.Errorf("%s: what the first was given is good after the second", name)
+		}
+		held.proceed <- struct{}{}
+		<-done
 	}
 }
 

@@ -1,8 +1,10 @@
 package flows
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,15 +41,15 @@ type redemption struct {
 	secret [handle.SecretSize]byte
 	flow   cache.Flow
 	// again: the code was taken before.
-	again   bool
-	meeting *meeting
+	again bool
+	meets func(mark []byte) bool
 }
 
 // redeeming begins an attempt. The caller leaves once it has answered.
 func (g *Gateway) redeeming(id uuid.UUID, key string, began time.Time) (t *redemption, leave func()) {
 	t = &redemption{id: id, key: key, began: began}
 	copy(t.secret[:], g.Keyring.Random(len(t.secret)))
-	t.meeting, leave = g.redemptions.enter(id)
+	t.meets, leave = g.redemptions.enter(id, t.mark())
 	return t, leave
 }
 
@@ -90,15 +92,14 @@ func (g *Gateway) giveBack(ctx context.Context, t *redemption) {
 // request twice is no thief. Whoever comes later ends what was issued (RFC 6749,
 // section 4.1.2).
 func (g *Gateway) replayed(ctx context.Context, t *redemption) (revoked bool, err error) {
-	if t.meeting.crowded() {
-		return false, nil
-	}
 	row, err := g.Store.Session(ctx, t.id)
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound):
 		return false, nil // another node is at it
 	case err != nil:
 		return false, err
+	case t.meets(row.SecretHash):
+		return false, nil
 	case row.Generation == 0 && row.Now.Sub(row.RotatedAt) < g.Now().Sub(t.began):
 		return false, nil // it began while this request was here already
 	}
@@ -125,42 +126,65 @@ type redemptions struct {
 	here map[uuid.UUID]*meeting
 }
 
-// meeting is all who redeem one code at once.
+// meeting is all who redeem one code, as long as there is somebody. Times in it are
+// numbers of arrivals and departures.
 type meeting struct {
-	mu    sync.Mutex
-	count int
-	met   bool
+	time    int
+	present int
+	all     []*attendance
 }
 
-// crowded reports whether anybody else redeemed the code meanwhile.
-func (m *meeting) crowded() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.met
+// attendance is one attempt's. left is 0 while it is here.
+type attendance struct {
+	mark          []byte
+	entered, left int
 }
 
-func (r *redemptions) enter(id uuid.UUID) (m *meeting, leave func()) {
+// enter begins the attempt of a mark. meets reports whether that of another mark has
+// been here at the same time. That anybody else was does not say that it was the one
+// that won: a thief can come as often as they like.
+func (r *redemptions) enter(id uuid.UUID, mark []byte) (meets func(mark []byte) bool, leave func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.here == nil {
 		r.here = map[uuid.UUID]*meeting{}
 	}
-	m = r.here[id]
+	m := r.here[id]
 	if m == nil {
 		m = &meeting{}
 		r.here[id] = m
 	}
-	m.mu.Lock()
-	m.count++
-	m.met = m.met || m.count > 1
-	m.mu.Unlock()
-	return m, func() {
+	m.time++
+	m.present++
+	own := &attendance{mark: mark, entered: m.time}
+	m.all = append(m.all, own)
+	meets = func(mark []byte) bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.count--; m.count == 0 {
+		return slices.ContainsFunc(m.all, func(a *attendance) bool {
+			return a != own && (a.left == 0 || a.left > own.entered) && bytes.Equal(a.mark, mark)
+		})
+	}
+	return meets, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		m.time++
+		own.left = m.time
+		if m.present--; m.present == 0 {
 			delete(r.here, id)
+			return
+		}
+		m.forget()
+	}
+}
+
+// forget forgets those whom nobody who is here has met.
+func (m *meeting) forget() {
+	first := m.time
+	for _, a := range m.all {
+		if a.left == 0 {
+			first = min(first, a.entered)
 		}
 	}
+	m.all = slices.DeleteFunc(m.all, func(a *attendance) bool { return a.left != 0 && a.left < first })
 }
