@@ -201,7 +201,7 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *clie
 		return
 	}
 	if id == nil {
-		chooseAfterSignOut(r, at, &a)
+		g.chooseAfterSignOut(r, at, &a)
 	}
 	g.offer(w, r, at, a, "")
 }

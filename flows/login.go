@@ -21,7 +21,7 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *Request) {
 		Prompt: promptOf(query), Begun: g.Now().Unix(),
 	}
 	a.Own = a.Prompt == "select_account" // a link of our own pages
-	chooseAfterSignOut(r, g.sitePlace(r), &a)
+	g.chooseAfterSignOut(r, g.sitePlace(r), &a)
 	g.wantProvider(&a, query.Get("provider"))
 	if g.HasPortal() {
 		g.toPortal(w, r, a)

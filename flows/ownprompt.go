@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
@@ -37,11 +38,29 @@ func (a *authRequest) chooseAccount() {
 	a.Own = true
 }
 
-// chooseAfterSignOut is chooseAccount for somebody who signed out here.
-func chooseAfterSignOut(r *Request, at place, a *authRequest) {
-	if pathCookie(r.Request, at, leftCookie) != "" {
+// chooseAfterSignOut is chooseAccount for somebody who signed out here. A sign-out at
+// another site leaves no mark at the portal, but the handle of the sign-in that it
+// ended, which was looked up just before.
+func (g *Gateway) chooseAfterSignOut(r *Request, at place, a *authRequest) {
+	if pathCookie(r.Request, at, leftCookie) != "" || at.portal && g.holdsRevoked(r) {
 		a.chooseAccount()
 	}
+}
+
+// holdsRevoked reports whether a browser holds the handle of a portal sign-in that is
+// known to have been revoked. It asks nobody.
+func (g *Gateway) holdsRevoked(r *Request) bool {
+	tries := 0
+	revoked := false
+	eachCookie(r.Header, sessionCookieName(portalCookie, r.secure()), func(value string) bool {
+		if tries++; tries > maxTossed {
+			return true
+		}
+		h, err := handle.ParseSession(g.Keyring, value)
+		revoked = err == nil && g.Sessions.IsRevoked(h.ID)
+		return revoked
+	})
+	return revoked
 }
 
 // ownPrompts are the prompts of our own that a provider may be asked for, in the

@@ -316,3 +316,27 @@ func TestSignedOut_TheAppSeesNoneOfIt(t *testing.T) {
 		}
 	}
 }
+
+// Whoever signed out at one site has signed out at all, and is not signed in without a
+// word at another, nor at the portal's own pages.
+func TestSignedOut_AtAnotherSite(t *testing.T) {
+	for name, open := range map[string]func(rp *world) string{
+		"another site": func(rp *world) string { return rp.siteURL("second") + "/" },
+		"a client": func(rp *world) string {
+			return rp.portalURL() + "/authorize?" + authorizeParams("web", "https://web.test/cb", "openid").Encode()
+		},
+		"the page for devices": func(rp *world) string { return rp.portalURL() + "/device" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			rp, m := moodyWorlds(t, worldOptions{portal: true, clients: oauthClients()}, nil)
+			b := newBrowser(t)
+			b.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello alice")
+			b.get(rp.siteURL("app")+"/.gatehouse/logout").submit(nil).want(200, "You are signed out")
+			m.prompts()
+			b.get(open(rp)).want(200, `name="password"`)
+			if got := m.prompts(); !slices.Equal(got, []string{"select_account"}) {
+				t.Errorf("asked for prompts %q", got)
+			}
+		})
+	}
+}

@@ -64,7 +64,7 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place)
 	}
 	if id == nil {
 		a := authRequest{Client: at.host, Device: code, Begun: g.Now().Unix()}
-		chooseAfterSignOut(r, at, &a)
+		g.chooseAfterSignOut(r, at, &a)
 		g.offer(w, r, at, a, "")
 		return
 	}

@@ -62,3 +62,11 @@ func (m *Manager) endExpired() {
 		}
 	}
 }
+
+// IsRevoked reports whether this node knows that a session was revoked. It asks
+// nobody, and knows for an hour of one that was looked up.
+func (m *Manager) IsRevoked(id uuid.UUID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.endings.of(id, m.clock()) == revoked
+}
