@@ -174,7 +174,7 @@ func (p *Provider) CheckToken(ctx context.Context, token provider.Token, was ide
 
 // stillIs is [Provider.identify] for a token of somebody who is known.
 func (p *Provider) stillIs(ctx context.Context, token provider.Token, was identity.Claims) (identity.Claims, error) {
-	now, err := p.identify(ctx, token)
+	now, login, err := p.read(ctx, token)
 	if err != nil {
 		return identity.Claims{}, err
 	}
@@ -185,6 +185,11 @@ func (p *Provider) stillIs(ctx context.Context, token provider.Token, was identi
 	if now.Unread[identity.ClaimEmail] == identity.CauseRefused {
 		// Nobody gets another name because GitHub says less than it did.
 		now.User, now.Email, now.EmailVerified = was.User, was.Email, was.EmailVerified
+		return now, nil
+	}
+	if now.User, err = p.userName(&now, login); err != nil {
+		// What is wrong is not the answer but the user, who could not sign in like that.
+		return identity.Claims{}, fmt.Errorf("provider %s: %w: %w", p.config.Name, provider.ErrGone, err)
 	}
 	return now, nil
 }

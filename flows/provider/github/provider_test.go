@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,10 @@ func TestAnswers(t *testing.T) {
 		{name: "login as user", edit: func(c *github.Config) { c.UserClaim = "login" }, check: func(c identity.Claims) bool { return c.User == "Octo" }},
 		{
 			name: "too many teams", change: map[string]string{"/api/v3/user/teams": manyTeams(100)},
+			check: unread(identity.ClaimGroups, identity.CauseShape),
+		},
+		{
+			name: "an organisation with a letter that is a k in lower case", change: map[string]string{"/api/v3/user/orgs": `[{"login":"\u212aernel"}]`},
 			check: unread(identity.ClaimGroups, identity.CauseShape),
 		},
 		{
@@ -343,6 +348,44 @@ func TestRecheck_Refused(t *testing.T) {
 		if c.User != was.User || c.Email != was.Email || !c.IsUnread(identity.ClaimEmail) || !c.IsUnread(identity.ClaimGroups) || c.Groups != nil {
 			t.Errorf("%s: %+v", what, c)
 		}
+	}
+}
+
+// TestRecheck_NoNameAnyMore: whoever could not sign in any more, since the address that
+// is to be the name is gone or not verified, is out. Where GitHub will not say it, the
+// name stays, and no rule relies on the address or is judged by groups of before.
+func TestRecheck_NoNameAnyMore(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		emails string
+		want   error
+	}{
+		"none":         {emails: `[]`, want: provider.ErrGone},
+		"not verified": {emails: `[{"email":"octo@example.com","primary":true,"verified":false}]`, want: provider.ErrGone},
+		"refused":      {emails: "403"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer := `{"access_token":"at","refresh_token":"rt2","token_type":"bearer"}`
+			p, _, issuer := newProvider(t, map[string]string{"/login/oauth/access_token": answer, "/api/v3/user/emails": tt.emails},
+				func(c *github.Config) { c.UserClaim = "email" })
+			was := identity.Claims{
+				Provider: "github", Issuer: issuer, ID: "7", User: "octo@example.com", Email: "octo@example.com", EmailVerified: true, Groups: []string{"old"},
+			}
+			got, err := p.Recheck(t.Context(), "rt", was)
+			checked, err2 := p.CheckToken(t.Context(), provider.Token{AccessToken: "at"}, was)
+			if !errors.Is(err, tt.want) || !errors.Is(err2, tt.want) || got.Token == nil {
+				t.Fatalf("Recheck() = %v, CheckToken() = %v, want %v", err, err2, tt.want)
+			}
+			if tt.want != nil {
+				return
+			}
+			for what, c := range map[string]identity.Claims{"Recheck": got.Claims, "CheckToken": checked} {
+				if c.User != was.User || c.VerifiedEmail() != "" || slices.Contains(c.Groups, "old") || !slices.Contains(c.Groups, "acme") {
+					t.Errorf("%s: %+v", what, c)
+				}
+			}
+		})
 	}
 }
 

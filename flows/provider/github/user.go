@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -47,30 +48,35 @@ type team struct {
 // identify asks who the token's user is. The public address in the profile is
 // not looked at: only /user/emails tells what is verified.
 func (p *Provider) identify(ctx context.Context, token provider.Token) (identity.Claims, error) {
-	var u user
-	if err := p.get(ctx, "/user", token, &u); err != nil {
+	c, login, err := p.read(ctx, token)
+	if err != nil {
 		return identity.Claims{}, err
 	}
-	if u.ID <= 0 || !fit(u.Login) || u.Type == "Organization" {
-		return identity.Claims{}, p.refuse(errors.New("it does not say who the user is"))
+	if c.User, err = p.userName(&c, login); err != nil {
+		return identity.Claims{}, p.refuse(err)
 	}
-	c := identity.Claims{
+	return c, nil
+}
+
+// read reads all but the user's name, and the login.
+func (p *Provider) read(ctx context.Context, token provider.Token) (c identity.Claims, login string, err error) {
+	var u user
+	if err := p.get(ctx, "/user", token, &u); err != nil {
+		return c, "", err
+	}
+	if u.ID <= 0 || !fit(u.Login) || u.Type == "Organization" {
+		return c, "", p.refuse(errors.New("it does not say who the user is"))
+	}
+	c = identity.Claims{
 		Provider: p.config.Name, Issuer: p.config.BaseURL, ID: strconv.FormatInt(u.ID, 10),
 	}
 	if fit(u.Name) {
 		c.Name = u.Name
 	}
 	if err := p.address(ctx, token, &c); err != nil {
-		return identity.Claims{}, err
+		return c, "", err
 	}
-	if err := p.groups(ctx, token, &c); err != nil {
-		return identity.Claims{}, err
-	}
-	var err error
-	if c.User, err = p.userName(&c, u.Login); err != nil {
-		return identity.Claims{}, p.refuse(err)
-	}
-	return c, nil
+	return c, u.Login, p.groups(ctx, token, &c)
 }
 
 func (p *Provider) userName(c *identity.Claims, login string) (string, error) {
@@ -151,7 +157,8 @@ func (p *Provider) groups(ctx context.Context, token provider.Token, c *identity
 		names = append(names, t.Organisation.Login+"/"+t.Slug)
 	}
 	for i, name := range names {
-		if names[i] = strings.ToLower(name); !IsGroup(names[i]) {
+		// Only of ASCII: the Kelvin sign is a "k" in lower case.
+		if names[i] = strings.ToLower(name); !isASCII(name) || !IsGroup(names[i]) {
 			p.unread(ctx, c, identity.ClaimGroups, identity.CauseShape, errors.New("one has characters that no name has"))
 			return nil
 		}
@@ -214,6 +221,10 @@ var errTooMany = fmt.Errorf("the user is in more than %d organisations or teams"
 func IsGroup(s string) bool {
 	org, slug, isTeam := strings.Cut(s, "/")
 	return isName(org) && (isName(slug) || !isTeam) && strings.ToLower(s) == s
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // isName accepts what GitHub lets an organisation's or team's name have, so
