@@ -55,9 +55,10 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
 	}
 	jkt := ""
 	if query.Has("request_uri") {
+		w = g.reusable(w, r, at, query.Get("request_uri"))
 		p, err := g.pulled(r, at, query)
 		if errors.Is(err, cache.ErrUnavailable) {
-			g.unavailable(w, r, err)
+			g.unfinished(w, r, err, pushedURL(at, query))
 			return
 		}
 		if err != nil || p.Client != c.ID {
@@ -188,8 +189,13 @@ func (g *Gateway) parseRest(at place, c *client.Client, query url.Values, a *aut
 
 // authorize goes on with a request that is in order.
 func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *client.Client, a authRequest) {
-	id, ok := g.whoIsHere(w, r, at)
-	if !ok {
+	id, err := g.signedIn(r, at)
+	if err != nil && r.Method == http.MethodGet {
+		g.unavailable(w, r, err)
+		return
+	}
+	if err != nil {
+		g.interrupted(w, r, at, a, uuid.Nil, err)
 		return
 	}
 	if id != nil && a.Provider == "" && g.fresh(&a, id) {
@@ -221,7 +227,7 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *Request, at place, c *cli
 	default:
 		var err error
 		if needed, err = g.needsConsent(r, at, c, &a, id); err != nil {
-			g.unavailable(w, r, err)
+			g.interrupted(w, r, at, a, pending, err)
 			return
 		}
 		if needed && a.asks("none") {

@@ -129,11 +129,7 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 		}, who.Subject)
 	}
 	if errors.Is(err, cache.ErrUnavailable) {
-		again := g.retryURL(at, a)
-		if pending == uuid.Nil && r.Method == http.MethodGet {
-			again = r.URI
-		}
-		g.unfinished(w, r, err, again)
+		g.interrupted(w, r, at, a, pending, err)
 		return
 	}
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
@@ -108,7 +110,7 @@ func (g *Gateway) serveSignIn(w http.ResponseWriter, r *Request, at place) {
 	}
 	name := query.Get("provider")
 	if name == "" {
-		g.offer(w, r, at, a, "")
+		g.resumeRequest(w, r, at, a)
 		return
 	}
 	redirect, ok := g.providers[name].(provider.Redirect)
@@ -117,6 +119,25 @@ func (g *Gateway) serveSignIn(w http.ResponseWriter, r *Request, at place) {
 		return
 	}
 	g.toProvider(w, r, at, a, redirect)
+}
+
+// resumeRequest goes on where an answer said to try again. Somebody who was signed
+// in by then is not asked for anything that they have given.
+func (g *Gateway) resumeRequest(w http.ResponseWriter, r *Request, at place, a authRequest) {
+	c := g.clientOrSite(a.Client)
+	if a.RedirectURI == "" || a.Provider != "" || c == nil {
+		g.offer(w, r, at, a, "")
+		return
+	}
+	id, err := g.signedIn(r, at)
+	switch {
+	case err != nil:
+		g.interrupted(w, r, at, a, uuid.Nil, err)
+	case id != nil && g.fresh(&a, id):
+		g.authorized(w, r, at, c, a, id, uuid.Nil)
+	default:
+		g.offer(w, r, at, a, "")
+	}
 }
 
 // startOver is the page for a sign-in whose page is too old or not ours.

@@ -109,7 +109,9 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	return nil
 }
 
-// pulled returns the parameters of a request that was pushed here, once.
+// pulled returns the parameters of a request that was pushed here, once, and once
+// more to a browser that was told to try again (RFC 9126, section 4, allows that of
+// one that reloads).
 func (g *Gateway) pulled(r *Request, at place, query url.Values) (*pushed, error) {
 	id, ok := strings.CutPrefix(query.Get("request_uri"), requestURIPrefix)
 	if !ok {
@@ -127,7 +129,8 @@ func (g *Gateway) pulled(r *Request, at place, query url.Values) (*pushed, error
 	if errors.Is(err, cache.ErrUnavailable) {
 		return nil, err
 	}
-	if err != nil {
+	again := errors.Is(err, cache.ErrUsed) && len(flow.Value) > 0 && g.mayReuse(r, at, id)
+	if err != nil && !again {
 		return nil, errRequest
 	}
 	plain, err := g.Keyring.Open("pushed request", []byte(flow.Key), flow.Value)

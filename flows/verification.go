@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (g *Gateway) confirmPage(w http.ResponseWriter, r *Request, at place, code 
 		g.codePage(w, r, at, http.StatusServiceUnavailable, id, code, "Many codes are being checked right now. Please try again in a moment.")
 		return
 	case err != nil:
-		g.unavailable(w, r, err)
+		g.codeUnread(w, r, at, code, err)
 		return
 	}
 	if wait := longest(tried); wait > 0 {
@@ -178,7 +179,7 @@ func (g *Gateway) wrongCode(w http.ResponseWriter, r *Request, at place, id *ide
 	message := "That code is not known. Please check it on your device."
 	switch {
 	case errors.Is(err, cache.ErrUnavailable):
-		g.unavailable(w, r, err)
+		g.codeUnread(w, r, at, code, err)
 		return
 	case errors.Is(err, cache.ErrExpired):
 		message, counts = "That code has expired. Start again on your device to get a new one.", nil
@@ -187,12 +188,24 @@ func (g *Gateway) wrongCode(w http.ResponseWriter, r *Request, at place, id *ide
 	}
 	if len(counts) > 0 {
 		if _, err := g.countFailure(r.Context(), counts); err != nil {
-			g.unavailable(w, r, err)
+			g.codeUnread(w, r, at, code, err)
 			return
 		}
 		g.Logger.WarnContext(r.Context(), "wrong user code", "user", id.User, "client_ip", r.Client)
 	}
 	g.codePage(w, r, at, http.StatusNotFound, id, code, message)
+}
+
+// codeUnread answers when the cache, which knows the codes, is down. A sign-in for
+// the code may just have ended at this address: that is not to be repeated.
+func (g *Gateway) codeUnread(w http.ResponseWriter, r *Request, at place, code string, err error) {
+	again := at.path + "device?" + url.Values{"user_code": {code}}.Encode()
+	if r.Method == http.MethodGet && !strings.HasPrefix(r.URI, at.path+"device") {
+		g.Logger.WarnContext(r.Context(), "a device's code cannot be looked up now", "error", err)
+		seeOther(w, r, again)
+		return
+	}
+	g.unfinished(w, r, err, again)
 }
 
 // serveDecision takes the answer of the confirmation page, from the very
