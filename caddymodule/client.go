@@ -117,7 +117,7 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime), RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 	}
 	if made.RefreshTokens == client.RefreshSession && slices.Contains(c.Scopes, client.OfflineAccess) {
-		a.logger.Warn("scope offline_access is never granted to a client whose refresh tokens end with the sign-in; remove the scope, or write refresh_tokens offline",
+		a.logger.Warn("scope offline_access is never granted to a client whose refresh tokens end with the sign-in; remove the scope, or set refresh_tokens offline",
 			"client", c.ID)
 	}
 	if c.Policy != "" {

@@ -142,7 +142,7 @@ func (m *MatchIdentity) MatchWithError(r *http.Request) (bool, error) {
 
 // errUnread is a request of somebody of whom the provider said what the matcher
 // looks at in a way that cannot be read.
-var errUnread = errors.New("gatehouse: what the provider says of the user cannot be read")
+var errUnread = errors.New("gatehouse: a claim of the user from the provider cannot be read")
 
 func (m *MatchIdentity) asksUnread(c *identity.Claims) bool {
 	if len(c.Unread) == 0 {

@@ -34,14 +34,14 @@ func (a *App) warnPlainHTTP(listeners []listener, found []spot) {
 				switch {
 				case isLocalName(n):
 				case l.socket:
-					a.warn("guarded site is reached by a socket, so a proxy must be in front of it, and that is not trusted: its sign-ins count as plain http; "+
-						"say { servers { trusted_proxies_unix } }", n)
+					a.warn("guarded site listens on a socket, so a proxy must be in front of it, but sockets are not trusted: its sign-ins count as plain http; "+
+						"set { servers { trusted_proxies_unix } }", n)
 				case l.loopback:
-					a.warn("guarded site is reached from this machine only, so a proxy must be in front of it, and none is trusted: its sign-ins count as plain http; "+
+					a.warn("guarded site listens on loopback only, so a proxy must be in front of it, but none is trusted: its sign-ins count as plain http; "+
 						"name the proxy: { servers { trusted_proxies static 127.0.0.1 ::1 } }", n)
 				default:
-					a.warn("guarded site is served over plain http: everybody on the way can read its cookies; "+
-						"serve it by https, bind it to loopback, or set trusted_proxies if a proxy in front does TLS", n)
+					a.warn("guarded site is served over plain http: anybody on the way can read its cookies; "+
+						"serve it over https, bind it to loopback, or set trusted_proxies if a proxy in front ends TLS", n)
 				}
 			}
 		}

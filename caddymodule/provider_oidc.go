@@ -79,7 +79,7 @@ func (c *OIDCClient) parseOption(d *caddyfile.Dispenser) error {
 		warnLiteral(d, option, *target)
 	case "userinfo":
 		if !slices.Contains(oidc.UserInfoModes, c.UserInfo) {
-			return d.Errf("userinfo %q is not known%s", c.UserInfo, didYouMean(c.UserInfo, oidc.UserInfoModes))
+			return d.Errf("userinfo must be auto, always or never, not %q%s", c.UserInfo, didYouMean(c.UserInfo, oidc.UserInfoModes))
 		}
 	}
 	return nil
@@ -101,10 +101,10 @@ func (c *OIDCClient) parseGroupsClaim(d *caddyfile.Dispenser) error {
 		return noBlock(d)
 	}
 	if d.Val() != "as" || !d.NextArg() {
-		return d.Errf("behind the claim, groups_claim takes how its groups are written: groups_claim %s as %s", c.GroupsClaim, strings.Join(oidc.GroupShapes, " | "))
+		return d.Errf("groups_claim takes a claim and, where needed, the shape of its groups: groups_claim %s as %s", c.GroupsClaim, strings.Join(oidc.GroupShapes, " | "))
 	}
 	if c.GroupsAs = d.Val(); !slices.Contains(oidc.GroupShapes, c.GroupsAs) {
-		return d.Errf("groups cannot be read as %q%s", c.GroupsAs, didYouMean(c.GroupsAs, oidc.GroupShapes))
+		return d.Errf("groups_claim: shape %q is not known%s", c.GroupsAs, didYouMean(c.GroupsAs, oidc.GroupShapes))
 	}
 	if d.NextArg() {
 		return tooMany(d, "groups_claim")

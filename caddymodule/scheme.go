@@ -20,7 +20,7 @@ func (a *App) schemeOf(r *http.Request) string {
 	}
 	scheme, known := forwardedScheme(forwarded)
 	if !known && !a.unknownProto.Swap(true) {
-		a.logger.WarnContext(r.Context(), "a trusted proxy says X-Forwarded-Proto with a value that is no scheme, which counts as plain http; have it send https or http",
+		a.logger.WarnContext(r.Context(), "a trusted proxy sent an X-Forwarded-Proto that is not a scheme, so the request counts as plain http; have the proxy send https or http",
 			"value", shortened(strings.Join(forwarded, ", ")), "host", shortened(r.Host), "proxy", r.RemoteAddr)
 	}
 	return scheme

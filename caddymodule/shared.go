@@ -169,7 +169,7 @@ func (s *shared) reloadKeys(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keysTimeout)
 	defer cancel()
 	if err := s.tokens.Refresh(ctx); err != nil {
-		s.log.Error("loading signing keys failed; those known so far go on, and it is tried again every 30 seconds", "error", err)
+		s.log.Error("loading signing keys failed; the known keys stay in use, and loading is retried every 30 seconds", "error", err)
 	}
 }
 

@@ -53,8 +53,8 @@ func (g *Guard) provisionMatchers(ctx caddy.Context) error {
 	copy(sets, g.matchers)
 	g.sights = sightsOf(raw, sets, &g.sight)
 	if g.sight.capitals {
-		ctx.Logger().Warn("the guard's matcher compares paths by case, with one that has capital letters: the same path in small letters " +
-			"passes it, and many servers tell the two apart as little as the matcher \"path\" does; use that, or begin the regular expression with (?i)")
+		ctx.Logger().Warn("the guard's matcher is case-sensitive and its pattern has capital letters: it does not match the path in lower case, " +
+			"which many servers treat as the same path; use the matcher \"path\", or begin the regular expression with (?i)")
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (g *Gateway) adoptCredentials(ctx context.Context) {
 		for {
 			adopted, err := g.Sessions.AdoptCredentials(ctx, p.Issuer(), lister.IDs())
 			if adopted > 0 {
-				g.Logger.InfoContext(ctx, "sessions of before an upgrade end with the password from now on", "provider", p.Name(), "sessions", adopted)
+				g.Logger.InfoContext(ctx, "sessions from before an upgrade end with the password from now on", "provider", p.Name(), "sessions", adopted)
 			}
 			if err == nil {
 				break

@@ -127,8 +127,8 @@ func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (
 	site := g.Clients[c.ID] == nil
 	if !g.isRedirectURI(c, a.RedirectURI) {
 		if name := g.plainSite(c.ID, a.RedirectURI); site && name != "" {
-			return a, &authorizeFault{page: true, description: "The site " + name + " asks to be answered by plain http. " +
-				"If a proxy in front of it ends TLS, whoever runs it must name that proxy in trusted_proxies."}
+			return a, &authorizeFault{page: true, description: "The site " + name + " asks for its answer over plain http. " +
+				"If a proxy in front of it ends TLS, its administrator must name that proxy in trusted_proxies."}
 		}
 		return a, &authorizeFault{page: true, description: "The address to return to (redirect_uri) is not one of the client's."}
 	}

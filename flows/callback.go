@@ -209,7 +209,7 @@ func (g *Gateway) whoIsHere(w http.ResponseWriter, r *Request, at place) (id *id
 func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, flow providerFlow, key, code string) {
 	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
 	if p, ok := g.providers[flow.Provider].(provider.Redirect); ok && refusedOurPrompt(flow, code) {
-		g.Logger.WarnContext(r.Context(), "provider refused a prompt of our own; trying without it",
+		g.Logger.WarnContext(r.Context(), "provider refused a prompt that Gatehouse added; trying without it",
 			"provider", flow.Provider, "prompt", flow.OwnPrompt, "code", outbound.Printable(code))
 		flow.Request.Tried = promptRank(flow.OwnPrompt)
 		g.toProvider(w, r, at, flow.Request, p)
@@ -261,7 +261,7 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *Request, at place, tr
 	if errors.Is(err, provider.ErrWithheld) {
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title:   "You are not signed in",
-			Message: p.Title() + " refuses to tell us who you are, and nobody can be signed in here without that. Trying again will not help; please tell whoever runs this site.",
+			Message: p.Title() + " won't tell us who you are, so we can't sign you in. Trying again won't help. Contact the administrator of this site.",
 			Detail:  "access_denied",
 		})
 		return

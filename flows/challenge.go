@@ -111,13 +111,13 @@ func (g *Gateway) Forbid(w http.ResponseWriter, r *Request, id *identity.Identit
 	unread := g.unread(&id.Claims)
 	switch callerOf(r.Request) {
 	case callerNavigation:
-		message := "You are signed in, but the rules of " + hostName(r.Host) + " do not let you in. If they should, ask whoever runs it."
+		message := "Your account isn't allowed to use " + hostName(r.Host) + ". If you think it should be, contact its administrator."
 		if unread != "" {
-			message = "You are signed in, but " + unread + ", and the rules of " + hostName(r.Host) + " may depend on that. Please tell whoever runs it."
+			message = "You're signed in, but " + unread + ", and the rules of " + hostName(r.Host) + " may depend on that. Contact its administrator."
 			g.logUnread(r, "a guard", &id.Claims)
 		}
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
-			Title:      "You may not open this",
+			Title:      "You don't have access",
 			Message:    message,
 			User:       id.User,
 			SignOutURL: Prefix + "logout",
@@ -125,9 +125,9 @@ func (g *Gateway) Forbid(w http.ResponseWriter, r *Request, id *identity.Identit
 	case callerGRPC:
 		grpcStatus(w, "7", "not allowed")
 	default:
-		message := "You are signed in, but not allowed to do this."
+		message := "You are signed in, but policy does not allow this."
 		if unread != "" {
-			message = "You are signed in, but " + unread + "; what you may do may depend on that."
+			message = "You are signed in, but " + unread + ", and policy may depend on that."
 		}
 		problem(w, http.StatusForbidden, message, nil)
 	}

@@ -41,7 +41,7 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 	case errors.Is(err, cache.ErrExpired):
 		return nil, invalid("expired_token", "the device code has expired; start again")
 	case errors.Is(err, cache.ErrUsed):
-		return nil, invalid("invalid_grant", "the device code was used already")
+		return nil, invalid("invalid_grant", "the device code has already been used")
 	case err != nil:
 		return nil, err
 	case flow.State == cache.Error:
@@ -67,5 +67,5 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 			return nil, err
 		}
 	}
-	return nil, invalid("invalid_grant", "the device code was used already")
+	return nil, invalid("invalid_grant", "the device code has already been used")
 }

@@ -97,7 +97,7 @@ func handoverAAD(at place, try attempt) []byte {
 func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRequest, who *identity.Identity, pending uuid.UUID) {
 	id := pending
 	if id == uuid.Nil && fetched(r.Request) {
-		problem(w, http.StatusForbidden, "This address is for a browser to open, not to fetch.", nil)
+		problem(w, http.StatusForbidden, "Open this address in a browser; it can't be fetched.", nil)
 		return
 	}
 	if id == uuid.Nil {
@@ -261,7 +261,7 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 	clearPathCookie(w, at, try.cookie())
 	switch {
 	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, cache.ErrUsed):
-		g.badCallbackFor(w, r, at, "This sign-in was finished already.", returnTo)
+		g.badCallbackFor(w, r, at, "This sign-in is already finished.", returnTo)
 		return
 	case errors.Is(err, errFlow):
 		g.badCallbackFor(w, r, at, "This sign-in has expired.", returnTo)
@@ -277,7 +277,7 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 }
 
 // errFlow: a hand-over's code is unknown, expired, or cannot be read any more.
-var errFlow = errors.New("the hand-over is not good any more")
+var errFlow = errors.New("the handover is no longer valid")
 
 // sessionOf makes the session that a hand-over's code stands for.
 func (g *Gateway) sessionOf(ctx context.Context, t *redemption, host, userAgent string, proofs [][]byte, owner string) (session.Started, error) {

@@ -20,7 +20,7 @@ func (g *Gateway) keepToken(ctx context.Context, who *identity.Identity, token *
 		g.Logger.WarnContext(ctx, "the provider gave no token to keep", "provider", who.Provider, "user", who.User)
 		return
 	case token.RefreshToken == "" && !token.ExpiresAt.IsZero():
-		g.Logger.WarnContext(ctx, "the provider gave no refresh token, so that people are sent there again when its token has expired; does it give one for the scope offline_access, or only at the first consent?",
+		g.Logger.WarnContext(ctx, "the provider gave no refresh token, so people are sent there again when its token has expired; check that it gives this client one for the scope offline_access, and not only at the first consent",
 			"provider", who.Provider, "user", who.User, "expires", token.ExpiresAt)
 	}
 	ctx, cancel := lasting(ctx)

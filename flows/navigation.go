@@ -69,10 +69,10 @@ func (g *Gateway) mayBegin(w http.ResponseWriter, r *Request, inFrame bool) bool
 		w.WriteHeader(http.StatusOK)
 	case opening == openedFramed:
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
-			Title: "Open this page by itself", Message: "You can't sign in within another page. Open this site in a tab of its own.", Detail: "framed",
+			Title: "Open this page in its own tab", Message: "You can't sign in inside another page. Open this site in its own tab.", Detail: "framed",
 		})
 	default:
-		problem(w, http.StatusForbidden, "A sign-in begins when a person opens this address in a browser.", nil)
+		problem(w, http.StatusForbidden, "Open this address in a browser to sign in.", nil)
 	}
 	return false
 }

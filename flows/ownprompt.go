@@ -174,7 +174,7 @@ func refusedOurPrompt(flow providerFlow, code string) bool {
 func (g *Gateway) withoutChoice(w http.ResponseWriter, r *Request, at place, a authRequest, p provider.Redirect) {
 	a.Prompt = strings.Join(slices.DeleteFunc(strings.Fields(a.Prompt), func(s string) bool { return s == "select_account" }), " ")
 	a.Own = false
-	g.Logger.InfoContext(r.Context(), "provider lets nobody choose an account after a sign-out; the person is asked by a page", "provider", p.Name())
+	g.Logger.InfoContext(r.Context(), "provider offers no choice of account after a sign-out; asking the person on a page", "provider", p.Name())
 	g.signInPage(w, r, at, a, http.StatusOK, "",
 		p.Title()+" didn't let you choose an account. If you continue, you may be signed in with the account you used before.")
 }

@@ -75,8 +75,8 @@ func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *ident
 		return
 	}
 	if g.wasJustAt(id, name) && !gotOne(id, err) {
-		g.Logger.ErrorContext(r.Context(), "the user has just signed in at the provider for its token, and there is none that can be used: "+
-			"have the provider give this client tokens (scope offline_access, consent, a grant for refresh tokens), or take provider_token off the site",
+		g.Logger.ErrorContext(r.Context(), "the user has just signed in at the provider for its token, and there is still none that can be used: "+
+			"have the provider give this client tokens (scope offline_access, consent, a grant for refresh tokens), or remove provider_token from the site",
 			"provider", name, "user", id.User, "error", err)
 		g.providerTokenMissing(w, r, id, name)
 		return

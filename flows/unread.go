@@ -44,6 +44,6 @@ func (g *Gateway) logUnread(r *Request, rules string, c *identity.Claims) {
 		claims = append(claims, claim+": "+string(cause))
 	}
 	slices.Sort(claims)
-	g.Logger.WarnContext(r.Context(), "somebody was refused of whom the provider's claims are not all known; its warnings at their sign-in name the claim and the cure",
+	g.Logger.WarnContext(r.Context(), "refused a user some of whose claims could not be read; the warnings at the sign-in name the claim and the cure",
 		"rules", rules, "provider", c.Provider, "user", c.User, "unread", strings.Join(claims, ", "), "host", r.Host)
 }

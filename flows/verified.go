@@ -62,7 +62,7 @@ func (g *Gateway) keepVerified(ctx context.Context, key string, flow providerFlo
 		Key: key, From: cache.Pending, To: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
 	})
 	if err != nil {
-		g.Logger.WarnContext(ctx, "a sign-in that could not be finished could not be kept either", "error", err)
+		g.Logger.WarnContext(ctx, "an unfinished sign-in could not be kept for a retry", "error", err)
 	}
 	return err == nil
 }

@@ -94,8 +94,8 @@ func (g *Gateway) warnScheme(r *Request, seen string) {
 	}
 	cure := "the proxy that ends TLS is not trusted; name its address in the global options: { servers { trusted_proxies static ADDRESS } }"
 	if r.TrustedProxy {
-		cure = "the proxy is trusted but does not say what the browser uses; have it send X-Forwarded-Proto: https. " +
-			"Where people do use a site by plain http and the issuer is https, list the site: site http://" + host
+		cure = "the proxy is trusted but does not say that the browser uses https; have it send X-Forwarded-Proto: https. " +
+			"If people do use the site by plain http and the issuer is https, list the site: site http://" + host
 	}
 	g.Logger.WarnContext(r.Context(), "the request counts as plain http although the browser uses https, so signing in cannot work: "+cure,
 		"host", host, "proxy", proxy, "seen", seen)
@@ -105,12 +105,12 @@ func (g *Gateway) warnScheme(r *Request, seen string) {
 // https works. A form of a page is a person's, whatever else it says.
 func (g *Gateway) wrongScheme(w http.ResponseWriter, r *Request, form bool) {
 	g.warnScheme(r, "the configuration")
-	message := "This server takes your connection for plain http, and signing in here works by https only. " +
-		"If your browser says https, whoever runs this site must name the proxy in front of it in trusted_proxies."
+	message := "This server sees your connection as plain http, but signing in here requires https. " +
+		"If your browser says https, the administrator of this site must name the proxy in front of it in trusted_proxies."
 	detail := "trusted_proxies"
 	if r.TrustedProxy {
-		message = "This server takes your connection for plain http, and signing in here works by https only. " +
-			"If your browser says https, whoever runs this site must have the proxy in front of it send X-Forwarded-Proto."
+		message = "This server sees your connection as plain http, but signing in here requires https. " +
+			"If your browser says https, the administrator of this site must have the proxy in front of it send X-Forwarded-Proto."
 		detail = "x_forwarded_proto"
 	}
 	if !form && callerOf(r.Request) != callerNavigation {
@@ -126,10 +126,10 @@ func (g *Gateway) wrongScheme(w http.ResponseWriter, r *Request, form bool) {
 // nothing that it builds would be the address that the browser is at.
 func (g *Gateway) wrongIssuer(w http.ResponseWriter, r *Request) {
 	if g.schemeWarnings.due(clientOf(r.Host), g.Now()) {
-		g.Logger.WarnContext(r.Context(), "the portal is reached by https, but its issuer is of plain http; write the issuer as browsers see it: issuer https://"+clientOf(r.Host),
+		g.Logger.WarnContext(r.Context(), "the portal is reached by https, but its issuer is plain http; set the issuer to the URL that browsers see: issuer https://"+clientOf(r.Host),
 			"issuer", g.portal.issuer())
 	}
-	const message = "This server is reached by https and was set up for plain http. Whoever runs it must write its issuer with https."
+	const message = "This server is reached by https but is set up for plain http. Its administrator must change the issuer to https."
 	if callerOf(r.Request) != callerNavigation {
 		problem(w, http.StatusBadRequest, message, map[string]string{"error": "invalid_request", "error_description": message})
 		return

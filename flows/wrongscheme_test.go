@@ -156,7 +156,7 @@ func TestWrongScheme_APortalOfPlainHTTPReachedByHTTPS(t *testing.T) {
 	w.clock.advance(2 * time.Minute)
 	for _, uri := range []string{"/", "/authorize", "/.well-known/openid-configuration"} {
 		got = w.byPlainHTTP(w.gateway.ServePortal, http.MethodGet, host, uri, nil, func(r *flows.Request) { r.Scheme, r.TrustedProxy = "https", true })
-		if got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "issuer with https") {
+		if got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "issuer to https") {
 			t.Errorf("trusted, %s: %d\n%s", uri, got.Code, got.Body)
 		}
 	}

@@ -47,11 +47,11 @@ func (c *Client) validateRefreshTokens() error {
 		return nil
 	}
 	if !c.Allows(GrantRefresh) {
-		return fmt.Errorf("client %q: refresh_tokens %s is of no use without the grant refresh_token", c.ID, c.RefreshTokens)
+		return fmt.Errorf("client %q: refresh_tokens %s has no effect without the grant refresh_token; add it to grants", c.ID, c.RefreshTokens)
 	}
 	if c.RefreshTokens == RefreshOffline && !slices.Contains(c.Scopes, OfflineAccess) {
-		return fmt.Errorf("client %q: refresh_tokens offline is of no use without offline_access among its scopes; "+
-			"add it, or write refresh_tokens session or always", c.ID)
+		return fmt.Errorf("client %q: refresh_tokens offline has no effect without the scope offline_access; "+
+			"add it to scopes, or set refresh_tokens session or always", c.ID)
 	}
 	if c.RefreshTokens == RefreshAlways && !slices.Contains(c.Scopes, OfflineAccess) {
 		c.Scopes = append(slices.Clone(c.Scopes), OfflineAccess)

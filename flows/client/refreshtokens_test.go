@@ -17,7 +17,7 @@ func TestRefreshTokens_Validate(t *testing.T) {
 		"session":                   {Client{RefreshTokens: RefreshSession}, RefreshSession, "openid profile email", ""},
 		"session, with the scope":   {Client{RefreshTokens: RefreshSession, Scopes: []string{"openid", OfflineAccess}}, RefreshSession, "openid offline_access", ""},
 		"offline":                   {Client{RefreshTokens: RefreshOffline, Scopes: []string{"openid", OfflineAccess}}, RefreshOffline, "openid offline_access", ""},
-		"offline without the scope": {Client{RefreshTokens: RefreshOffline}, "", "", "without offline_access"},
+		"offline without the scope": {Client{RefreshTokens: RefreshOffline}, "", "", "without the scope offline_access"},
 		"always":                    {Client{RefreshTokens: RefreshAlways}, RefreshAlways, "openid profile email offline_access", ""},
 		"always, with the scope":    {Client{RefreshTokens: RefreshAlways, Scopes: []string{OfflineAccess, "openid"}}, RefreshAlways, "offline_access openid", ""},
 		"always without the grant":  {Client{RefreshTokens: RefreshAlways, Grants: []string{GrantCode}}, "", "", "without the grant refresh_token"},

@@ -40,7 +40,7 @@ var (
 	ErrReauthentication = errors.New("provider does not sign anybody in again")
 	// ErrWithheld: the provider refuses to say what this configuration cannot do
 	// without. It comes beside ErrResponse.
-	ErrWithheld = errors.New("provider does not say what is needed")
+	ErrWithheld = errors.New("provider withholds what is needed")
 	// ErrGone: the user is no longer known or no longer allowed.
 	ErrGone = errors.New("user is gone")
 )

@@ -76,11 +76,11 @@ func IsUpgradeHeader(name string) bool {
 // ours.
 func CheckProtocol(protocol string) error {
 	if !isProtocol(protocol) {
-		return fmt.Errorf("%q is no protocol that Upgrade can name; write one such as spdy/3.1", protocol)
+		return fmt.Errorf("%q is not an upgrade protocol; write one such as spdy/3.1", protocol)
 	}
 	name, _, _ := strings.Cut(strings.ToLower(protocol), "/")
 	if slices.Contains([]string{"h2c", "h2", "h3", "http", "https", "tls"}, name) {
-		return fmt.Errorf("an upgrade to %s would carry requests past the guard; serve HTTP/2 by TLS, and leave %s out", protocol, protocol)
+		return fmt.Errorf("an upgrade to %s would carry requests past the guard; use HTTP/2 over TLS, and remove %s", protocol, protocol)
 	}
 	return nil
 }

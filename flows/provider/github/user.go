@@ -87,7 +87,7 @@ func (p *Provider) userName(c *identity.Claims, login string) (string, error) {
 	case email != "":
 		return email, nil
 	case p.config.UserClaim == "email" && c.IsUnread(identity.ClaimEmail):
-		return "", fmt.Errorf("%w: the user's e-mail addresses, which are to be the user's name", provider.ErrWithheld)
+		return "", fmt.Errorf("%w: the e-mail addresses, which the user name is taken from", provider.ErrWithheld)
 	case p.config.UserClaim == "email":
 		return "", errors.New("the user has no verified primary e-mail address")
 	}
@@ -169,7 +169,7 @@ func (p *Provider) groups(ctx context.Context, token provider.Token, c *identity
 
 func (p *Provider) unread(ctx context.Context, c *identity.Claims, claim string, cause identity.Cause, err error) {
 	c.SetUnread(claim, cause)
-	p.config.Logger.WarnContext(ctx, "what GitHub says of somebody cannot be read, so rules about it refuse this person",
+	p.config.Logger.WarnContext(ctx, "a claim from GitHub cannot be read, so rules about it refuse this user",
 		slog.String("provider", p.config.Name), slog.String("claim", claim), slog.String("subject", c.ID), slog.String("reason", string(cause)),
 		slog.Any("error", err), slog.String("cure", "grant the app the scopes "+scopeEmail+" and "+scopeOrgs+"; a GitHub App, the permissions to read e-mail addresses and members"))
 }

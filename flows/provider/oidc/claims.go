@@ -70,18 +70,18 @@ func (p *Provider) readGroups(ctx context.Context, c *identity.Claims, raw json.
 // and then a line that denies by a group denies nobody.
 func (p *Provider) hintGroups(ctx context.Context) {
 	p.noGroups.Do(func() {
-		p.config.Logger.WarnContext(ctx, "a rule is about groups, and the provider said nothing of them at this sign-in; if that is so at each, ask for them (scopes), or name their claim (groups_claim)",
+		p.config.Logger.WarnContext(ctx, "a rule is about groups, but the provider said nothing of them at this sign-in; if it never does, request them (scopes), or name their claim (groups_claim)",
 			slog.String("provider", p.config.Name), slog.String("claim", p.config.GroupsClaim))
 	})
 }
 
 // cures are what an operator can do about a claim that is not known.
 var cures = map[identity.Cause]string{
-	identity.CauseShape:       "have the provider send it in a shape that is read (groups: a list of strings), or name its shape with groups_claim NAME as …",
+	identity.CauseShape:       "have the provider send a known shape (groups: a list of strings), or name the shape with groups_claim NAME as …",
 	identity.CauseElsewhere:   "the provider names another place to fetch it from, as it does with very many groups: have it send fewer, such as those assigned to the application",
-	identity.CauseRefused:     "the provider's userinfo endpoint refuses the access token: look at the scopes, or have the provider put the claim into the ID token and write userinfo never",
+	identity.CauseRefused:     "the provider's userinfo endpoint refuses the access token: check the scopes, or have the provider put the claim into the ID token and set userinfo never",
 	identity.CauseUnavailable: "the provider's userinfo endpoint did not answer; the next sign-in asks again",
-	identity.CauseUntold:      "the provider said it at the sign-in and not when it was asked again; signing in anew asks for it",
+	identity.CauseUntold:      "the provider sent it at the sign-in but not when it was asked again; the next sign-in asks for it",
 }
 
 func (p *Provider) logUnread(ctx context.Context, c *identity.Claims, claim string, cause identity.Cause, err error) {
@@ -92,7 +92,7 @@ func (p *Provider) logUnread(ctx context.Context, c *identity.Claims, claim stri
 	if err != nil {
 		attributes = append(attributes, slog.Any("error", err))
 	}
-	p.config.Logger.WarnContext(ctx, "a provider's claim cannot be read, so rules about it refuse this person", attributes...)
+	p.config.Logger.WarnContext(ctx, "a provider's claim cannot be read, so rules about it refuse this user", attributes...)
 }
 
 // isCalledByEmail reports whether users are called by their address.
@@ -104,7 +104,7 @@ func (p *Provider) user(c *identity.Claims, t *told) (string, error) {
 	email := c.VerifiedEmail()
 	switch name := p.config.UserClaim; {
 	case name == "email" && email == "":
-		return "", p.unnamed(t, errors.New("it has no verified e-mail address, which is to be the user's name"))
+		return "", p.unnamed(t, errors.New("it has no verified e-mail address, which the user name is taken from; set user_claim to another claim"))
 	case name == "email", name == "" && email != "":
 		return email, nil
 	case name == "":
@@ -113,7 +113,7 @@ func (p *Provider) user(c *identity.Claims, t *told) (string, error) {
 		if v := t.text(name); v != "" {
 			return v, nil
 		}
-		return "", p.unnamed(t, fmt.Errorf("its claim %s, which is to be the user's name, is missing or unfit", name))
+		return "", p.unnamed(t, fmt.Errorf("its claim %s, which the user name is taken from, is missing or invalid", name))
 	}
 }
 

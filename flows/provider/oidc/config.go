@@ -93,10 +93,10 @@ func (c *Config) complete() error {
 		return fmt.Errorf("provider %s: client authentication is %s or %s, not %q", c.Name, authBasic, authPost, c.ClientAuth)
 	}
 	if c.GroupsAs != groupsAsStrings && !slices.Contains(GroupShapes, c.GroupsAs) {
-		return fmt.Errorf("provider %s: groups are read as %s, not as %q", c.Name, strings.Join(GroupShapes, ", "), c.GroupsAs)
+		return fmt.Errorf("provider %s: groups_as must be one of %s, not %q", c.Name, strings.Join(GroupShapes, ", "), c.GroupsAs)
 	}
 	if c.UserInfo != "" && !slices.Contains(UserInfoModes, c.UserInfo) {
-		return fmt.Errorf("provider %s: userinfo is asked %s, not %q", c.Name, strings.Join(UserInfoModes, ", "), c.UserInfo)
+		return fmt.Errorf("provider %s: userinfo must be one of %s, not %q", c.Name, strings.Join(UserInfoModes, ", "), c.UserInfo)
 	}
 	if err := c.checkIssuer(); err != nil {
 		return fmt.Errorf("provider %s: %w", c.Name, err)

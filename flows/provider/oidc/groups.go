@@ -142,7 +142,7 @@ func groupsOfKeys(raw json.RawMessage) ([]string, error) {
 	groups := make([]string, 0, len(object))
 	for name, value := range object {
 		if string(value) != "true" && value[0] != '{' && value[0] != '[' {
-			return nil, fmt.Errorf("one has as its value %s, of which it cannot be told whether it means yes or no", kindOf(value))
+			return nil, fmt.Errorf("one has the value %s, which may mean yes or no", kindOf(value))
 		}
 		groups = append(groups, name)
 	}

@@ -23,7 +23,7 @@ func (p *Provider) addUserInfo(ctx context.Context, m *metadata, t *told, access
 	body, err := p.fetchUserInfo(ctx, m, accessToken)
 	if refused := (*outbound.StatusError)(nil); errors.As(err, &refused) && refused.IsRefusal() {
 		t.lost = identity.CauseRefused
-		p.config.Logger.WarnContext(ctx, "a provider's userinfo endpoint refuses to say who somebody is", slog.String("provider", p.config.Name),
+		p.config.Logger.WarnContext(ctx, "a provider's userinfo endpoint refused the request", slog.String("provider", p.config.Name),
 			slog.Any("error", err), slog.String("cure", cures[t.lost]))
 		return nil
 	}
@@ -32,7 +32,7 @@ func (p *Provider) addUserInfo(ctx context.Context, m *metadata, t *told, access
 			return err
 		}
 		t.lost = identity.CauseUnavailable
-		p.config.Logger.WarnContext(ctx, "a provider's userinfo endpoint does not answer, and nothing that decides who enters is missing",
+		p.config.Logger.WarnContext(ctx, "a provider's userinfo endpoint does not answer; no rule needs it, so the sign-in goes on",
 			slog.String("provider", p.config.Name), slog.Any("error", err))
 		return nil
 	}
