@@ -43,7 +43,7 @@
 //				scopes        <scope…>
 //				groups_claim  <claim> [as name | id | keys | comma_separated | space_separated] # oidc, google
 //				user_claim    <claim>                   # default: the verified e-mail address, else NAME:sub
-//				userinfo      auto | always | never     # oidc, google: auto is when the ID token lacks what is needed
+//				userinfo      auto | always | never     # oidc, google; auto: if the ID token lacks what is needed
 //				url           <url>                     # github: of an Enterprise server
 //				user <name> <hash> {                    # local; hashes by `caddy hash-password`
 //					email  <address>
@@ -67,7 +67,7 @@
 //				backchannel_logout_uri   <uri>
 //				grants                   authorization_code | refresh_token | client_credentials | device_code …
 //				scopes                   <scope…>       # default: openid profile email
-//				refresh_tokens           session | offline | always # offline (default): with offline_access, outliving the sign-in; session: each time, ending with it
+//				refresh_tokens           session | offline | always # offline (default): with offline_access, outlives the sign-in; session: ends with it; always: outlives it
 //				audience                 <uri>          # of access tokens without a resource; default: the issuer
 //				resources                <uri…>         # that it may ask for; default: any guarded site if first_party, or for itself; else none
 //				resource_server          <uri…>         # that it is the server of: it may introspect tokens for them
@@ -97,9 +97,9 @@
 //		allow anyone | <condition…>
 //		deny  <condition…>
 //		hosts <name…>                # for a site without a host name
-//		finish_uploads [<duration>]  # a body under way outlives its session for so long; default: it does not, and 10m
+//		finish_uploads [<duration>]  # an upload may finish after its session has ended; default: no; alone: 10m
 //		provider_token <provider>    # upstream gets Authorization: Bearer with the user's token of the provider
-//		upgrades <protocol…>         # that connections may switch to beside websocket, such as spdy/3.1
+//		upgrades <protocol…>         # besides websocket, that a connection may switch to: spdy/3.1
 //	}
 //
 // The portal, at the issuer's address:
