@@ -334,3 +334,32 @@ func TestOfflineLogout_ToldWhenTheStoreAnswersAgain(t *testing.T) {
 		t.Errorf("the refresh token is bad: %d %v", after.status, after.body)
 	}
 }
+
+// A fault of a moment, while a sign-out is stored, loses nothing of what clients are to
+// be told.
+func TestOfflineLogout_ToldAfterAFaultOfAMoment(t *testing.T) {
+	faults := new(atomic.Int32)
+	w, l := listening(t, worldOptions{portal: true, clients: logoutClients(), wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+		return faultyOutbox{s, faults}, c
+	}})
+	b := w.signedInBrowser()
+	offline, bound := w.tokens(b, nil), w.tokens(b, set("scope", "openid"))
+	b.get(w.portalURL()+"/logout").want(http.StatusOK, "alice")
+	faults.Store(1)
+	l.wanted = 1 // the one that is refused
+	b.submit(nil).want(http.StatusOK, "You are signed out")
+	l.want(sidOf(t, offline), sidOf(t, bound))
+}
+
+// faultyOutbox cannot take an entry as often as is wanted.
+type faultyOutbox struct {
+	tokenstore.Store
+	faults *atomic.Int32
+}
+
+func (s faultyOutbox) Enqueue(ctx context.Context, e tokenstore.OutboxEntry) error {
+	if s.faults.Add(-1) >= 0 {
+		return tokenstore.ErrUnavailable
+	}
+	return s.Store.Enqueue(ctx, e)
+}

@@ -70,8 +70,11 @@ func (g *Gateway) tellAndEnd(ctx context.Context, key string, tell telling, end 
 	if err := end(); err != nil {
 		return err
 	}
-	if _, owed := g.owed.take(key); owed && untold != nil {
-		g.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "session", key, "error", untold)
+	if l, owed := g.owed.take(key); owed && untold != nil {
+		// The store answers again: who is to be told is found among what has just ended.
+		if untold = g.queue(ctx, l.tell, l.since); untold != nil {
+			g.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "session", key, "error", untold)
+		}
 	}
 	g.drain.Kick()
 	return nil
