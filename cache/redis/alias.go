@@ -12,7 +12,7 @@ func (s *Store) SetAlias(ctx context.Context, alias, target string, validity tim
 	if err := cache.CheckAlias(alias, target, validity); err != nil {
 		return err
 	}
-	replies, err := s.run(ctx, call{aliasSet, []string{"a:" + alias}, []any{target, milliseconds(validity)}})
+	replies, err := s.run(ctx, call{script: aliasSet, keys: []string{"a:" + alias}, args: []any{target, milliseconds(validity)}})
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (s *Store) Alias(ctx context.Context, alias string) (string, error) {
 	if err := cache.CheckKey(alias); err != nil {
 		return "", err
 	}
-	replies, err := s.run(ctx, call{aliasRead, []string{"a:" + alias}, nil})
+	replies, err := s.run(ctx, call{script: aliasRead, keys: []string{"a:" + alias}})
 	if err != nil {
 		return "", err
 	}

@@ -31,13 +31,13 @@ func (s *Store) Announce(ctx context.Context, a cache.Announcement) error {
 	for _, session := range a.Sessions {
 		args = append(args, session[:])
 	}
-	_, err := s.run(ctx, call{announce, []string{recentKey, numberKey}, args})
+	_, err := s.run(ctx, call{script: announce, keys: []string{recentKey, numberKey}, args: args})
 	return err
 }
 
 // RecentRevocations implements [cache.Announcements].
 func (s *Store) RecentRevocations(ctx context.Context) ([]uuid.UUID, error) {
-	replies, err := s.run(ctx, call{recent, []string{recentKey}, []any{milliseconds(keepRevocations)}})
+	replies, err := s.run(ctx, call{script: recent, keys: []string{recentKey}, args: []any{milliseconds(keepRevocations)}})
 	if err != nil {
 		return nil, err
 	}

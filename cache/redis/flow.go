@@ -10,7 +10,7 @@ import (
 )
 
 func (s *Store) onFlow(script *script, key string, args ...any) call {
-	return call{script, []string{"f:" + key}, args}
+	return call{script: script, keys: []string{"f:" + key}, args: args}
 }
 
 // onFinished is onFlow for a script that needs the value of a finished flow as
@@ -18,7 +18,7 @@ func (s *Store) onFlow(script *script, key string, args ...any) call {
 // the flow's validity and the tombstone stays.
 func (s *Store) onFinished(script *script, key string, args ...any) call {
 	c := s.onFlow(script, key, args...)
-	c.keys = append(c.keys, beside(s.prefix, c.keys[0]))
+	c.beside = beside(s.prefix, c.keys[0])
 	return c
 }
 

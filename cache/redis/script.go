@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -57,6 +58,9 @@ type call struct {
 	script *script
 	keys   []string
 	args   []any
+	// beside is a further key that the script can do without. While a cluster moves
+	// a slot, it serves only calls whose keys are all at one node (TRYAGAIN).
+	beside string
 }
 
 // run sends all calls in one pipeline and returns their answers in order. The
@@ -79,7 +83,11 @@ func (s *Store) exchange(ctx context.Context, calls []call) []*goredis.Cmd {
 	// nothing, so sending it again is no repetition.
 	pending = pending[:0]
 	for i, reply := range replies {
-		if err := reply.Err(); goredis.HasErrorPrefix(err, "NOSCRIPT") || goredis.HasErrorPrefix(err, "READONLY") {
+		switch err := reply.Err(); {
+		case goredis.HasErrorPrefix(err, "NOSCRIPT"), goredis.HasErrorPrefix(err, "READONLY"):
+			pending = append(pending, i)
+		case goredis.HasErrorPrefix(err, "TRYAGAIN") && calls[i].beside != "":
+			calls[i].beside = ""
 			pending = append(pending, i)
 		}
 	}
@@ -103,13 +111,17 @@ func (s *Store) send(ctx context.Context, name string, calls []call, replies []*
 	pipeline := s.client.Pipeline()
 	for _, i := range pending {
 		c := calls[i]
-		args := make([]any, 0, 4+len(c.keys)+len(c.args))
-		if name == "eval" {
-			args = append(args, name, c.script.source, len(c.keys))
-		} else {
-			args = append(args, name, c.script.digest, len(c.keys))
+		keys := c.keys
+		if c.beside != "" {
+			keys = append(slices.Clip(keys), c.beside)
 		}
-		for _, key := range c.keys {
+		args := make([]any, 0, 4+len(keys)+len(c.args))
+		if name == "eval" {
+			args = append(args, name, c.script.source, len(keys))
+		} else {
+			args = append(args, name, c.script.digest, len(keys))
+		}
+		for _, key := range keys {
 			args = append(args, s.prefix+key)
 		}
 		args = append(args, s.offset.Load())

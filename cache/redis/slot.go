@@ -30,18 +30,18 @@ func (s *Store) ownerSlot(owner string) slot {
 
 func (t slot) reserve(f cache.NewFlow) call {
 	return call{
-		slotReserve,
-		[]string{t.key},
-		[]any{f.Key, milliseconds(f.Validity), t.limit, flag(f.State == cache.Ready)},
+		script: slotReserve,
+		keys:   []string{t.key},
+		args:   []any{f.Key, milliseconds(f.Validity), t.limit, flag(f.State == cache.Ready)},
 	}
 }
 
 func (t slot) release(flow string, onlyReady bool) call {
-	return call{slotRelease, []string{t.key}, []any{flow, flag(onlyReady)}}
+	return call{script: slotRelease, keys: []string{t.key}, args: []any{flow, flag(onlyReady)}}
 }
 
 func (t slot) renew(flow string, validity time.Duration, ready bool) call {
-	return call{slotRenew, []string{t.key}, []any{flow, milliseconds(validity), flag(ready)}}
+	return call{script: slotRenew, keys: []string{t.key}, args: []any{flow, milliseconds(validity), flag(ready)}}
 }
 
 // settleFinished releases what the finishing pipeline has not: a slot that was
@@ -66,9 +66,9 @@ func (s *Store) giveBack(ctx context.Context, key string, v verdict) {
 	var restore, release []call
 	for _, slot := range s.slots(v.owner) {
 		restore = append(restore, call{
-			slotRestore,
-			[]string{slot.key},
-			[]any{key, v.flow.ExpiresAt.UnixMilli(), flag(v.flow.State == cache.Ready)},
+			script: slotRestore,
+			keys:   []string{slot.key},
+			args:   []any{key, v.flow.ExpiresAt.UnixMilli(), flag(v.flow.State == cache.Ready)},
 		})
 		release = append(release, slot.release(key, false))
 	}

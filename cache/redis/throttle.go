@@ -24,7 +24,7 @@ func (s *Store) count(ctx context.Context, counts []cache.Count, add int) ([]cac
 		if err := c.Check(); err != nil {
 			return nil, err
 		}
-		calls = append(calls, call{counter, []string{"t:" + c.Key}, []any{milliseconds(c.Window), add}})
+		calls = append(calls, call{script: counter, keys: []string{"t:" + c.Key}, args: []any{milliseconds(c.Window), add}})
 	}
 	if len(calls) == 0 {
 		return nil, nil
@@ -72,7 +72,7 @@ func (s *Store) Once(ctx context.Context, key string, ttl time.Duration) (bool, 
 	if err := cache.CheckCounter(key, ttl); err != nil {
 		return false, err
 	}
-	replies, err := s.run(ctx, call{guard, []string{"g:" + key}, []any{milliseconds(ttl)}})
+	replies, err := s.run(ctx, call{script: guard, keys: []string{"g:" + key}, args: []any{milliseconds(ttl)}})
 	if err != nil {
 		return false, err
 	}

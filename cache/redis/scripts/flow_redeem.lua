@@ -1,14 +1,15 @@
--- KEYS: flow, its value once it is finished.
+-- KEYS: flow, its value once it is finished. Without the latter, which a cluster
+-- that moves the slot may not have, the value is not kept.
 -- ARGV: offset, proof, poll (0 or 1), retention, slow-down step, tolerance,
 -- longest interval.
 if not known then return {NOT_FOUND} end
 if proof == '' or proof ~= ARGV[2] then return answer(MISMATCH) end
 if expired and state == 'DONE' then return answer(USED) end
 if expired then return answer(EXPIRED) end
-if state == 'DONE' then return answer(USED, redis.call('GET', KEYS[2]) or '') end
+if state == 'DONE' then return answer(USED, KEYS[2] and redis.call('GET', KEYS[2]) or '') end
 if state == 'READY' then
   redis.call('HDEL', KEYS[1], 'v')
-  redis.call('SET', KEYS[2], value, 'PX', expires - now)
+  if KEYS[2] then redis.call('SET', KEYS[2], value, 'PX', expires - now) end
   finish('DONE', tonumber(ARGV[4]))
   return answer(OK, value)
 end

@@ -4,7 +4,7 @@ if not known then return {NOT_FOUND} end
 if state == 'PENDING' or state == 'ERROR' then return answer(STATE) end
 if expired then return answer(EXPIRED) end
 if state == 'DONE' then
-  local kept = redis.call('GET', KEYS[2])
+  local kept = KEYS[2] and redis.call('GET', KEYS[2])
   if not kept then return answer(USED) end
   state = 'READY'
   redis.call('HSET', KEYS[1], 's', state, 'v', kept, 'r', 1, 'g', expires + tonumber(ARGV[4]))
