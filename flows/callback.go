@@ -287,10 +287,15 @@ func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *Request, at place, 
 func (g *Gateway) refuse(w http.ResponseWriter, r *Request, at place, a authRequest, claims identity.Claims) {
 	g.Logger.WarnContext(r.Context(), "sign-in not allowed", "provider", claims.Provider, "user", claims.User)
 	g.Events(r.Context(), "login_failed", slog.String("provider", claims.Provider), slog.String("user", claims.User), slog.String("reason", "not_allowed"))
+	g.logUnread(r, "the provider's", &claims)
 	a.chooseAccount()
+	message := "You signed in, but this account is not among those that are let in here. Perhaps you have another one?"
+	if unread := g.unread(&claims); unread != "" {
+		message = "You signed in, but " + unread + ", and who is let in here may depend on that. Please tell whoever runs this site."
+	}
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 		Title:   "This account may not enter",
-		Message: "You signed in, but this account is not among those that are let in here. Perhaps you have another one?",
+		Message: message,
 		Detail:  "access_denied", User: claims.User,
 		RetryURL: g.retryURLAs(at, a), RetryLabel: "Use another account",
 	})
