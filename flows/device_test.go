@@ -45,6 +45,9 @@ func TestDevice_ApprovedOnceDeliveredOnce(t *testing.T) {
 	b.submit(url.Values{"decision": {"approve"}}).want(200, "")
 	b.last, b.body = confirm.last, confirm.body
 	b.submit(url.Values{"decision": {"approve"}}).want(409, "answered already")
+	if strings.Contains(b.body, "Nothing was approved") {
+		t.Error("a second click is told that nothing was approved")
+	}
 
 	w.clock.advance(11 * time.Second)
 	var mu sync.Mutex

@@ -300,16 +300,17 @@ func (g *Gateway) openDevice(flow cache.Flow) (deviceRequest, error) {
 }
 
 func (g *Gateway) decisionFailed(w http.ResponseWriter, r *Request, at place, err error) {
-	message := "This request was answered already."
+	// The answer that counts may be this very person's, of a click before.
+	title, message := "Answered already", "This request was answered already. The first answer counts. If you don't recognize it, end the device's session on your page here."
 	switch {
 	case errors.Is(err, cache.ErrUnavailable):
 		g.unavailable(w, r, err)
 		return
 	case errors.Is(err, cache.ErrExpired), errors.Is(err, cache.ErrNotFound):
-		message = "The code has expired meanwhile. Start again on your device to get a new one."
+		title, message = "Nothing was approved", "The code has expired meanwhile. Start again on your device to get a new one."
 	}
 	g.Pages.Fault(w, r.Request, http.StatusConflict, page.Fault{
-		Title: "Nothing was approved", Message: message, Detail: "invalid_request",
+		Title: title, Message: message, Detail: "invalid_request",
 		RetryURL: at.path + "device", RetryLabel: "Enter another code",
 	})
 }
