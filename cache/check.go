@@ -88,7 +88,7 @@ func CheckProof(proof []byte, owner string) error {
 	return checkContent(nil, proof, owner)
 }
 
-// CheckMark returns an [ErrInvalid] for what is no mark of a redemption.
+// CheckMark returns an [ErrInvalid] if mark is not a mark of a redemption.
 func CheckMark(mark []byte) error {
 	if len(mark) != 0 && len(mark) != MarkSize {
 		return fmt.Errorf("mark of %d bytes: %w", len(mark), ErrInvalid)

@@ -55,8 +55,8 @@ type Flow struct {
 	// SlowDown: this poll came too early, and Interval has grown by
 	// [PollStep] for all later ones (RFC 8628, section 3.5).
 	SlowDown bool
-	// Abandoned are the marks given to [Flows.ReopenFlow]: redemptions that
-	// took the flow and gave nobody anything.
+	// Abandoned are the marks given to [Flows.ReopenFlow]: redemptions that took the
+	// flow and issued nothing.
 	Abandoned [][]byte
 }
 
@@ -64,12 +64,11 @@ type Flow struct {
 const (
 	// PollStep is what a poll that came too early adds to the interval.
 	PollStep = 5 * time.Second
-	// PollTolerance is how much too early a poll may come: clients keep the
-	// interval by clocks and networks of their own.
+	// PollTolerance is how much too early a poll may come: clients measure the
+	// interval with their own clocks and networks.
 	PollTolerance = time.Second
-	// MaxSlowedInterval is where the interval stops growing, so that a client
-	// that polls too fast hears of a refusal or the end within a minute of
-	// mending its ways.
+	// MaxSlowedInterval is where the interval stops growing, so that a client that
+	// polled too fast learns of a refusal or the end within a minute.
 	MaxSlowedInterval = time.Minute
 )
 
@@ -123,27 +122,25 @@ type Flows interface {
 	// ErrExpired; PENDING or ERROR: ErrState. A tombstone stays for [Retention].
 	// Owner as in [Transition].
 	//
-	// The value is kept until the validity has passed: ErrUsed comes with the
-	// flow and its value until then. Whoever took the flow before may have
-	// crashed, or lost the answer, before anything was made of it; the token
-	// store knows, since it takes the flow's id once. ErrUsed without a value:
-	// the validity has passed, or [Flows.AdvanceFlow] finished the flow.
+	// The value is kept until the validity has passed: ErrUsed comes with the flow
+	// and its value until then. An earlier taker may have crashed, or lost the
+	// answer, before it issued anything; the token store knows, because it takes the
+	// flow's id once. ErrUsed without a value: the validity has passed, or
+	// [Flows.AdvanceFlow] finished the flow.
 	RedeemFlow(ctx context.Context, key string, proof []byte, owner string) (Flow, error)
-	// PollFlow is RedeemFlow for a flow that may still be PENDING: that is
-	// no error here, the flow is returned as it stands, with SlowDown judged.
-	// A poll is too early when it comes more than [PollTolerance] before
-	// Interval has passed since the last one that was not; its answer has no
-	// value. READY is delivered whenever it is asked for. ERROR is returned as
-	// a flow in that state, without error.
+	// PollFlow is RedeemFlow for a flow that may still be PENDING: that is no error
+	// here, the flow is returned as it stands, with SlowDown judged. A poll is too
+	// early when it comes more than [PollTolerance] before Interval has passed since
+	// the last one that was not; its answer has no value. READY is delivered to any
+	// poll, however early. ERROR is returned as a flow in that state, without error.
 	PollFlow(ctx context.Context, key string, proof []byte, owner string) (Flow, error)
-	// ReopenFlow gives back a flow that was redeemed, when nothing could be
-	// made of it: DONE goes back to READY with its value, within the validity
-	// that it had. It does not count under the caps again. mark, of [MarkSize]
-	// bytes or none, is remembered with the flow: it names a redemption of
-	// which nobody knows whether it was carried out, and which gave nobody
-	// anything. A flow that is READY again already keeps the mark too.
-	// ErrNotFound, ErrExpired; ErrUsed when the value is gone; ErrState when
-	// the flow is PENDING or ERROR.
+	// ReopenFlow gives back a flow that was redeemed, when the redemption failed:
+	// DONE goes back to READY with its value, within the validity that it had. It
+	// does not count under the caps again. mark, of [MarkSize] bytes or none, is
+	// remembered with the flow: it names a redemption that issued nothing, and whose
+	// outcome in the store is unknown. A flow that is READY again already keeps the
+	// mark too. ErrNotFound, ErrExpired; ErrUsed when the value is gone; ErrState
+	// when the flow is PENDING or ERROR.
 	ReopenFlow(ctx context.Context, key string, mark []byte) error
 	// DeleteFlow forgets a flow, tombstone included. No error if it is gone.
 	DeleteFlow(ctx context.Context, key, owner string) error

@@ -69,9 +69,9 @@ type App struct {
 	// rotated and kept in the token store.
 	SigningKeys string `json:"signing_keys,omitempty"`
 
-	// Which keys that file held when the Caddyfile was adapted, as far as it could
-	// be read there. It makes a reload with other keys in the file one: Caddy does
-	// nothing where a configuration is as it was. Otherwise it is not looked at.
+	// A digest of the keys in that file when the Caddyfile was adapted, if it could
+	// be read then. It makes a change of the file a change of the configuration,
+	// because Caddy skips a reload of an unchanged one. Nothing else reads it.
 	SigningKeysDigest string `json:"signing_keys_digest,omitempty"`
 
 	// Programs that may ask for tokens.
@@ -242,7 +242,7 @@ func (a *App) join(g *Guard) {
 	a.guards = append(a.guards, g)
 }
 
-// joinPortal makes a portal known to the app, by the issuer's host.
+// joinPortal registers a portal with the app, by the issuer's host.
 func (a *App) joinPortal(host string) {
 	a.guardsMu.Lock()
 	defer a.guardsMu.Unlock()

@@ -53,10 +53,10 @@ type ClientConfig struct {
 	Grants []string `json:"grants,omitempty"`
 	// The scopes that may be asked for. Default: openid, profile and email.
 	Scopes []string `json:"scopes,omitempty"`
-	// Which refresh tokens the client is given: `offline` (default): with the scope
-	// offline_access, and they outlive the sign-in; `session`: each time, and they
-	// end with the sign-in; `always`: those of offline, whether or not the client
-	// asks for the scope.
+	// Which refresh tokens the client gets. `offline` (default): with the scope
+	// offline_access, and they outlive the sign-in. `session`: always, and they end
+	// with the sign-in. `always`: as offline, whether or not the client requests the
+	// scope.
 	RefreshTokens string `json:"refresh_tokens,omitempty"`
 	// The audience of access tokens when no resource is asked for. Default:
 	// the issuer, which is added with the scope openid: userinfo wants it.

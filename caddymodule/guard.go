@@ -55,16 +55,16 @@ type Guard struct {
 	// never passed on. Default: none.
 	ProviderToken string `json:"provider_token,omitempty"`
 
-	// Protocols that a request may upgrade its connection to, such as
-	// `spdy/3.1` for kubectl, beside `websocket`, which always may. Requests in
-	// such a connection pass no guard, so only those get it who are let in. Of
-	// several guards that match, all must name it. `h2c`, `http/…` and `tls/…`
-	// cannot be named. Default: none.
+	// Protocols besides `websocket` that a request may upgrade its connection to,
+	// such as `spdy/3.1` for kubectl. Requests inside such a connection pass no
+	// guard, so the upgrade passes only for users that the guard lets in. If several
+	// guards match, all must name the protocol. `h2c`, `http/…` and `tls/…` cannot
+	// be named. Default: none.
 	Upgrades []string `json:"upgrades,omitempty"`
 
-	// How long a request whose body is still being sent may go on after its
-	// session has ended, to be finished and answered. Default: it is broken off
-	// with all other answers of the session.
+	// How long a request whose body is still being sent may go on after its session
+	// has ended, so that it can be finished and answered. Default: it is cut off
+	// like all other responses of the session.
 	FinishUploads caddy.Duration `json:"finish_uploads,omitempty"`
 
 	// The site's host names, where its address has none. The first label may
@@ -162,8 +162,8 @@ func (g *Guard) addNames(names []string) {
 	}
 }
 
-// knows reports whether a Host header names the site. Of a wildcard it is a host name
-// only where it is one.
+// knows reports whether a Host header names the site. A wildcard site knows only
+// host names.
 func (g *Guard) knows(host string) bool {
 	name := hostName(host)
 	if _, ok := g.exact[name]; ok {

@@ -140,8 +140,8 @@ func (m *MatchIdentity) MatchWithError(r *http.Request) (bool, error) {
 	return true, nil
 }
 
-// errUnread is a request of somebody of whom the provider said what the matcher
-// looks at in a way that cannot be read.
+// errUnread is a request of a user of whom the provider said what the matcher looks
+// at in a way that cannot be read.
 var errUnread = errors.New("gatehouse: a claim of the user from the provider cannot be read")
 
 func (m *MatchIdentity) asksUnread(c *identity.Claims) bool {

@@ -28,18 +28,17 @@ type OIDCClient struct {
 	ClientSecret string `json:"client_secret,omitempty"` //nolint:gosec // a placeholder, as a rule
 	// What to ask for. Default: `openid profile email`.
 	Scopes []string `json:"scopes,omitempty"`
-	// The claim that holds the groups; a name that is no claim itself is read as
-	// a path, such as `realm_access.roles`. Default: `groups`.
+	// The claim that holds the groups; a name that no claim has is read as a path,
+	// such as `realm_access.roles`. Default: `groups`.
 	GroupsClaim string `json:"groups_claim,omitempty"`
-	// How the groups are written there: `name` or `id` for a list of objects
-	// whose member of that name is the group, `keys` for an object whose names
-	// are the groups, `comma_separated` or `space_separated` for one string.
-	// Default: a list of strings, or one string that can only be one group.
-	// Nobody's groups are known that are written otherwise, and rules about
-	// groups refuse them.
+	// The shape of the groups there: `name` or `id` for a list of objects whose
+	// member of that name is the group, `keys` for an object whose names are the
+	// groups, `comma_separated` or `space_separated` for one string. Default: a list
+	// of strings, or one string that can only be one group. Groups in another shape
+	// cannot be read, and rules about groups refuse their user.
 	GroupsAs string `json:"groups_as,omitempty"`
-	// When the userinfo endpoint is asked: `auto` is when the ID token lacks what
-	// the configuration needs; `always`; or `never`. Default: `auto`.
+	// When the userinfo endpoint is asked: `auto`, if the ID token lacks what the
+	// configuration needs; `always`; or `never`. Default: `auto`.
 	UserInfo string `json:"userinfo,omitempty"`
 	// The claim that names the user to policies and upstreams. Default: the
 	// verified e-mail address, else `PROVIDER:sub`.

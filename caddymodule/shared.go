@@ -157,9 +157,9 @@ func (s *shared) awaitMigration(ctx, background context.Context) {
 // keysTimeout is how long a reload waits for signing keys.
 const keysTimeout = 3 * time.Second
 
-// reloadKeys has a reload load the signing keys anew, from their file or the
-// store: a key that is gone there must sign nothing from now on. If that fails,
-// the keys known so far go on, and it is tried again every half minute.
+// reloadKeys loads the signing keys again at a reload, from their file or the
+// store: a key that is gone there must sign nothing from now on. If that fails, the
+// keys known so far go on, and it is tried again every half minute.
 func (s *shared) reloadKeys(ctx context.Context) {
 	select {
 	case <-s.migrated:

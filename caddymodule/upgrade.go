@@ -59,8 +59,8 @@ func (v *verdict) screenUpgrade(r *http.Request) {
 	v.upgrade = protocol
 }
 
-// passUpgrade gives a request of somebody who is let in the upgrade back that it
-// came with, unless this guard, or one before it, does not name the protocol.
+// passUpgrade restores, for a user who is let in, the upgrade that the request came
+// with, unless this guard, or one before it, does not name the protocol.
 func (g *Guard) passUpgrade(r *http.Request, v *verdict) {
 	if v.upgrade == "" {
 		return

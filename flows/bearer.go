@@ -101,7 +101,7 @@ func (g *Gateway) verifyNew(at place, raw string) (*bearer, error) {
 		return nil, token.ErrToken
 	}
 	b := &bearer{claims: claims, key: key, expires: claims.ExpiresAt.Time}
-	// Whoever has stolen a key writes any exp.
+	// A thief of the key can write any exp.
 	if latest := g.Now().Add(g.longestToken); latest.Before(b.expires) {
 		b.expires = latest
 	}

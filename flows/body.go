@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Bodies of requests to our own addresses. Whoever sends one slowly holds a
+// Bodies of requests to our own URLs. A client that sends one slowly holds a
 // connection, and behind it a place at the server, for as long as it may last.
 const (
 	// maxForm is the most that a body may hold, in bytes.

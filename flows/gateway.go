@@ -74,8 +74,8 @@ type Config struct {
 	// HTTPClient tells clients of sign-outs. Default: one that follows no
 	// redirects.
 	HTTPClient *http.Client
-	// BodyTimeout is how long the body of a request to our own addresses may take.
-	// Default: 10 seconds.
+	// BodyTimeout limits how long the body of a request to one of our own URLs may
+	// take. Default: 10 seconds.
 	BodyTimeout time.Duration
 	// Lifetime of a session at most. Default: 30 days.
 	Lifetime time.Duration

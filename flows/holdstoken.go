@@ -225,7 +225,7 @@ func dropToken(h http.Header) {
 	delete(h, "Dpop")
 }
 
-// betweenTokens tells whether a character cannot be part of a token of ours.
+// betweenTokens reports whether a character cannot be part of a token of ours.
 func betweenTokens(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
 }

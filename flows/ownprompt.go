@@ -38,9 +38,9 @@ func (a *authRequest) chooseAccount() {
 	a.Own = true
 }
 
-// chooseAfterSignOut is chooseAccount for somebody who signed out here. A sign-out at
-// another site leaves no mark at the portal, but the handle of the sign-in that it
-// ended, which was looked up just before.
+// chooseAfterSignOut is chooseAccount for a person who signed out here. A sign-out
+// at another site leaves no mark at the portal, but the handle of the sign-in that
+// it ended, which was looked up just before.
 func (g *Gateway) chooseAfterSignOut(r *Request, at place, a *authRequest) {
 	if pathCookie(r.Request, at, leftCookie) != "" || at.portal && g.holdsRevoked(r) {
 		a.chooseAccount()

@@ -54,15 +54,15 @@ func ProviderTokenIsAway(err error) bool {
 // ChallengeProvider answers a request of somebody who is signed in, but of whom
 // there is no token of a provider to pass upstream.
 //
-// While the provider or the token store is away, that is 503 with Retry-After:
-// the person can do nothing, and a sign-in would fail as well. Else there is none,
-// or the provider refused it for good, and only the person can change that: a
+// While the provider or the token store is away, that is 503 with Retry-After: the
+// person can do nothing, and a sign-in would fail as well. Else there is none, or
+// the provider refused it for good, and only the person can change that: a
 // navigation is sent to sign in there and comes back to the very URL, once; whoever
 // has just been there for it sees a page that says what is missing, never a second
-// redirect. A program gets 401 with login_url and the error of RFC 9470 (section 3):
-// its own token is good, and fetching another would change nothing. Where the person
-// has just been there, that leads nowhere: it gets 403 without login_url, and the log
-// says what to mend. A program that stands for nobody gets 403.
+// redirect. A program gets 401 with login_url and the error of RFC 9470 (section
+// 3): its own token is good, and fetching another would change nothing. Where the
+// person has just been there, that leads nowhere: it gets 403 without login_url,
+// and the log says what to mend. A program without a user gets 403.
 func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *identity.Identity, name string, err error) {
 	noStore(w)
 	switch {

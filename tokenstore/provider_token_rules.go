@@ -31,13 +31,13 @@ func (t ProviderToken) Validate() error {
 // CanRefresh reports whether there is a refresh token.
 func (t ProviderToken) CanRefresh() bool { return len(t.RefreshToken) > 0 }
 
-// IsLasting reports whether the token is of use beyond the life of its access
+// IsLasting reports whether the token stays useful beyond the life of its access
 // token: it can be refreshed, or its access token does not expire.
 func (t ProviderToken) IsLasting() bool { return t.CanRefresh() || t.ExpiresAt.IsZero() }
 
-// IsLive reports whether the token is of use at now: its refresh token is neither
-// expired nor revoked nor refused by the provider; or it has none, and that is so
-// of its access token.
+// IsLive reports whether the token can be used at now: its refresh token, or its
+// access token if it has no refresh token, is neither expired nor revoked, and the
+// provider has not refused it.
 func (t ProviderToken) IsLive(now time.Time) bool {
 	return now.Before(t.RefreshExpiresAt) && t.RefreshRevokedAt.IsZero() && !t.NeedsReauth &&
 		(t.CanRefresh() || t.AccessRevokedAt.IsZero() && !t.IsExpired(now))
@@ -59,7 +59,7 @@ func (t ProviderToken) Withstands(other ProviderToken, now time.Time) bool {
 	return contains(has, wants) && !contains(wants, has)
 }
 
-// contains tells whether all of part are in list.
+// contains reports whether list contains all of part.
 func contains(list, part []string) bool {
 	return !slices.ContainsFunc(part, func(s string) bool { return !slices.Contains(list, s) })
 }

@@ -208,8 +208,8 @@ func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner stri
 }
 
 // early reports whether a poll came too early, and lets the interval grow then.
-// Only a poll in time starts the interval anew: a client that never waits longer
-// would otherwise never be in time.
+// Only a poll in time restarts the interval: otherwise a client that never waits
+// longer would never be in time.
 func (f *flow) early(now time.Time) bool {
 	if f.interval <= 0 {
 		return false

@@ -66,7 +66,8 @@ type Client struct {
 	// introspect all tokens whose audience holds one of them. Resources and
 	// Audience, which the client asks for, give no such right.
 	ResourceServer []string
-	// RefreshTokens that the client is given. Default: [RefreshOffline].
+	// RefreshTokens says which refresh tokens the client gets. Default:
+	// [RefreshOffline].
 	RefreshTokens RefreshTokens
 	// defaulted: Validate chose the RefreshTokens, so that it does not take them for
 	// the operator's when it is called again.

@@ -9,21 +9,20 @@ import (
 // (OpenID Connect Core, section 11).
 const OfflineAccess = "offline_access"
 
-// RefreshTokens says which refresh tokens a client is given that may use the grant
-// refresh_token.
+// RefreshTokens says which refresh tokens a client with the grant refresh_token
+// gets.
 type RefreshTokens string
 
 const (
-	// RefreshOffline gives one with the scope offline_access alone. It outlives the
-	// sign-in, and people are told so when they are asked for their consent. It is
-	// the default: what clients get is what they ask for and people agree to.
+	// RefreshOffline issues one only with the scope offline_access. It outlives the
+	// sign-in, and the consent page says so. It is the default: clients get what
+	// they request and people agree to.
 	RefreshOffline RefreshTokens = "offline"
-	// RefreshSession gives one each time. It ends with the sign-in that it came
-	// from; offline_access is ignored, as OpenID Connect Core, section 11, has it
-	// where it is not to be granted.
+	// RefreshSession always issues one. It ends with the sign-in that it came from;
+	// offline_access is ignored (OpenID Connect Core, section 11).
 	RefreshSession RefreshTokens = "session"
-	// RefreshAlways grants offline_access whether or not it is asked for, to clients
-	// that do not know to ask.
+	// RefreshAlways grants offline_access even if it is not requested, for clients
+	// that cannot request it.
 	RefreshAlways RefreshTokens = "always"
 )
 
@@ -32,8 +31,8 @@ func RefreshTokensValues() []string {
 	return []string{string(RefreshSession), string(RefreshOffline), string(RefreshAlways)}
 }
 
-// validateRefreshTokens fills in the default. Only what was chosen and is of no use
-// is a fault.
+// validateRefreshTokens fills in the default. Only a value that was chosen and has
+// no effect is a fault.
 func (c *Client) validateRefreshTokens() error {
 	switch c.RefreshTokens {
 	case "":
@@ -60,7 +59,7 @@ func (c *Client) validateRefreshTokens() error {
 }
 
 // PersonScope is AllowedScope for tokens that act for a person, with and without
-// offline_access as RefreshTokens has it.
+// offline_access as RefreshTokens says.
 func (c *Client) PersonScope(s string) ([]string, error) {
 	scope, err := ParseScope(s)
 	if err != nil {

@@ -107,8 +107,8 @@ func (c *Claims) HasDomain(domain string) bool {
 	return ok && EqualFoldASCII(have, domain)
 }
 
-// emailCounts reports whether the address is verified, and known to be the user's
-// still.
+// emailCounts reports whether the address is verified, and still known to be the
+// user's.
 func (c *Claims) emailCounts() bool { return c.EmailVerified && !c.IsUnread(ClaimEmail) }
 
 // EqualFoldASCII compares two strings, and ASCII letters in any case.

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxGroup is the most bytes that the name of a group has.
+// MaxGroup is the maximum length of a group's name, in bytes.
 const MaxGroup = 255
 
 // IsGroup reports whether s can be the name of a group: at most [MaxGroup] bytes of

@@ -26,8 +26,8 @@ type Claims struct {
 	Name          string `json:"name,omitempty"`
 	// Groups, all of them or none: see Unread.
 	Groups []string `json:"groups,omitempty"`
-	// Unread are claims that are not known although the provider may have them,
-	// by our name for them, and why.
+	// Unread maps claims that are not known, although the provider may have them, to
+	// the reason. Keys are our names for the claims.
 	Unread map[string]Cause `json:"unread,omitempty"`
 
 	// AuthTime is when the user proved to the provider who they are; zero where it
@@ -37,9 +37,9 @@ type Claims struct {
 	ACR      string    `json:"acr,omitempty"`
 	AMR      []string  `json:"amr,omitempty"`
 
-	// Credential is the fingerprint of what the user proved to know, as far as the
-	// provider can tell whether that is still so: for local users of the password's
-	// hash. "" where it cannot, and in sessions of before there were fingerprints.
+	// Credential is the fingerprint of the credential that the user signed in with:
+	// for local users, of the password's hash. "" if the provider has none, and in
+	// sessions from before there were fingerprints.
 	Credential string `json:"cred,omitempty"`
 
 	// ProviderSession is the session's id at the provider (claim sid), by
@@ -64,8 +64,9 @@ type Identity struct {
 	// ClientID that the session or token was issued to; for a guarded site
 	// its host name.
 	ClientID string
-	// Sought is the provider that the person was sent to in this sign-in because its
-	// token was wanted, or "". SoughtKnown: a node told that knows of it.
+	// Sought is the provider that the person was sent to in this sign-in for its
+	// token, or "". SoughtKnown reports that the node that stored the session knew
+	// the field.
 	Sought      string
 	SoughtKnown bool
 	// Scope granted, for a bearer token.

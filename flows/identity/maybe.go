@@ -8,10 +8,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MayHaveEmail reports whether nothing speaks against an e-mail address, which is
-// what a rule that keeps people out asks: an address counts though it is not
-// verified, in each spelling that a mail server takes, and one that cannot be read
-// may be any. For an address of ASCII it does not allocate.
+// MayHaveEmail reports whether the user may have an e-mail address. Deny rules ask
+// it: an unverified address counts, in each spelling that a mail server accepts,
+// and one that cannot be read may be any. For an address of ASCII it does not
+// allocate.
 func (c *Claims) MayHaveEmail(email string) bool {
 	local, domain, known := c.anyAddress()
 	wantLocal, wantDomain, ok := splitAddress(email)

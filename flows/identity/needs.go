@@ -1,23 +1,22 @@
 package identity
 
-// Need is what for a configuration looks at a claim.
+// Need says what a configuration uses a claim for.
 type Need uint8
 
-// The needs, the greater the more depends on it.
+// The needs, in rising order of what depends on the claim.
 const (
-	// NotNeeded: nothing looks at it.
+	// NotNeeded: nothing uses it.
 	NotNeeded Need = iota
-	// Shown: upstreams or clients are told it.
+	// Shown: upstreams or clients receive it.
 	Shown
-	// Perhaps: a rule of another configuration, which is not known here, may be
-	// about it.
+	// Perhaps: a rule of another configuration, unknown here, may be about it.
 	Perhaps
 	// Judged: a rule is about it.
 	Judged
 )
 
-// Needs are the claims that a configuration looks at. They are computed once, when
-// it is loaded, and decide what a provider is asked for.
+// Needs are the claims that a configuration uses. They are computed once, when it
+// is loaded, and decide what a provider is asked for.
 type Needs struct {
 	User   Need // the name that rules call somebody
 	Email  Need

@@ -11,8 +11,8 @@
 // is refused. E-mail and domain conditions of a line that allows hold for verified,
 // well-formed addresses only.
 //
-// What is not known never loosens a rule. Where a provider's groups or address
-// could not be read ([identity.Claims.Unread]), a line that allows by them does not
-// match, and one that denies by them does. A line that denies also counts an address
-// that is not verified, and one that mail servers would read otherwise.
+// A claim that is not known never loosens a rule. If a user's groups or address
+// could not be read ([identity.Claims.Unread]), an allow line about them does not
+// match, and a deny line does. A deny line also counts an unverified address, in
+// every spelling that a mail server accepts.
 package policy

@@ -17,13 +17,13 @@ type Rule struct {
 	// address also keeps out who has it and is called PROVIDER:ID, since it is
 	// not verified.
 	User []string `json:"user,omitempty"`
-	// Email holds addresses. Only verified ones match, in any ASCII case; in a
-	// deny rule all do, in any spelling, and one that cannot be read.
+	// Email holds addresses. Only verified ones match, in any ASCII case; in a deny
+	// rule all do, in any spelling, and so does one that cannot be read.
 	Email []string `json:"email,omitempty"`
 	// Domain of an e-mail address, without sub-domains; otherwise as Email.
 	Domain []string `json:"domain,omitempty"`
-	// Group names, exactly. Who has groups that cannot be read is in none in an
-	// allow rule, and in all in a deny rule.
+	// Group names, exactly. A user whose groups cannot be read is in none of them
+	// for an allow rule, and in all of them for a deny rule.
 	Group []string `json:"group,omitempty"`
 	// Provider block names; "any" stands for each.
 	Provider []string `json:"provider,omitempty"`

@@ -38,8 +38,8 @@ var (
 	// is asked to, nor tells when it did (prompt=login, max_age); or it says that
 	// it did not, and then it comes beside ErrResponse.
 	ErrReauthentication = errors.New("provider does not sign anybody in again")
-	// ErrWithheld: the provider refuses to say what this configuration cannot do
-	// without. It comes beside ErrResponse.
+	// ErrWithheld: the provider withholds a claim that this configuration needs. It
+	// comes with ErrResponse.
 	ErrWithheld = errors.New("provider withholds what is needed")
 	// ErrGone: the user is no longer known or no longer allowed.
 	ErrGone = errors.New("user is gone")
@@ -58,11 +58,11 @@ type Provider interface {
 	Issuer() string
 }
 
-// NeedsClaims is a provider that asks for no more than is needed.
+// NeedsClaims is a provider that requests no more claims than are needed.
 type NeedsClaims interface {
 	Provider
-	// SetNeeds says which claims the configuration looks at. It is called before
-	// the provider is first used. Without it, nothing is judged.
+	// SetNeeds says which claims the configuration uses. It is called before the
+	// provider is first used. Without it, nothing is judged.
 	SetNeeds(identity.Needs)
 }
 
@@ -114,12 +114,12 @@ type Callback struct {
 	MaxAge      time.Duration // of the AuthRequest; < 0 unset
 }
 
-// Prompter is a Redirect that knows which values of prompt it takes
+// Prompter is a Redirect that knows which values of prompt it supports
 // (prompt_values_supported: OpenID Connect Prompt Create, section 4).
 type Prompter interface {
 	Redirect
-	// TakesPrompt reports whether the provider takes a value. Where it does not
-	// say, or cannot be asked, it does.
+	// TakesPrompt reports whether the provider supports a value. It is true if the
+	// provider does not say, or cannot be asked.
 	TakesPrompt(ctx context.Context, prompt string) bool
 }
 
@@ -160,9 +160,9 @@ func (r Result) GoString() string { return r.String() }
 // configuration. It is asked at every load and revalidation of a session.
 type Current interface {
 	Provider
-	// Current returns the claims as they are now, or ErrGone. Where the provider
-	// knows the credential, it refuses claims with the fingerprint of another
-	// (identity.Claims.Credential), and fills it in where there is none.
+	// Current returns the claims as they are now, or ErrGone. If the provider knows
+	// the credential, it rejects claims with another fingerprint
+	// (identity.Claims.Credential), and fills in a missing one.
 	Current(c identity.Claims) (identity.Claims, error)
 }
 
@@ -198,13 +198,13 @@ type Rechecker interface {
 	Recheck(ctx context.Context, refreshToken string, was identity.Claims) (Result, error)
 }
 
-// TokenChecker is a provider that can tell by an access token alone who its user
-// is now: tokens without a refresh token are held against it.
+// TokenChecker is a provider that can look up the user of an access token. Tokens
+// without a refresh token are checked by it.
 type TokenChecker interface {
 	Provider
-	// CheckToken returns the claims as the provider has them now; those that it
-	// does not tell again stay as they were. ErrGrant when it refuses the token for
-	// good (RFC 6750, section 3.1), ErrGone when it answers for another user.
+	// CheckToken returns the claims as the provider has them now; claims that it
+	// leaves out stay as they were. ErrGrant when it rejects the token for good (RFC
+	// 6750, section 3.1), ErrGone when it answers for another user.
 	CheckToken(ctx context.Context, t Token, was identity.Claims) (identity.Claims, error)
 }
 

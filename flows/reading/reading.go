@@ -15,8 +15,8 @@ type Reading struct {
 	RawQuery string
 }
 
-// Looks is what somebody looks at who decides by a request. The path and the
-// method are always read.
+// Looks says which parts of a request a decision uses. The path and the method are
+// always read.
 type Looks struct {
 	// Query says that the query counts.
 	Query bool

@@ -27,9 +27,9 @@ func (m *Manager) Revoke(ctx context.Context, id uuid.UUID) error {
 	return nil
 }
 
-// Claims opens the claims of a row that the store returned, as the settings
-// judge them now. provider.ErrGone when the user is not let in any more; it comes
-// with the claims as they were at the sign-in.
+// Claims opens the claims of a row that the store returned, as the settings judge
+// them now. provider.ErrGone when the user is no longer let in; it comes with the
+// claims as they were at the sign-in.
 func (m *Manager) Claims(row tokenstore.Session) (identity.Claims, error) {
 	signed, err := m.openClaims(row)
 	if err != nil {

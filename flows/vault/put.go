@@ -18,13 +18,14 @@ type Stored struct {
 	Displaced *Token
 }
 
-// Put stores the token that a subject got from a provider. The refresh token
-// expires when the provider said, else at its exp if it is a JWT, else after
+// Put stores a subject's token from a provider. The refresh token expires when the
+// provider said, else at its exp if it is a JWT, else after
 // [Config.DefaultRefreshLifetime]. A token without a refresh token is kept until it
 // expires or, if it does not (those of GitHub's OAuth Apps), until the provider
 // refuses it. There is one token per subject and provider: the new one replaces the
-// old one, unless that withstands it, see tokenstore.ProviderToken.Withstands. What
-// was displaced is returned, and queued for revocation if the source says so.
+// old one, unless the old one withstands it, see
+// tokenstore.ProviderToken.Withstands. What was displaced is returned, and queued
+// for revocation if the source says so.
 //
 // Errors: [ErrProvider]; tokenstore.ErrInvalid without a token or subject;
 // tokenstore.ErrExpired; tokenstore.ErrUnavailable.
