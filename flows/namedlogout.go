@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -65,7 +64,4 @@ func (g *Gateway) endNamed(ctx context.Context, row *tokenstore.Session) error {
 
 // acts reports whether a request is one that a person makes now. A browser that
 // fetches ahead does so before anybody has clicked.
-func acts(r *Request) bool {
-	return r.Method != http.MethodHead && !strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") &&
-		!strings.EqualFold(r.Header.Get("Purpose"), "prefetch")
-}
+func acts(r *Request) bool { return r.Method != http.MethodHead && !isPrefetch(r.Header) }

@@ -280,6 +280,10 @@ func TestOfflineLogout_NobodyClicked(t *testing.T) {
 		{http.MethodGet, "Sec-Purpose", "prefetch"},
 		{http.MethodGet, "Sec-Purpose", "prefetch;prerender"},
 		{http.MethodGet, "Purpose", "prefetch"},
+		{http.MethodGet, "Sec-Purpose", "prerender"},
+		{http.MethodGet, "Purpose", "preview"}, // WebKit
+		{http.MethodGet, "X-Purpose", "preview"},
+		{http.MethodGet, "X-Moz", "prefetch"}, // Firefox before 115
 	} {
 		req, _ := http.NewRequestWithContext(t.Context(), c.method, address, nil)
 		req.Header.Set(c.header, c.value)
