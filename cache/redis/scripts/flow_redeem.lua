@@ -6,10 +6,13 @@ if not known then return {NOT_FOUND} end
 if proof == '' or proof ~= ARGV[2] then return answer(MISMATCH) end
 if expired and state == 'DONE' then return answer(USED) end
 if expired then return answer(EXPIRED) end
-if state == 'DONE' then return answer(USED, KEYS[2] and redis.call('GET', KEYS[2]) or '') end
+if state == 'DONE' then return answer(USED, kept()) end
 if state == 'READY' then
   redis.call('HDEL', KEYS[1], 'v')
-  if KEYS[2] then redis.call('SET', KEYS[2], value, 'PX', expires - now) end
+  if KEYS[2] then
+    redis.call('SET', KEYS[2], value, 'PX', expires - now)
+    redis.call('HSET', KEYS[1], 'k', 1)
+  end
   finish('DONE', tonumber(ARGV[4]))
   return answer(OK, value)
 end

@@ -4,10 +4,10 @@ if not known then return {NOT_FOUND} end
 if state == 'PENDING' or state == 'ERROR' then return answer(STATE) end
 if expired then return answer(EXPIRED) end
 if state == 'DONE' then
-  local kept = KEYS[2] and redis.call('GET', KEYS[2])
-  if not kept then return answer(USED) end
+  local value = kept()
+  if not value then return answer(USED) end
   state = 'READY'
-  redis.call('HSET', KEYS[1], 's', state, 'v', kept, 'r', 1, 'g', expires + tonumber(ARGV[4]))
+  redis.call('HSET', KEYS[1], 's', state, 'v', value, 'r', 1, 'g', expires + tonumber(ARGV[4]))
   redis.call('PEXPIRE', KEYS[1], expires + tonumber(ARGV[4]) - now)
   redis.call('DEL', KEYS[2])
 end
