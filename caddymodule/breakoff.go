@@ -30,7 +30,7 @@ func (a *answer) breakOff() {
 	}
 	switch {
 	case a.hijacked != nil:
-		_ = a.hijacked.Close()
+		reset(a.hijacked)
 	case a.grpc:
 		// A client that has more to say keeps HTTP/2's transport from noticing.
 		_ = http.NewResponseController(a.ResponseWriter).SetReadDeadline(past)
@@ -57,19 +57,33 @@ func (a *answer) cutLater(left time.Duration) {
 }
 
 // cut ends what the handler sends and receives, which cancels the request. Of
-// HTTP/1 the connection is closed. In HTTP/2 a write deadline that has passed
+// HTTP/1 the connection is reset. In HTTP/2 a write deadline that has passed
 // resets the stream; in HTTP/3 writing fails.
 func (a *answer) cut() {
 	if conn, ok := a.request.Context().Value(caddyhttp.ConnCtxKey).(net.Conn); ok && a.request.ProtoMajor == 1 {
-		if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
-			conn = tls.NetConn() // TLS's own Close can wait for a client that does not read
-		}
-		_ = conn.Close()
+		reset(conn)
 		return
 	}
 	controller := http.NewResponseController(a.ResponseWriter)
 	_ = controller.SetWriteDeadline(past)
 	_ = controller.SetReadDeadline(past)
+}
+
+// reset closes a connection at once. The system holds megabytes for a client that
+// reads slowly, and would go on to deliver them for minutes; TLS's own Close can wait
+// for such a client.
+func reset(conn net.Conn) {
+	for {
+		inner, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		conn = inner.NetConn()
+	}
+	if tcp, ok := conn.(interface{ SetLinger(seconds int) error }); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
 }
 
 // lookAfter ends what may not go on though what vouched for it goes on: an upload

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -22,7 +23,7 @@ type doubt struct {
 func (g *Guard) doubtOf(r *http.Request, ambiguous bool) (d doubt, any bool) {
 	d.header = r.Header
 	d.query = g.sight.Query && r.URL.RawQuery != "" && !reading.IsQueryReadable(r.URL.RawQuery)
-	d.variables = g.sight.variables && (ambiguous || d.query)
+	d.variables = g.sight.variables && (ambiguous || d.query || g.made.Query && !reading.IsQueryPlain(r.URL.RawQuery, g.made.Names) || d.ofFields(&g.made))
 	return d, d.query || d.variables || d.ofFields(&g.sight)
 }
 
@@ -42,22 +43,46 @@ func (d doubt) ofFields(s *sight) bool {
 	return slices.ContainsFunc(s.cookies, d.ofCookie)
 }
 
-// ofCookie reports whether a cookie comes more than once, or in a form that
-// net/http does not read.
+// ofCookie reports whether a cookie comes more than once, or in a form that servers
+// read differently. Caddy's placeholder takes the first of any case; applications
+// tell case apart, decode what is escaped (PHP, Express), and some take a comma or a
+// space for the end of a cookie (RFC 2109, section 4.4).
 func (d doubt) ofCookie(wanted string) bool {
-	found := 0
+	found, inPlain := 0, true
 	for _, line := range d.header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
-			if name, _, _ := strings.Cut(pair, "="); strings.TrimSpace(name) == wanted {
+			pair = strings.TrimSpace(pair)
+			for part := range strings.FieldsFuncSeq(pair, isCookieEnd) {
+				name, value, _ := strings.Cut(part, "=")
+				if !strings.EqualFold(unescapedName(name), wanted) {
+					continue
+				}
 				found++
+				inPlain = inPlain && part == pair && name == wanted && isPlainCookie(value)
 			}
 		}
 	}
-	if found != 1 {
-		return found > 1
+	return found > 1 || !inPlain
+}
+
+func isCookieEnd(r rune) bool { return r == ',' || r == ' ' || r == '\t' }
+
+func unescapedName(name string) string {
+	if unescaped, err := url.QueryUnescape(name); err == nil {
+		return unescaped
 	}
-	_, err := (&http.Request{Header: d.header}).Cookie(wanted)
-	return err != nil
+	return name
+}
+
+// isPlainCookie reports whether a value is itself to everybody: nothing in it is
+// quoted or escaped, or read by some as its end.
+func isPlainCookie(value string) bool {
+	for i := 0; i < len(value); i++ {
+		if c := value[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`%+\",`, c) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // mayMatch reports whether one of the sets may match.

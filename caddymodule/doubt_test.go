@@ -19,6 +19,7 @@ func TestGuard_WhatAMatcherCannotReadMustSignIn(t *testing.T) {
 			[]string{
 				"/x?action=delete", "/x?action=delete&x=%", "/x?action=delete;", "/x?a;action=delete", "/x?action=delete&a;b", "/x?%",
 				"/x?action=view&action=delete", "/x?action=%64elete", "/x?ACTION=delete", "/x?action[]=delete", "/x?action=delete&y=%ff", "/x?+action=delete",
+				"/x?action=delete%20", "/x?action=%20delete", "/x?action=delete%00", "/x?action=delete%00x", "/x?action=delete%0a", "/x?action=%09delete", "/x?action=Delete", "/x?ACTION=DELETE+",
 			},
 			[]string{"/x", "/x?action=view", "/x?action=view&action=edit", "/x?q=delete", "/x?tag=a&tag=b", "/x?q=%C3%A9+%26", "/x;y?action=view"},
 		},
@@ -127,6 +128,15 @@ func TestGuard_AFieldThatComesTwiceMustSignIn(t *testing.T) {
 		{"cookie", "Cookie: mode=view; mode=edit", 401},
 		{"cookie", "Cookie: mode=view\nCookie: mode=edit", 401},
 		{"cookie", "Cookie: mode=\"edit", 401},
+		{"cookie", "Cookie: Mode=view; mode=edit", 401},
+		{"cookie", "Cookie: MODE=view", 401},
+		{"cookie", "Cookie: mode=%65dit", 401},
+		{"cookie", "Cookie: m%6fde=edit", 401},
+		{"cookie", "Cookie: mode=view,mode=edit", 401},
+		{"cookie", "Cookie: mode=view mode=edit", 401},
+		{"cookie", "Cookie: other=a,mode=edit", 401},
+		{"cookie", "Cookie: mode=\"\\145dit\"", 401},
+		{"cookie", "Cookie: mode=view-1_a.b~c:d/e; other=%20,\"x\\\"", 200},
 		{"path", "X-Mode: view\nX-Mode: edit", 200},
 	} {
 		req := request(t, tt.host+".example.com", "/x")
@@ -137,5 +147,60 @@ func TestGuard_AFieldThatComesTwiceMustSignIn(t *testing.T) {
 		if rec := r.do(req); rec.Code != tt.want {
 			t.Errorf("%s, %q: status %d, want %d", tt.host, tt.headers, rec.Code, tt.want)
 		}
+	}
+}
+
+// What a variable was made of may be read in several ways, too.
+func TestGuard_WhatAHandlerMadeOfAnUnclearQueryOrFieldMustSignIn(t *testing.T) {
+	const actions = "\tmap {query.action} {act} {\n\t\tdelete yes\n\t\tdefault no\n\t}\n"
+	for name, tt := range map[string]struct {
+		site         string
+		closed, open []string // a path and a header
+	}{
+		"map of a query": {
+			actions + "\t@closed `{act} == \"yes\"`\n",
+			[]string{"/x?action=delete", "/x?action=view&action=delete", "/x?action=view&action[]=delete", "/x?x=1;action=delete", "/x?action=view&x=%", "/x?Action=delete", "/x?action=%2564elete"},
+			[]string{"/x", "/x?action=view", "/x?tag=a&tag=b", "/x?q=a%20b"},
+		},
+		"vars by a query": {
+			"\t@delete query action=delete\n\tvars @delete act yes\n\t@closed vars act yes\n",
+			[]string{"/x?action=delete", "/x?action=delete&x=%", "/x?action[]=delete"},
+			[]string{"/x", "/x?action=view", "/x?tag=a&tag=b"},
+		},
+		"vars by not a query": {
+			"\t@view not {\n\t\tnot query action=view\n\t}\n\tvars @view act view\n\t@closed not vars act view\n",
+			[]string{"/x", "/x?action=view&action=delete"},
+			[]string{"/x?action=view", "/x?action=view&tag=a&tag=b"},
+		},
+		"map of a header": {
+			"\tmap {header.X-Mode} {act} {\n\t\tedit yes\n\t\tdefault no\n\t}\n\t@closed vars {act} yes\n",
+			[]string{"/x X-Mode edit", "/x X-Mode view,edit"},
+			[]string{"/x", "/x X-Mode view", "/x X-Other view,edit", "/x?a=b&a=c"},
+		},
+		"map of a cookie": {
+			"\tmap {cookie.mode} {act} {\n\t\tedit yes\n\t\tdefault no\n\t}\n\t@closed vars {act} yes\n",
+			[]string{"/x Cookie mode=edit", "/x Cookie mode=view;mode=edit", "/x Cookie Mode=view;mode=edit"},
+			[]string{"/x", "/x Cookie mode=view;other=%20"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := serve(t, aliceLocal, "http://app.example.com {\n"+tt.site+"\tgatehouse @closed\n"+echo+"}")
+			ask := func(line string, want int) {
+				path, field, _ := strings.Cut(line, " ")
+				req := request(t, "app.example.com", path)
+				if name, values, ok := strings.Cut(field, " "); ok {
+					req.Header[name] = strings.Split(values, ",")
+				}
+				if rec := r.do(req); rec.Code != want {
+					t.Errorf("%s: status %d, want %d", line, rec.Code, want)
+				}
+			}
+			for _, line := range tt.closed {
+				ask(line, http.StatusUnauthorized)
+			}
+			for _, line := range tt.open {
+				ask(line, http.StatusOK)
+			}
+		})
 	}
 }

@@ -75,6 +75,7 @@ type Guard struct {
 	matchers caddyhttp.MatcherSets
 	sights   []sights // of the matchers, set by set
 	sight    sight    // of all of them
+	made     sight    // of the handlers that made the variables that they look at
 	deciders []policy.Decider
 	headers  *headerSet
 	bearer   *headerSet          // Authorization, where a provider's token goes there

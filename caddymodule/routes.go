@@ -21,6 +21,7 @@ type routeWalk struct {
 	onError bool     // in routes that errors go through
 	found   []spot
 	portals [][]caddyhttp.MatcherSet // what is around each portal
+	made    sight                    // what its variables are made of
 }
 
 // spot is a guard and the matchers around it, the outermost first.
@@ -53,6 +54,7 @@ func (w *routeWalk) routes(routes caddyhttp.RouteList, around []caddyhttp.Matche
 }
 
 func (w *routeWalk) handler(handler caddyhttp.MiddlewareHandler, around []caddyhttp.MatcherSet) error {
+	w.noteVariables(handler, around)
 	switch h := handler.(type) {
 	case *Guard:
 		s := spot{guard: h, around: around, onError: w.onError}

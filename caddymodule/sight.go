@@ -135,8 +135,12 @@ func (s *sight) find(name string, config json.RawMessage) {
 	default:
 		s.Query = true
 	}
-	for _, found := range placeholders.FindAllStringSubmatch(text, -1) {
-		s.findPlaceholder(found[1])
+	s.findPlaceholders([]byte(text))
+}
+
+func (s *sight) findPlaceholders(text []byte) {
+	for _, found := range placeholders.FindAllSubmatch(text, -1) {
+		s.findPlaceholder(string(found[1]))
 	}
 }
 

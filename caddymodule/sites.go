@@ -61,6 +61,7 @@ func (a *App) placeGuards() ([]site, error) {
 	var sites []site
 	placed := make(map[*Guard]bool)
 	var portals [][]caddyhttp.MatcherSet
+	var made sight
 	a.faults, a.warnings, a.portalByTLS = nil, nil, false
 	for _, name := range sortedKeys(servers) {
 		server := servers[name]
@@ -75,6 +76,7 @@ func (a *App) placeGuards() ([]site, error) {
 			return nil, err
 		}
 		portals = append(portals, w.portals...)
+		made.add(w.made)
 		listeners := listenersOf(server, ports)
 		for _, spot := range w.found {
 			names, err := spot.names()
@@ -95,6 +97,7 @@ func (a *App) placeGuards() ([]site, error) {
 		a.checkPortal(listeners, w.portals)
 	}
 	for _, g := range a.guards {
+		g.made = made
 		if placed[g] {
 			continue
 		}

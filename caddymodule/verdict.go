@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -72,7 +71,7 @@ func (v *verdict) hide(g *flows.Gateway, r *http.Request) {
 	}
 	v.hidden = new([len(credentialHeaders)][]string)
 	for i, name := range credentialHeaders {
-		v.hidden[i] = slices.Clone(r.Header[name])
+		v.hidden[i] = r.Header[name] // what is stripped is replaced, never edited
 	}
 	g.StripCredentials(r, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -19,6 +20,32 @@ type parameter struct{ name, value string }
 func IsQueryReadable(raw string) bool {
 	_, ok := parameters(raw)
 	return ok
+}
+
+// IsQueryPlain reports whether all servers find the same value under each of these
+// names, or under any where there are none: the query is readable, and each is there
+// once at most, in no other spelling and escaped no more than once.
+func IsQueryPlain(raw string, names []string) bool {
+	all, ok := parameters(raw)
+	if !ok {
+		return false
+	}
+	forms := make(map[string]bool) // those that were found
+	for _, name := range names {
+		forms[nameForm(name)] = false
+	}
+	for _, p := range all {
+		form := nameForm(p.name)
+		found, wanted := forms[form]
+		if len(names) > 0 && !wanted {
+			continue
+		}
+		if found || strings.Contains(p.value, "%") || len(names) > 0 && !slices.Contains(names, p.name) {
+			return false
+		}
+		forms[form] = true
+	}
+	return true
 }
 
 // parameters are those of a query that is readable.
@@ -57,7 +84,7 @@ func queries(raw string, names []string) []string {
 			all = append(all, q)
 		}
 	}
-	for _, read := range [][]parameter{sent, renamed(sent, names), twice(sent), renamed(twice(sent), names)} {
+	for _, read := range [][]parameter{sent, renamed(sent, names), twice(sent), renamed(twice(sent), names), trimmed(renamed(twice(sent), names))} {
 		add(read)
 		add(firsts(read))
 		slices.Reverse(read)
@@ -105,6 +132,17 @@ func twice(parameters []parameter) []parameter {
 		}
 	}
 	return again
+}
+
+// trimmed has values as frameworks make them that trim white space (Laravel), end a
+// text at a NUL, or compare in one case (SQL's collations).
+func trimmed(parameters []parameter) []parameter {
+	read := slices.Clone(parameters)
+	for i, p := range read {
+		value, _, _ := strings.Cut(p.value, "\x00")
+		read[i].value = strings.ToLower(strings.TrimFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f || unicode.IsSpace(r) }))
+	}
+	return read
 }
 
 // renamed gives parameters the names that are looked for where a server might
