@@ -160,3 +160,30 @@ func wantRevokedEverywhere(t *testing.T, programs []program, g grant) {
 		}
 	}
 }
+
+// readGrant reads what the token endpoint answers.
+func readGrant(t testing.TB, p program, resp *http.Response) grant {
+	t.Helper()
+	g := grant{status: resp.StatusCode}
+	if err := json.NewDecoder(resp.Body).Decode(&g); err != nil {
+		t.Fatal(err)
+	}
+	p.learn("access token", g.Access)
+	p.learn("refresh token", g.Refresh)
+	return g
+}
+
+// device is what the device authorization endpoint answers.
+type device struct {
+	Code     string `json:"device_code"`
+	Complete string `json:"verification_uri_complete"`
+}
+
+func readDevice(t testing.TB, p program, resp *http.Response) (d device) {
+	t.Helper()
+	if err := json.NewDecoder(resp.Body).Decode(&d); err != nil || d.Code == "" {
+		t.Fatalf("starting a device: %d (%v)", resp.StatusCode, err)
+	}
+	p.learn("device code", d.Code)
+	return d
+}

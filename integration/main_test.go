@@ -10,6 +10,13 @@ import (
 
 // TestMain builds the gateway before the first test's clock starts.
 func TestMain(m *testing.M) {
+	if path := os.Getenv(envLock); path != "" {
+		if err := lockDatabase(path); err != nil {
+			_, _ = fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if _, err := gateway.Build(); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

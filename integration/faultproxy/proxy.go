@@ -13,6 +13,7 @@ import (
 type Proxy struct {
 	target   string
 	listener net.Listener
+	forward  func(client, server net.Conn) // until both are closed
 	done     sync.WaitGroup
 
 	mu      sync.Mutex
@@ -25,11 +26,19 @@ type Proxy struct {
 // Start starts a proxy to target ("host:port") that ends with the test.
 func Start(t testing.TB, target string) *Proxy {
 	t.Helper()
+	return start(t, target, nil)
+}
+
+func start(t testing.TB, target string, forward func(client, server net.Conn)) *Proxy {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listening: %v", err)
 	}
-	p := &Proxy{target: target, listener: listener, silent: make(chan struct{}), streams: map[net.Conn]struct{}{}}
+	p := &Proxy{target: target, listener: listener, forward: forward, silent: make(chan struct{}), streams: map[net.Conn]struct{}{}}
+	if p.forward == nil {
+		p.forward = p.pumpBoth
+	}
 	close(p.silent)
 	p.done.Go(p.accept)
 	t.Cleanup(func() {
@@ -109,6 +118,10 @@ func (p *Proxy) serve(client net.Conn) {
 	if !p.keep(server) {
 		return
 	}
+	p.forward(client, server)
+}
+
+func (p *Proxy) pumpBoth(client, server net.Conn) {
 	p.done.Go(func() {
 		defer p.drop(client)
 		p.pump(server, client)
@@ -124,17 +137,22 @@ func (p *Proxy) pump(dst, src net.Conn) {
 			_ = dst.Close()
 			return
 		}
-		p.mu.Lock()
-		delay, silent := p.delay, p.silent
-		p.mu.Unlock()
-		<-silent
-		if delay > 0 {
-			time.Sleep(delay)
-		}
+		p.wait()
 		if _, err := dst.Write(buffer[:n]); err != nil {
 			_ = src.Close()
 			return
 		}
+	}
+}
+
+// wait waits as the proxy is told to.
+func (p *Proxy) wait() {
+	p.mu.Lock()
+	delay, silent := p.delay, p.silent
+	p.mu.Unlock()
+	<-silent
+	if delay > 0 {
+		time.Sleep(delay)
 	}
 }
 
