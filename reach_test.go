@@ -21,7 +21,6 @@ var unreached = map[string]string{
 	"RemoveAccess":   "an operator's command for a token that has leaked",
 	"RemoveRefresh":  "the same",
 	"RemoveSubject":  "the person's own page, and an operator's removal of a person",
-	"IsRevoked":      "the listing of provider tokens, which reads the times itself so far",
 	"Explain":        "an operator's question why somebody may enter or not",
 	"Forgive":        "an operator's command for an address that is throttled",
 	"VerifiedDomain": "the placeholder of a domain; else it goes",
