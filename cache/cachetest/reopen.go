@@ -18,6 +18,7 @@ var reopenTests = []test{
 	{"ReopenFlow_GivesBackWhatWasTaken", testReopen},
 	{"ReopenFlow_KeepsTheMarksInOrder", testReopenMarks},
 	{"ReopenFlow_WantsAFlowThatWasRedeemed", testReopenOthers},
+	{"ReopenFlow_LeavesNothingToALaterFlow", testReopenTakenAnew},
 	{"ReopenFlow_ProlongsNothing", testReopenValidity},
 	{"ReopenFlow_CountsUnderNoCap", testReopenCaps},
 }
@@ -113,4 +114,22 @@ func testReopenCaps(t *testing.T, h Harness) {
 	wantOK(t, "DeleteFlow", h.Store.DeleteFlow(t.Context(), "code:1", "a"))
 	_, err := h.Store.RedeemFlow(t.Context(), "code:1", proof, "a")
 	wantErr(t, "RedeemFlow", err, cache.ErrNotFound)
+}
+
+// A validity may be longer than the retention: a flow that takes the key anew has
+// nothing of the one before.
+func testReopenTakenAnew(t *testing.T, h Harness) {
+	long := ready("code:1")
+	long.Validity = 3 * cache.Retention
+	start(t, h.Store, long)
+	redeem(t, h.Store, "code:1")
+	h.Advance(cache.Retention)
+	start(t, h.other(), ready("code:1"))
+	advance(t, h.Store, cache.Transition{Key: "code:1", From: cache.Ready, To: cache.Done})
+	f, err := h.Store.RedeemFlow(t.Context(), "code:1", proof, "")
+	wantErr(t, "RedeemFlow", err, cache.ErrUsed)
+	if len(f.Value) != 0 {
+		t.Fatalf("it has the value %q of the flow before", f.Value)
+	}
+	wantErr(t, "ReopenFlow", h.other().ReopenFlow(t.Context(), "code:1", nil), cache.ErrUsed)
 }
