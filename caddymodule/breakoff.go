@@ -64,9 +64,21 @@ func (a *answer) cut() {
 		reset(conn)
 		return
 	}
-	controller := http.NewResponseController(a.ResponseWriter)
-	_ = controller.SetWriteDeadline(past)
-	_ = controller.SetReadDeadline(past)
+	// Caddy's own writer on the way (its idle timeout) is for the handler's
+	// goroutine alone.
+	_ = http.NewResponseController(innermost(a.ResponseWriter)).SetWriteDeadline(past)
+	_ = http.NewResponseController(a.ResponseWriter).SetReadDeadline(past)
+}
+
+// innermost returns the server's own writer, without those that wrap it.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
 }
 
 // reset closes a connection at once. The system holds megabytes for a client that

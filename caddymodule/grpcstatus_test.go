@@ -43,7 +43,13 @@ func TestAnswer_OfGRPCEndsAsUnauthenticated(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			request, _ := io.Pipe() // of a client that has not said all
+			var request io.Reader = strings.NewReader("\x00\x00\x00\x00\x00")
+			if !raceDetector {
+				// A client that has not said all. Caddy's own reverse_proxy has a data
+				// race when such a request is cancelled on its way to an HTTP/2
+				// upstream (bodyNopCloserIfNotRead).
+				request, _ = io.Pipe()
+			}
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://app.example.com"+path, request)
 			if err != nil {
 				t.Fatal(err)
