@@ -67,7 +67,7 @@ func TestClaims_NoShapeLoosensARule(t *testing.T) {
 				}
 			}
 		}
-		for _, part := range []string{`"claim":"groups"`, `"provider":"sso"`, `"cure":`, "as keys", "somebody was refused of whom"} {
+		for _, part := range []string{`"claim":"groups"`, `"provider":"sso"`, `"cure":`, "as keys", "some of whose claims could not be read"} {
 			if !strings.Contains(n.Log.Text(), part) {
 				t.Errorf("%s: the log does not say %s", name, part)
 			}

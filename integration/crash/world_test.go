@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -49,12 +50,18 @@ func kills(t *testing.T) int {
 	return n
 }
 
+// passwordHash is the same for all Caddyfiles: another hash, though of the same
+// password, ends the sessions that came from the former.
+var passwordHash = sync.OnceValues(func() ([]byte, error) {
+	return bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+})
+
 // caddyfile is one of a gateway with a portal, a guarded site, a client for
 // browsers and one for devices, and the given lines in the gatehouse block. The
 // site answers by what app says.
 func caddyfile(t *testing.T, app string, lines ...string) string {
 	t.Helper()
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	hash, err := passwordHash()
 	if err != nil {
 		t.Fatal(err)
 	}
