@@ -13,11 +13,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // endless is an app whose answers end only when their client does. It says on
@@ -367,52 +365,6 @@ func TestAnswer_EndsThoughItsClientDoesNotRead(t *testing.T) {
 					t.Fatal(err)
 				}
 				r.wantNothingHeld(t)
-			})
-		}
-	}
-}
-
-// What the system has taken of an answer and not delivered yet ends, too: to a slow
-// client it would go on for minutes.
-func TestAnswer_LeavesNothingToASlowReader(t *testing.T) {
-	sites, _ := endlessSites(t)
-	r := serve(t, aliceLocal, sites)
-	for scheme, begin := range map[string]func(*httptest.Server){"http": (*httptest.Server).Start, "https": (*httptest.Server).StartTLS} {
-		front := httptest.NewUnstartedServer(r.srv[":80"])
-		front.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, caddyhttp.ConnCtxKey, c) // as Caddy does
-		}
-		begin(front)
-		t.Cleanup(front.Close)
-		for _, path := range []string{"/big", "/disk.img"} {
-			t.Run(scheme+path, func(t *testing.T) {
-				tcp, err := new(net.Dialer).DialContext(t.Context(), "tcp", front.Listener.Addr().String())
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer func() { _ = tcp.Close() }()
-				conn := tcp
-				if scheme == "https" {
-					conn = tls.Client(tcp, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // httptest's certificate
-				}
-				cookie := r.sessionCookie("app.example.com", scheme == "https").Get("Cookie")
-				if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: app.example.com\r\nCookie: %s\r\n\r\n", path, cookie); err != nil {
-					t.Fatal(err)
-				}
-				status := make([]byte, len("HTTP/1.1 200"))
-				if _, err := io.ReadFull(conn, status); err != nil || string(status) != "HTTP/1.1 200" {
-					t.Fatalf("the answer begins with %q, %v", status, err)
-				}
-				r.app.shared.flights.watchAll()
-				if err := r.app.shared.sessions.End(t.Context(), r.newest()); err != nil {
-					t.Fatal(err)
-				}
-				if err := tcp.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := io.Copy(io.Discard, tcp); !errors.Is(err, syscall.ECONNRESET) {
-					t.Errorf("the answer ends with %v, want a reset", err)
-				}
 			})
 		}
 	}

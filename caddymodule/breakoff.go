@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 )
 
@@ -56,14 +54,12 @@ func (a *answer) cutLater(left time.Duration) {
 	})
 }
 
-// cut ends what the handler sends and receives, which cancels the request. Of
-// HTTP/1 the connection is reset. In HTTP/2 a write deadline that has passed
-// resets the stream; in HTTP/3 writing fails.
+// cut ends what the handler sends and receives, which cancels the request: a
+// deadline that has passed ends the connection of HTTP/1, resets the stream of
+// HTTP/2, and has writing fail in HTTP/3. What the system has taken already is
+// still delivered to an HTTP/1 client that reads slowly: Caddy gives handlers no
+// way to reset such a connection.
 func (a *answer) cut() {
-	if conn, ok := a.request.Context().Value(caddyhttp.ConnCtxKey).(net.Conn); ok && a.request.ProtoMajor == 1 {
-		reset(conn)
-		return
-	}
 	// Caddy's own writer on the way (its idle timeout) is for the handler's
 	// goroutine alone.
 	_ = http.NewResponseController(innermost(a.ResponseWriter)).SetWriteDeadline(past)
