@@ -58,12 +58,36 @@ func (a *answer) cutLater(left time.Duration) {
 // deadline that has passed ends the connection of HTTP/1, resets the stream of
 // HTTP/2, and has writing fail in HTTP/3. What the system has taken already is
 // still delivered to an HTTP/1 client that reads slowly: Caddy gives handlers no
-// way to reset such a connection.
+// way to reset such a connection. answer.mu is held, and the handler has not
+// returned.
 func (a *answer) cut() {
 	// Caddy's own writer on the way (its idle timeout) is for the handler's
 	// goroutine alone.
 	_ = http.NewResponseController(innermost(a.ResponseWriter)).SetWriteDeadline(past)
 	_ = http.NewResponseController(a.ResponseWriter).SetReadDeadline(past)
+	if a.request.ProtoMajor == 1 {
+		a.cutAgain(cutFirst)
+	}
+}
+
+// cutFirst and cutLast are the first and the longest pause of cutAgain.
+const (
+	cutFirst = 10 * time.Millisecond
+	cutLast  = 100 * time.Millisecond
+)
+
+// cutAgain repeats the write deadline until the handler has returned: Caddy's idle
+// timeout sets one of its own before each part of a file that it sends.
+func (a *answer) cutAgain(pause time.Duration) {
+	time.AfterFunc(pause, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.finished {
+			return
+		}
+		_ = http.NewResponseController(innermost(a.ResponseWriter)).SetWriteDeadline(past)
+		a.cutAgain(min(2*pause, cutLast))
+	})
 }
 
 // innermost returns the server's own writer, without those that wrap it.
