@@ -187,6 +187,10 @@ func (m *model) advance(c cache.Transition) (*modelFlow, error) {
 		f.expires = m.now + c.Validity
 		f.gone = f.expires + cache.Retention
 	}
+	if c.To == cache.Done {
+		// Nothing redeemed it this time, whatever was before it was reopened.
+		f.kept, f.given = nil, false
+	}
 	return m.answer(f), nil
 }
 

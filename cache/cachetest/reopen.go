@@ -18,6 +18,7 @@ var reopenTests = []test{
 	{"ReopenFlow_GivesBackWhatWasTaken", testReopen},
 	{"ReopenFlow_KeepsTheMarksInOrder", testReopenMarks},
 	{"ReopenFlow_WantsAFlowThatWasRedeemed", testReopenOthers},
+	{"ReopenFlow_EndsWithAnAdvanceToDone", testReopenAdvanced},
 	{"ReopenFlow_LeavesNothingToALaterFlow", testReopenTakenAnew},
 	{"ReopenFlow_ProlongsNothing", testReopenValidity},
 	{"ReopenFlow_CountsUnderNoCap", testReopenCaps},
@@ -87,6 +88,27 @@ func testReopenOthers(t *testing.T, h Harness) {
 		wantErr(t, "ReopenFlow "+key, h.other().ReopenFlow(t.Context(), key, markA), want)
 	}
 	wantState(t, h.Store, "pending", cache.Pending)
+}
+
+// A reopened flow that is advanced to DONE is as any other that nothing redeemed:
+// it has no value left to answer, and cannot be reopened again.
+func testReopenAdvanced(t *testing.T, h Harness) {
+	for _, value := range [][]byte{nil, {}, []byte("new")} {
+		key := "code:" + string(value)
+		if value == nil {
+			key = "code:none"
+		}
+		start(t, h.Store, ready(key))
+		redeem(t, h.Store, key)
+		reopen(t, h.Store, key, markA)
+		advance(t, h.other(), cache.Transition{Key: key, From: cache.Ready, To: cache.Done, Value: value})
+		wantErr(t, "ReopenFlow", h.Store.ReopenFlow(t.Context(), key, markA), cache.ErrUsed)
+		f, err := h.Store.PollFlow(t.Context(), key, proof, "")
+		wantErr(t, "PollFlow", err, cache.ErrUsed)
+		if len(f.Value) != 0 {
+			t.Fatalf("the flow answers %q", f.Value)
+		}
+	}
 }
 
 func testReopenValidity(t *testing.T, h Harness) {
