@@ -110,6 +110,11 @@ func paths(decoded, escaped string) ([]string, error) {
 			}
 		}
 	}
+	for i, n := 0, len(all.all); i < n; i++ {
+		if err := all.put(unmerged(all.all[i])); err != nil {
+			return nil, err
+		}
+	}
 	return all.all[1:], nil // without the path as it was sent
 }
 
@@ -181,6 +186,22 @@ func mergeSlashes(p string) string {
 		p = strings.ReplaceAll(p, "//", "/")
 	}
 	return p
+}
+
+// unmerged is a path to a server that takes the empty segment between two slashes
+// for one like others: "///public/x" is not below /public there. It is an escaped
+// slash here, since a path matcher would merge the slashes.
+func unmerged(p string) string {
+	if !strings.Contains(p, "//") {
+		return ""
+	}
+	segments := strings.Split(p, "/")
+	for i := 1; i < len(segments)-1; i++ {
+		if segments[i] == "" {
+			segments[i] = "%2f"
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // cleanMerged resolves dot segments after doubled slashes have become one, as
