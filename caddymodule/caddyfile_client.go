@@ -11,7 +11,8 @@ import (
 
 var oauthClientOptions = []string{
 	"public", "secret", "jwks", "title", "first_party", "policy", "redirect_uri", "post_logout_redirect_uri",
-	"backchannel_logout_uri", "grants", "scopes", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg", "require",
+	"backchannel_logout_uri", "grants", "scopes", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg",
+	"access_token_signing_alg", "require",
 }
 
 // client parses:
@@ -33,7 +34,8 @@ var oauthClientOptions = []string{
 //		resources                <uri…>
 //		resource_server          <uri…>
 //		access_token_lifetime    <duration>
-//		id_token_signing_alg     ES256 | EdDSA | RS256
+//		id_token_signing_alg     RS256 | ES256 | EdDSA
+//		access_token_signing_alg ES256 | EdDSA | RS256
 //		require                  par | dpop …
 //	}
 //
@@ -109,7 +111,9 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 		c.AccessTokenLifetime, err = durationArg(d)
 		return err
 	case "id_token_signing_alg":
-		return oneArg(d, &c.IDTokenAlgorithm)
+		return parseAlgorithm(d, &c.IDTokenAlgorithm)
+	case "access_token_signing_alg":
+		return parseAlgorithm(d, &c.AccessTokenAlgorithm)
 	case "require":
 		return parseRequire(d, c)
 	}
@@ -144,6 +148,17 @@ func parseRefreshTokens(d *caddyfile.Dispenser, c *ClientConfig) error {
 	return nil
 }
 
+func parseAlgorithm(d *caddyfile.Dispenser, alg *string) error {
+	option := d.Val()
+	if err := oneArg(d, alg); err != nil {
+		return err
+	}
+	if known := client.Algorithms(); !slices.Contains(known, *alg) {
+		return d.Errf("%s must be ES256, EdDSA or RS256, not %q%s", option, *alg, didYouMean(*alg, known))
+	}
+	return nil
+}
+
 func parseRequire(d *caddyfile.Dispenser, c *ClientConfig) error {
 	var required []string
 	if err := someWords(d, &required); err != nil {
@@ -173,7 +188,7 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 		return d.Errf("client %q: policy %q is not defined%s", c.ID, c.Policy, didYouMean(c.Policy, names))
 	}
 	try := &client.Client{
-		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, IDTokenAlgorithm: c.IDTokenAlgorithm,
+		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, Resources: c.Resources,
 		ResourceServer:      c.ResourceServer,
 		RefreshTokens:       client.RefreshTokens(c.RefreshTokens),

@@ -70,8 +70,10 @@ type ClientConfig struct {
 	ResourceServer []string `json:"resource_server,omitempty"`
 	// How long access tokens live, at most `24h`. Default: `20m`.
 	AccessTokenLifetime caddy.Duration `json:"access_token_lifetime,omitempty"`
-	// How ID tokens are signed: ES256 (default), EdDSA or RS256.
+	// How ID tokens and logout tokens are signed: RS256 (default), ES256 or EdDSA.
 	IDTokenAlgorithm string `json:"id_token_signing_alg,omitempty"`
+	// How access tokens are signed: ES256 (default), EdDSA or RS256.
+	AccessTokenAlgorithm string `json:"access_token_signing_alg,omitempty"`
 	// Whether authorization requests must be pushed (RFC 9126).
 	RequirePAR bool `json:"require_par,omitempty"`
 	// Whether tokens must be bound to a key (RFC 9449).
@@ -102,7 +104,7 @@ func (a *App) loadClients(ctx caddy.Context) error {
 	gate := &client.Client{
 		ID: gateClient, Title: "gate, the command-line client", Public: true, FirstParty: true,
 		Grants: []string{client.GrantDevice, client.GrantRefresh},
-		Scopes: []string{"openid", "profile", "email", "groups", "offline_access"},
+		Scopes: []string{"openid", "profile", "email", "groups", "offline_access"}, IDTokenAlgorithm: client.DefaultAccessTokenAlgorithm, // one key is enough for it
 	}
 	a.clients[gateClient] = gate
 	return gate.Validate()
@@ -113,7 +115,8 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		ID: c.ID, Title: c.Title, Public: c.Public, FirstParty: c.FirstParty,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
-		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, IDTokenAlgorithm: c.IDTokenAlgorithm,
+		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer,
+		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime), RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 	}
 	if made.RefreshTokens == client.RefreshSession && slices.Contains(c.Scopes, client.OfflineAccess) {

@@ -72,7 +72,8 @@
 //				resources                <uri…>         # that it may ask for; default: any guarded site if first_party, or for itself; else none
 //				resource_server          <uri…>         # that it is the server of: it may introspect tokens for them
 //				access_token_lifetime    <duration>     # default: 20m
-//				id_token_signing_alg     ES256 | EdDSA | RS256
+//				id_token_signing_alg     RS256 | ES256 | EdDSA # of ID and logout tokens; default: RS256
+//				access_token_signing_alg ES256 | EdDSA | RS256 # default: ES256
 //				require                  par | dpop …
 //			}
 //			gate_client  on | off                       # the client of the command gate; default: on

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 )
 
@@ -30,12 +31,30 @@ func (a *App) checkSigningKeys() error {
 	}
 	var mistakes []error
 	for _, id := range slices.Sorted(maps.Keys(a.clients)) {
-		if alg := a.clients[id].IDTokenAlgorithm; !slices.Contains(held, alg) {
-			mistakes = append(mistakes, fmt.Errorf("client %q: its ID tokens are to be signed by %s, of which the signing keys in %s hold no private key, only of %s",
-				id, alg, a.SigningKeys, strings.Join(held, ", ")))
-		}
+		mistakes = append(mistakes, a.clientWithoutKey(a.clients[id], held)...)
 	}
 	return together(mistakes...)
+}
+
+// clientWithoutKey names what cannot be signed for a client by keys of the held
+// algorithms.
+func (a *App) clientWithoutKey(c *client.Client, held []string) (mistakes []error) {
+	for _, alg := range c.Needed() {
+		if slices.Contains(held, alg) {
+			continue
+		}
+		tokens, option := "ID tokens", "id_token_signing_alg"
+		if alg == c.AccessTokenAlgorithm {
+			tokens, option = "access tokens", "access_token_signing_alg"
+		}
+		cure := fmt.Sprintf("add such a key to the file, or write %s %s in the client's block", option, held[0])
+		if c.ID == gateClient {
+			cure = "add such a key to the file, or write gate_client off"
+		}
+		mistakes = append(mistakes, fmt.Errorf("client %q: its %s are to be signed by %s, of which the signing keys in %s hold no private key, only of %s: %s",
+			c.ID, tokens, alg, a.SigningKeys, strings.Join(held, ", "), cure))
+	}
+	return mistakes
 }
 
 // signingKeys parses `signing_keys <file>`.

@@ -31,14 +31,20 @@ func TestSigningKeys_HoldOneForEachClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := func(alg string) string {
-		return "\nclient legacy {\nsecret a-secret-that-is-long-enough\nredirect_uri https://legacy.example.com/cb\nid_token_signing_alg " + alg + "\n}"
+		if alg != "" {
+			alg = "id_token_signing_alg " + alg
+		}
+		return "\nclient legacy {\nsecret a-secret-that-is-long-enough\nredirect_uri https://legacy.example.com/cb\n" + alg + "\n}"
 	}
 	for name, c := range map[string]struct {
 		file, alg string
 		says      []string
 	}{
 		"of its algorithm":          {file, "ES256", nil},
-		"of another":                {file, "RS256", []string{`client "legacy"`, "RS256", file, "only of ES256"}},
+		"of another":                {file, "RS256", []string{`client "legacy"`, "RS256", file, "only of ES256", "write id_token_signing_alg ES256"}},
+		"of the default":            {file, "", []string{`client "legacy"`, "RS256", file, "write id_token_signing_alg ES256"}},
+		"of its access tokens":      {file, "ES256\naccess_token_signing_alg EdDSA", []string{`client "legacy"`, "access tokens", "EdDSA", "write access_token_signing_alg ES256"}},
+		"of what it never gets":     {file, "RS256\nscopes profile", nil},
 		"in a file that is not yet": {filepath.Join(t.TempDir(), "none.json"), "RS256", nil},
 	} {
 		_, err := provision(t, config(t, t.TempDir(), "signing_keys "+c.file+"\n"+aliceLocal+client(c.alg), site))

@@ -61,9 +61,9 @@ func fuzzGateway(f *testing.F) *Gateway {
 		Sessions: sessions, Store: store, Cache: short, Keyring: ring, Keys: keys, Pages: pages, Logger: log,
 		Now: time.Now, Random: rand.Reader,
 		Clients: map[string]*client.Client{
-			"web":    {ID: "web", Title: "web", IDTokenAlgorithm: "ES256", Secrets: []client.Secret{client.NewSecret("secret")}, RedirectURIs: []string{"https://web.test/cb"}, Grants: []string{client.GrantCode}},
-			"native": {ID: "native", Title: "native", IDTokenAlgorithm: "ES256", Public: true, Grants: []string{client.GrantRefresh, client.GrantCode}},
-			"cli":    {ID: "cli", Title: "cli", IDTokenAlgorithm: "ES256", Public: true, Grants: []string{client.GrantDevice}},
+			"web":    {ID: "web", Title: "web", IDTokenAlgorithm: "ES256", AccessTokenAlgorithm: "ES256", Secrets: []client.Secret{client.NewSecret("secret")}, RedirectURIs: []string{"https://web.test/cb"}, Grants: []string{client.GrantCode}},
+			"native": {ID: "native", Title: "native", IDTokenAlgorithm: "ES256", AccessTokenAlgorithm: "ES256", Public: true, Grants: []string{client.GrantRefresh, client.GrantCode}},
+			"cli":    {ID: "cli", Title: "cli", IDTokenAlgorithm: "ES256", AccessTokenAlgorithm: "ES256", Public: true, Grants: []string{client.GrantDevice}},
 		},
 	})
 	if err != nil {

@@ -17,9 +17,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 )
 
-// accessAlgorithm signs access tokens.
-const accessAlgorithm = token.ES256
-
 // accessClaims of an access token (RFC 9068, section 2.2).
 type accessClaims struct {
 	jwt.RegisteredClaims
@@ -99,7 +96,7 @@ func (g *Gateway) accessToken(at place, of grantee) (string, time.Duration, erro
 	if of.jkt != "" {
 		claims.Cnf = &cnf{JKT: of.jkt}
 	}
-	signed, err := g.Keys.Sign(token.TypeAccess, accessAlgorithm, claims)
+	signed, err := g.Keys.Sign(token.TypeAccess, of.client.AccessTokenAlgorithm, claims)
 	return signed, life, err
 }
 

@@ -142,7 +142,7 @@ func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenRespon
 	}
 	// Now, not when the code has been consumed: who tries again would be taken
 	// for a thief.
-	err := g.Keys.Ready(accessAlgorithm, req.client.IDTokenAlgorithm)
+	err := g.Keys.Ready(req.client.Needed()...)
 	if err != nil {
 		return nil, err
 	}

@@ -74,8 +74,13 @@ type Client struct {
 	defaulted bool
 	// AccessTokenLifetime, at most [MaxAccessTokenLifetime]. Default: 20 minutes.
 	AccessTokenLifetime time.Duration
-	// IDTokenAlgorithm: ES256 (default), EdDSA or RS256.
+	// IDTokenAlgorithm signs ID tokens and logout tokens: RS256 (default), which all
+	// clients can verify and many expect if nothing else was agreed on (OpenID Connect
+	// Registration, section 2), ES256 or EdDSA.
 	IDTokenAlgorithm string
+	// AccessTokenAlgorithm signs access tokens: ES256 (default), EdDSA or RS256. A
+	// signature of RS256 costs thirty times as much.
+	AccessTokenAlgorithm string
 	// RequirePAR and RequireDPoP refuse requests without (RFC 9126, RFC 9449).
 	RequirePAR, RequireDPoP bool
 }
@@ -114,8 +119,8 @@ func (c *Client) Validate() error {
 	if c.AccessTokenLifetime == 0 {
 		c.AccessTokenLifetime = DefaultAccessTokenLifetime
 	}
-	if c.IDTokenAlgorithm == "" {
-		c.IDTokenAlgorithm = "ES256"
+	if err := c.validateAlgorithms(); err != nil {
+		return err
 	}
 	if c.AccessTokenLifetime < time.Second || c.AccessTokenLifetime > MaxAccessTokenLifetime {
 		return fmt.Errorf("client %q: access tokens can live from a second to %v, not %v; a refresh token gets new ones",
@@ -177,9 +182,6 @@ func (c *Client) validateGrants() error {
 		return fmt.Errorf("client %q is public: client_credentials needs a secret or key (RFC 6749, section 4.4)", c.ID)
 	case c.Allows(GrantCode) && len(c.RedirectURIs) == 0:
 		return fmt.Errorf("client %q has no redirect_uri for the grant authorization_code", c.ID)
-	}
-	if !slices.Contains([]string{"ES256", "EdDSA", "RS256"}, c.IDTokenAlgorithm) {
-		return fmt.Errorf("client %q: ID-token algorithm %q is not ES256, EdDSA or RS256", c.ID, c.IDTokenAlgorithm)
 	}
 	for _, uri := range c.RedirectURIs {
 		if err := validateRedirectURI(uri, c.Public); err != nil {

@@ -17,7 +17,8 @@ import (
 
 // algorithms, all of them asymmetric. Never none, never HS*: a public key must
 // not become a shared secret (RFC 8725, section 3.1).
-var algorithms = []string{"ES256", "ES384", "EdDSA", "RS256", "PS256"} //nolint:gochecknoglobals // a constant list
+// Ed25519 is the fully-specified name of what EdDSA is here (RFC 9864, section 2.2).
+var algorithms = []string{"ES256", "ES384", "EdDSA", "Ed25519", "RS256", "PS256"} //nolint:gochecknoglobals // a constant list
 
 // Algorithms that clients may sign with, the preferred first.
 func Algorithms() []string { return slices.Clone(algorithms) }
@@ -38,18 +39,26 @@ type Key struct {
 // Takes tells whether the key is for signatures of an algorithm: it is of the
 // algorithm's kind, curve and size (RFC 7518, section 3), and not for another.
 func (k Key) Takes(alg string) bool {
-	if k.Algorithm != "" && k.Algorithm != alg {
+	if k.Algorithm != "" && methodName(k.Algorithm) != methodName(alg) {
 		return false
 	}
 	switch public := k.Public.(type) {
 	case *ecdsa.PublicKey:
 		return alg == "ES256" && public.Curve == elliptic.P256() || alg == "ES384" && public.Curve == elliptic.P384()
 	case ed25519.PublicKey:
-		return alg == "EdDSA"
+		return methodName(alg) == "EdDSA"
 	case *rsa.PublicKey:
 		return (alg == "RS256" || alg == "PS256") && public.N.BitLen() >= minRSABits
 	}
 	return false
+}
+
+// methodName is the name by which package jwt knows an algorithm.
+func methodName(alg string) string {
+	if alg == "Ed25519" {
+		return "EdDSA"
+	}
+	return alg
 }
 
 // ParseKeys reads a JWKS (RFC 7517, section 5) of public keys and returns those

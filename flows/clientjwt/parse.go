@@ -57,7 +57,7 @@ func Parse(raw string, claims any, find func(Header) (Key, error)) (signature []
 			return nil, ErrToken
 		}
 	}
-	method := jwt.GetSigningMethod(header.Algorithm)
+	method := jwt.GetSigningMethod(methodName(header.Algorithm))
 	if method == nil || !slices.Contains(algorithms, header.Algorithm) {
 		return nil, ErrToken
 	}

@@ -108,7 +108,7 @@ func (k *Keys) verify(raw, typ, issuer string, claims jwt.Claims, mayBeExpired b
 		return "", fmt.Errorf("%w: line break", ErrToken)
 	}
 	options := []jwt.ParserOption{
-		jwt.WithValidMethods(k.Config.Algorithms), jwt.WithStrictDecoding(), jwt.WithLeeway(5 * time.Second), jwt.WithTimeFunc(k.Now),
+		jwt.WithValidMethods([]string{ES256, EdDSA, RS256}), jwt.WithStrictDecoding(), jwt.WithLeeway(5 * time.Second), jwt.WithTimeFunc(k.Now),
 	}
 	if mayBeExpired {
 		options = append(options, jwt.WithoutClaimsValidation())

@@ -37,12 +37,19 @@ func BenchmarkRefreshAtADistance(b *testing.B) {
 	proxy := faultproxy.Start(b, database.Host)
 	database.Host = proxy.Addr()
 	node := startIssuer(b, database.String())
-	refresher := newRefresher(b, node)
-	for range 50 { // connections, statements
-		refresher.refresh(b)
+	for _, alg := range []string{"ES256", "RS256"} { // of the ID token that comes along
+		refresher := newRefresher(b, node, strings.ToLower(alg))
+		for range 50 { // connections, statements
+			refresher.refresh(b)
+		}
+		refreshAtDistances(b, alg, proxy, refresher)
 	}
+}
+
+func refreshAtDistances(b *testing.B, alg string, proxy *faultproxy.Proxy, refresher *refresher) {
+	b.Helper()
 	for _, added := range []time.Duration{0, 10 * time.Millisecond, 20 * time.Millisecond} {
-		b.Run(added.String(), func(b *testing.B) {
+		b.Run(alg+"/"+added.String(), func(b *testing.B) {
 			proxy.Delay(added / 2) // in each direction
 			refresher.refresh(b)
 			times := make([]time.Duration, 0, b.N)
@@ -76,7 +83,14 @@ func startIssuer(b *testing.B, database string) *gateway.Node {
 		provider local {
 			user alice %[2]s
 		}
-		client web {
+		client es256 {
+			public
+			first_party
+			redirect_uri %[3]s
+			scopes openid offline_access
+			id_token_signing_alg ES256
+		}
+		client rs256 {
 			public
 			first_party
 			redirect_uri %[3]s
@@ -93,18 +107,18 @@ func startIssuer(b *testing.B, database string) *gateway.Node {
 
 // refresher is a client with one refresh token, on one kept connection.
 type refresher struct {
-	http  *http.Client
-	route func(string) string
-	token string
+	http          *http.Client
+	route         func(string) string
+	client, token string
 }
 
-func newRefresher(b *testing.B, node *gateway.Node) *refresher {
+func newRefresher(b *testing.B, node *gateway.Node, client string) *refresher {
 	b.Helper()
 	person := browser.New(b, browser.Options{Route: node.Route, Learn: node.Secrets.Learn})
 	person.StopAt("/cb")
 	verifier := oauth2.GenerateVerifier()
 	page := person.Open(refreshIssuer + "/authorize?" + url.Values{
-		"response_type": {"code"}, "client_id": {"web"}, "redirect_uri": {refreshRedirect}, "scope": {"openid offline_access"},
+		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {refreshRedirect}, "scope": {"openid offline_access"},
 		"state": {"s"}, "code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
 	}.Encode())
 	page = person.Submit(page, person.Find(page, "password"), map[string]string{"username": "alice", "password": password})
@@ -117,7 +131,7 @@ func newRefresher(b *testing.B, node *gateway.Node) *refresher {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := &refresher{http: &http.Client{Jar: jar, Timeout: 10 * time.Second}, route: node.Route}
+	r := &refresher{http: &http.Client{Jar: jar, Timeout: 10 * time.Second}, route: node.Route, client: client}
 	r.post(b, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {refreshRedirect}, "code_verifier": {verifier}})
 	return r
 }
@@ -129,7 +143,7 @@ func (r *refresher) refresh(b *testing.B) {
 
 func (r *refresher) post(b *testing.B, form url.Values) {
 	b.Helper()
-	form.Set("client_id", "web")
+	form.Set("client_id", r.client)
 	address, err := url.Parse(refreshIssuer)
 	if err != nil {
 		b.Fatal(err)
