@@ -38,13 +38,28 @@
 //				allow anyone | <condition…>             # who may come; needed where anybody can open an account
 //				deny  <condition…>
 //				store_tokens [revoke_displaced]         # keeps the provider's tokens fresh, for provider_token
-//				client_id     <id>                      # but for local
-//				client_secret <secret>
-//				scopes        <scope…>
-//				groups_claim  <claim> [as name | id | keys | comma_separated | space_separated] # oidc, google
-//				user_claim    <claim>                   # default: the verified e-mail address, else NAME:sub
-//				userinfo      auto | always | never     # oidc, google; auto: if the ID token lacks what is needed
-//				url           <url>                     # github: of an Enterprise server
+//				client_id      <id>                     # but for local
+//				client_secret  <secret>
+//				scopes         <scope…>
+//				user_claim     <claim>                  # default: the verified e-mail address, else NAME:sub
+//				# all below, but for local and github:
+//				client_auth    basic | post | none | private_key_jwt <file> [<kid>] # default: as the provider's metadata say
+//				assertion_audience issuer | token_endpoint # of private_key_jwt; default: issuer
+//				auth_params    <name> <value>           # sent with the authorization request; may be repeated
+//				prompt         consent | login | select_account # where a sign-in needs none of its own
+//				acr_values     <value…>                 # where a client asks for none
+//				response_mode  query | form_post        # how the provider answers; default: query
+//				par                                     # push authorization requests, though the provider does not require it
+//				endpoints {                             # in place of the metadata's
+//					authorization | token | jwks | userinfo | revocation | end_session | pushed_authorization <url>
+//				}
+//				internal_url   <url>                    # where the gateway reaches what browsers reach at the issuer's origin
+//				insecure_http                           # plain http, in a network that is yours alone
+//				tls_trust_pool <module> …               # as in reverse_proxy: file /etc/ca.pem
+//				groups_claim   <claim> [as name | id | keys | comma_separated | space_separated]
+//				userinfo       auto | always | never    # auto: if the ID token lacks what is needed
+//				trust_email    <domain…>                # addresses there count as verified if the provider does not say
+//				url            <url>                    # github: of an Enterprise server
 //				user <name> <hash> {                    # local; hashes by `caddy hash-password`
 //					email  <address>
 //					title  <name for people>

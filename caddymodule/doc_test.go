@@ -23,6 +23,12 @@ func TestDoc_HasEveryOption(t *testing.T) {
 	option := regexp.MustCompile(`case ((?:"[a-z_]+"(?:, )?)+):`)
 	name := regexp.MustCompile(`[a-z_]+`)
 	found := 0
+	for option := range clientOptions {
+		found++
+		if !regexp.MustCompile(`(?m)^//\s+` + option + `\b`).Match(doc) {
+			t.Errorf("providers take the option %s, of which the package's documentation says nothing", option)
+		}
+	}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue

@@ -125,6 +125,7 @@ func (a *App) loadProviders(ctx caddy.Context) error {
 		return together(mistakes...)
 	}
 	a.warnSameNames(modules)
+	mistakes = append(mistakes, a.checkClientKeys(modules))
 	for i, c := range a.Providers {
 		if checker, ok := modules[i].(groupChecker); ok {
 			a.groupCheckers[c.Name] = checker
@@ -180,6 +181,24 @@ func (a *App) loadProvider(ctx caddy.Context, c *ProviderConfig) (ProviderModule
 	}
 	a.callers[c.Name] = rules
 	return module, nil
+}
+
+// checkClientKeys refuses one key at two providers: what one is sent as proof is good
+// at the other.
+func (a *App) checkClientKeys(modules []ProviderModule) error {
+	owner := make(map[string]string)
+	for i, m := range modules {
+		keyed, ok := m.(interface{ keyThumbprint() string })
+		if !ok || keyed.keyThumbprint() == "" {
+			continue
+		}
+		name := a.Providers[i].Name
+		if other, ok := owner[keyed.keyThumbprint()]; ok {
+			return fmt.Errorf("providers %s and %s: client_auth private_key_jwt has the same key for both, and each could use what it is sent at the other; make a key for each", other, name)
+		}
+		owner[keyed.keyThumbprint()] = name
+	}
+	return nil
 }
 
 // warnSameNames warns when one user name can mean two people.

@@ -37,7 +37,7 @@ type GitHub struct {
 	// `https://github.com`.
 	URL string `json:"url,omitempty"`
 
-	client OIDCClient
+	id, secret string
 }
 
 // CaddyModule returns the Caddy module information.
@@ -47,9 +47,10 @@ func (*GitHub) CaddyModule() caddy.ModuleInfo {
 
 // Provision expands placeholders.
 func (g *GitHub) Provision(caddy.Context) error {
-	var err error
-	g.client, err = OIDCClient{ClientID: g.ClientID, ClientSecret: g.ClientSecret}.expanded()
-	return err
+	var noID, noSecret error
+	g.id, noID = expand("client_id", g.ClientID)
+	g.secret, noSecret = expand("client_secret", g.ClientSecret)
+	return together(noID, noSecret)
 }
 
 // AnyoneCanJoin implements [OpenProvider]. An Enterprise server has accounts of
@@ -95,7 +96,7 @@ func (g *GitHub) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if g.ClientSecret == "" {
 		return d.Err("client_secret is missing: GitHub gives one to every app")
 	}
-	return client.parseCheck(d)
+	return client.parseCheck(d, false)
 }
 
 func (*GitHub) checkGroup(group string) error {
@@ -111,7 +112,7 @@ func (*GitHub) checkGroup(group string) error {
 // OpenProvider implements [ProviderModule].
 func (g *GitHub) OpenProvider(b ProviderBlock) (provider.Provider, error) {
 	return github.New(github.Config{
-		Name: b.Name, Title: b.Title, ClientID: g.client.ClientID, ClientSecret: g.client.ClientSecret,
+		Name: b.Name, Title: b.Title, ClientID: g.id, ClientSecret: g.secret,
 		Scopes: g.Scopes, UserClaim: g.UserClaim, BaseURL: g.URL, Now: time.Now,
 		Logger: b.Logger,
 	})

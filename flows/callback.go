@@ -34,7 +34,8 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 		g.badCallback(w, r, at, "The provider's answer cannot be read.")
 		return
 	}
-	if repeated(query, callbackParameters...) != "" || (query.Has("code") && query.Has("error")) {
+	answer, ok := answerIn(query)
+	if !ok {
 		g.badCallback(w, r, at, "The provider's answer is ambiguous.")
 		return
 	}
@@ -70,13 +71,16 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser.")
 		return
 	}
-	if code := query.Get("error"); code != "" || query.Get("code") == "" {
-		g.providerRefused(w, r, at, flow, stored.Key, code)
+	if flow.Answer != nil && answer.Code == "" && answer.Error == "" {
+		answer = *flow.Answer
+	}
+	if answer.Code == "" || answer.Error != "" {
+		g.providerRefused(w, r, at, flow, stored.Key, answer.Error)
 		return
 	}
-	if !flow.Verified.isFor(query.Get("code")) {
+	if !flow.Verified.isFor(answer.Code) {
 		result, err := p.Exchange(ctx, provider.Callback{
-			Code: query.Get("code"), Issuer: query.Get("iss"), Nonce: g.derive(try, "nonce"),
+			Code: answer.Code, Issuer: answer.Issuer, User: answer.User, Nonce: g.derive(try, "nonce"),
 			Verifier: g.derive(try, "pkce verifier"), RedirectURI: flow.Callback, MaxAge: flow.Request.maxAge(),
 		})
 		if err != nil {
@@ -88,7 +92,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 			// must say so (OpenID Connect Core, section 3.1.2.1).
 			result.Claims.AuthTime = g.Now()
 		}
-		flow.Verified = newVerified(query.Get("code"), result)
+		flow.Verified = newVerified(answer.Code, result)
 	}
 	forgetPrompt(w, r, at)
 	claims := flow.Verified.Claims

@@ -18,8 +18,12 @@ func (g *Gateway) serveIssuer(w http.ResponseWriter, r *Request, at place, endpo
 			g.serveSignIn(w, r, at)
 		}
 	case strings.HasPrefix(endpoint, "callback/"):
-		if allowed(w, r, http.MethodGet) {
-			g.serveCallback(w, r, at, strings.TrimPrefix(endpoint, "callback/"))
+		name := strings.TrimPrefix(endpoint, "callback/")
+		switch {
+		case r.Method == http.MethodPost && g.postsAnswers(name):
+			g.serveFormPost(w, r, at, name)
+		case allowed(w, r, http.MethodGet):
+			g.serveCallback(w, r, at, name)
 		}
 	case strings.HasPrefix(endpoint, "backchannel_logout/"):
 		if allowed(w, r, http.MethodPost) {

@@ -18,6 +18,8 @@ type providerFlow struct {
 	Callback string      `json:"u"`
 	// OwnPrompt is the prompt that was sent of our own accord, or "".
 	OwnPrompt string `json:"o,omitempty"`
+	// Answer that the provider had posted.
+	Answer *providerAnswer `json:"n,omitempty"`
 	// Verified is what the provider said, where the sign-in could not be finished.
 	Verified *verified `json:"v,omitempty"`
 }
@@ -119,7 +121,18 @@ func (g *Gateway) openFlow(f cache.Flow) (providerFlow, error) {
 	return flow, json.Unmarshal(plain, &flow)
 }
 
+// providerDown answers while a provider cannot be asked. What no waiting mends is told
+// apart, and for whom it is to mend.
 func (g *Gateway) providerDown(w http.ResponseWriter, r *Request, at place, a authRequest, p provider.Provider, err error) {
+	if errors.Is(err, provider.ErrMisconfigured) {
+		g.Logger.ErrorContext(r.Context(), "provider and configuration do not fit, and nobody can sign in until that is mended", "provider", p.Name(), "error", err)
+		g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
+			Title:   "Signing in with " + p.Title() + " isn't set up correctly",
+			Message: "Trying again won't help. Contact the administrator of this site.",
+			Detail:  "misconfigured",
+		})
+		return
+	}
 	g.Logger.WarnContext(r.Context(), "provider is unavailable", "provider", p.Name(), "error", err)
 	w.Header().Set("Retry-After", "10")
 	g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{

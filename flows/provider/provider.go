@@ -20,6 +20,10 @@ var (
 	ErrBusy = errors.New("too many sign-ins at once")
 	// ErrUnavailable: the provider cannot be reached or answers nonsense.
 	ErrUnavailable = errors.New("provider is unavailable")
+	// ErrMisconfigured: the provider and the configuration do not fit, and waiting does
+	// not change that: another issuer, a client secret that is refused, a certificate
+	// of an unknown authority. It comes beside ErrUnavailable.
+	ErrMisconfigured = errors.New("provider is not configured correctly")
 	// ErrResponse: the provider's answer failed a check (signature, issuer,
 	// audience, nonce, expiry, algorithm …). The sign-in is refused.
 	ErrResponse = errors.New("provider's answer is not acceptable")
@@ -112,6 +116,17 @@ type Callback struct {
 	Verifier    string
 	RedirectURI string
 	MaxAge      time.Duration // of the AuthRequest; < 0 unset
+	// User is the parameter of that name, by which Apple says somebody's name. It
+	// comes by way of the browser, and nobody vouches for it.
+	User string
+}
+
+// FormPoster is a Redirect whose answer may come by POST (OAuth 2.0 Form Post Response
+// Mode).
+type FormPoster interface {
+	Redirect
+	// PostsAnswers reports whether it was asked to answer so.
+	PostsAnswers() bool
 }
 
 // Prompter is a Redirect that knows which values of prompt it supports

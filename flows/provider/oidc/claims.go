@@ -34,10 +34,11 @@ func (p *Provider) read(ctx context.Context, t *told) (identity.Claims, error) {
 		ACR: textOf(t.idToken["acr"]), ProviderSession: textOf(t.idToken["sid"]), Extra: p.extra(ctx, t),
 	}
 	var cause identity.Cause
-	if c.Email, c.EmailVerified, cause = t.address(p.config.TrustEmail); cause != "" {
+	if c.Email, c.EmailVerified, cause = t.address(p.trustsEmail); cause != "" {
 		c.SetUnread(identity.ClaimEmail, cause)
 		p.logUnread(ctx, &c, "email", cause, nil)
 	}
+	p.logUnverified(ctx, t, &c)
 	if raw, cause := t.find(p.config.GroupsClaim); cause != "" {
 		c.SetUnread(identity.ClaimGroups, cause)
 		p.logUnread(ctx, &c, p.config.GroupsClaim, cause, nil)

@@ -53,11 +53,11 @@ func TestIdentify(t *testing.T) {
 			func(c identity.Claims) bool { return !c.EmailVerified && c.User == "sso:u1" },
 		},
 		{
-			"missing but trusted", func(c *Config) { c.TrustEmail = true }, func(c obj) { c["email_verified"] = nil },
+			"missing but trusted", func(c *Config) { c.TrustEmail = []string{"example.com"} }, func(c obj) { c["email_verified"] = nil },
 			func(c identity.Claims) bool { return c.EmailVerified },
 		},
 		{
-			"false is not trusted", func(c *Config) { c.TrustEmail = true }, func(c obj) { c["email_verified"] = false },
+			"false is not trusted", func(c *Config) { c.TrustEmail = []string{"example.com"} }, func(c obj) { c["email_verified"] = false },
 			func(c identity.Claims) bool { return !c.EmailVerified },
 		},
 		{

@@ -144,8 +144,12 @@ func TestMetadataIsRefused(t *testing.T) {
 	} {
 		o := newOP(t)
 		o.metadata = edit
-		if _, err := o.client(nil).AuthURL(t.Context(), authRequest()); !errors.Is(err, provider.ErrUnavailable) {
+		_, err := o.client(nil).AuthURL(t.Context(), authRequest())
+		if !errors.Is(err, provider.ErrUnavailable) {
 			t.Errorf("%s: AuthURL() = %v, want ErrUnavailable", name, err)
+		}
+		if strings.Contains(name, "slash") && (!errors.Is(err, provider.ErrMisconfigured) || !strings.Contains(err.Error(), "slash at the end")) {
+			t.Errorf("%s: AuthURL() = %v, want the cure", name, err)
 		}
 	}
 }
@@ -172,7 +176,7 @@ func TestMetadataReach(t *testing.T) {
 		{"http://keycloak:8080", "http://localhost:8080/t", "http://keycloak:8080/k", false},
 	} {
 		m := metadata{Issuer: tt.issuer, AuthURL: tt.issuer + "/a", TokenURL: tt.token, JWKSURL: tt.keys}
-		if err := m.check(tt.issuer); (err == nil) != tt.ok {
+		if err := m.check(&Config{Issuer: tt.issuer}); (err == nil) != tt.ok {
 			t.Errorf("%s with %s and %s: %v", tt.issuer, tt.token, tt.keys, err)
 		}
 	}
@@ -182,7 +186,7 @@ func TestMetadataReach(t *testing.T) {
 	} {
 		m := metadata{Issuer: "https://sso.example", AuthURL: "https://sso.example/a", TokenURL: "https://sso.example/t", JWKSURL: "https://sso.example/k"}
 		edit(&m)
-		if m.check("https://sso.example") == nil {
+		if m.check(&Config{Issuer: "https://sso.example"}) == nil {
 			t.Errorf("%+v is accepted", m)
 		}
 	}
@@ -191,7 +195,7 @@ func TestMetadataReach(t *testing.T) {
 func TestHTTPSProviderMayNotNameHTTPEndpoints(t *testing.T) {
 	t.Parallel()
 	m := metadata{Issuer: "https://sso.example", AuthURL: "https://sso.example/a", TokenURL: "http://sso.example/t", JWKSURL: "https://sso.example/k"}
-	if err := m.check("https://sso.example"); err == nil {
+	if err := m.check(&Config{Issuer: "https://sso.example"}); err == nil {
 		t.Error("a token endpoint over plain http is accepted")
 	}
 }
@@ -210,6 +214,13 @@ func TestDiscoveryAnswers(t *testing.T) {
 	} {
 		o := newOP(t)
 		o.on(discoveryPath, handler)
+		if name == "redirect" {
+			// Discovery follows none: an attacker who can redirect would choose the provider.
+			_, err := o.client(nil).AuthURL(t.Context(), authRequest())
+			if !errors.Is(err, provider.ErrMisconfigured) || !strings.Contains(err.Error(), "redirects to /elsewhere") {
+				t.Errorf("a redirect: %v", err)
+			}
+		}
 		o.on("/elsewhere", func(http.ResponseWriter, *http.Request) { t.Errorf("%s: followed", name) })
 		if _, err := o.client(nil).AuthURL(t.Context(), authRequest()); !errors.Is(err, provider.ErrUnavailable) {
 			t.Errorf("%s: AuthURL() = %v, want ErrUnavailable", name, err)
@@ -229,7 +240,15 @@ func TestNewRefuses(t *testing.T) {
 		"issuer with a query": func(c *Config) { c.Issuer = "https://sso.example?x=y" },
 		"issuer with a user":  func(c *Config) { c.Issuer = "https://a@sso.example" },
 		"own state":           func(c *Config) { c.AuthParams = map[string]string{"state": "x"} },
-		"client auth":         func(c *Config) { c.ClientAuth = "none" },
+		"client auth":         func(c *Config) { c.ClientAuth = "tls_client_auth" },
+		"basic, no secret":    func(c *Config) { c.ClientAuth = authBasic },
+		"none, with a secret": func(c *Config) { c.ClientAuth, c.ClientSecret = authNone, "s" },
+		"key auth, no key":    func(c *Config) { c.ClientAuth = authPrivateKeyJWT },
+		"endpoint over http":  func(c *Config) { c.Endpoints.Token = "http://sso.example/token" },
+		"endpoint, no URL":    func(c *Config) { c.Endpoints.JWKS = "/keys" },
+		"internal over http":  func(c *Config) { c.InternalURL = "http://keycloak:8080" },
+		"internal path":       func(c *Config) { c.InternalURL = "https://keycloak:8443/auth" },
+		"trust of an address": func(c *Config) { c.TrustEmail = []string{"a@example.com"} },
 	} {
 		c := good
 		edit(&c)

@@ -47,7 +47,7 @@
 // left out might be the one that somebody is denied for.
 //
 // E-mail addresses: one string. It is verified if email_verified is true, or "true";
-// anything else, and nothing, is unverified, unless TrustEmail says otherwise for
+// anything else, and nothing, is unverified, unless TrustEmail has its domain, for
 // nothing. Rules that allow count a verified, well-formed address; rules that deny
 // count any, see package policy.
 //

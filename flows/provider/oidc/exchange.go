@@ -22,9 +22,13 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 	if err := checkResponseIssuer(m, c.Issuer); err != nil {
 		return provider.Result{}, p.refuse("answer", err)
 	}
-	config := p.oauth2Config(m)
+	auth, err := p.authenticate(m)
+	if err != nil {
+		return provider.Result{}, p.unavailable("redeeming a code", err)
+	}
+	config := auth.oauth2Config(p.config.ClientID, m)
 	config.RedirectURL = c.RedirectURI
-	answer, err := config.Exchange(p.withClient(ctx), c.Code, oauth2.VerifierOption(c.Verifier))
+	answer, err := config.Exchange(p.withClient(ctx), c.Code, append(auth.options(), oauth2.VerifierOption(c.Verifier))...)
 	if err != nil {
 		return provider.Result{}, p.grantFailed("redeeming a code", err, c.Code, c.Verifier)
 	}

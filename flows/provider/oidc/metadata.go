@@ -28,6 +28,11 @@ type metadata struct {
 	SendsIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
 	Prompts       hints    `json:"prompt_values_supported"`
 	Claims        hints    `json:"claims_supported"`
+	PARURL        string   `json:"pushed_authorization_request_endpoint"`
+	RequiresPAR   bool     `json:"require_pushed_authorization_requests"`
+
+	// publicTokenURL is the token endpoint by the provider's own name for it.
+	publicTokenURL string
 }
 
 // hints are values of the metadata that are no more than that, so a shape that is not
@@ -51,64 +56,108 @@ var algorithms = []string{
 }
 
 func (p *Provider) fetchMetadata(ctx context.Context) (*metadata, error) {
-	body, err := outbound.GetJSON(ctx, p.client, strings.TrimSuffix(p.config.Issuer, "/")+"/.well-known/openid-configuration", "")
-	if err != nil {
-		return nil, err
+	m := metadata{Issuer: p.config.Issuer}
+	if !p.config.Endpoints.suffice() {
+		body, err := outbound.GetJSON(ctx, p.client, p.metadataURL(), "")
+		if err != nil {
+			return nil, p.noMetadata(err)
+		}
+		m = metadata{}
+		if err := json.Unmarshal(body, &m); err != nil {
+			return nil, fmt.Errorf("%w: reading its metadata: %w", provider.ErrUnavailable, err)
+		}
 	}
-	var m metadata
-	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, fmt.Errorf("%w: reading its metadata: %w", provider.ErrUnavailable, err)
-	}
-	if err := m.check(p.config.Issuer); err != nil {
-		return nil, fmt.Errorf("%w: %w", provider.ErrUnavailable, err)
+	if err := m.complete(&p.config); err != nil {
+		return nil, fmt.Errorf("%w: %w: %w", provider.ErrUnavailable, provider.ErrMisconfigured, err)
 	}
 	return &m, nil
 }
 
-func (m *metadata) check(issuer string) error {
-	// To the letter: a trailing slash makes another issuer (OpenID Connect
-	// Discovery, section 4.3).
-	if m.Issuer != issuer {
-		return fmt.Errorf("its issuer is %q, not %q as configured", outbound.Printable(m.Issuer), issuer)
+// metadataURL is where the metadata are (OpenID Connect Discovery, section 4.1).
+func (p *Provider) metadataURL() string {
+	return p.config.internal(strings.TrimSuffix(p.config.Issuer, "/") + "/.well-known/openid-configuration")
+}
+
+// complete puts in what the operator configured, and checks the rest.
+func (m *metadata) complete(c *Config) error {
+	if m.Issuer != c.Issuer {
+		return wrongIssuer(m.Issuer, c.Issuer)
 	}
-	home, err := url.Parse(issuer)
-	if err != nil {
+	if err := m.check(c); err != nil {
 		return err
-	}
-	for _, e := range []struct {
-		name, url         string
-		required, browser bool
-	}{
-		{"authorization_endpoint", m.AuthURL, true, true},
-		{"token_endpoint", m.TokenURL, true, false},
-		{"jwks_uri", m.JWKSURL, true, false},
-		{"userinfo_endpoint", m.UserInfoURL, false, false},
-		{"revocation_endpoint", m.RevocationURL, false, false},
-		{"end_session_endpoint", m.EndSessionURL, false, true},
-	} {
-		if e.url == "" && !e.required {
-			continue
-		}
-		u, err := url.Parse(e.url)
-		if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
-			return fmt.Errorf("its %s is missing or no URL", e.name)
-		}
-		// Only who is configured with plain http may use it.
-		if u.Scheme != "https" && (u.Scheme != "http" || home.Scheme != "http") {
-			return fmt.Errorf("its %s is no https URL", e.name)
-		}
-		if !e.browser {
-			if err := checkReach(home, u); err != nil {
-				return fmt.Errorf("its %s %w", e.name, err)
-			}
-		}
 	}
 	m.SigningAlgs = slices.DeleteFunc(m.SigningAlgs, func(a string) bool { return !slices.Contains(algorithms, a) })
 	if len(m.SigningAlgs) == 0 {
 		// The one that is mandatory (OpenID Connect Core, section 15.1).
 		m.SigningAlgs = []string{"RS256"}
+		if c.Endpoints.suffice() { // and no metadata tell
+			m.SigningAlgs = slices.Clone(algorithms)
+		}
 	}
 	return nil
+}
+
+// wrongIssuer names the difference and the cure. The issuer is compared to the letter:
+// a trailing slash makes another one (OpenID Connect Discovery, section 4.3).
+func wrongIssuer(found, configured string) error {
+	cure := "write the issuer as it does"
+	switch {
+	case found == "":
+		return errors.New("its metadata name no issuer")
+	case strings.TrimSuffix(found, "/") == strings.TrimSuffix(configured, "/"):
+		cure = "they differ in the slash at the end; write the issuer as it does"
+	case strings.Contains(found, "{tenantid}"):
+		cure = "this address stands for many tenants; write your tenant's id in its place, or use: provider entra"
+	}
+	return fmt.Errorf("its issuer is %q, not %q as configured: %s", outbound.Printable(found), configured, cure)
+}
+
+// check judges the endpoints: those that the provider names, in so far as the
+// operator has not named others.
+func (m *metadata) check(c *Config) error {
+	home, err := url.Parse(c.Issuer)
+	if err != nil {
+		return err
+	}
+	chosen := c.Endpoints.Named()
+	for _, e := range []struct {
+		name, option, url string
+		required, browser bool
+	}{
+		{"authorization_endpoint", "authorization", m.AuthURL, true, true},
+		{"token_endpoint", "token", m.TokenURL, true, false},
+		{"jwks_uri", "jwks", m.JWKSURL, true, false},
+		{"userinfo_endpoint", "userinfo", m.UserInfoURL, false, false},
+		{"revocation_endpoint", "revocation", m.RevocationURL, false, false},
+		{"end_session_endpoint", "end_session", m.EndSessionURL, false, true},
+		{"pushed_authorization_request_endpoint", "pushed_authorization", m.PARURL, false, false},
+	} {
+		if *chosen[e.option] != "" || e.url == "" && !e.required {
+			continue
+		}
+		if err := checkEndpoint(c, home, e.url, e.browser); err != nil {
+			return fmt.Errorf("its %s %w", e.name, err)
+		}
+	}
+	return m.apply(c)
+}
+
+func checkEndpoint(c *Config, home *url.URL, endpoint string, browser bool) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
+		return errors.New("is missing or no URL")
+	}
+	if !browser && slices.ContainsFunc(c.trustedHosts(), func(h string) bool { return strings.EqualFold(h, u.Hostname()) }) && c.mayUse(u) {
+		return nil
+	}
+	// Only who is configured with plain http may use it.
+	if u.Scheme != "https" && (u.Scheme != "http" || home.Scheme != "http") {
+		return errors.New("is no https URL")
+	}
+	if browser {
+		return nil
+	}
+	return checkReach(home, u)
 }
 
 // checkReach keeps metadata from sending us where the operator did not: who can write
@@ -125,4 +174,17 @@ func checkReach(issuer, endpoint *url.URL) error {
 		return errors.New("is at a private address, and the issuer is not")
 	}
 	return nil
+}
+
+// noMetadata tells an outage from what no waiting mends.
+func (p *Provider) noMetadata(err error) error {
+	status, refused := errors.AsType[*outbound.StatusError](err)
+	switch {
+	case refused && status.Location != "":
+		return fmt.Errorf("%w: %w; it redirects to %s, and redirects are not followed: if that is your provider, write its issuer",
+			err, provider.ErrMisconfigured, outbound.Printable(status.Location))
+	case refused && status.IsRefusal():
+		return fmt.Errorf("%w: %w; is the issuer written as the provider does?", err, provider.ErrMisconfigured)
+	}
+	return err
 }

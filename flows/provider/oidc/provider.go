@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func New(c Config) (*Provider, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	p := &Provider{config: c, client: outbound.NewClient(c.HTTPClient, c.host()), life: newLifetime()}
+	p := &Provider{config: c, client: outbound.NewClient(c.outbound()), life: newLifetime()}
 	p.metadata = &cached[*metadata]{
 		fetch: p.fetchMetadata, failed: p.logFetch("metadata"), now: c.Now, maxAge: metadataMaxAge, life: p.life,
 	}
@@ -87,7 +88,8 @@ func (p *Provider) ClientID() string { return p.config.ClientID }
 func (p *Provider) Issuer() string { return p.config.Issuer }
 
 // AuthURL is the authorization request as a URL (OpenID Connect Core, section
-// 3.1.2.1; RFC 7636). ErrUnavailable.
+// 3.1.2.1; RFC 7636), or the reference to one that was pushed (RFC 9126).
+// ErrUnavailable.
 func (p *Provider) AuthURL(ctx context.Context, r provider.AuthRequest) (string, error) {
 	if r.State == "" || r.Nonce == "" || r.Verifier == "" || r.RedirectURI == "" {
 		return "", errors.New("an authorization request needs state, nonce, verifier and redirect URI")
@@ -107,17 +109,27 @@ func (p *Provider) AuthURL(ctx context.Context, r provider.AuthRequest) (string,
 	}
 	set("hd", p.config.HostedDomain)
 	set("nonce", r.Nonce)
-	set("prompt", r.Prompt)
+	set("prompt", cmp.Or(r.Prompt, p.config.Prompt))
 	set("login_hint", r.LoginHint)
-	set("acr_values", r.ACRValues)
+	set("acr_values", cmp.Or(r.ACRValues, p.config.ACRValues))
+	if p.config.FormPost {
+		set("response_mode", "form_post")
+	}
 	if r.MaxAge >= 0 {
 		set("max_age", strconv.FormatInt(int64(r.MaxAge/time.Second), 10))
 	}
-	c := p.oauth2Config(m)
+	c := credentials{}.oauth2Config(p.config.ClientID, m)
 	c.RedirectURL = r.RedirectURI
 	c.Scopes = joinScopes(p.config.Scopes, r.Scopes)
-	return c.AuthCodeURL(r.State, options...), nil
+	request := c.AuthCodeURL(r.State, options...)
+	if p.config.PAR || m.RequiresPAR && m.PARURL != "" {
+		return p.push(ctx, m, request)
+	}
+	return request, nil
 }
+
+// PostsAnswers reports whether the answer comes by POST.
+func (p *Provider) PostsAnswers() bool { return p.config.FormPost }
 
 // TakesPrompt reports whether the provider takes a value of prompt, as far as its
 // metadata say.
@@ -126,37 +138,12 @@ func (p *Provider) TakesPrompt(ctx context.Context, prompt string) bool {
 	return err != nil || len(m.Prompts) == 0 || slices.Contains(m.Prompts, prompt)
 }
 
-// oauth2Config never leaves the way of authentication open: the library would
-// try a code twice.
-func (p *Provider) oauth2Config(m *metadata) oauth2.Config {
-	style := oauth2.AuthStyleInHeader
-	if p.clientAuth(m) != authBasic {
-		style = oauth2.AuthStyleInParams
-	}
-	return oauth2.Config{
-		ClientID:     p.config.ClientID,
-		ClientSecret: p.config.ClientSecret,
-		Endpoint:     oauth2.Endpoint{AuthURL: m.AuthURL, TokenURL: m.TokenURL, AuthStyle: style},
-	}
-}
-
-// clientAuth is how the client authenticates; "" for a public client, which
-// sends its id alone.
-func (p *Provider) clientAuth(m *metadata) string {
-	switch {
-	case p.config.ClientSecret == "":
-		return ""
-	case p.config.ClientAuth != "":
-		return p.config.ClientAuth
-	case slices.Contains(m.AuthMethods, authPost) && !slices.Contains(m.AuthMethods, authBasic):
-		return authPost
-	}
-	return authBasic
-}
-
 // unavailable says which provider failed at what. A caller that gave up
 // waiting is told so as well.
 func (p *Provider) unavailable(doing string, err error) error {
+	if outbound.IsUntrusted(err) {
+		err = fmt.Errorf("%w: %w; if its authority is your own, name that in tls_trust_pool", provider.ErrMisconfigured, err)
+	}
 	if !errors.Is(err, provider.ErrUnavailable) {
 		return fmt.Errorf("%s at provider %s: %w: %w", doing, p.config.Name, provider.ErrUnavailable, err)
 	}
@@ -166,6 +153,7 @@ func (p *Provider) unavailable(doing string, err error) error {
 var (
 	_ provider.Redirect    = (*Provider)(nil)
 	_ provider.Prompter    = (*Provider)(nil)
+	_ provider.FormPoster  = (*Provider)(nil)
 	_ provider.Refresher   = (*Provider)(nil)
 	_ provider.Rechecker   = (*Provider)(nil)
 	_ provider.NeedsClaims = (*Provider)(nil)

@@ -2,12 +2,10 @@ package oidc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
@@ -32,11 +30,16 @@ func (p *Provider) refresh(ctx context.Context, m *metadata, refreshToken string
 		return provider.Token{}, nil, fmt.Errorf("refreshing at provider %s: %w: there is no refresh token", p.config.Name, provider.ErrGrant)
 	}
 	// The library's one token request with parameters of the caller's choice.
-	base := p.oauth2Config(m)
+	auth, err := p.authenticate(m)
+	if err != nil {
+		return provider.Token{}, nil, p.unasked(err)
+	}
+	base := auth.oauth2Config(p.config.ClientID, m)
+	auth.form.Set("grant_type", "refresh_token")
+	auth.form.Set("refresh_token", refreshToken)
 	request := clientcredentials.Config{
 		ClientID: base.ClientID, ClientSecret: base.ClientSecret, Scopes: scopes,
-		TokenURL: m.TokenURL, AuthStyle: base.Endpoint.AuthStyle,
-		EndpointParams: url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}},
+		TokenURL: m.TokenURL, AuthStyle: base.Endpoint.AuthStyle, EndpointParams: auth.form,
 	}
 	answer, err := request.Token(p.withClient(ctx))
 	if err != nil {
@@ -144,26 +147,4 @@ func (p *Provider) Revoke(ctx context.Context, token, hint string) error {
 	default:
 		return p.refuse("revocation", fmt.Errorf("it answers %d", s))
 	}
-}
-
-// formRequest is a form with the client's authentication (RFC 6749, section
-// 2.3.1: id and secret are form-encoded before they become Basic credentials).
-func (p *Provider) formRequest(ctx context.Context, m *metadata, endpoint string, form url.Values) (*http.Request, error) {
-	method := p.clientAuth(m)
-	if method != authBasic {
-		form.Set("client_id", p.config.ClientID)
-	}
-	if method == authPost {
-		form.Set("client_secret", p.config.ClientSecret)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, errors.New("its endpoint is no URL")
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	if method == authBasic {
-		req.SetBasicAuth(url.QueryEscape(p.config.ClientID), url.QueryEscape(p.config.ClientSecret))
-	}
-	return req, nil
 }

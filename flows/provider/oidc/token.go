@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -59,6 +60,22 @@ var finalErrors = []string{
 	"invalid_grant", "access_denied", "interaction_required", "login_required", "consent_required",
 }
 
+// clientCures are what to do about answers that concern the client, and no grant of it.
+var clientCures = map[string]string{
+	"invalid_client":         "check client_id, client_secret and client_auth",
+	"unauthorized_client":    "allow the client this grant at the provider",
+	"unsupported_grant_type": "allow the client this grant at the provider",
+	"redirect_uri_mismatch":  "register the redirect URI at the provider; doctor prints it",
+	"invalid_scope":          "check scopes, or allow them to the client at the provider",
+}
+
+func clientCure(refused *oauth2.RetrieveError) string {
+	if refused.ErrorCode == "" && refused.Response.StatusCode == http.StatusUnauthorized {
+		return clientCures["invalid_client"]
+	}
+	return clientCures[refused.ErrorCode]
+}
+
 // grantFailed makes ErrGrant or ErrUnavailable of a failed token request, which
 // is ErrNotSpent as well where the provider cannot have acted on it. What the
 // provider answered is reduced to its error code and description, without any of
@@ -78,6 +95,9 @@ func (p *Provider) grantFailed(doing string, err error, sent ...string) error {
 		err = fmt.Errorf("it answers %q (%s)", outbound.Without(refused.ErrorCode, sent...), outbound.Without(refused.ErrorDescription, sent...))
 	default:
 		err = fmt.Errorf("it answers %d", refused.Response.StatusCode)
+	}
+	if cure := clientCure(refused); cure != "" {
+		err = fmt.Errorf("%w: %w; %s", provider.ErrMisconfigured, err, cure)
 	}
 	if outbound.IsUnspent(refused.Response.StatusCode) {
 		err = fmt.Errorf("%w (%w)", err, provider.ErrNotSpent)

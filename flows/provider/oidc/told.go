@@ -60,14 +60,10 @@ func (t *told) text(name string) string {
 
 // address is the e-mail address, and whether it is verified. Both are from one
 // source: the verdict of one says nothing of the other's address.
-func (t *told) address(trusted bool) (email string, verified bool, cause identity.Cause) {
+func (t *told) address(trusts func(email string) bool) (email string, verified bool, cause identity.Cause) {
 	raw, cause := t.find("email")
 	if raw == nil {
 		return "", false, cause
-	}
-	source := t.idToken
-	if !source.has("email") {
-		source = t.userinfo
 	}
 	email, ok := stringOf(raw)
 	if email == "" && ok {
@@ -76,7 +72,15 @@ func (t *told) address(trusted bool) (email string, verified bool, cause identit
 	if email = textOf(raw); email == "" {
 		return "", false, identity.CauseShape
 	}
-	return email, source.verifies(trusted), ""
+	return email, t.emailSource().verifies(trusts(email)), ""
+}
+
+// emailSource is what the address is read of.
+func (t *told) emailSource() claimSet {
+	if t.idToken.has("email") {
+		return t.idToken
+	}
+	return t.userinfo
 }
 
 // verifies takes true, and "true" as Amazon Cognito writes it; anything else is

@@ -2,6 +2,8 @@ package outbound
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"time"
 )
@@ -15,33 +17,51 @@ const (
 	maxHeader = 64 << 10
 )
 
-// NewClient is the given client, nil for a new one, but it follows no redirect
-// (a token endpoint that redirects would send the code and the secret
-// elsewhere), keeps no cookie, and bounds time and size. A new one connects to a
-// private address only where the issuer is at one; issuer is its host, or "" where
-// all hosts are the operator's choice.
-func NewClient(given *http.Client, issuer string) *http.Client {
+// Options of a client.
+type Options struct {
+	// Client whose transport is used. Default: a new one.
+	Client *http.Client
+	// Issuer is the provider's host. A new transport connects to a private address
+	// only where the issuer is at one; "" where all hosts are the operator's choice.
+	Issuer string
+	// Trusted are further hosts that the operator has chosen, wherever they are.
+	Trusted []string
+	// RootCAs verify the certificates, in a new transport. Default: the system's.
+	RootCAs *x509.CertPool
+}
+
+// NewClient makes a client that follows no redirect (a token endpoint that redirects
+// would send the code and the secret elsewhere), keeps no cookie, and bounds time and
+// size.
+func NewClient(o Options) *http.Client {
 	c := &http.Client{
 		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	var transport http.RoundTripper
-	if given != nil {
-		transport = given.Transport
-		if given.Timeout > 0 {
-			c.Timeout = min(given.Timeout, Timeout)
+	if o.Client != nil {
+		transport = o.Client.Transport
+		if o.Client.Timeout > 0 {
+			c.Timeout = min(o.Client.Timeout, Timeout)
 		}
 	}
 	if transport == nil {
-		own := http.DefaultTransport.(*http.Transport).Clone()
-		own.MaxResponseHeaderBytes = maxHeader
-		if issuer != "" {
-			own.DialContext = (&reach{home: issuer}).dial
-		}
-		transport = own
+		transport = newTransport(o)
 	}
 	c.Transport = cappedTransport{transport}
 	return c
+}
+
+func newTransport(o Options) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxResponseHeaderBytes = maxHeader
+	if o.Issuer != "" {
+		t.DialContext = (&reach{home: o.Issuer, trusted: o.Trusted}).dial
+	}
+	if o.RootCAs != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}
+	}
+	return t
 }
 
 type cappedTransport struct{ next http.RoundTripper }

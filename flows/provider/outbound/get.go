@@ -27,8 +27,10 @@ type Answer struct {
 type StatusError struct {
 	URL    string
 	Status int
-	limits bool // the answer names a time to ask again
-	bearer bool // the request had a token
+	// Location is where the answer redirects to, or "".
+	Location string
+	limits   bool // the answer names a time to ask again
+	bearer   bool // the request had a token
 }
 
 func (e *StatusError) Error() string { return fmt.Sprintf("%s answers %d", e.URL, e.Status) }
@@ -69,7 +71,11 @@ func Get(ctx context.Context, client *http.Client, url, accept, bearer string) (
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return Answer{}, &StatusError{URL: url, Status: resp.StatusCode, limits: isLimit(resp.Header), bearer: bearer != ""}
+		refused := &StatusError{URL: url, Status: resp.StatusCode, limits: isLimit(resp.Header), bearer: bearer != ""}
+		if resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest {
+			refused.Location = resp.Header.Get("Location")
+		}
+		return Answer{}, refused
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {

@@ -28,14 +28,14 @@ func TestReach(t *testing.T) {
 		}
 		return err
 	}
-	public := outbound.NewClient(nil, "sso.example.com")
+	public := outbound.NewClient(outbound.Options{Issuer: "sso.example.com"})
 	t.Cleanup(public.CloseIdleConnections)
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"} {
 		if err := get(public, host); err == nil || !strings.Contains(err.Error(), "private address") {
 			t.Errorf("%s is reached for an issuer elsewhere: %v", host, err)
 		}
 	}
-	local := outbound.NewClient(nil, "127.0.0.1")
+	local := outbound.NewClient(outbound.Options{Issuer: "127.0.0.1"})
 	t.Cleanup(local.CloseIdleConnections)
 	if err := get(local, "localhost"); err == nil {
 		t.Error("a private address is reached before it is known that the issuer is at one")
@@ -45,7 +45,7 @@ func TestReach(t *testing.T) {
 			t.Errorf("%s is not reached for an issuer at a private address: %v", host, err)
 		}
 	}
-	chosen := outbound.NewClient(nil, "")
+	chosen := outbound.NewClient(outbound.Options{Issuer: ""})
 	t.Cleanup(chosen.CloseIdleConnections)
 	if err := get(chosen, "127.0.0.1"); err != nil {
 		t.Errorf("the operator's own choice is not reached: %v", err)
@@ -57,7 +57,7 @@ func TestReach_ByProxy(t *testing.T) {
 	asked := ""
 	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = r.URL.String() }))
 	t.Cleanup(proxy.Close)
-	client := outbound.NewClient(nil, "sso.example.com")
+	client := outbound.NewClient(outbound.Options{Issuer: "sso.example.com"})
 	t.Cleanup(client.CloseIdleConnections)
 	outbound.SetProxy(client, proxy.URL)
 	resp, err := client.Get("http://keys.example.com/jwks")

@@ -56,7 +56,7 @@ func TestUnsent(t *testing.T) {
 			transport := &http.Transport{}
 			transport.RegisterProtocol("mute", mute{})
 			defer transport.CloseIdleConnections()
-			client := outbound.NewClient(&http.Client{Transport: transport}, "")
+			client := outbound.NewClient(outbound.Options{Client: &http.Client{Transport: transport}})
 			resp, err := client.Post(tt.url, "text/plain", strings.NewReader("x"))
 			if err == nil {
 				_ = resp.Body.Close()

@@ -1,0 +1,117 @@
+package oidc
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Endpoints of a provider that the operator names. Each is a URL, or "".
+type Endpoints struct {
+	Authorization       string
+	Token               string
+	UserInfo            string
+	JWKS                string
+	Revocation          string
+	EndSession          string
+	PushedAuthorization string
+}
+
+// Named are the endpoints by their names in the Caddyfile.
+func (e *Endpoints) Named() map[string]*string {
+	return map[string]*string{
+		"authorization": &e.Authorization, "token": &e.Token, "userinfo": &e.UserInfo, "jwks": &e.JWKS,
+		"revocation": &e.Revocation, "end_session": &e.EndSession, "pushed_authorization": &e.PushedAuthorization,
+	}
+}
+
+// suffice reports whether no metadata are needed.
+func (e *Endpoints) suffice() bool { return e.Authorization != "" && e.Token != "" && e.JWKS != "" }
+
+func (c *Config) checkEndpoints() error {
+	for name, value := range c.Endpoints.Named() {
+		if *value == "" {
+			continue
+		}
+		if err := c.checkURL(*value); err != nil {
+			return fmt.Errorf("endpoint %s: %w", name, err)
+		}
+	}
+	if c.InternalURL == "" {
+		return nil
+	}
+	if err := c.checkURL(c.InternalURL); err != nil {
+		return fmt.Errorf("internal_url: %w", err)
+	}
+	if u, err := url.Parse(c.InternalURL); err != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return fmt.Errorf("internal_url: %s has a path; write scheme, host and port alone", c.InternalURL)
+	}
+	return nil
+}
+
+func (c *Config) checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+		return fmt.Errorf("%q is not a URL such as https://sso.example.com/token", raw)
+	case !c.mayUse(u):
+		return fmt.Errorf("%s must be an https URL; in a network that is yours alone, insecure_http allows http", raw)
+	}
+	return nil
+}
+
+// trustedHosts are the hosts that the operator has named: wherever they are, they
+// are meant.
+func (c *Config) trustedHosts() []string {
+	var hosts []string
+	for _, value := range c.Endpoints.Named() {
+		if u, err := url.Parse(*value); err == nil && u.Host != "" {
+			hosts = append(hosts, u.Hostname())
+		}
+	}
+	if u, err := url.Parse(c.InternalURL); err == nil && u.Host != "" {
+		hosts = append(hosts, u.Hostname())
+	}
+	return hosts
+}
+
+// internal is where the gateway reaches what browsers reach at an address: at the
+// internal origin, if the address is at the issuer's.
+func (c *Config) internal(raw string) string {
+	if c.InternalURL == "" {
+		return raw
+	}
+	u, err := url.Parse(raw)
+	issuer, bad := url.Parse(c.Issuer)
+	if err != nil || bad != nil || u.Scheme != issuer.Scheme || !strings.EqualFold(u.Host, issuer.Host) {
+		return raw
+	}
+	return strings.TrimSuffix(c.InternalURL, "/") + strings.TrimPrefix(raw, u.Scheme+"://"+u.Host)
+}
+
+// apply puts the operator's endpoints in the place of those that the provider
+// names, and the internal origin in the place of the issuer's.
+func (m *metadata) apply(c *Config) error {
+	named := map[string]*string{
+		"authorization": &m.AuthURL, "token": &m.TokenURL, "userinfo": &m.UserInfoURL, "jwks": &m.JWKSURL,
+		"revocation": &m.RevocationURL, "end_session": &m.EndSessionURL, "pushed_authorization": &m.PARURL,
+	}
+	chosen := c.Endpoints.Named()
+	m.publicTokenURL = m.TokenURL
+	for name, endpoint := range named {
+		switch {
+		case *chosen[name] != "":
+			*endpoint = *chosen[name]
+		case name != "authorization" && name != "end_session":
+			*endpoint = c.internal(*endpoint)
+		}
+	}
+	if m.publicTokenURL == "" {
+		m.publicTokenURL = m.TokenURL
+	}
+	if c.PAR && m.PARURL == "" {
+		return errors.New("par is set, and it has no pushed_authorization_request_endpoint")
+	}
+	return nil
+}
