@@ -31,7 +31,8 @@ func init() {
 //	GET  /gatehouse/tokens    the provider tokens that are kept, never their values: of ?subject=, ?provider=, ?client_id=,
 //	                          ?expired_before= (RFC 3339), ?revoked=true|false, or ?all=true; ?after_subject=, ?after_issuer=
 //	                          and ?limit= page
-//	POST /gatehouse/remove-tokens  removes those that the same conditions name, and has them revoked at their providers
+//	POST /gatehouse/remove-tokens  removes those that the same conditions name, and has them revoked at their providers;
+//	                          or the one whose access or refresh token is in the body, as the form token=…
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -65,16 +65,29 @@ func (a *App) adminTokens(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
+// adminRemoveTokens removes by conditions, in the URL, or by value, in the body: what
+// is in a URL ends in logs.
 func (a *App) adminRemoveTokens(w http.ResponseWriter, r *http.Request) error {
-	q, err := a.tokenQuery(r.URL.Query())
+	value, err := tokenValue(w, r)
 	if err != nil {
 		return badRequest(err)
+	}
+	var q vault.Query
+	if value == "" {
+		if q, err = a.tokenQuery(r.URL.Query()); err != nil {
+			return badRequest(err)
+		}
 	}
 	kept, err := a.vaultForAdmin()
 	if err != nil {
 		return a.adminError("removing provider tokens", err)
 	}
-	removed, err := a.gateway.Load().RemoveProviderTokens(r.Context(), kept, q)
+	var removed []vault.Token
+	if value == "" {
+		removed, err = a.gateway.Load().RemoveProviderTokens(r.Context(), kept, q)
+	} else {
+		removed, err = a.gateway.Load().RemoveProviderTokenValue(r.Context(), kept, value)
+	}
 	for _, t := range removed {
 		a.logger.InfoContext(r.Context(), "provider token removed; it will be revoked at the provider", "subject", t.Subject, "issuer", t.Provider)
 	}
@@ -82,6 +95,28 @@ func (a *App) adminRemoveTokens(w http.ResponseWriter, r *http.Request) error {
 		return a.adminError("removing provider tokens", err)
 	}
 	return writeJSON(w, http.StatusOK, tokenPage{Tokens: tokenInfos(removed)})
+}
+
+// maxTokenForm is how long the form may be that names a token by its value, in bytes.
+const maxTokenForm = 64 << 10
+
+// tokenValue is the token that the body names, or "" where there is no body.
+func tokenValue(w http.ResponseWriter, r *http.Request) (string, error) {
+	if r.ContentLength == 0 {
+		return "", nil
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxTokenForm)
+	if err := r.ParseForm(); err != nil {
+		return "", errors.New("the form cannot be read") // the cause might quote the token
+	}
+	tokens := r.PostForm["token"]
+	switch {
+	case len(r.PostForm) != 1 || len(tokens) != 1 || tokens[0] == "":
+		return "", errors.New("the body must be a form of one token: token=…")
+	case r.URL.RawQuery != "":
+		return "", errors.New("say which: either conditions in the URL, or a token in the body")
+	}
+	return tokens[0], nil
 }
 
 // vaultForAdmin is the vault, or one without providers: tokens of former

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -12,11 +14,22 @@ import (
 
 // askServer asks the running server by its admin API.
 func askServer(fl caddycmd.Flags, method, uri string) ([]byte, error) {
+	return sendServer(fl, method, uri, nil)
+}
+
+// sendServer is askServer with a form, if not nil: what must not be in a URL.
+func sendServer(fl caddycmd.Flags, method, uri string, form url.Values) ([]byte, error) {
 	address, err := caddycmd.DetermineAdminAPIAddress(fl.String("address"), nil, fl.String("config"), fl.String("adapter"))
 	if err != nil {
 		return nil, fmt.Errorf("finding the admin API: %w", err)
 	}
-	resp, err := caddycmd.AdminAPIRequest(address, method, uri, nil, nil)
+	var headers http.Header
+	var body io.Reader
+	if form != nil {
+		headers = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+		body = strings.NewReader(form.Encode())
+	}
+	resp, err := caddycmd.AdminAPIRequest(address, method, uri, headers, body)
 	if err != nil {
 		return nil, serverError(address, err)
 	}

@@ -70,8 +70,8 @@ func TestCommand_RefusesWhatItDoesNotKnow(t *testing.T) {
 		"sessions list":                `say whose: --user NAME, --subject SUBJECT, or --all`,
 		"sessions list --subjct alice": `unknown flag: --subjct; did you mean "--subject"?`,
 		"sessions revoke":              `say what to end: either --session ID or --subject SUBJECT; sessions list shows both`,
-		"tokens list":                  `say which: --subject, --provider, --client-id, --expired-before, --revoked, or --all`,
-		"tokens remove":                `say which: --subject, --provider, --client-id, --expired-before, --revoked, or --all`,
+		"tokens list":                  `say which: --subject, --provider, --client-id, --expired-before, --revoked, --all`,
+		"tokens remove":                `say which: --subject, --provider, --client-id, --expired-before, --revoked, --all, --token-file`,
 	} {
 		t.Run(line, func(t *testing.T) {
 			stdout, _, err := command(strings.Fields(line)...)

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -31,14 +33,16 @@ func tokensVerb() caddycmd.Command {
 			list.Flags().String("after-issuer", "", "… and behind this issuer's")
 			runs(list, cmdTokensList)
 			remove := &cobra.Command{
-				Use:   "remove (--subject <subject> | --provider <name> | … | --all)",
+				Use:   "remove (--subject <subject> | --provider <name> | … | --all | --token-file <file>)",
 				Short: "Removes provider tokens, and has them revoked at their providers",
 				Long: `
 Removes the provider tokens for which all conditions given hold, and prints what
 went. They are revoked at their providers as soon as those can be reached, and no
-node passes them on any more.`,
+node passes them on any more. A token that leaked is removed by its value, access
+or refresh token, which is read from a file, or with - from standard input.`,
 			}
 			tokenFlags(remove)
+			remove.Flags().String("token-file", "", "The file that holds the token to remove; -: standard input")
 			runs(remove, cmdTokensRemove)
 			group(cmd, list, remove)
 		},
@@ -70,7 +74,7 @@ func tokenConditions(fl caddycmd.Flags) (url.Values, error) {
 		query.Set("all", "true")
 	}
 	if len(query) == 0 {
-		return nil, errors.New("say which: --subject, --provider, --client-id, --expired-before, --revoked, or --all")
+		return nil, errors.New("say which: --subject, --provider, --client-id, --expired-before, --revoked, --all")
 	}
 	return query, nil
 }
@@ -86,19 +90,50 @@ func cmdTokensList(cmd *cobra.Command, fl caddycmd.Flags) error {
 			query.Set(parameter, v)
 		}
 	}
-	return askTokens(cmd, fl, http.MethodGet, "/gatehouse/tokens?"+query.Encode())
+	return askTokens(cmd, fl, http.MethodGet, "/gatehouse/tokens?"+query.Encode(), nil)
 }
 
 func cmdTokensRemove(cmd *cobra.Command, fl caddycmd.Flags) error {
 	query, err := tokenConditions(fl)
+	file := fl.String("token-file")
+	switch {
+	case file == "" && err != nil:
+		return fmt.Errorf("%w, --token-file", err)
+	case file == "":
+		return askTokens(cmd, fl, http.MethodPost, "/gatehouse/remove-tokens?"+query.Encode(), nil)
+	case err == nil:
+		return errors.New("--token-file says which token; no other condition goes with it")
+	}
+	token, err := readToken(cmd.InOrStdin(), file)
 	if err != nil {
 		return err
 	}
-	return askTokens(cmd, fl, http.MethodPost, "/gatehouse/remove-tokens?"+query.Encode())
+	return askTokens(cmd, fl, http.MethodPost, "/gatehouse/remove-tokens", url.Values{"token": {token}})
 }
 
-func askTokens(cmd *cobra.Command, fl caddycmd.Flags, method, uri string) error {
-	body, err := askServer(fl, method, uri)
+// readToken reads a token, whose line may end in a newline.
+func readToken(stdin io.Reader, file string) (string, error) {
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return "", fmt.Errorf("reading the token: %w", err)
+		}
+		defer f.Close()
+		stdin = f
+	}
+	raw, err := io.ReadAll(io.LimitReader(stdin, maxTokenForm))
+	if err != nil {
+		return "", fmt.Errorf("reading the token: %w", err)
+	}
+	token := strings.TrimSpace(string(raw))
+	if token == "" || strings.ContainsAny(token, " \t\r\n") {
+		return "", errors.New("the token file must hold one token and nothing else")
+	}
+	return token, nil
+}
+
+func askTokens(cmd *cobra.Command, fl caddycmd.Flags, method, uri string, form url.Values) error {
+	body, err := sendServer(fl, method, uri, form)
 	if err != nil {
 		return err
 	}

@@ -21,15 +21,7 @@ func (g *Gateway) RemoveProviderTokens(ctx context.Context, from *vault.Vault, q
 		}
 		some, err := removePage(ctx, from, q)
 		removed = append(removed, some...)
-		var subjects []string
-		for _, t := range some {
-			if !slices.Contains(subjects, t.Subject) {
-				subjects = append(subjects, t.Subject)
-			}
-		}
-		if len(subjects) > 0 {
-			g.Sessions.Announce(ctx, cache.Announcement{Subjects: subjects})
-		}
+		g.announceRemoved(ctx, some)
 		if err != nil || len(some) < q.Limit {
 			return removed, err
 		}
@@ -42,4 +34,27 @@ func removePage(ctx context.Context, from *vault.Vault, q vault.Query) ([]vault.
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	return from.Remove(ctx, q)
+}
+
+// RemoveProviderTokenValue is RemoveProviderTokens of the one with an access or
+// refresh token. None is no error.
+func (g *Gateway) RemoveProviderTokenValue(ctx context.Context, from *vault.Vault, token string) ([]vault.Token, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	removed, err := from.RemoveValue(ctx, token)
+	g.announceRemoved(ctx, removed)
+	return removed, err
+}
+
+// announceRemoved has all nodes look up what they have of the users whose tokens went.
+func (g *Gateway) announceRemoved(ctx context.Context, removed []vault.Token) {
+	var subjects []string
+	for _, t := range removed {
+		if !slices.Contains(subjects, t.Subject) {
+			subjects = append(subjects, t.Subject)
+		}
+	}
+	if len(subjects) > 0 {
+		g.Sessions.Announce(ctx, cache.Announcement{Subjects: subjects})
+	}
 }

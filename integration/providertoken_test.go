@@ -3,6 +3,8 @@ package integration_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -348,5 +350,22 @@ func TestProviderToken_TheOperatorListsAndRemoves(t *testing.T) {
 	await(t, 30*time.Second, "the revocation at the provider", func() bool { return s.provider.Requests("/revoke") > 0 })
 	if metrics := admin(http.MethodGet, "/metrics"); !strings.Contains(metrics, `caddy_gatehouse_provider_tokens_unavailable_total{provider="sso",reason="missing"} 1`) {
 		t.Error("the metrics do not count the request that was refused")
+	}
+
+	// One that leaked is removed by its value, which no command line shows.
+	revocations := s.provider.Requests("/revoke")
+	signInAtProvider(t, b, ssoSite+"/", "alice")
+	issued := s.provider.Issued()
+	leaked := filepath.Join(t.TempDir(), "leaked")
+	if err := os.WriteFile(leaked, []byte(issued[len(issued)-1].Refresh+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := s.node.Verb(t, "tokens", "remove", "--token-file", leaked); !strings.Contains(said, page.Tokens[0].Subject) {
+		t.Errorf("gatehouse tokens remove --token-file says:\n%s", said)
+	}
+	wantStatus(t, b.Fetch(http.MethodGet, ssoSite+"/api"), http.StatusUnauthorized)
+	await(t, 30*time.Second, "the second revocation at the provider", func() bool { return s.provider.Requests("/revoke") > revocations })
+	if answer, err := s.node.Admin(t, http.MethodPost, "/gatehouse/remove-tokens?all=true", "application/x-www-form-urlencoded", "token=x"); err == nil {
+		t.Errorf("a value and a condition are answered with %s", answer)
 	}
 }

@@ -103,6 +103,10 @@ type StoreOptions struct {
 	// the kept one. Off by default: at many providers revoking one token ends
 	// the whole grant.
 	RevokeDisplaced bool
+	// Scope is what the configuration asks of the provider. A stored token does not
+	// withstand if it has other scopes that the new one lacks: what is not asked for
+	// any more is to go. Nil: it may have any.
+	Scope []string
 }
 
 // StoreResult is what became of a token that was stored.
@@ -140,8 +144,8 @@ type ProviderTokens interface {
 	// StoreProviderToken stores a token, judging in this order: one without any
 	// token, or whose RefreshExpiresAt has passed, is refused (ErrInvalid,
 	// ErrExpired) and changes nothing. Otherwise it replaces what is stored, unless
-	// that withstands it (see [ProviderToken.Withstands]): it is live, of the same
-	// client, and can do more or lasts longer. Two concurrent first stores leave
+	// that stays (see [StoreOptions.Keeps]): it is live, of the same client, and can
+	// do more or lasts longer, and no more than the options' scopes. Two concurrent first stores leave
 	// one row; the loser is reported displaced.
 	StoreProviderToken(ctx context.Context, t ProviderToken, o StoreOptions) (StoreResult, error)
 	// ProviderToken returns a subject's token for a provider, or ErrNotFound.

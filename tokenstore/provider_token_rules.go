@@ -59,6 +59,14 @@ func (t ProviderToken) Withstands(other ProviderToken, now time.Time) bool {
 	return contains(has, wants) && !contains(wants, has)
 }
 
+// Keeps reports whether a stored token stays when another is to be stored in its
+// place: it withstands that one, and whatever scopes it has beyond the other's are
+// still asked for.
+func (o StoreOptions) Keeps(stored, other ProviderToken, now time.Time) bool {
+	return stored.Withstands(other, now) &&
+		(o.Scope == nil || contains(slices.Concat(o.Scope, other.GetScope()), stored.GetScope()))
+}
+
 // contains reports whether list contains all of part.
 func contains(list, part []string) bool {
 	return !slices.ContainsFunc(part, func(s string) bool { return !slices.Contains(list, s) })

@@ -129,6 +129,13 @@ type FormPoster interface {
 	PostsAnswers() bool
 }
 
+// Scoper is a Redirect that tells which scopes it asks for.
+type Scoper interface {
+	Redirect
+	// Scopes are asked for at every sign-in, beside those of an [AuthRequest].
+	Scopes() []string
+}
+
 // Prompter is a Redirect that knows which values of prompt it supports
 // (prompt_values_supported: OpenID Connect Prompt Create, section 4).
 type Prompter interface {

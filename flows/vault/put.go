@@ -24,7 +24,7 @@ type Stored struct {
 // expires or, if it does not (those of GitHub's OAuth Apps), until the provider
 // refuses it. There is one token per subject and provider: the new one replaces the
 // old one, unless the old one withstands it, see
-// tokenstore.ProviderToken.Withstands. What was displaced is returned, and queued
+// tokenstore.StoreOptions.Keeps. What was displaced is returned, and queued
 // for revocation if the source says so.
 //
 // Errors: [ErrProvider]; tokenstore.ErrInvalid without a token or subject;
@@ -67,7 +67,7 @@ func (v *Vault) Put(ctx context.Context, subject, providerName string, t provide
 }
 
 func (v *Vault) put(ctx context.Context, s *source, row tokenstore.ProviderToken) (tokenstore.StoreResult, error) {
-	options := tokenstore.StoreOptions{RevokeDisplaced: s.RevokeDisplaced}
+	options := tokenstore.StoreOptions{RevokeDisplaced: s.RevokeDisplaced, Scope: s.scopes()}
 	for {
 		result, err := v.Store.StoreProviderToken(ctx, row, options)
 		if err != nil {

@@ -11,29 +11,38 @@ import (
 // is no error. Like everything that is removed, it is revoked at its provider
 // too, as soon as that can be reached.
 func (v *Vault) RemoveAccess(ctx context.Context, accessToken string) ([]Token, error) {
-	if accessToken == "" {
-		return nil, fmt.Errorf("removing provider token: the access token is empty: %w", tokenstore.ErrInvalid)
-	}
-	var removed []Token
-	for _, hash := range v.Keyring.MACs(accessHashLabel, []byte(accessToken)) {
-		rows, err := v.remove(ctx, tokenstore.ProviderTokenQuery{AccessHash: hash})
-		removed = append(removed, rows...)
-		if err != nil {
-			return removed, err
-		}
-	}
-	return removed, nil
+	return v.removeHashed(ctx, accessHashLabel, accessToken, func(hash []byte) tokenstore.ProviderTokenQuery {
+		return tokenstore.ProviderTokenQuery{AccessHash: hash}
+	})
 }
 
 // RemoveRefresh removes the token with this refresh token; see
 // [Vault.RemoveAccess].
 func (v *Vault) RemoveRefresh(ctx context.Context, refreshToken string) ([]Token, error) {
-	if refreshToken == "" {
-		return nil, fmt.Errorf("removing provider token: the refresh token is empty: %w", tokenstore.ErrInvalid)
+	return v.removeHashed(ctx, refreshHashLabel, refreshToken, func(hash []byte) tokenstore.ProviderTokenQuery {
+		return tokenstore.ProviderTokenQuery{RefreshHash: hash}
+	})
+}
+
+// RemoveValue removes the token with this access or refresh token; see
+// [Vault.RemoveAccess].
+func (v *Vault) RemoveValue(ctx context.Context, token string) ([]Token, error) {
+	removed, err := v.RemoveRefresh(ctx, token)
+	if err != nil {
+		return removed, err
+	}
+	more, err := v.RemoveAccess(ctx, token)
+	return append(removed, more...), err
+}
+
+// removeHashed removes by the hash of a token under every secret.
+func (v *Vault) removeHashed(ctx context.Context, label, token string, query func(hash []byte) tokenstore.ProviderTokenQuery) ([]Token, error) {
+	if token == "" {
+		return nil, fmt.Errorf("removing provider token: the token is empty: %w", tokenstore.ErrInvalid)
 	}
 	var removed []Token
-	for _, hash := range v.Keyring.MACs(refreshHashLabel, []byte(refreshToken)) {
-		rows, err := v.remove(ctx, tokenstore.ProviderTokenQuery{RefreshHash: hash})
+	for _, hash := range v.Keyring.MACs(label, []byte(token)) {
+		rows, err := v.remove(ctx, query(hash))
 		removed = append(removed, rows...)
 		if err != nil {
 			return removed, err

@@ -111,6 +111,30 @@ func TestPut(t *testing.T) {
 	})
 }
 
+// A provider's scopes are narrowed: the wider token that is stored goes with the next
+// sign-in, unless what it has more is asked for elsewhere.
+func TestPut_ScopesThatNobodyAsksFor(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		for _, tt := range []struct {
+			also  []string
+			stays bool
+		}{{nil, false}, {[]string{"repo"}, true}} {
+			c := b.config()
+			c.Sources[0].Scopes = tt.also
+			v := b.open(c)
+			wide := b.op.grant(b.clock.now().Add(time.Hour))
+			wide.Scope = "openid email repo"
+			_, err := v.Put(b.Context(), "ann", "sso", wide)
+			b.ok(err)
+			stored, err := v.Put(b.Context(), "ann", "sso", b.op.grant(b.clock.now().Add(time.Hour)))
+			b.ok(err)
+			if stays := stored.Kept.RefreshToken == wide.RefreshToken; stays != tt.stays {
+				b.Errorf("repo is asked for by %q: the token with it stays: %v", tt.also, stays)
+			}
+		}
+	})
+}
+
 func TestList(t *testing.T) {
 	onEachStore(t, func(b *bed) {
 		v := b.vault()
@@ -188,6 +212,14 @@ func TestRemove(t *testing.T) {
 		removed, err = v.RemoveAccess(b.Context(), ann.RefreshToken)
 		b.ok(err)
 		b.same("a refresh token is no access token", len(removed), 0)
+		byValue := b.signIn(v)
+		for _, token := range []string{byValue.AccessToken, byValue.RefreshToken} {
+			_, err := v.Put(b.Context(), "ann", "sso", byValue)
+			b.ok(err)
+			removed, err := v.RemoveValue(b.Context(), token)
+			b.ok(err)
+			b.same("removed by value", len(removed), 1)
+		}
 		for name, remove := range map[string]func() ([]vault.Token, error){
 			"access token":  func() ([]vault.Token, error) { return v.RemoveAccess(b.Context(), "") },
 			"refresh token": func() ([]vault.Token, error) { return v.RemoveRefresh(b.Context(), "") },

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +44,10 @@ type Source struct {
 	// default: at many providers revoking one token ends the whole grant, the
 	// kept one with it.
 	RevokeDisplaced bool
+	// Scopes are asked for beside the provider's own, for a site or a client. A
+	// stored token with scopes that nobody asks for any more is replaced by the next
+	// sign-in's.
+	Scopes []string
 }
 
 // Config of a Vault. Store, Keyring, Sources, Now and Logger are required.
@@ -101,6 +106,16 @@ type source struct {
 	asked   asked
 	breaker breaker
 	pauses  pauses
+}
+
+// scopes are all scopes that this configuration asks the provider for; nil if that
+// cannot be told.
+func (s *source) scopes() []string {
+	scoper, ok := s.Provider.(provider.Scoper)
+	if !ok {
+		return nil
+	}
+	return slices.Concat([]string{}, scoper.Scopes(), s.Scopes)
 }
 
 // issuer is what rows name the provider by: it stays when a provider block is

@@ -35,7 +35,8 @@ const (
 			AND (p.refresh_token <> '' OR p.access_revoked_at IS NULL AND (p.expires_at IS NULL OR p.expires_at > {now}))
 			AND CASE WHEN (p.refresh_token <> '' OR p.expires_at IS NULL) = ($5 <> ''::bytea OR $13::timestamptz IS NULL)
 				THEN p.scopes @> $11 AND NOT p.scopes <@ $11
-				ELSE p.refresh_token <> '' OR p.expires_at IS NULL END)
+				ELSE p.refresh_token <> '' OR p.expires_at IS NULL END
+			AND ($19::text[] IS NULL OR p.scopes <@ ($11 || $19)))
 		RETURNING ` + providerColumns
 )
 
@@ -49,12 +50,12 @@ func (s *Store) StoreProviderToken(ctx context.Context, token tokenstore.Provide
 	err := s.try(ctx, once, func(ctx context.Context) error {
 		var err error
 		if !o.RevokeDisplaced {
-			result, _, err = s.storeProviderToken(ctx, s.pool, token)
+			result, _, err = s.storeProviderToken(ctx, s.pool, token, o)
 			return err
 		}
 		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 			var now time.Time
-			result, now, err = s.storeProviderToken(ctx, tx, token)
+			result, now, err = s.storeProviderToken(ctx, tx, token, o)
 			if err != nil || !o.Revokes(result) {
 				return err
 			}
@@ -72,12 +73,12 @@ type batcher interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-func (s *Store) storeProviderToken(ctx context.Context, q batcher, token tokenstore.ProviderToken) (tokenstore.StoreResult, time.Time, error) {
+func (s *Store) storeProviderToken(ctx context.Context, q batcher, token tokenstore.ProviderToken, o tokenstore.StoreOptions) (tokenstore.StoreResult, time.Time, error) {
 	args := providerTokenArgs(token)
 	var batch pgx.Batch
 	batch.Queue(s.plain(insertProviderToken), args...)
 	batch.Queue(lockProviderToken, token.Subject, token.Provider)
-	batch.Queue(s.plain(replaceProviderToken), append(args, "")...)
+	batch.Queue(s.plain(replaceProviderToken), append(args, "", o.Scope)...)
 	results := q.SendBatch(ctx, &batch)
 	stored, err := readStored(results)
 	if err = closeBatch(results, err); err != nil {

@@ -61,7 +61,7 @@ func (s *Store) StoreProviderToken(ctx context.Context, token tokenstore.Provide
 	var result tokenstore.StoreResult
 	err := s.write(ctx, func(t *tx) error {
 		var err error
-		result, err = t.storeProviderToken(ctx, token)
+		result, err = t.storeProviderToken(ctx, token, o)
 		if err != nil || !o.Revokes(result) {
 			return err
 		}
@@ -73,7 +73,7 @@ func (s *Store) StoreProviderToken(ctx context.Context, token tokenstore.Provide
 	return result, nil
 }
 
-func (t *tx) storeProviderToken(ctx context.Context, token tokenstore.ProviderToken) (tokenstore.StoreResult, error) {
+func (t *tx) storeProviderToken(ctx context.Context, token tokenstore.ProviderToken, o tokenstore.StoreOptions) (tokenstore.StoreResult, error) {
 	if !t.now.Before(token.RefreshExpiresAt) {
 		return tokenstore.StoreResult{}, tokenstore.ErrExpired
 	}
@@ -87,7 +87,7 @@ func (t *tx) storeProviderToken(ctx context.Context, token tokenstore.ProviderTo
 	case errors.Is(err, tokenstore.ErrNotFound):
 	case err != nil:
 		return tokenstore.StoreResult{}, err
-	case former.Withstands(token, t.now):
+	case o.Keeps(former, token, t.now):
 		token.Version = 0
 		return tokenstore.StoreResult{Kept: former, Displaced: &token}, nil
 	default:

@@ -47,6 +47,39 @@ func testTokenScope(e *env) {
 	}
 }
 
+// A token stays only for scopes that are still asked for.
+func testTokenScopeAsked(e *env) {
+	tests := []struct {
+		name       string
+		asked      []string
+		old, other string
+		oldStays   bool
+	}{
+		{"anything", nil, "a b c", "a", true},
+		{"all of it", []string{"a", "b", "c"}, "a b c", "a", true},
+		{"more", []string{"a", "b", "c", "d"}, "a b c", "a", true},
+		{"less", []string{"a", "b"}, "a b c", "a", false},
+		{"nothing", []string{}, "a b", "a", false},
+		{"nothing, and it has no more", []string{}, "a b", "a b", false},
+		{"what the provider calls otherwise", []string{"a", "b"}, "A b", "A", true},
+	}
+	for _, tt := range tests {
+		_, err := e.DeleteProviderTokens(e.ctx, tokenstore.ProviderTokenQuery{All: true}, true)
+		e.ok(err)
+		older, newer := e.token("old", tt.old), e.token("new", tt.other)
+		e.store(older)
+		r, err := e.StoreProviderToken(e.ctx, newer, tokenstore.StoreOptions{Scope: tt.asked})
+		e.ok(err)
+		kept, lost := newer, older
+		if tt.oldStays {
+			kept, lost = older, newer
+		}
+		e.displaced(r, &lost)
+		e.same(tt.name+": kept", issued(r.Kept), kept)
+		e.same(tt.name+": stored", e.stored(), r.Kept)
+	}
+}
+
 func testTokenNotLive(e *env) {
 	for name, end := range map[string]func(*tokenstore.ProviderToken){
 		"expired": func(t *tokenstore.ProviderToken) { t.RefreshExpiresAt = e.now().Add(time.Minute).Truncate(time.Second) },

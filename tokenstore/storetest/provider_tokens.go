@@ -14,6 +14,7 @@ var providerTokenTests = []test{
 	{name: "one that lasts stays", run: testTokenLasting},
 	{name: "refused when expired", run: testTokenExpired},
 	{name: "the widest live scope wins", run: testTokenScope},
+	{name: "a scope that is asked for no more does not stay", run: testTokenScopeAsked},
 	{name: "one that is not live never wins", run: testTokenNotLive},
 	{name: "one per subject and provider", run: testTokenPerProvider},
 	{name: "the displaced one is queued when asked", run: testTokenRevokeDisplaced},

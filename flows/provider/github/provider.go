@@ -52,6 +52,9 @@ func (p *Provider) SetNeeds(n identity.Needs) {
 	}
 }
 
+// Scopes are what is asked for at every sign-in.
+func (p *Provider) Scopes() []string { return slices.Clone(p.config.Scopes) }
+
 // String is the provider's name: its configuration holds the secret.
 func (p *Provider) String() string { return p.config.String() }
 
@@ -212,6 +215,7 @@ func (p *Provider) hasScope(token provider.Token, scope string) bool {
 
 var (
 	_ provider.Redirect  = (*Provider)(nil)
+	_ provider.Scoper    = (*Provider)(nil)
 	_ provider.Refresher = (*Provider)(nil)
 	_ provider.Rechecker = (*Provider)(nil)
 

@@ -108,6 +108,10 @@ func TestSignIn(t *testing.T) {
 	if got.Token == nil || got.Token.AccessToken != "at" || !got.Token.ExpiresAt.IsZero() {
 		t.Errorf("the token is %+v", got.Token)
 	}
+	// GitHub writes "repo,gist": https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+	if got.Token.Scope != "read:org user:email" {
+		t.Errorf("the token's scope is %q, want the commas replaced by spaces", got.Token.Scope)
+	}
 	if s.form.Get("code_verifier") != callback.Verifier || s.form.Get("client_secret") != "secret" {
 		t.Errorf("the token request was %v", s.form)
 	}

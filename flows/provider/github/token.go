@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -85,7 +86,7 @@ func (p *Provider) token(t *oauth2.Token) (provider.Token, error) {
 	}
 	scope, _ := t.Extra("scope").(string)
 	out := provider.Token{
-		AccessToken: t.AccessToken, RefreshToken: refreshToken, TokenType: "Bearer", Scope: outbound.Printable(scope),
+		AccessToken: t.AccessToken, RefreshToken: refreshToken, TokenType: "Bearer", Scope: spaced(outbound.Printable(scope)),
 	}
 	now := p.config.Now()
 	if n := outbound.Seconds(t.Extra("expires_in")); n > 0 {
@@ -95,6 +96,13 @@ func (p *Provider) token(t *oauth2.Token) (provider.Token, error) {
 		out.RefreshExpiresAt = now.Add(time.Duration(n) * time.Second)
 	}
 	return out, nil
+}
+
+// spaced is a list of scopes as RFC 6749, section 3.3, writes it. GitHub separates
+// those of a token by commas:
+// https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+func spaced(scope string) string {
+	return strings.Join(strings.FieldsFunc(scope, func(r rune) bool { return r == ',' || r == ' ' }), " ")
 }
 
 // finalErrors are GitHub's names for a code or refresh token that is refused

@@ -84,6 +84,9 @@ func (p *Provider) Title() string { return p.config.Title }
 // ClientID is ours at the provider.
 func (p *Provider) ClientID() string { return p.config.ClientID }
 
+// Scopes are what is asked for at every sign-in.
+func (p *Provider) Scopes() []string { return slices.Clone(p.config.Scopes) }
+
 // Issuer of the provider's identities.
 func (p *Provider) Issuer() string { return p.config.Issuer }
 
@@ -152,6 +155,7 @@ func (p *Provider) unavailable(doing string, err error) error {
 
 var (
 	_ provider.Redirect    = (*Provider)(nil)
+	_ provider.Scoper      = (*Provider)(nil)
 	_ provider.Prompter    = (*Provider)(nil)
 	_ provider.FormPoster  = (*Provider)(nil)
 	_ provider.Refresher   = (*Provider)(nil)
