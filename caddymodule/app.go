@@ -80,6 +80,9 @@ type App struct {
 	// Whether the built-in public client of the command `gate` is known.
 	// Default: true.
 	GateClient *bool `json:"gate_client,omitempty"`
+	// The providers of which people may have their own access tokens by
+	// `gate token --provider NAME`. Default: none.
+	GateMayExchange []string `json:"gate_may_exchange,omitempty"`
 
 	// Further origins that the portal hands sign-ins over to, such as
 	// `https://app.example.com`: guarded sites of another Caddy. The guarded

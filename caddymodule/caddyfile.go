@@ -65,7 +65,9 @@ var blockOptions = []string{"token_store", "cache", "session", "provider", "poli
 //			deny  <condition…>
 //		}
 //		client <id> { … }
-//		gate_client on | off
+//		gate_client [on | off] {
+//			may_exchange <provider…>
+//		}
 //		signing_keys <file>
 //		site <origin…>
 //		headers {

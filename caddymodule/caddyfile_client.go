@@ -12,7 +12,7 @@ import (
 var oauthClientOptions = []string{
 	"public", "secret", "jwks", "title", "first_party", "policy", "redirect_uri", "post_logout_redirect_uri",
 	"backchannel_logout_uri", "grants", "scopes", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg",
-	"access_token_signing_alg", "require",
+	"access_token_signing_alg", "require", "may_exchange",
 }
 
 // client parses:
@@ -37,6 +37,7 @@ var oauthClientOptions = []string{
 //		id_token_signing_alg     RS256 | ES256 | EdDSA
 //		access_token_signing_alg ES256 | EdDSA | RS256
 //		require                  par | dpop …
+//		may_exchange             <provider…>
 //	}
 //
 // secret and the URIs may be repeated.
@@ -116,6 +117,8 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 		return parseAlgorithm(d, &c.AccessTokenAlgorithm)
 	case "require":
 		return parseRequire(d, c)
+	case "may_exchange":
+		return someWords(d, &c.MayExchange)
 	}
 	return d.Errf("unrecognized client option %q%s", d.Val(), meant(d.Val(), oauthClientOptions, globalOptions...))
 }
@@ -187,8 +190,12 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 		}
 		return d.Errf("client %q: policy %q is not defined%s", c.ID, c.Policy, didYouMean(c.Policy, names))
 	}
+	if err := p.app.checkExchange(c.MayExchange); err != nil {
+		return d.Errf("client %q: %v", c.ID, err)
+	}
 	try := &client.Client{
-		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
+		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, MayExchange: c.MayExchange,
+		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, Resources: c.Resources,
 		ResourceServer:      c.ResourceServer,
 		RefreshTokens:       client.RefreshTokens(c.RefreshTokens),
@@ -206,16 +213,49 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 	return nil
 }
 
-// gateClientOption parses `gate_client off`.
+// gateClientOption parses:
+//
+//	gate_client [on | off] {
+//		may_exchange <provider…>
+//	}
 func (p *globalParser) gateClientOption(d *caddyfile.Dispenser) error {
-	var value string
-	if err := oneArg(d, &value); err != nil {
-		return err
+	here := *d
+	value := "on"
+	if d.NextArg() {
+		value = d.Val()
+	} else if !opensBlock(d) {
+		return d.ArgErr()
 	}
 	if value != "on" && value != "off" {
 		return d.Errf("gate_client must be on or off, not %q", value)
 	}
+	if d.NextArg() {
+		return d.Errf("gate_client has one argument, on or off; found %q", d.Val())
+	}
 	on := value == "on"
 	p.app.GateClient = &on
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() != "may_exchange" {
+			return d.Errf("unrecognized option %q of gate_client%s", d.Val(), didYouMean(d.Val(), []string{"may_exchange"}))
+		}
+		if err := someWords(d, &p.app.GateMayExchange); err != nil {
+			return err
+		}
+	}
+	if !on && len(p.app.GateMayExchange) > 0 {
+		return d.Err("gate_client is off, so it may exchange nothing")
+	}
+	p.later = append(p.later, func([]string) error {
+		if err := p.app.checkExchange(p.app.GateMayExchange); err != nil {
+			return here.Errf("gate_client: %v", err)
+		}
+		return nil
+	})
 	return nil
+}
+
+// opensBlock reports whether a block follows on the line.
+func opensBlock(d *caddyfile.Dispenser) bool {
+	ahead := *d
+	return ahead.NextBlock(ahead.Nesting())
 }

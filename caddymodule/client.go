@@ -78,11 +78,23 @@ type ClientConfig struct {
 	RequirePAR bool `json:"require_par,omitempty"`
 	// Whether tokens must be bound to a key (RFC 9449).
 	RequireDPoP bool `json:"require_dpop,omitempty"`
+	// The providers of which the client may have people's access tokens, by token
+	// exchange (RFC 8693). Their tokens must be stored. A public client must ask for
+	// the scope provider:NAME, which the consent page names.
+	MayExchange []string `json:"may_exchange,omitempty"`
 }
 
 // loadClients makes the clients that the gateway knows, `gate` included.
 func (a *App) loadClients(ctx caddy.Context) error {
 	a.clients = make(map[string]*client.Client)
+	for _, c := range a.Clients {
+		if err := a.checkExchange(c.MayExchange); err != nil {
+			return fmt.Errorf("client %q: %w", c.ID, err)
+		}
+	}
+	if err := a.checkExchange(a.GateMayExchange); err != nil {
+		return fmt.Errorf("gate_client: %w", err)
+	}
 	var mistakes []error
 	for _, c := range a.Clients {
 		if a.clients[c.ID] != nil {
@@ -104,7 +116,8 @@ func (a *App) loadClients(ctx caddy.Context) error {
 	gate := &client.Client{
 		ID: gateClient, Title: "gate, the command-line client", Public: true, FirstParty: true,
 		Grants: []string{client.GrantDevice, client.GrantRefresh},
-		Scopes: []string{"openid", "profile", "email", "groups", "offline_access"}, IDTokenAlgorithm: client.DefaultAccessTokenAlgorithm, // one key is enough for it
+		Scopes: []string{"openid", "profile", "email", "groups", "offline_access"}, MayExchange: a.GateMayExchange,
+		IDTokenAlgorithm: client.DefaultAccessTokenAlgorithm, // one key is enough for it
 	}
 	a.clients[gateClient] = gate
 	return gate.Validate()
@@ -115,7 +128,7 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		ID: c.ID, Title: c.Title, Public: c.Public, FirstParty: c.FirstParty,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
-		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer,
+		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, MayExchange: c.MayExchange,
 		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime), RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 	}

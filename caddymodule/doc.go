@@ -90,8 +90,11 @@
 //				id_token_signing_alg     RS256 | ES256 | EdDSA # of ID and logout tokens; default: RS256
 //				access_token_signing_alg ES256 | EdDSA | RS256 # default: ES256
 //				require                  par | dpop …
+//				may_exchange             <provider…>    # people's access tokens of these, by token exchange (RFC 8693)
 //			}
-//			gate_client  on | off                       # the client of the command gate; default: on
+//			gate_client  [on | off] {                   # the client of the command gate; default: on
+//				may_exchange <provider…>                # for gate token --provider; default: none
+//			}
 //			signing_keys <file>                         # default: made, stored and rotated
 //			site         <origin…>                      # guarded sites of another Caddy that the portal serves
 //			headers {                                   # default: Remote-User, Remote-Email, Remote-Name, Remote-Groups

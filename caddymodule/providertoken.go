@@ -28,12 +28,27 @@ func (g *Guard) parseToken(h httpcaddyfile.Helper, app *App) error {
 // checkPassedToken refuses to pass on the tokens of a provider that is not
 // there, or whose tokens nobody keeps.
 func (a *App) checkPassedToken(name string) error {
+	return a.checkKept("provider_token", name)
+}
+
+// checkExchange refuses exchanges for the tokens of a provider that is not there, or
+// whose tokens nobody keeps.
+func (a *App) checkExchange(names []string) error {
+	for _, name := range names {
+		if err := a.checkKept("may_exchange", name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) checkKept(option, name string) error {
 	i := slices.IndexFunc(a.Providers, func(p *ProviderConfig) bool { return p.Name == name })
 	switch {
 	case i < 0:
-		return fmt.Errorf("provider_token: provider %q is not defined%s", name, didYouMean(name, a.providerNames()))
+		return fmt.Errorf("%s: provider %q is not defined%s", option, name, didYouMean(name, a.providerNames()))
 	case a.Providers[i].StoreTokens == nil:
-		return fmt.Errorf("provider_token: the tokens of provider %q are not kept, so there is none to pass on; write in the global gatehouse block: provider %s { … store_tokens }", name, name)
+		return fmt.Errorf("%s: the tokens of provider %q are not kept, so there is none to pass on; write in the global gatehouse block: provider %s { … store_tokens }", option, name, name)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (g *Gateway) consentPage(w http.ResponseWriter, r *Request, at place, c *cl
 		Fields: []page.Field{{Name: "request", Value: g.sealRequest(at, a)}, g.formToken(w, r.Request, at)},
 	}
 	for _, s := range asked(at, c, a.Scope, a.Resource) {
-		p.Scopes = append(p.Scopes, plainScope(s))
+		p.Scopes = append(p.Scopes, g.plainScope(s))
 	}
 	g.Pages.Consent(w, r.Request, http.StatusOK, p)
 }
@@ -71,7 +71,10 @@ func asked(at place, c *client.Client, scope string, resources []string) []strin
 }
 
 // plainScope says what a scope means, or a resource.
-func plainScope(scope string) string {
+func (g *Gateway) plainScope(scope string) string {
+	if name, ok := client.ScopeProvider(scope); ok {
+		return "Use " + g.providerTitle(name) + " in your name, with your access there"
+	}
 	if resource, ok := strings.CutPrefix(scope, resourceConsent); ok {
 		if u, err := url.Parse(resource); err == nil && u.Host != "" {
 			resource = u.Host + strings.TrimSuffix(u.Path, "/")

@@ -72,7 +72,7 @@ func (g *Gateway) metadataOf(at place) metadata {
 		Userinfo: at.url("userinfo"), Revocation: at.url("revoke"), Introspection: at.url("introspect"), PAR: at.url("par"),
 		Device: at.url("device_authorization"), EndSession: at.url("logout"),
 		Scopes: scopes, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
-		Grants:   []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials, client.GrantDevice},
+		Grants:   g.grants(),
 		Subjects: []string{"public"}, IDTokenAlgorithms: g.Keys.Offered(),
 		TokenAuth: append([]string{client.MethodNone}, proven...), TokenAuthAlgorithms: signed,
 		RevocationAuth: append([]string{client.MethodNone}, proven...), RevocationAlgorithms: signed,
@@ -84,6 +84,17 @@ func (g *Gateway) metadataOf(at place) metadata {
 		},
 		IssParameter: true, BackchannelLogout: true, BackchannelSession: true,
 	}
+}
+
+// grants that are offered: the exchange only where a client has it.
+func (g *Gateway) grants() []string {
+	offered := []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials, client.GrantDevice}
+	for _, c := range g.Clients {
+		if c.Allows(client.GrantTokenExchange) {
+			return append(offered, client.GrantTokenExchange)
+		}
+	}
+	return offered
 }
 
 // serveDiscovery answers with the metadata. The portal's are serialised once, and

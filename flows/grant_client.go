@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 )
 
@@ -19,7 +20,7 @@ func (g *Gateway) grantClientCredentials(ctx context.Context, req *endpointReque
 		return nil, err
 	}
 	// These speak of a person, and there is none.
-	scope = slices.DeleteFunc(scope, func(s string) bool {
+	scope = slices.DeleteFunc(client.WithoutProviders(scope), func(s string) bool {
 		return s == "openid" || s == "profile" || s == "email" || s == "offline_access"
 	})
 	self := *req.client

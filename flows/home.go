@@ -69,7 +69,7 @@ func (g *Gateway) homePage(w http.ResponseWriter, r *Request, at place, id *iden
 	for _, consent := range consents {
 		a := page.Application{ID: consent.ClientID, Title: g.siteTitle(at, consent.ClientID)}
 		for _, s := range consent.Scope {
-			a.Scopes = append(a.Scopes, plainScope(s))
+			a.Scopes = append(a.Scopes, g.plainScope(s))
 		}
 		p.Applications = append(p.Applications, a)
 	}

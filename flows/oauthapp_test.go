@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/github"
@@ -76,13 +77,13 @@ type hubbed struct {
 	hub *oauthApp
 }
 
-func newHubbed(t *testing.T, portal bool) hubbed {
+func newHubbed(t *testing.T, portal bool, clients ...*client.Client) hubbed {
 	t.Helper()
 	h := &oauthApp{revoked: map[string]bool{}}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	h.url = server.URL
-	w := newWorld(t, worldOptions{portal: portal, providers: func(now func() time.Time) []provider.Provider {
+	w := newWorld(t, worldOptions{portal: portal, clients: clients, providers: func(now func() time.Time) []provider.Provider {
 		transport := &http.Transport{}
 		t.Cleanup(transport.CloseIdleConnections)
 		p, err := github.New(github.Config{

@@ -21,8 +21,10 @@ import (
 type oauthError struct {
 	Code        string `json:"error"`
 	Description string `json:"error_description,omitempty"`
-	status      int
-	retryAfter  string
+	// LinkURL is where the person can do what is missing, if that is all.
+	LinkURL    string `json:"link_url,omitempty"`
+	status     int
+	retryAfter string
 }
 
 func (e *oauthError) Error() string { return e.Code + ": " + e.Description }

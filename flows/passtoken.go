@@ -161,11 +161,7 @@ func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *Request, id *id
 }
 
 func (g *Gateway) providerTokenAway(w http.ResponseWriter, r *Request, name string, err error) {
-	wait := 5 * time.Second
-	if away, ok := errors.AsType[*vault.UnavailableError](err); ok {
-		wait = max(wait, away.RetryAfter)
-	}
-	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	w.Header().Set("Retry-After", retryAfter(err))
 	title := g.providerTitle(name)
 	switch callerOf(r.Request) {
 	case callerNavigation:
@@ -180,6 +176,15 @@ func (g *Gateway) providerTokenAway(w http.ResponseWriter, r *Request, name stri
 	default:
 		problem(w, http.StatusServiceUnavailable, title+" cannot be asked right now; try again in a few seconds.", nil)
 	}
+}
+
+// retryAfter is when trying again may be of use, as the header of that name has it.
+func retryAfter(err error) string {
+	wait := 5 * time.Second
+	if away, ok := errors.AsType[*vault.UnavailableError](err); ok {
+		wait = max(wait, away.RetryAfter)
+	}
+	return strconv.Itoa(int(math.Ceil(wait.Seconds())))
 }
 
 // providerTitle is what people know a provider by.

@@ -21,6 +21,7 @@ var (
 	clientParameters = []string{"client_id", "client_secret", "client_assertion", "client_assertion_type"}
 	tokenParameters  = []string{
 		"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code", "resource",
+		"subject_token", "subject_token_type", "actor_token", "actor_token_type", "requested_token_type", "audience",
 	}
 	deviceParameters = []string{"scope", "resource", "code_challenge", "code_challenge_method"}
 	givenParameters  = []string{"token", "token_type_hint"} // of revocation and introspection
@@ -131,6 +132,8 @@ func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenRespon
 		serve = g.grantClientCredentials
 	case client.GrantDevice:
 		serve = g.grantDevice
+	case client.GrantTokenExchange:
+		serve = g.grantExchange
 	}
 	switch {
 	case grant == "":
@@ -156,10 +159,12 @@ func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenRespon
 type tokenResponse struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
-	ExpiresIn    int64  `json:"expires_in"`
+	ExpiresIn    int64  `json:"expires_in,omitempty"` // left out for a provider token without an expiry
 	RefreshToken string `json:"refresh_token,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
+	// IssuedType is of an exchange (RFC 8693, section 2.2.1).
+	IssuedType string `json:"issued_token_type,omitempty"`
 }
 
 // seconds of a duration, rounded down, as the RFCs count.

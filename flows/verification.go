@@ -154,7 +154,7 @@ func (g *Gateway) showDevice(w http.ResponseWriter, r *Request, at place, id *id
 		Started: time.Unix(d.Begun, 0), Action: at.path + "device/decide",
 	}
 	for _, s := range asked(at, c, d.Scope, d.Resource) {
-		p.Scopes = append(p.Scopes, plainScope(s))
+		p.Scopes = append(p.Scopes, g.plainScope(s))
 	}
 	if len(d.Resource) == 0 && c.FirstParty && len(c.Resources) == 0 && c.Audience == "" {
 		p.Scopes = append(p.Scopes, "Act as you at all sites here that you may use")

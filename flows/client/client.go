@@ -50,11 +50,16 @@ type Client struct {
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   string
-	// Grants default to authorization_code and refresh_token, and for a
-	// ResourceServer without redirect URIs to none.
+	// Grants default to authorization_code and refresh_token, and for a client
+	// without redirect URIs that is a ResourceServer or MayExchange to none.
 	Grants []string
-	// Scopes that may be asked for. Default: openid profile email.
+	// Scopes that may be asked for. Default: openid profile email. Validate adds
+	// those for MayExchange.
 	Scopes []string
+	// MayExchange names the providers of which the client may have people's access
+	// tokens, by [GrantTokenExchange]. A public client needs the person's consent
+	// for each, see [ProviderScope].
+	MayExchange []string
 	// Audience of access tokens when no resource is asked for. Default: the
 	// issuer, which is added with the scope openid: userinfo wants it.
 	Audience string
@@ -108,7 +113,7 @@ func (c *Client) Validate() error {
 	}
 	switch {
 	case c.Grants != nil:
-	case len(c.ResourceServer) > 0 && len(c.RedirectURIs) == 0:
+	case len(c.ResourceServer)+len(c.MayExchange) > 0 && len(c.RedirectURIs) == 0:
 		c.Grants = []string{}
 	default:
 		c.Grants = []string{GrantCode, GrantRefresh}
@@ -127,6 +132,9 @@ func (c *Client) Validate() error {
 			c.ID, MaxAccessTokenLifetime, c.AccessTokenLifetime)
 	}
 	if err := c.validateRefreshTokens(); err != nil {
+		return err
+	}
+	if err := c.validateExchange(); err != nil {
 		return err
 	}
 	if err := c.validateAddresses(); err != nil {
@@ -192,4 +200,6 @@ func (c *Client) validateGrants() error {
 }
 
 // Allows tells whether the client may use a grant.
-func (c *Client) Allows(grant string) bool { return slices.Contains(c.Grants, grant) }
+func (c *Client) Allows(grant string) bool {
+	return slices.Contains(c.Grants, grant) || grant == GrantTokenExchange && len(c.MayExchange) > 0
+}

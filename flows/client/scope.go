@@ -40,14 +40,14 @@ func ParseScope(s string) ([]string, error) {
 
 // AllowedScope parses a scope parameter and checks it against what the client
 // may ask for. An empty one is the client's default: all of its scopes but
-// offline_access.
+// offline_access and those for provider tokens.
 func (c *Client) AllowedScope(s string) ([]string, error) {
 	scope, err := ParseScope(s)
 	if err != nil {
 		return nil, err
 	}
 	if len(scope) == 0 {
-		return slices.DeleteFunc(slices.Clone(c.Scopes), func(v string) bool { return v == "offline_access" }), nil
+		return WithoutProviders(WithoutOffline(c.Scopes)), nil
 	}
 	for _, value := range scope {
 		if !slices.Contains(c.Scopes, value) {

@@ -1,0 +1,141 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/vault"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+)
+
+// grantExchange gives a client the access token that a provider issued for a person,
+// in exchange for the person's access token of ours (RFC 8693). The vault refreshes it
+// when needed; the refresh token stays there. A warm exchange costs no round trip.
+func (g *Gateway) grantExchange(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
+	if err := checkExchange(req); err != nil {
+		return nil, err
+	}
+	p, err := g.exchangeTarget(req)
+	if err != nil {
+		return nil, err
+	}
+	scope, err := client.ParseScope(req.PostForm.Get("scope"))
+	if err != nil {
+		return nil, err
+	}
+	who, err := g.exchangeSubject(ctx, req, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.spendProof(ctx, req.proof); err != nil {
+		return nil, err
+	}
+	access, err := g.Vault.Use(ctx, who.Subject, p.Name())
+	if err != nil {
+		return nil, g.noProviderToken(ctx, req, who, p, err)
+	}
+	if !client.Subset(scope, strings.Fields(access.Scope)) {
+		return nil, invalid("invalid_scope", "the person's access at "+p.Name()+" does not cover the scope")
+	}
+	g.Events(ctx, "provider_token_delivered", slog.String("client_id", req.client.ID), slog.String("provider", p.Name()),
+		slog.String("user", who.User), slog.String("subject", who.Subject))
+	return g.exchanged(access), nil
+}
+
+// checkExchange refuses what is not an exchange of an access token for an access token.
+func checkExchange(req *endpointRequest) error {
+	form := req.PostForm
+	switch {
+	case form.Get("subject_token") == "":
+		return invalid("invalid_request", "subject_token is missing")
+	case form.Get("subject_token_type") != client.TypeAccessToken:
+		return invalid("invalid_request", "subject_token_type must be "+client.TypeAccessToken)
+	case form.Has("actor_token") || form.Has("actor_token_type"):
+		return invalid("invalid_request", "actor_token is not supported: who acts is the client that authenticates")
+	case form.Has("requested_token_type") && form.Get("requested_token_type") != client.TypeAccessToken:
+		return invalid("invalid_request", "requested_token_type must be "+client.TypeAccessToken)
+	}
+	return nil
+}
+
+// exchangeTarget is the provider that is meant: by its name or issuer as audience, or
+// the only one that the client may ask for (RFC 8693, section 2.1).
+func (g *Gateway) exchangeTarget(req *endpointRequest) (provider.Provider, error) {
+	name := req.PostForm.Get("audience")
+	if resources := req.PostForm["resource"]; len(resources) > 0 {
+		if name != "" || len(resources) > 1 {
+			return nil, invalid("invalid_target", "name one provider, as audience or resource")
+		}
+		name = resources[0]
+	}
+	if name == "" && len(req.client.MayExchange) == 1 {
+		name = req.client.MayExchange[0]
+	}
+	for _, p := range g.Providers {
+		if (p.Name() == name || p.Issuer() == name) && req.client.Exchanges(p.Name()) && g.Vault != nil && g.Vault.Keeps(p.Name()) {
+			return p, nil
+		}
+	}
+	if name == "" {
+		return nil, invalid("invalid_target", "audience is missing: the provider's name")
+	}
+	return nil, invalid("invalid_target", "the client may not have tokens of that provider")
+}
+
+// exchangeSubject is the person whose token is wanted. Whatever is wrong with the
+// subject token is invalid_request (RFC 8693, section 2.2.2), and unknown, expired,
+// revoked and foreign ones look the same.
+func (g *Gateway) exchangeSubject(ctx context.Context, req *endpointRequest, p provider.Provider) (*identity.Identity, error) {
+	bad := invalid("invalid_request", "the subject token is not valid, or not the client's")
+	claims, who, err := g.verifyAccess(ctx, req.at, req.PostForm.Get("subject_token"))
+	switch {
+	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
+		return nil, err
+	case err != nil || !concerns(req.client, claims):
+		return nil, bad
+	case claims.SessionID == "":
+		return nil, invalid("invalid_request", "the subject token is a program's own: there is no person behind it")
+	case claims.Cnf != nil && claims.Cnf.JKT != req.proof.jkt:
+		return nil, errProof // RFC 9449, section 7: it is good for who has the key alone
+	case req.client.Public && !slices.Contains(strings.Fields(claims.Scope), client.ProviderScope(p.Name())):
+		return nil, invalid("invalid_scope", "the person has not allowed that: the subject token lacks the scope "+client.ProviderScope(p.Name()))
+	case !g.mayUse(req.client, who):
+		return nil, bad
+	}
+	return who, nil
+}
+
+// noProviderToken says why there is no token. What only the person can mend is
+// interaction_required (OpenID Connect Core, section 3.1.2.6).
+func (g *Gateway) noProviderToken(ctx context.Context, req *endpointRequest, who *identity.Identity, p provider.Provider, err error) error {
+	if ProviderTokenIsAway(err) {
+		g.Logger.WarnContext(ctx, "no provider token now", "provider", p.Name(), "client_id", req.client.ID, "user", who.User, "error", err)
+		return &oauthError{
+			Code: "temporarily_unavailable", Description: "the provider or the token store cannot be asked now", status: http.StatusServiceUnavailable,
+			retryAfter: retryAfter(err),
+		}
+	}
+	g.Logger.InfoContext(ctx, "no provider token; the user must sign in there", "provider", p.Name(), "client_id", req.client.ID, "user", who.User, "error", err)
+	missing := invalid("interaction_required", "the person must sign in at "+p.Name()+" first")
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		missing.Description = "the person has never signed in at " + p.Name()
+	}
+	return missing
+}
+
+func (g *Gateway) exchanged(a vault.Access) *tokenResponse {
+	answer := &tokenResponse{AccessToken: a.AccessToken, IssuedType: client.TypeAccessToken, TokenType: "Bearer", Scope: a.Scope}
+	if !a.ExpiresAt.IsZero() {
+		answer.ExpiresIn = max(1, seconds(a.ExpiresAt.Sub(g.Now())))
+	}
+	return answer
+}
