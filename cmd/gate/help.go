@@ -12,7 +12,7 @@ import (
 func commands() []command {
 	return []command{
 		{"login", "URL", "sign in to a protected site", helpLogin, (*gate).login},
-		{"token", "[--for URL]", "print a fresh access token", helpToken, (*gate).token},
+		{"token", "[--for URL] [--provider NAME]", "print a fresh access token", helpToken, (*gate).token},
 		{"curl", "URL [CURL ARGUMENTS…]", "call a protected URL with curl", helpCurl, (*gate).curl},
 		{"whoami", "[URL]", "show who you are signed in as", helpWhoami, (*gate).whoami},
 		{"list", "", "list your logins", "", (*gate).list},
@@ -31,6 +31,7 @@ One login serves all sites of the same issuer.
 Options:
   --client ID      the client id that the issuer knows (default gate)
   --scope SCOPES   what to ask for (default "openid profile email offline_access")
+  --provider NAME  ask for your access token of a provider as well, such as github; may be repeated
   --browser        open the page in this machine's browser
   --no-qr          draw no QR code
 
@@ -45,6 +46,11 @@ minute left; parallel processes refresh once. Without --for it is for the site y
 Examples:
   gate token --for https://app.example.com
   TOKEN=$(gate token)
+
+With --provider it is your own access token of a provider, fresh. The login must have been
+allowed it:
+  gate login --provider github https://app.example.com
+  gate token --provider github
 `
 	helpCurl = `The token travels to curl through a pipe, so that no process list shows it. It is good for
 the site of URL only. gate ends with curl's exit code.

@@ -17,6 +17,7 @@ const (
 // loginOptions of the command line.
 type loginOptions struct {
 	client, scope string
+	providers     []string // whose tokens are wanted
 	browser, noQR bool
 	address       string
 }
@@ -26,6 +27,10 @@ func parseLogin(args []string) (loginOptions, error) {
 	fs := flag.NewFlagSet("login", flag.ContinueOnError)
 	fs.StringVar(&o.client, "client", defaultClient, "")
 	fs.StringVar(&o.scope, "scope", defaultScope, "")
+	fs.Func("provider", "", func(name string) error {
+		o.providers = append(o.providers, name)
+		return nil
+	})
 	fs.BoolVar(&o.browser, "browser", false, "")
 	fs.BoolVar(&o.noQR, "no-qr", false, "")
 	rest, err := parse(fs, args, 1)
@@ -95,6 +100,13 @@ func (g *gate) login(ctx context.Context, args []string) error {
 // token.
 func (g *gate) beginLogin(ctx context.Context, o loginOptions, s server, site string) (*deviceFlow, error) {
 	scopes := supported(strings.Fields(o.scope), s.Scopes)
+	for _, name := range o.providers {
+		scope := providerScope + name
+		if len(s.Scopes) > 0 && !slices.Contains(s.Scopes, scope) {
+			return nil, noProviderTokens(s.Issuer, o.client, name)
+		}
+		scopes = append(scopes, scope)
+	}
 	var resources []string
 	if site != "" && !slices.Contains(scopes, "offline_access") {
 		resources = []string{site, s.Issuer} // who it is, is asked of the issuer

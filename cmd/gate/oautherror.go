@@ -29,7 +29,7 @@ func (e *oauthError) Error() string {
 const shortSecret = 8
 
 // secrets are the form fields that no error may repeat.
-var secrets = []string{"refresh_token", "device_code", "code_verifier", "token"} //nolint:gochecknoglobals // a constant list
+var secrets = []string{"refresh_token", "device_code", "code_verifier", "token", "subject_token"} //nolint:gochecknoglobals // a constant list
 
 // answer decodes what a token endpoint or its kin answered to a form.
 func answer(issuer string, r reply, sent url.Values, into any) error {

@@ -26,6 +26,7 @@ const (
 func (g *gate) token(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("token", flag.ContinueOnError)
 	site := fs.String("for", "", "")
+	provider := fs.String("provider", "", "")
 	rest, err := parse(fs, args, 1)
 	if err != nil {
 		return err
@@ -33,7 +34,12 @@ func (g *gate) token(ctx context.Context, args []string) error {
 	if len(rest) > 0 {
 		return usage("token", "the site is named by --for "+rest[0])
 	}
-	a, err := g.tokenFor(ctx, *site)
+	var a access
+	if *provider != "" {
+		a, err = g.providerToken(ctx, *site, *provider)
+	} else {
+		a, err = g.tokenFor(ctx, *site)
+	}
 	if err != nil {
 		return err
 	}
