@@ -18,8 +18,6 @@ var unreached = map[string]string{
 	"Link":           "a person's own page: another identity for the same account",
 	"Unlink":         "the same page",
 	"Identities":     "the same page, and an operator's listing of people",
-	"RemoveAccess":   "an operator's command for a token that has leaked",
-	"RemoveRefresh":  "the same",
 	"RemoveSubject":  "the person's own page, and an operator's removal of a person",
 	"Explain":        "an operator's question why somebody may enter or not",
 	"Forgive":        "an operator's command for an address that is throttled",
