@@ -106,7 +106,7 @@ func TestBody_OfARequestThatMustSignInEnds(t *testing.T) {
 // An HTTP/2 stream has a deadline of its own.
 func TestBody_ASlowOneEndsByHTTP2(t *testing.T) {
 	w := slowWorld(t, false, 20*time.Millisecond)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(w.guard))
+	server := httptest.NewUnstartedServer(given.record(t, w.guard))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)

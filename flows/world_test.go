@@ -151,8 +151,8 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.site = httptest.NewUnstartedServer(http.HandlerFunc(w.guard))
-	w.portal = httptest.NewUnstartedServer(http.HandlerFunc(w.servePortal))
+	w.site = httptest.NewUnstartedServer(given.record(t, w.guard))
+	w.portal = httptest.NewUnstartedServer(given.record(t, w.servePortal))
 	config := flows.Config{
 		Sessions: w.sessions, Store: durable, Cache: short, Keyring: keys, Keys: w.keys, Pages: pages, Logger: logger,
 		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit,
