@@ -51,7 +51,7 @@ func adviseOnDirective(word string) string {
 	case slices.Contains(globalOptions, word):
 		return word + " stands in the block gatehouse { … } of the global options, at the top of the Caddyfile"
 	}
-	return didYouMeanOnly(word, "gatehouse", "gatehouse_portal")
+	return didYouMeanOnly(word, "gatehouse", "gatehouse_forward_auth", "gatehouse_portal")
 }
 
 // adviseOnBareSite is about a word after a site's address that has no braces.

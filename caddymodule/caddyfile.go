@@ -17,6 +17,8 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption(appName, parseGlobal)
 	httpcaddyfile.RegisterDirective("gatehouse", parseGuardDirective)
 	httpcaddyfile.RegisterDirectiveOrder("gatehouse", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterDirective("gatehouse_forward_auth", parseForwardAuthDirective)
+	httpcaddyfile.RegisterDirectiveOrder("gatehouse_forward_auth", httpcaddyfile.Before, "respond")
 	httpcaddyfile.RegisterHandlerDirective("gatehouse_portal", parsePortalDirective)
 	httpcaddyfile.RegisterDirectiveOrder("gatehouse_portal", httpcaddyfile.Before, "respond")
 }

@@ -43,7 +43,7 @@ func parseGuardDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 	if matcher != nil {
 		guard.MatcherSetsRaw = caddyhttp.RawMatcherSets{matcher}
 	}
-	if err := guard.parse(h, app); err != nil {
+	if err := guard.parse(h, app, guard.parseOption); err != nil {
 		return nil, err
 	}
 	return h.NewRoute(nil, guard), nil
@@ -65,7 +65,9 @@ func configuredApp(h httpcaddyfile.Helper) (*App, error) {
 	return app, nil
 }
 
-func (g *Guard) parse(h httpcaddyfile.Helper, app *App) error {
+// parse reads the directive's arguments and its block, each option of which option
+// parses.
+func (g *Guard) parse(h httpcaddyfile.Helper, app *App, option func(httpcaddyfile.Helper, *App) error) error {
 	for h.Next() { // the directive's name
 		for h.NextArg() {
 			if _, ok := app.Policies[h.Val()]; !ok {
@@ -77,7 +79,7 @@ func (g *Guard) parse(h httpcaddyfile.Helper, app *App) error {
 			g.Policies = append(g.Policies, h.Val())
 		}
 		for h.NextBlock(0) {
-			if err := g.parseOption(h, app); err != nil {
+			if err := option(h, app); err != nil {
 				return err
 			}
 		}

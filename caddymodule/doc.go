@@ -121,6 +121,17 @@
 //		upgrades <protocol…>         # besides websocket, that a connection may switch to: spdy/3.1
 //	}
 //
+// Forward auth: another proxy asks, on the path /forward_auth, whether a request may
+// pass. The matcher and the rules are about the request that the proxy describes:
+//
+//	gatehouse_forward_auth [<matcher>] [<policy…>] {
+//		proxy nginx | traefik | envoy | haproxy | caddy # whose headers describe the request; required
+//		hosts <name…>                                   # the sites that the proxy serves; required
+//		allow anyone | <condition…>
+//		deny  <condition…>
+//		provider_token <provider>
+//	}
+//
 // The portal, at the issuer's address:
 //
 //	gatehouse_portal [<matcher>]

@@ -20,6 +20,7 @@ type routeWalk struct {
 	invoked []string // named routes on the way, against loops
 	onError bool     // in routes that errors go through
 	found   []spot
+	asked   []*ForwardAuth
 	portals [][]caddyhttp.MatcherSet // what is around each portal
 	made    sight                    // what its variables are made of
 }
@@ -62,6 +63,8 @@ func (w *routeWalk) handler(handler caddyhttp.MiddlewareHandler, around []caddyh
 			return err
 		}
 		w.found = append(w.found, s)
+	case *ForwardAuth:
+		w.asked = append(w.asked, h)
 	case *Portal:
 		w.portals = append(w.portals, around)
 	case *caddyhttp.Subroute:

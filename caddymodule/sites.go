@@ -93,6 +93,10 @@ func (a *App) placeGuards() ([]site, error) {
 				}
 			}
 		}
+		for _, f := range w.asked {
+			placed[&f.Guard] = true
+			sites = append(sites, a.placeForwardAuth(f, listeners)...)
+		}
 		a.warnPlainHTTP(listeners, w.found)
 		a.checkPortal(listeners, w.portals)
 	}

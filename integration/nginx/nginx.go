@@ -1,15 +1,9 @@
 package nginx
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -19,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/integration/certificate"
 	"github.com/gatehouse-auth/gatehouse/integration/gateway"
 )
 
@@ -36,6 +31,11 @@ type Options struct {
 	Forwarded, Upgraded string
 	// Silent proxies send no X-Forwarded-Proto.
 	Silent bool
+	// Server is the server block, in place of one that passes everything on. It has
+	// %PORT% for the port, and cert.pem and key.pem beside it; Files are what it
+	// includes.
+	Server string
+	Files  map[string]string
 }
 
 // Proxy is a running nginx.
@@ -57,7 +57,12 @@ func Start(t testing.TB, o Options) *Proxy {
 		}
 	}
 	p := &Proxy{Port: gateway.FreePort(t), folder: t.TempDir()}
-	p.certify(t, o.Names)
+	p.RootCAs = certificate.Write(t, p.folder, o.Names)
+	for name, text := range o.Files {
+		if err := os.WriteFile(p.file(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.WriteFile(p.file("nginx.conf"), []byte(p.config(o)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +127,7 @@ func (p *Proxy) config(o Options) string {
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		_, _ = fmt.Fprintf(&temporary, "\t%s_temp_path %s;\n", kind, p.file(kind))
 	}
-	return fmt.Sprintf(`
+	head := fmt.Sprintf(`
 daemon off;
 master_process off;
 pid %[1]s/nginx.pid;
@@ -134,53 +139,28 @@ http {
 	error_log %[1]s/error.log;
 	map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
 	map $http_upgrade $forwarded { default %[3]s; websocket %[4]s; }
+`, p.folder, temporary.String(), forwarded, upgraded)
+	if o.Server != "" {
+		return head + strings.ReplaceAll(o.Server, "%PORT%", strconv.Itoa(p.Port)) + "}\n"
+	}
+	return head + fmt.Sprintf(`
 	server {
-		listen 127.0.0.1:%[5]d ssl;
+		listen 127.0.0.1:%[2]d ssl;
 		ssl_certificate %[1]s/cert.pem;
 		ssl_certificate_key %[1]s/key.pem;
 		location / {
-			proxy_pass http://%[6]s;
+			proxy_pass http://%[3]s;
 			proxy_http_version 1.1;
 			proxy_set_header Host $http_host;
 			proxy_set_header X-Forwarded-For $remote_addr;
-			%[7]s
+			%[4]s
 			proxy_set_header Upgrade $http_upgrade;
 			proxy_set_header Connection $connection_upgrade;
 			proxy_buffering off;
 		}
 	}
 }
-`, p.folder, temporary.String(), forwarded, upgraded, p.Port, o.Upstream, header)
-}
-
-// certify makes a certificate that signs itself.
-func (p *Proxy) certify(t testing.TB, names []string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "proxy of a test"}, DNSNames: names,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	p.RootCAs = x509.NewCertPool()
-	p.RootCAs.AppendCertsFromPEM(cert)
-	for name, text := range map[string][]byte{"cert.pem": cert, "key.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})} {
-		if err := os.WriteFile(p.file(name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+`, p.folder, p.Port, o.Upstream, header)
 }
 
 func executable(path string) bool {

@@ -1,0 +1,276 @@
+package caddymodule
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/dialect"
+)
+
+func init() {
+	caddy.RegisterModule(new(ForwardAuth))
+}
+
+// ForwardAuth answers another proxy that asks whether a request may pass. It takes
+// the decision of a [Guard], with the same options, about the request that the
+// proxy describes.
+//
+// The proxy asks on the path `/forward_auth`. If the request may pass, the answer is
+// 200 and has every identity header, empty ones too, and the headers `Cookie` and
+// `Authorization` without Gatehouse's own credentials: the proxy must set all of
+// them on the request to the application. Every other request is answered as a
+// guarded site would: the proxy passes on `/.gatehouse/*`, and some proxies whatever
+// was refused.
+//
+// It answers only proxies: connections from the server's `trusted_proxies`, or with
+// a client certificate that the server has verified.
+type ForwardAuth struct {
+	Guard
+
+	// Which proxy asks: `nginx`, `traefik`, `envoy`, `haproxy` or `caddy`. It says
+	// which headers describe the request, and how the answer reaches the client.
+	// The headers of the others are ignored. Required.
+	Proxy string `json:"proxy,omitempty"`
+
+	dialect    *dialect.Dialect
+	complained atomic.Int64 // when a proxy was last complained of, in seconds
+}
+
+// CaddyModule returns the Caddy module information.
+func (*ForwardAuth) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.gatehouse_forward_auth", New: func() caddy.Module { return new(ForwardAuth) }}
+}
+
+// Provision checks the options and provisions the guard.
+func (f *ForwardAuth) Provision(ctx caddy.Context) error {
+	f.dialect = dialect.ByName(f.Proxy)
+	switch {
+	case f.dialect == nil:
+		return fmt.Errorf("proxy is %q; which proxy asks? One of: %s", f.Proxy, strings.Join(dialect.Names(), ", "))
+	case len(f.Hosts) == 0:
+		return errors.New("gatehouse_forward_auth needs the names of the sites that the proxy serves: hosts app.example.com")
+	case len(f.Upgrades) > 0:
+		return errors.New("upgrades has no effect with forward auth: the proxy makes the connection to the application; say there which protocols may be upgraded to")
+	case f.FinishUploads != 0:
+		return errors.New("finish_uploads has no effect with forward auth: the proxy sends the uploads, and they go on when a session ends")
+	}
+	return f.Guard.Provision(ctx)
+}
+
+// ServeHTTP implements [caddyhttp.MiddlewareHandler]. Nothing is passed on to next.
+func (f *ForwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	if !isProxy(r) {
+		f.complain(r, "forward auth was asked by a connection that is no trusted proxy; name the proxy: "+howToTrust)
+		return refuseProxy(w, http.StatusForbidden, "Only trusted proxies may ask here.")
+	}
+	if f.dialect.IsAsk(r) {
+		return f.serveAsk(w, r)
+	}
+	return f.serveAnswer(w, r)
+}
+
+// serveAsk answers the question whether a request may pass.
+func (f *ForwardAuth) serveAsk(w http.ResponseWriter, r *http.Request) error {
+	asked, err := f.dialect.Read(r)
+	if err != nil {
+		f.complain(r, err.Error()+"; the configuration for each proxy is in docs/forward-auth.md")
+		return refuseProxy(w, http.StatusBadRequest, "The request cannot be read from the headers of the dialect "+f.Proxy+".")
+	}
+	if gateway := f.app.running(r.Context()); gateway != nil && gateway.OwnPath(asked.URI) {
+		f.complain(r, "the proxy asks about one of Gatehouse's own addresses; have it pass /.gatehouse/* on to Gatehouse without asking")
+		return refuseProxy(w, http.StatusForbidden, "This address is Gatehouse's own.")
+	}
+	if !f.knows(asked.Host) {
+		f.complain(r, "forward auth was asked about a host that hosts does not list", "asked_host", shortened(asked.Host))
+	}
+	answer := w
+	if f.dialect.OnlyYesOrNo() {
+		answer = &yesOrNo{ResponseWriter: w}
+	}
+	return f.decide(answer, r, f.describe(r, asked, http.NoBody), f.yes)
+}
+
+// serveAnswer serves what is Gatehouse's own, and gives the answer to a request that
+// the proxy has refused.
+func (f *ForwardAuth) serveAnswer(w http.ResponseWriter, r *http.Request) error {
+	asked, err := f.dialect.Read(r)
+	if err != nil {
+		asked = f.sent(r)
+	}
+	asked.Method, asked.URI = r.Method, r.URL.RequestURI()
+	return f.decide(w, r, f.describe(r, asked, r.Body), func(w http.ResponseWriter, _ *http.Request) error {
+		// It was refused a moment ago. What this answer would say is the proxy's to know.
+		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "Try again in a moment.", http.StatusServiceUnavailable)
+		return nil
+	})
+}
+
+// sent is a request that the proxy passed on as it does to any upstream.
+func (f *ForwardAuth) sent(r *http.Request) dialect.Asked {
+	asked := dialect.Asked{Host: r.Host, Scheme: f.app.schemeOf(r)}
+	if hosts := r.Header["X-Forwarded-Host"]; len(hosts) == 1 && f.knows(hosts[0]) {
+		asked.Host = hosts[0]
+	}
+	return asked
+}
+
+// decide has the guard judge a request, and tells the server what its logs need.
+func (f *ForwardAuth) decide(w http.ResponseWriter, r, original *http.Request, yes caddyhttp.HandlerFunc) error {
+	err := f.Guard.ServeHTTP(w, original, yes)
+	if skip, _ := caddyhttp.GetVar(original.Context(), caddyhttp.LogSkipVar).(bool); skip {
+		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	}
+	if v := verdictOf(original); v != nil && v.id != nil {
+		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+			repl.Map(v.placeholder)
+		}
+	}
+	return err
+}
+
+// yes tells the proxy who it is, and what to set on the request.
+func (f *ForwardAuth) yes(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	for _, name := range f.headers.names {
+		if name != "" {
+			h[name] = []string{r.Header.Get(name)}
+		}
+	}
+	for _, name := range [...]string{"Cookie", "Authorization"} {
+		separator := ", "
+		if name == "Cookie" {
+			separator = "; "
+		}
+		h[name] = []string{strings.Join(r.Header[name], separator)}
+	}
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// describe is the request that the proxy has received, as its server would have
+// met it.
+func (f *ForwardAuth) describe(r *http.Request, asked dialect.Asked, body io.ReadCloser) *http.Request {
+	original := r.Clone(r.Context())
+	original.Method, original.Host, original.RequestURI, original.Body = asked.Method, asked.Host, asked.URI, body
+	original.TLS = nil // it is the proxy's
+	if u, err := url.ParseRequestURI(asked.URI); err == nil {
+		original.URL = u
+	}
+	dialect.Strip(original.Header)
+	original.Header.Set("X-Forwarded-Proto", asked.Scheme)
+	if len(original.Header["Sec-Websocket-Key"]) > 0 {
+		// Proxies leave out what concerns their own connection.
+		original.Header.Set("Upgrade", "websocket")
+		original.Header.Set("Connection", "Upgrade")
+	}
+	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	original = caddyhttp.PrepareRequest(original, caddy.NewReplacer(), nil, server)
+	caddyhttp.SetVar(original.Context(), caddyhttp.TrustedProxyVarKey, true)
+	if client != "" {
+		caddyhttp.SetVar(original.Context(), caddyhttp.ClientIPVarKey, client)
+		original.RemoteAddr = net.JoinHostPort(client, "0")
+	}
+	return original
+}
+
+// complain logs, at most once a minute, what keeps a proxy from being answered.
+func (f *ForwardAuth) complain(r *http.Request, message string, more ...any) {
+	now := time.Now().Unix()
+	if last := f.complained.Load(); now-last < 60 || !f.complained.CompareAndSwap(last, now) {
+		return
+	}
+	f.app.logger.WarnContext(r.Context(), message, append([]any{"proxy", f.Proxy, "address", r.RemoteAddr, "hosts", f.Hosts}, more...)...)
+}
+
+// isProxy reports whether a connection is one of trusted_proxies, or has a client
+// certificate that was verified.
+func isProxy(r *http.Request) bool {
+	return fromTrustedProxy(r) || hasVerifiedCertificate(r.TLS)
+}
+
+func hasVerifiedCertificate(state *tls.ConnectionState) bool {
+	return state != nil && len(state.VerifiedChains) > 0
+}
+
+func refuseProxy(w http.ResponseWriter, status int, text string) error {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, text, status)
+	return nil
+}
+
+// yesOrNo turns every answer that is not "yes" into a bare 401, which the proxy
+// takes for no. It then sends the request itself, for the answer.
+type yesOrNo struct {
+	http.ResponseWriter
+	no bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (y *yesOrNo) WriteHeader(status int) {
+	if y.no || status < 200 {
+		return
+	}
+	if status == http.StatusOK {
+		y.ResponseWriter.WriteHeader(status)
+		return
+	}
+	y.no = true
+	h := y.Header()
+	clear(h)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", "0")
+	y.ResponseWriter.WriteHeader(http.StatusUnauthorized)
+}
+
+// Write implements [http.ResponseWriter].
+func (y *yesOrNo) Write(p []byte) (int, error) {
+	if y.no {
+		return len(p), nil
+	}
+	return y.ResponseWriter.Write(p)
+}
+
+// Unwrap is for [http.ResponseController].
+func (y *yesOrNo) Unwrap() http.ResponseWriter { return y.ResponseWriter }
+
+// placeForwardAuth tells the guard the names of its sites, and returns their origins:
+// browsers reach them at the proxy, whatever the listener is.
+func (a *App) placeForwardAuth(f *ForwardAuth, listeners []listener) []site {
+	f.addNames(f.Hosts)
+	trusted := false
+	for _, l := range listeners {
+		trusted = trusted || l.trusts || l.scheme == "https"
+	}
+	if !trusted {
+		a.warn("forward auth answers trusted proxies only, and none is trusted; name the proxy: "+howToTrust, strings.Join(f.Hosts, ", "))
+	}
+	front := listener{scheme: "http", ports: []string{""}, trusts: true}
+	var sites []site
+	for _, name := range f.Hosts {
+		at := a.sitesAt(front, name)
+		f.addPorts(at, front)
+		sites = append(sites, at...)
+	}
+	return sites
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*ForwardAuth)(nil)
+	_ caddyhttp.MiddlewareHandler = (*ForwardAuth)(nil)
+)
