@@ -166,7 +166,8 @@ func (f *ForwardAuth) yes(w http.ResponseWriter, r *http.Request) error {
 func (f *ForwardAuth) describe(r *http.Request, asked dialect.Asked, body io.ReadCloser) *http.Request {
 	original := r.Clone(r.Context())
 	original.Method, original.Host, original.RequestURI, original.Body = asked.Method, asked.Host, asked.URI, body
-	original.TLS = nil // it is the proxy's
+	original.TLS = nil // it is the proxy's, as the protocol is: nginx asks by HTTP/1.0
+	original.Proto, original.ProtoMajor, original.ProtoMinor = "HTTP/1.1", 1, 1
 	if u, err := url.ParseRequestURI(asked.URI); err == nil {
 		original.URL = u
 	}

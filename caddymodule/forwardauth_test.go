@@ -184,6 +184,7 @@ func TestForwardAuth_RefusesAWebSocketOfAnotherSite(t *testing.T) {
 	r := trusting(t, aliceLocal, strings.ReplaceAll(gate, "PROXY", "caddy"))
 	for origin, want := range map[string]int{"https://app.corp.test": http.StatusOK, "https://evil.test": http.StatusForbidden} {
 		req := asks("caddy", "GET", "/private/ws", r.secureSignIn("app.corp.test"))
+		req.Proto, req.ProtoMinor = "HTTP/1.0", 0 // as nginx asks
 		req.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 		req.Header.Set("Sec-WebSocket-Version", "13")
 		req.Header.Set("Origin", origin)

@@ -115,7 +115,29 @@ func TestForwardAuth_Caddy(t *testing.T) {
 		"app.example.com {", strings.Join(askingNames, ", ")+" {\n\ttls internal",
 	).Replace(documented(t, "caddyfile")[1])
 	front := gateway.Start(t, gateway.Options{Caddyfile: "{\n}\n" + site})
-	asking{n, fmt.Sprintf("127.0.0.1:%d", front.HTTPSPort), front.RootCAs()}.walk(t)
+	address := fmt.Sprintf("127.0.0.1:%d", front.HTTPSPort)
+	awaitTLS(t, front, address)
+	asking{n, address, front.RootCAs()}.walk(t)
+}
+
+// awaitTLS waits until a Caddy has made its certificates.
+func awaitTLS(t *testing.T, n *gateway.Node, address string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		ready := true
+		for _, name := range askingNames {
+			conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: n.RootCAs(), ServerName: name})
+			if ready = ready && err == nil; err == nil {
+				_ = conn.Close()
+			}
+		}
+		if ready {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the Caddy in front has no certificates")
+		}
+	}
 }
 
 // walk does what a person and a program do behind the proxy.
