@@ -120,6 +120,26 @@ func TestForwardAuth_Caddy(t *testing.T) {
 	asking{n, address, front.RootCAs()}.walk(t)
 }
 
+// The example answers a proxy's question.
+func TestForwardAuth_TheExampleAnswers(t *testing.T) {
+	t.Parallel()
+	n := gateway.Start(t, gateway.Options{Caddyfile: strings.Replace(example(t, "forward-auth.Caddyfile"), "http://:9091", "http://", 1)})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/forward_auth", n.HTTPPort), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Original-Method", "GET")
+	req.Header.Set("X-Original-URL", "https://app.example.com/")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("%s", resp.Status)
+	}
+}
+
 // awaitTLS waits until a Caddy has made its certificates.
 func awaitTLS(t *testing.T, n *gateway.Node, address string) {
 	t.Helper()
