@@ -69,9 +69,12 @@ func TestMatcher_ByWhoIsSignedIn(t *testing.T) {
 	r := serve(t, aliceLocal, "http://app.example.com {\n\tgatehouse /in/*\n\t@staff gatehouse group staff admins\n\t@bob gatehouse claim user bob\n"+
 		"\t@cel expression gatehouse('claim', 'user=alice') && path('/in/cel')\n\thandle @cel {\n\t\trespond cel\n\t}\n\thandle @bob {\n\t\trespond bob\n\t}\n\thandle @staff {\n\t\trespond staff\n\t}\n\trespond nobody\n}")
 	alice := r.signIn("app.example.com", nil)
-	for path, want := range map[string]string{"/in/": "staff", "/out/": "nobody", "/in/cel": "cel"} {
+	for path, want := range map[string]string{"/in/": "staff", "/out/": "staff", "/in/cel": "cel"} {
 		if got := r.do(get("http://app.example.com"+path, alice)).Body.String(); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+		if got := r.do(get("http://app.example.com" + path)); got.Code == http.StatusOK && got.Body.String() != "nobody" {
+			t.Errorf("%s of nobody: %q", path, got.Body)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
+	"github.com/gatehouse-auth/gatehouse/flows/policy/expression"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
@@ -105,6 +106,8 @@ type App struct {
 	events     *emitter
 
 	groupCheckers map[string]groupChecker // by provider name
+	claimKeepers  map[string]claimKeeper  // by provider name
+	expressions   *expression.Compiler
 
 	guardsMu   sync.Mutex
 	guards     []*Guard
@@ -174,7 +177,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Slogger()
 	a.ready = make(chan struct{})
-	err := together(a.expandOwn(), a.loadStores(ctx), a.loadProviders(ctx), a.loadClients(ctx), a.checkSigningKeys())
+	if err := a.newExpressions(); err != nil {
+		return err
+	}
+	err := together(a.expandOwn(), a.loadStores(ctx), a.loadProviders(ctx), a.preparePolicies(), a.loadClients(ctx), a.checkSigningKeys())
 	if err != nil {
 		return err
 	}
@@ -197,9 +203,6 @@ func (a *App) Validate() error {
 		}
 		if err := named.Validate(names); err != nil {
 			return err
-		}
-		if err := a.checkGroups(&named); err != nil {
-			return fmt.Errorf("policy %s: %w", name, err)
 		}
 	}
 	return a.validateKeys()

@@ -77,8 +77,8 @@ var blockOptions = []string{"token_store", "cache", "session", "provider", "poli
 //		}
 //	}
 //
-// A condition is one of user, email, domain, group or provider with one or more
-// values. Those in one line must all hold; the values of one condition, and the
+// A condition is one of user, email, domain, group, client or provider with one or
+// more values, claim with a name and values, or expression with one. Those in one line must all hold; the values of one condition, and the
 // lines, are alternatives. secret, provider, policy, client and
 // site may be repeated.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

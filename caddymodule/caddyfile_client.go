@@ -11,7 +11,7 @@ import (
 
 var oauthClientOptions = []string{
 	"public", "secret", "jwks", "title", "first_party", "policy", "redirect_uri", "post_logout_redirect_uri",
-	"backchannel_logout_uri", "grants", "scopes", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg",
+	"backchannel_logout_uri", "grants", "scopes", "claims", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg",
 	"access_token_signing_alg", "require", "may_exchange",
 }
 
@@ -29,6 +29,7 @@ var oauthClientOptions = []string{
 //		backchannel_logout_uri   <uri>
 //		grants                   authorization_code | refresh_token | client_credentials | device_code …
 //		scopes                   <scope…>
+//		claims                   <claim…> [scope <scope>]
 //		refresh_tokens           session | offline | always
 //		audience                 <uri>
 //		resources                <uri…>
@@ -40,7 +41,7 @@ var oauthClientOptions = []string{
 //		may_exchange             <provider…>
 //	}
 //
-// secret and the URIs may be repeated.
+// secret, claims and the URIs may be repeated.
 func (p *globalParser) client(d *caddyfile.Dispenser) error {
 	c := new(ClientConfig)
 	if !d.AllArgs(&c.ID) {
@@ -53,7 +54,7 @@ func (p *globalParser) client(d *caddyfile.Dispenser) error {
 	var seen []string
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option := d.Val()
-		repeatable := slices.Contains([]string{"secret", "redirect_uri", "post_logout_redirect_uri"}, option)
+		repeatable := slices.Contains([]string{"secret", "claims", "redirect_uri", "post_logout_redirect_uri"}, option)
 		if slices.Contains(seen, option) && !repeatable {
 			return d.Errf("%s is given twice", option)
 		}
@@ -99,6 +100,8 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 		return parseGrants(d, c)
 	case "scopes":
 		return someWords(d, &c.Scopes)
+	case "claims":
+		return parseClientClaims(d, c)
 	case "refresh_tokens":
 		return parseRefreshTokens(d, c)
 	case "audience":
@@ -137,6 +140,25 @@ func parseGrants(d *caddyfile.Dispenser, c *ClientConfig) error {
 			g = client.GrantDevice
 		}
 		c.Grants = append(c.Grants, g)
+	}
+	return nil
+}
+
+// parseClientClaims parses `claims <claim…> [scope <scope>]`, which may be repeated.
+func parseClientClaims(d *caddyfile.Dispenser, c *ClientConfig) error {
+	var words []string
+	if err := someWords(d, &words); err != nil {
+		return err
+	}
+	var scope string
+	if i := slices.Index(words, "scope"); i >= 0 {
+		if i == 0 || len(words) != i+2 {
+			return d.Err("claims takes names and, behind them, the scope that they come with: claims department office scope hr")
+		}
+		scope, words = words[i+1], words[:i]
+	}
+	for _, name := range words {
+		c.Claims = append(c.Claims, client.Claim{Name: name, Scope: scope})
 	}
 	return nil
 }
@@ -199,6 +221,7 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, Resources: c.Resources,
 		ResourceServer:      c.ResourceServer,
 		RefreshTokens:       client.RefreshTokens(c.RefreshTokens),
+		Claims:              c.Claims,
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime),
 	}
 	for _, s := range c.Secrets {

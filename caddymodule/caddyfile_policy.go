@@ -2,15 +2,17 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
+	"github.com/gatehouse-auth/gatehouse/flows/policy/expression"
 )
 
-var ruleConditions = []string{"user", "email", "domain", "group", "provider", "anyone"}
+var ruleConditions = []string{"user", "email", "domain", "group", "claim", "client", "provider", "expression", "anyone"}
 
 // policy parses `policy NAME { allow …; deny … }`.
 func (p *globalParser) policy(d *caddyfile.Dispenser) error {
@@ -69,6 +71,16 @@ func (l ruleLine) check(d *caddyfile.Dispenser, providers []string) error {
 	if err := p.Validate(providers); err != nil {
 		return d.WrapErr(err)
 	}
+	if l.rule.Expression == "" {
+		return nil
+	}
+	compiler, err := expression.New(nil)
+	if err == nil {
+		_, err = compiler.Compile(l.rule.Expression)
+	}
+	if err != nil {
+		return d.WrapErr(fmt.Errorf("expression %w", err))
+	}
 	return nil
 }
 
@@ -97,13 +109,9 @@ func parseRule(d *caddyfile.Dispenser, allow, deny *[]policy.Rule) (ruleLine, er
 // condition is written in quotes.
 func parseConditions(d *caddyfile.Dispenser) (policy.Rule, error) {
 	var rule policy.Rule
-	lists := map[string]*[]string{
-		"user": &rule.User, "email": &rule.Email, "domain": &rule.Domain,
-		"group": &rule.Group, "provider": &rule.Provider,
-	}
 	word := d.Val()
 	if !d.NextArg() {
-		return rule, d.Errf("%s needs a condition: anyone, or user, email, domain, group or provider with values", word)
+		return rule, d.Errf("%s needs a condition: anyone, or user, email, domain, group, claim, client, provider or expression with values", word)
 	}
 	for more := true; more; {
 		condition := d.Val()
@@ -114,27 +122,82 @@ func parseConditions(d *caddyfile.Dispenser) (policy.Rule, error) {
 			rule.Anyone = true
 			return rule, nil
 		}
-		list, ok := lists[condition]
-		if !ok {
+		if !slices.Contains(ruleConditions, condition) {
 			return rule, d.Errf("unrecognized condition %q%s", condition, meantCondition(word, condition))
 		}
-		if len(*list) > 0 {
-			return rule, d.Errf("%s is there twice in one line; write its values after one another: %s a b", condition, condition)
+		var values []string
+		var err error
+		if values, more, err = conditionValues(d, condition); err != nil {
+			return rule, err
 		}
-		for more = d.NextArg(); more; more = d.NextArg() {
-			if !d.Token().Quoted() && slices.Contains(ruleConditions, d.Val()) {
-				break
-			}
-			if err := errors.Join(checkValue(d, condition, d.Val()), noComma(d, condition)); err != nil {
-				return rule, err
-			}
-			*list = append(*list, d.Val())
-		}
-		if len(*list) == 0 {
-			return rule, missingValue(d, condition)
+		if err := setCondition(&rule, condition, values); err != nil {
+			return rule, d.WrapErr(err)
 		}
 	}
 	return rule, nil
+}
+
+// conditionValues are the values up to the next condition, or the end of the line.
+func conditionValues(d *caddyfile.Dispenser, condition string) (values []string, more bool, err error) {
+	for more = d.NextArg(); more; more = d.NextArg() {
+		isName := condition == "claim" && len(values) == 0
+		if !d.Token().Quoted() && slices.Contains(ruleConditions, d.Val()) && !isName {
+			break
+		}
+		err := checkValue(d, condition, d.Val())
+		if condition != "expression" {
+			err = errors.Join(err, noComma(d, condition))
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		values = append(values, d.Val())
+	}
+	if len(values) == 0 {
+		return nil, false, missingValue(d, condition)
+	}
+	return values, more, nil
+}
+
+func setCondition(rule *policy.Rule, condition string, values []string) error {
+	switch condition {
+	case "claim":
+		return setClaim(rule, values)
+	case "expression":
+		if rule.Expression != "" || len(values) != 1 {
+			return errors.New("expression takes one value, in quotes or backticks; write a second one in a line of its own, or join them by &&")
+		}
+		rule.Expression = values[0]
+		return nil
+	}
+	list := map[string]*[]string{
+		"user": &rule.User, "email": &rule.Email, "domain": &rule.Domain,
+		"group": &rule.Group, "provider": &rule.Provider, "client": &rule.Client,
+	}[condition]
+	if len(*list) > 0 {
+		return fmt.Errorf("%s is there twice in one line; write its values after one another: %s a b", condition, condition)
+	}
+	*list = values
+	return nil
+}
+
+// setClaim sets `claim NAME VALUE…`.
+func setClaim(rule *policy.Rule, values []string) error {
+	if len(values) < 2 {
+		return fmt.Errorf("claim needs a name and at least one value: claim %s VALUE%s", values[0], unset)
+	}
+	name := values[0]
+	if instead := map[string]string{"email": "email", "user": "user", "groups": "group", "group": "group", "provider": "provider"}[name]; instead != "" {
+		return fmt.Errorf("claim %s: write the condition %s", name, instead)
+	}
+	if _, ok := rule.Claim[name]; ok {
+		return fmt.Errorf("claim %s is there twice in one line; write its values after one another: claim %s a b", name, name)
+	}
+	if rule.Claim == nil {
+		rule.Claim = make(map[string][]string)
+	}
+	rule.Claim[name] = values[1:]
+	return nil
 }
 
 // meantCondition is [didYouMean] for a line in which the value follows at once.
@@ -150,9 +213,7 @@ func meantCondition(word, condition string) string {
 	return didYouMean(condition, ruleConditions)
 }
 
-func ruleEmpty(r policy.Rule) bool {
-	return len(r.User)+len(r.Email)+len(r.Domain)+len(r.Group)+len(r.Provider) == 0 && !r.Anyone
-}
+func ruleEmpty(r policy.Rule) bool { return r.String() == "" }
 
 // validName tells whether a name can stand in URLs, cookies and logs.
 func validName(name string) bool {

@@ -53,6 +53,9 @@ type ClientConfig struct {
 	Grants []string `json:"grants,omitempty"`
 	// The scopes that may be asked for. Default: openid, profile and email.
 	Scopes []string `json:"scopes,omitempty"`
+	// Further claims of the user's that the client is told, in its tokens and at
+	// userinfo, each always or with a scope. Default: none.
+	Claims []client.Claim `json:"claims,omitempty"`
 	// Which refresh tokens the client gets. `offline` (default): with the scope
 	// offline_access, and they outlive the sign-in. `session`: always, and they end
 	// with the sign-in. `always`: as offline, whether or not the client requests the
@@ -127,7 +130,7 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 	made := &client.Client{
 		ID: c.ID, Title: c.Title, Public: c.Public, FirstParty: c.FirstParty,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
+		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes, Claims: c.Claims, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
 		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, MayExchange: c.MayExchange,
 		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime), RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
@@ -154,6 +157,11 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		var err error
 		if made.Keys, err = readJWKS(c.JWKSFile); err != nil {
 			return nil, fmt.Errorf("client %q: %w", c.ID, err)
+		}
+	}
+	for _, claim := range c.Claims {
+		if err := a.checkClaim(policy.Rule{}, claim.Name); err != nil {
+			return nil, fmt.Errorf("client %q: claims %s: %w", c.ID, claim.Name, err)
 		}
 	}
 	return made, made.Validate()

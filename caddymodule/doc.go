@@ -58,12 +58,15 @@
 //				tls_trust_pool <module> …               # as in reverse_proxy: file /etc/ca.pem
 //				groups_claim   <claim> [as name | id | keys | comma_separated | space_separated]
 //				userinfo       auto | always | never    # auto: if the ID token lacks what is needed
+//				claims         <claim…>                 # further ones that are kept, for rules, headers and tokens
+//				access_token_claims <claim…>            # those that only the access token has
 //				trust_email    <domain…>                # addresses there count as verified if the provider does not say
 //				url            <url>                    # github: of an Enterprise server
 //				user <name> <hash> {                    # local; hashes by `caddy hash-password`
 //					email  <address>
 //					title  <name for people>
 //					groups <group…>
+//					claim  <name> <value…>              # a further one
 //				}
 //			}
 //			policy <name> {                             # lines are alternatives, deny wins
@@ -82,6 +85,7 @@
 //				backchannel_logout_uri   <uri>
 //				grants                   authorization_code | refresh_token | client_credentials | device_code …
 //				scopes                   <scope…>       # default: openid profile email
+//				claims                   <claim…> [scope <scope>] # further ones of the user's that it is told; may be repeated
 //				refresh_tokens           session | offline | always # offline (default): with offline_access, outlives the sign-in; session: ends with it; always: outlives it
 //				audience                 <uri>          # of access tokens without a resource; default: the issuer
 //				resources                <uri…>         # that it may ask for; default: any guarded site if first_party, or for itself; else none
@@ -103,8 +107,10 @@
 //		}
 //	}
 //
-// A condition is one of user, email, domain, group or provider with one or more
-// values. Those in one line must all hold; the values of one condition, and the
+// A condition is one of user, email, domain, group, client or provider with one or
+// more values, claim with a name and one or more values, or expression with one
+// expression of the Common Expression Language about user, provider, groups and
+// claims. Those in one line must all hold; the values of one condition, and the
 // lines, are alternatives.
 //
 // # The directives of a site

@@ -33,7 +33,7 @@ func init() {
 // guard: `request_header @trusted -Origin` in a `route`.
 //
 // The placeholders `{http.auth.user.id}`, `email`, `name`, `groups`,
-// `provider`, `sub` and `session` are set for whom it lets pass, and
+// `provider`, `sub`, `session` and `claims.NAME` are set for whom it lets pass, and
 // `{http.auth.candidate.*}` for whom it does not.
 type Guard struct {
 	// Who must sign in: requests that match one of these sets. Default: all.
@@ -114,7 +114,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		if err := own.Validate(app.providerNames()); err != nil {
 			return err
 		}
-		if err := app.checkGroups(own); err != nil {
+		if err := app.prepare(own); err != nil {
 			return err
 		}
 		g.deciders = append(g.deciders, own)
@@ -258,7 +258,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		return next.ServeHTTP(w, r)
 	}
 	v.show(r)
-	id, err := gateway.Authenticate(r, r.Host, v.scheme == "https")
+	id, err := v.authenticate(g.app, gateway, r)
 	if err != nil {
 		gateway.Challenge(w, v.request(r), err)
 		return nil

@@ -112,6 +112,7 @@ func asBytes(secrets []string) [][]byte {
 func (a *App) loadProviders(ctx caddy.Context) error {
 	a.callers = make(map[string]*policy.Policy)
 	a.groupCheckers = make(map[string]groupChecker)
+	a.claimKeepers = make(map[string]claimKeeper)
 	modules := make([]ProviderModule, 0, len(a.Providers))
 	var mistakes []error
 	for _, c := range a.Providers {
@@ -130,9 +131,14 @@ func (a *App) loadProviders(ctx caddy.Context) error {
 		if checker, ok := modules[i].(groupChecker); ok {
 			a.groupCheckers[c.Name] = checker
 		}
+		if keeper, ok := modules[i].(claimKeeper); ok {
+			a.claimKeepers[c.Name] = keeper
+		}
 	}
-	for _, rules := range a.callers {
-		mistakes = append(mistakes, a.checkGroups(rules))
+	for name, rules := range a.callers {
+		if err := a.prepare(rules); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("provider %s: %w", name, err))
+		}
 	}
 	return together(mistakes...)
 }

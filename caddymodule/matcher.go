@@ -15,18 +15,21 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
 )
 
 func init() {
 	caddy.RegisterModule(new(MatchIdentity))
 }
 
-// MatchIdentity matches requests by who is signed in. A guard must have let the
-// request pass before; a request of nobody matches nothing. All of the
-// conditions must hold, the values of one are alternatives.
+// MatchIdentity matches requests by who is signed in at the site, before the guard,
+// behind it, and where it lets everybody pass; a request of nobody, or of somebody
+// whom the guard refused, matches nothing. All of the conditions must hold, the values
+// of one are alternatives.
 //
 // It decides what a request is for, such as which upstream; who may enter is the
-// guard's business. Where it asks for what a provider said in a way that cannot be
+// guard's business: before it, and where it lets everybody pass, its policies have not
+// been asked. Where it asks for what a provider said in a way that cannot be
 // read, the request is refused: `not gatehouse group contractors` would match
 // otherwise. Caddy asks the conditions of one set in any order, so a path that is to
 // be asked first stands around it, in a `handle`.
@@ -36,8 +39,10 @@ type MatchIdentity struct {
 	// Scopes of the access token.
 	Scopes []string `json:"scopes,omitempty"`
 	// Claims by name: user, email, name, provider, sub, acr, or one that the
-	// provider was asked for.
+	// provider's block keeps.
 	Claims map[string][]string `json:"claims,omitempty"`
+
+	app *App
 }
 
 // CaddyModule returns the Caddy module information.
@@ -119,25 +124,39 @@ func (m *MatchIdentity) Validate() error {
 
 // MatchWithError implements [caddyhttp.RequestMatcherWithError].
 func (m *MatchIdentity) MatchWithError(r *http.Request) (bool, error) {
-	v := verdictOf(r)
-	if v == nil || v.id == nil || v.forbidden {
-		return false, nil
+	id, err := m.who(r)
+	if id == nil || err != nil {
+		return false, err
 	}
-	if m.asksUnread(&v.id.Claims) {
+	if m.asksUnread(&id.Claims) {
 		return false, caddyhttp.Error(http.StatusForbidden, errUnread)
 	}
-	if len(m.Groups) > 0 && !meets(m.Groups, v.id.Groups) {
+	if len(m.Groups) > 0 && !meets(m.Groups, id.Groups) {
 		return false, nil
 	}
-	if len(m.Scopes) > 0 && !meets(m.Scopes, v.id.Scope) {
+	if len(m.Scopes) > 0 && !meets(m.Scopes, id.Scope) {
 		return false, nil
 	}
 	for name, wanted := range m.Claims {
-		if !meets(wanted, claimValues(v.id, name)) {
+		if !meets(wanted, claimValues(id, name)) {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// who is whom the request is of: whom a guard let pass, or who is signed in.
+func (m *MatchIdentity) who(r *http.Request) (*identity.Identity, error) {
+	v := verdictOf(r)
+	switch {
+	case v != nil && v.forbidden:
+		return nil, nil
+	case v != nil && v.id != nil:
+		return v.id, nil
+	case m.app == nil:
+		return nil, nil
+	}
+	return m.app.whoAsks(r, v)
 }
 
 // errUnread is a request of a user of whom the provider said what the matcher looks
@@ -145,10 +164,15 @@ func (m *MatchIdentity) MatchWithError(r *http.Request) (bool, error) {
 var errUnread = errors.New("gatehouse: a claim of the user from the provider cannot be read")
 
 func (m *MatchIdentity) asksUnread(c *identity.Claims) bool {
-	if len(c.Unread) == 0 {
+	if len(c.Unread) == 0 && len(c.Extra) == 0 {
 		return false
 	}
 	needs := m.needs()
+	for name := range m.Claims {
+		if _, known := c.ClaimValues(name); !known {
+			return true
+		}
+	}
 	email := needs.Email > identity.NotNeeded || needs.User > identity.NotNeeded && c.IsCalledByID()
 	return needs.Groups > identity.NotNeeded && c.IsUnread(identity.ClaimGroups) ||
 		email && c.IsUnread(identity.ClaimEmail)
@@ -167,6 +191,9 @@ func (m *MatchIdentity) needs() (n identity.Needs) {
 			n.Email = identity.Judged
 		case "name":
 			n.Name = identity.Shown
+		case "provider", "sub", "acr":
+		default:
+			n.Claims = identity.Judged
 		}
 	}
 	return n
@@ -181,8 +208,22 @@ func (m *MatchIdentity) join(ctx caddy.Context) error {
 	case err != nil:
 		return err
 	}
-	app.(*App).joinMatcher(m.needs())
+	m.app = app.(*App)
+	m.app.joinMatcher(m.needs())
+	for name := range m.Claims {
+		if isOwnClaim(name) {
+			continue
+		}
+		if err := m.app.checkClaim(policy.Rule{}, name); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// isOwnClaim reports whether a claim of the matcher is none of the further ones.
+func isOwnClaim(name string) bool {
+	return slices.Contains([]string{"user", "email", "name", "provider", "sub", "acr"}, name)
 }
 
 // Provision makes known to the app what the matcher looks at.
@@ -209,30 +250,13 @@ func claimValues(id *identity.Identity, name string) []string {
 	case "acr":
 		value = id.ACR
 	default:
-		return extraValues(id.Extra[name])
+		values, _ := id.ClaimValues(name)
+		return values
 	}
 	if value == "" {
 		return nil
 	}
 	return []string{value}
-}
-
-func extraValues(claim any) []string {
-	switch c := claim.(type) {
-	case string:
-		return []string{c}
-	case bool, float64:
-		return []string{fmt.Sprint(c)}
-	case []string:
-		return c
-	case []any:
-		var values []string
-		for _, v := range c {
-			values = append(values, extraValues(v)...)
-		}
-		return values
-	}
-	return nil
 }
 
 // CELLibrary makes gatehouse('group', 'staff'), gatehouse('scope', 'read') and

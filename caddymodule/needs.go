@@ -37,7 +37,7 @@ func (a *App) needs(name string) identity.Needs {
 		needs = needs.Join(scopeNeeds(c.Scopes))
 	}
 	if len(a.Sites) > 0 { // whose rules are in another configuration
-		needs = needs.Join(identity.Needs{User: identity.Perhaps, Email: identity.Perhaps, Name: identity.Shown, Groups: identity.Perhaps})
+		needs = needs.Join(identity.Needs{User: identity.Perhaps, Email: identity.Perhaps, Name: identity.Shown, Groups: identity.Perhaps, Claims: identity.Perhaps})
 	}
 	return needs.Join(a.matched)
 }

@@ -81,6 +81,13 @@ type OIDCClient struct {
 	// The claim that names the user to policies and upstreams. Default: the
 	// verified e-mail address, else `PROVIDER:sub`.
 	UserClaim string `json:"user_claim,omitempty"`
+	// Further claims that are kept, for rules, headers and tokens: by name, else by a
+	// path such as `realm_access.roles`; from the ID token, else from userinfo. Of
+	// each up to 4 KiB are kept, of all of a user 6 KiB. Default: none.
+	Claims []string `json:"claims,omitempty"`
+	// Those that are read from the access token, which must be a JWT that the provider
+	// signed. `groups_claim` may name one of them. Default: none.
+	AccessTokenClaims []string `json:"access_token_claims,omitempty"`
 	// Domains whose addresses count as verified where the provider does not say
 	// whether they are. Not possible where anybody can open an account. Default:
 	// none.
@@ -192,6 +199,7 @@ func (c clientConfig) config(b ProviderBlock) oidc.Config {
 		FormPost: c.ResponseMode == "form_post", PAR: c.PAR,
 		InternalURL: c.InternalURL, InsecureHTTP: c.InsecureHTTP,
 		GroupsClaim: c.GroupsClaim, GroupsAs: c.GroupsAs, UserClaim: c.UserClaim, UserInfo: c.UserInfo, TrustEmail: c.TrustEmail,
+		ExtraClaims: c.Claims, AccessTokenClaims: c.AccessTokenClaims,
 		Now: time.Now, Logger: b.Logger,
 	}
 	for name, endpoint := range config.Endpoints.Named() {

@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
 )
 
 func init() {
@@ -40,6 +43,8 @@ type LocalUser struct {
 	Title string `json:"title,omitempty"`
 	// Groups that policies and upstreams know.
 	Groups []string `json:"groups,omitempty"`
+	// Further claims and their values, for rules, headers and tokens.
+	Claims map[string][]string `json:"claims,omitempty"`
 }
 
 // passwordQueue bounds how many passwords are checked at once in this process,
@@ -123,7 +128,7 @@ func (l *Local) OpenProvider(b ProviderBlock) (provider.Provider, error) {
 		}
 		users = append(users, local.User{
 			Name: u.Name, PasswordHash: u.Hash, Comparer: l.comparers[name],
-			Email: u.Email, Groups: u.Groups, Title: u.Title,
+			Email: u.Email, Groups: u.Groups, Title: u.Title, Claims: u.Claims,
 		})
 	}
 	return local.New(local.Config{
@@ -146,6 +151,7 @@ func (l *Local) userNames() userNames {
 //			email  <address>
 //			title  <name for people>
 //			groups <group…>
+//			claim  <name> <value…>
 //		}
 //	}
 func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -202,12 +208,47 @@ func (l *Local) parseUser(d *caddyfile.Dispenser) error {
 			if err := someWords(d, &u.Groups); err != nil {
 				return err
 			}
+		case "claim":
+			if err := u.parseClaim(d); err != nil {
+				return err
+			}
 		default:
-			return d.Errf("unrecognized option %q of a user%s", d.Val(), meant(d.Val(), []string{"email", "groups", "title"}, append([]string{"user", "allow", "deny"}, globalOptions...)...))
+			return d.Errf("unrecognized option %q of a user%s", d.Val(), meant(d.Val(), []string{"claim", "email", "groups", "title"}, append([]string{"user", "allow", "deny"}, globalOptions...)...))
 		}
 	}
 	l.Users = append(l.Users, u)
 	return nil
+}
+
+// parseClaim parses `claim <name> <value…>`.
+func (u *LocalUser) parseClaim(d *caddyfile.Dispenser) error {
+	var words []string
+	if err := someWords(d, &words); err != nil {
+		return err
+	}
+	if len(words) < 2 {
+		return d.Errf("claim needs a name and at least one value: claim %s VALUE%s", words[0], unset)
+	}
+	if err := oidc.CheckKept(words[0]); err != nil {
+		return d.WrapErr(err)
+	}
+	if _, ok := u.Claims[words[0]]; ok {
+		return d.Errf("claim %s is given twice; write its values after one another", words[0])
+	}
+	if u.Claims == nil {
+		u.Claims = make(map[string][]string)
+	}
+	u.Claims[words[0]] = words[1:]
+	return nil
+}
+
+// keptClaims implements [claimKeeper].
+func (l *Local) keptClaims() []string {
+	var names []string
+	for _, u := range l.Users {
+		names = slices.AppendSeq(names, maps.Keys(u.Claims))
+	}
+	return names
 }
 
 // Interface guards

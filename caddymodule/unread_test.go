@@ -114,7 +114,7 @@ func TestNeeds(t *testing.T) {
 		{"a guard's own rules", bare, "http://app.example.com {\n\tgatehouse {\n\t\tallow domain example.com\n\t}\n}", identity.Needs{Email: judged}},
 		{"a matcher", bare, "http://app.example.com {\n\tgatehouse\n\t@x gatehouse group staff\n\trespond @x x\n}", identity.Needs{Groups: judged}},
 		{"a matcher in an expression", bare, "http://app.example.com {\n\tgatehouse\n\t@x expression !gatehouse('group', 'staff')\n\trespond @x x\n}", identity.Needs{Groups: judged}},
-		{"a site elsewhere", "issuer http://app.example.com\nsite https://other.example.com\n" + bare, site, identity.Needs{User: perhaps, Email: perhaps, Name: shown, Groups: perhaps}},
+		{"a site elsewhere", "issuer http://app.example.com\nsite https://other.example.com\n" + bare, site, identity.Needs{User: perhaps, Email: perhaps, Name: shown, Groups: perhaps, Claims: perhaps}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := serve(t, ssoProvider+tt.lines, tt.sites)

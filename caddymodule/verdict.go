@@ -29,6 +29,7 @@ type verdict struct {
 	upgraded bool
 	// id is who it is, once a guard has asked.
 	id        *identity.Identity
+	looked    *looked // once a guard or a matcher has asked
 	forbidden bool
 	// hidden are the lines of credentialHeaders that were taken away from a
 	// request that matched no guard so far; a later one may need them.
@@ -137,6 +138,10 @@ func (v *verdict) field(name string) string {
 	case "session":
 		if v.id.SessionID != uuid.Nil {
 			return v.id.SessionID.String()
+		}
+	default:
+		if claim, ok := strings.CutPrefix(name, "claims."); ok {
+			return claimText(v.id, claim)
 		}
 	}
 	return ""

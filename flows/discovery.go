@@ -2,6 +2,7 @@ package flows
 
 import (
 	"crypto/sha256"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -67,6 +68,12 @@ func (g *Gateway) metadataOf(at place) metadata {
 		}
 	}
 	slices.Sort(scopes[5:])
+	kept := make(map[string]bool)
+	for _, c := range g.Clients {
+		for _, claim := range c.Claims {
+			kept[claim.Name] = true
+		}
+	}
 	return metadata{
 		Issuer: at.issuer(), Authorization: at.url("authorize"), Token: at.url("token"), JWKS: at.url("jwks.json"),
 		Userinfo: at.url("userinfo"), Revocation: at.url("revoke"), Introspection: at.url("introspect"), PAR: at.url("par"),
@@ -78,10 +85,10 @@ func (g *Gateway) metadataOf(at place) metadata {
 		RevocationAuth: append([]string{client.MethodNone}, proven...), RevocationAlgorithms: signed,
 		IntrospectionAuth: proven, IntrospectAlgorithms: signed,
 		PKCE: []string{"S256"}, DPoPAlgorithms: signed, Prompts: []string{"none", "login", "consent", "select_account"},
-		Claims: []string{
+		Claims: append([]string{
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
 			"name", "preferred_username", "email", "email_verified", "groups",
-		},
+		}, slices.Sorted(maps.Keys(kept))...),
 		IssParameter: true, BackchannelLogout: true, BackchannelSession: true,
 	}
 }

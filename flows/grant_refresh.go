@@ -130,9 +130,18 @@ func mayRefresh(c *client.Client, s tokenstore.Session) bool {
 }
 
 // mayUse tells whether somebody may use a client at all: the providers' own
-// rules and the client's policy, as they are now.
+// rules and the client's policy, as they are now. A rule about a client means this
+// one, though somebody comes with the portal's session.
 func (g *Gateway) mayUse(c *client.Client, id *identity.Identity) bool {
-	return g.Admit(id.Claims) && (c.Policy == nil || c.Policy.Allows(id))
+	if !g.Admit(id.Claims) {
+		return false
+	}
+	if c.Policy == nil {
+		return true
+	}
+	here := *id
+	here.ClientID = c.ID
+	return c.Policy.Allows(&here)
 }
 
 // unrotate gives a generation back, whether or not the client waits for its

@@ -96,7 +96,7 @@ func (g *Gateway) accessToken(at place, of grantee) (string, time.Duration, erro
 	if of.jkt != "" {
 		claims.Cnf = &cnf{JKT: of.jkt}
 	}
-	signed, err := g.Keys.Sign(token.TypeAccess, of.client.AccessTokenAlgorithm, claims)
+	signed, err := g.Keys.Sign(token.TypeAccess, of.client.AccessTokenAlgorithm, withKept(claims, &of))
 	return signed, life, err
 }
 
@@ -116,7 +116,7 @@ func (g *Gateway) idToken(at place, of grantee, access string) (string, error) {
 	if !of.claims.AuthTime.IsZero() {
 		claims.AuthTime = of.claims.AuthTime.Unix()
 	}
-	return g.Keys.Sign(token.TypeID, of.client.IDTokenAlgorithm, claims)
+	return g.Keys.Sign(token.TypeID, of.client.IDTokenAlgorithm, withKept(claims, &of))
 }
 
 // halfHash is at_hash (OpenID Connect Core, section 3.1.3.6).

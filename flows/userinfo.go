@@ -48,7 +48,10 @@ func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
 		g.refuseBearer(w, scheme, "insufficient_scope", "the scope openid is needed")
 		return
 	}
-	writeJSON(w, http.StatusOK, userinfo{Subject: claims.Subject, userClaims: userClaimsOf(&who.Claims, scope)})
+	writeJSON(w, http.StatusOK, with{
+		userinfo{Subject: claims.Subject, userClaims: userClaimsOf(&who.Claims, scope)},
+		keptClaims(g.Clients[claims.ClientID], &who.Claims, scope),
+	})
 }
 
 // userinfo is the answer (OpenID Connect Core, section 5.3.2).

@@ -60,6 +60,8 @@ type Client struct {
 	// tokens, by [GrantTokenExchange]. A public client needs the person's consent
 	// for each, see [ProviderScope].
 	MayExchange []string
+	// Claims are further ones of the user's that the client is told.
+	Claims []Claim
 	// Audience of access tokens when no resource is asked for. Default: the
 	// issuer, which is added with the scope openid: userinfo wants it.
 	Audience string
@@ -135,6 +137,9 @@ func (c *Client) Validate() error {
 		return err
 	}
 	if err := c.validateExchange(); err != nil {
+		return err
+	}
+	if err := c.validateClaims(); err != nil {
 		return err
 	}
 	if err := c.validateAddresses(); err != nil {

@@ -46,7 +46,9 @@ type Claims struct {
 	// which a back-channel logout may name it.
 	ProviderSession string `json:"provider_sid,omitempty"`
 
-	// Extra are further claims of the provider that an option asked for.
+	// Extra are further claims of the provider that an option asked for, by the name
+	// in the option, as encoding/json decodes them. Unread has those that are not
+	// known, by [KeptClaim].
 	Extra map[string]any `json:"extra,omitempty"`
 }
 
@@ -78,4 +80,7 @@ type Identity struct {
 	// TokenKey is the thumbprint of the key that signed a bearer token without a
 	// session; else "".
 	TokenKey string
+	// Judgements are what expressions made of the claims; nil where nothing keeps
+	// them. Identities of the same claims may share one.
+	Judgements *Judgements
 }

@@ -22,6 +22,8 @@ type Needs struct {
 	Email  Need
 	Name   Need
 	Groups Need
+	// Claims are the further claims (Claims.Extra), all alike.
+	Claims Need
 }
 
 // Join is what either needs.
@@ -29,5 +31,6 @@ func (n Needs) Join(other Needs) Needs {
 	return Needs{
 		User: max(n.User, other.User), Email: max(n.Email, other.Email),
 		Name: max(n.Name, other.Name), Groups: max(n.Groups, other.Groups),
+		Claims: max(n.Claims, other.Claims),
 	}
 }

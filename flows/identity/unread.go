@@ -26,6 +26,8 @@ const (
 	CauseRefused Cause = "refused"
 	// CauseUnavailable: the provider could not be asked for it.
 	CauseUnavailable Cause = "unavailable"
+	// CauseSize: the provider sent more than is kept.
+	CauseSize Cause = "size"
 	// CauseUntold: the provider sent it at the sign-in, but not when it was asked
 	// again.
 	CauseUntold Cause = "untold"

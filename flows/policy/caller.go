@@ -19,6 +19,9 @@ func CallerRules(provider string, allow, deny []Rule) (*Policy, error) {
 					return nil, fmt.Errorf("a line in the block of provider %s cannot say provider %s", provider, name)
 				}
 			}
+			if len(r.Client) > 0 {
+				return nil, fmt.Errorf("a line in the block of provider %s cannot say client %s: it holds for all; say it in a policy", provider, r.Client[0])
+			}
 			if len(r.Provider) == 0 && !r.hasCondition() {
 				return nil, fmt.Errorf("a line in the block of provider %s does not say who is meant; for everybody write anyone", provider)
 			}

@@ -4,7 +4,9 @@
 //
 //	allow group staff provider sso
 //	allow domain example.com provider any
+//	allow claim department physics provider sso
 //	deny user mallory@example.com
+//	deny expression `"interns" in groups` provider sso
 //
 // The lines are alternatives. The conditions of one line must all hold, the
 // values of one condition are alternatives. Deny wins, and what no line matches

@@ -29,5 +29,11 @@ func (r *Rule) needs(provider string) (needs identity.Needs) {
 	if len(r.Group) > 0 {
 		needs.Groups = identity.Judged
 	}
+	if len(r.Claim) > 0 {
+		needs.Claims = identity.Judged
+	}
+	if r.compiled != nil {
+		needs = needs.Join(r.compiled.Looks().needs())
+	}
 	return needs
 }

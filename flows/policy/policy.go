@@ -18,7 +18,8 @@ type Decider interface {
 	Allows(id *identity.Identity) bool
 }
 
-// Allows tells whether an identity may enter. It does not allocate.
+// Allows reports whether an identity may enter. It does not allocate, but for the
+// first evaluation of an expression for an identity.
 func (p *Policy) Allows(id *identity.Identity) bool {
 	if p == nil || id == nil {
 		return false
@@ -29,7 +30,7 @@ func (p *Policy) Allows(id *identity.Identity) bool {
 // firstMatch is the index of the first rule that matches, or -1.
 func firstMatch(rules []Rule, id *identity.Identity, e effect) int {
 	for i := range rules {
-		if rules[i].matches(&id.Claims, e) {
+		if rules[i].matches(id, e) {
 			return i
 		}
 	}

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 )
@@ -25,10 +24,24 @@ type Rule struct {
 	// Group names, exactly. A user whose groups cannot be read is in none of them
 	// for an allow rule, and in all of them for a deny rule.
 	Group []string `json:"group,omitempty"`
+	// Claim maps further claims of the provider to the values that match, exactly. A
+	// list matches by each of its elements; a number is written without an exponent.
+	// A claim that is not known, or is no text, number or truth value nor a list of
+	// these, matches no allow rule and each deny rule.
+	Claim map[string][]string `json:"claim,omitempty"`
 	// Provider block names; "any" stands for each.
 	Provider []string `json:"provider,omitempty"`
+	// Client ids that the session or access token was issued to. A guarded site's own
+	// session has the site's host name.
+	Client []string `json:"client,omitempty"`
+	// Expression of the Common Expression Language about user, provider, groups and
+	// claims. An allow rule whose expression fails does not match, and a deny rule
+	// does.
+	Expression string `json:"expression,omitempty"`
 	// Anyone who could sign in.
 	Anyone bool `json:"anyone,omitempty"`
+
+	compiled Expression // of Expression; nil fails
 }
 
 // AnyProvider in Rule.Provider stands for each provider.
@@ -42,28 +55,25 @@ const (
 	denying  effect = false
 )
 
-func (r *Rule) matches(c *identity.Claims, e effect) bool {
+func (r *Rule) matches(id *identity.Identity, e effect) bool {
 	if !r.hasCondition() {
 		return false
 	}
-	if len(r.Provider) > 0 && !r.ofProvider(c.Provider) {
-		return false
-	}
-	if len(r.User) > 0 && !r.namesUser(c, e) {
-		return false
-	}
-	if len(r.Group) > 0 && !r.namesGroup(c, e) {
-		return false
-	}
-	if len(r.Email) > 0 && !r.namesEmail(c, e) {
-		return false
-	}
-	return len(r.Domain) == 0 || r.namesDomain(c, e)
+	c := &id.Claims
+	return (len(r.Provider) == 0 || r.ofProvider(c.Provider)) &&
+		(len(r.User) == 0 || r.namesUser(c, e)) &&
+		(len(r.Group) == 0 || r.namesGroup(c, e)) &&
+		(len(r.Email) == 0 || r.namesEmail(c, e)) &&
+		(len(r.Domain) == 0 || r.namesDomain(c, e)) &&
+		(len(r.Client) == 0 || r.namesClient(id, e)) &&
+		(len(r.Claim) == 0 || r.namesClaims(c, e)) &&
+		(r.Expression == "" || r.holds(id, e))
 }
 
-// hasCondition tells whether the rule says anything about who is meant.
+// hasCondition reports whether the rule says anything about who is meant.
 func (r *Rule) hasCondition() bool {
-	if r.Anyone || len(r.User) > 0 || len(r.Email) > 0 || len(r.Domain) > 0 || len(r.Group) > 0 {
+	if r.Anyone || len(r.User) > 0 || len(r.Email) > 0 || len(r.Domain) > 0 || len(r.Group) > 0 ||
+		len(r.Client) > 0 || len(r.Claim) > 0 || r.Expression != "" {
 		return true
 	}
 	return len(r.Provider) > 0 && !slices.Contains(r.Provider, AnyProvider)
@@ -111,33 +121,4 @@ func (r *Rule) namesDomain(c *identity.Claims, e effect) bool {
 		return slices.ContainsFunc(r.Domain, c.MayHaveDomain)
 	}
 	return slices.ContainsFunc(r.Domain, c.HasDomain)
-}
-
-// String is the rule as a Caddyfile line without its allow or deny.
-func (r Rule) String() string {
-	var words []string
-	if r.Anyone {
-		words = append(words, "anyone")
-	}
-	for _, c := range r.conditions() {
-		for _, v := range c.values {
-			words = append(words, c.name, v)
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-type condition struct {
-	name   string
-	values []string
-}
-
-func (r *Rule) conditions() []condition {
-	return []condition{
-		{"user", r.User},
-		{"email", r.Email},
-		{"domain", r.Domain},
-		{"group", r.Group},
-		{"provider", r.Provider},
-	}
 }

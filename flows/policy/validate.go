@@ -43,6 +43,9 @@ func (r *Rule) validate(verb string, providers []string) (errs []error) {
 			fail("%s needs a value", c.name)
 		}
 		for _, v := range c.values {
+			if c.name == "expression" {
+				continue // which may have several lines
+			}
 			if v == "" || strings.ContainsFunc(v, unicode.IsControl) {
 				fail("%s %q can match nobody", c.name, v)
 			}
@@ -66,6 +69,11 @@ func (r *Rule) validate(verb string, providers []string) (errs []error) {
 			fail("%q is not a domain; write it as in example.com, without @ or *, and an internationalised one in its xn-- form", v)
 		}
 	}
+	for name := range r.Claim {
+		if name == "" {
+			fail("claim needs a name and values")
+		}
+	}
 	for _, v := range r.Provider {
 		if v != AnyProvider && !slices.Contains(providers, v) {
 			fail("there is no provider %q%s", v, didYouMean(v, providers))
@@ -75,7 +83,7 @@ func (r *Rule) validate(verb string, providers []string) (errs []error) {
 		fail("the line does not say who is meant; for everybody who can sign in write %s anyone", verb)
 	}
 	if what := r.foreign(); what != "" && len(r.Provider) == 0 && len(providers) > 1 {
-		fail("with several providers a %s rule must say whose: add provider NAME (%s) or provider any",
+		fail("with several providers %s rule must say whose: add provider NAME (%s) or provider any",
 			what, strings.Join(providers, ", "))
 	}
 	return errs
@@ -87,11 +95,15 @@ func (r *Rule) validate(verb string, providers []string) (errs []error) {
 func (r *Rule) foreign() string {
 	switch {
 	case len(r.Group) > 0:
-		return "group"
+		return "a group"
 	case len(r.Email) > 0:
-		return "e-mail"
+		return "an e-mail"
 	case len(r.Domain) > 0:
-		return "domain"
+		return "a domain"
+	case len(r.Claim) > 0:
+		return "a claim"
+	case r.Expression != "":
+		return "an expression"
 	}
 	return ""
 }

@@ -106,6 +106,8 @@ func (m *Manager) entryOf(row tokenstore.Session, signed sealed, before mark) (*
 		Portal:    row.Parent,
 		ClientID:  m.names.one(row.ClientID),
 		Scope:     strings.Fields(m.names.one(row.Scope)),
+
+		Judgements: new(identity.Judgements),
 	}
 	if signed.Sought != nil {
 		who.Sought, who.SoughtKnown = m.names.one(*signed.Sought), true
@@ -176,7 +178,7 @@ func (m *Manager) replaceClaims(e *entry, claims identity.Claims) {
 		return
 	}
 	next := *who
-	next.Claims = claims
+	next.Claims, next.Judgements = claims, new(identity.Judgements)
 	next.Groups, next.AMR = slices.Clone(claims.Groups), slices.Clone(claims.AMR)
 	m.share(&next.Claims)
 	e.who.Store(&next)

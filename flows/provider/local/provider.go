@@ -141,7 +141,7 @@ func (p *Provider) Current(c identity.Claims) (identity.Claims, error) {
 		return identity.Claims{}, provider.ErrGone
 	}
 	now := p.claims(u)
-	now.AuthTime, now.ACR, now.AMR, now.Extra = c.AuthTime, c.ACR, c.AMR, c.Extra
+	now.AuthTime, now.ACR, now.AMR = c.AuthTime, c.ACR, c.AMR
 	return now, nil
 }
 
@@ -149,7 +149,7 @@ func (p *Provider) claims(u *User) identity.Claims {
 	return identity.Claims{
 		Provider: p.name, Issuer: Issuer, ID: u.Name, User: u.Name,
 		Email: u.Email, EmailVerified: u.Email != "",
-		Name: u.Title, Groups: slices.Clone(u.Groups), Credential: u.fingerprint,
+		Name: u.Title, Groups: slices.Clone(u.Groups), Credential: u.fingerprint, Extra: u.extra(),
 	}
 }
 

@@ -29,6 +29,8 @@ type User struct {
 	Groups []string
 	// Title is the user's full name, optional.
 	Title string
+	// Claims are further claims; one with a single value is a text, else a list.
+	Claims map[string][]string
 
 	fingerprint string
 }
@@ -68,7 +70,41 @@ func (u *User) validate() error {
 	if len(u.Title) > maxName || hasControl(u.Title) {
 		return fmt.Errorf("user %s: the title is too long or has control characters", u.Name)
 	}
+	size := 0
+	for name, values := range u.Claims {
+		for _, v := range values {
+			if size += len(name) + len(v); len(v) > maxName || hasControl(v) || !utf8.ValidString(v) {
+				return fmt.Errorf("user %s: a value of the claim %s is too long or has control characters", u.Name, name)
+			}
+		}
+	}
+	if size > maxClaims {
+		return fmt.Errorf("user %s: the claims have %d bytes, and at most %d are kept of a user", u.Name, size, maxClaims)
+	}
 	return nil
+}
+
+// maxClaims is the most bytes that a user's claims may have.
+const maxClaims = 6 << 10
+
+// extra are the claims as a provider's JSON has them.
+func (u *User) extra() map[string]any {
+	if len(u.Claims) == 0 {
+		return nil
+	}
+	extra := make(map[string]any, len(u.Claims))
+	for name, values := range u.Claims {
+		if len(values) == 1 {
+			extra[name] = values[0]
+			continue
+		}
+		list := make([]any, len(values))
+		for i, v := range values {
+			list[i] = v
+		}
+		extra[name] = list
+	}
+	return extra
 }
 
 // Limits of a password, in bytes.

@@ -21,6 +21,7 @@ func (p *Provider) identifyAgain(ctx context.Context, t *told, was identity.Clai
 	if len(was.Groups) > 0 || was.IsUnread(identity.ClaimGroups) {
 		p.keepUntold(ctx, t, &now, was, identity.ClaimGroups, p.config.GroupsClaim)
 	}
+	p.keepKept(ctx, t, &now, was)
 	if now.Email == "" && now.IsUnread(identity.ClaimEmail) && now.Unread[identity.ClaimEmail] != identity.CauseShape {
 		now.Email, now.EmailVerified = was.Email, was.EmailVerified
 		if p.isCalledByEmail() {

@@ -31,7 +31,7 @@ func (p *Provider) read(ctx context.Context, t *told) (identity.Claims, error) {
 	}
 	c := identity.Claims{
 		Provider: p.config.Name, Issuer: p.config.Issuer, ID: textOf(t.idToken["sub"]), Name: t.text("name"),
-		ACR: textOf(t.idToken["acr"]), ProviderSession: textOf(t.idToken["sid"]), Extra: p.extra(ctx, t),
+		ACR: textOf(t.idToken["acr"]), ProviderSession: textOf(t.idToken["sid"]),
 	}
 	var cause identity.Cause
 	if c.Email, c.EmailVerified, cause = t.address(p.trustsEmail); cause != "" {
@@ -47,6 +47,7 @@ func (p *Provider) read(ctx context.Context, t *told) (identity.Claims, error) {
 	} else if p.needs.Groups == identity.Judged && !t.mentions(p.config.GroupsClaim) {
 		p.hintGroups(ctx)
 	}
+	p.readKept(ctx, &c, t)
 	if at, ok, err := t.idToken.date("auth_time"); ok && err == nil {
 		c.AuthTime = at
 	}
@@ -79,6 +80,7 @@ func (p *Provider) hintGroups(ctx context.Context) {
 // cures are what an operator can do about a claim that is not known.
 var cures = map[identity.Cause]string{
 	identity.CauseShape:       "have the provider send a known shape (groups: a list of strings), or name the shape with groups_claim NAME as …",
+	identity.CauseSize:        "have the provider send less",
 	identity.CauseElsewhere:   "the provider names another place to fetch it from, as it does with very many groups: have it send fewer, such as those assigned to the application",
 	identity.CauseRefused:     "the provider's userinfo endpoint refuses the access token: check the scopes, or have the provider put the claim into the ID token and set userinfo never",
 	identity.CauseUnavailable: "the provider's userinfo endpoint did not answer; the next sign-in asks again",
@@ -123,27 +125,6 @@ func (p *Provider) unnamed(t *told, err error) error {
 		return fmt.Errorf("%w: %w (%s)", provider.ErrWithheld, err, cures[t.lost])
 	}
 	return err
-}
-
-func (p *Provider) extra(ctx context.Context, t *told) map[string]any {
-	var extra map[string]any
-	for _, name := range p.config.ExtraClaims {
-		raw, _ := t.find(name)
-		if raw == nil {
-			continue
-		}
-		var v any
-		if len(raw) > maxExtra || json.Unmarshal(raw, &v) != nil {
-			p.config.Logger.WarnContext(ctx, "leaving out a claim that is too long",
-				slog.String("provider", p.config.Name), slog.String("claim", name))
-			continue
-		}
-		if extra == nil {
-			extra = make(map[string]any)
-		}
-		extra[name] = v
-	}
-	return extra
 }
 
 // quoted is a string as a claim.

@@ -70,8 +70,13 @@ type Config struct {
 	// strings, or one string that can only be one group. Groups of another shape
 	// are not known: see the package's documentation.
 	GroupsAs string
-	// ExtraClaims are kept in Claims.Extra, up to 4 KiB each.
+	// ExtraClaims are kept in Claims.Extra, up to 4 KiB each and 6 KiB of a user. Like
+	// GroupsClaim each is a claim's name, else a path. A claim that is larger is not
+	// known.
 	ExtraClaims []string
+	// AccessTokenClaims are ExtraClaims that are read from the access token, which must
+	// be a JWT that the provider signed. GroupsClaim may be among them.
+	AccessTokenClaims []string
 	// TrustEmail are domains. An e-mail address of one of them, itself and not a
 	// subdomain, counts as verified if the claim email_verified is missing: right
 	// where only the operator can set addresses. An address that the provider calls

@@ -45,6 +45,9 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 	if err := p.addUserInfo(ctx, m, said, token.AccessToken); err != nil {
 		return provider.Result{}, err
 	}
+	if err := p.addAccessToken(ctx, said, token.AccessToken); err != nil {
+		return provider.Result{}, err
+	}
 	who, err := p.identify(ctx, said)
 	if err != nil {
 		return provider.Result{}, p.refuse("ID token", err)

@@ -38,7 +38,7 @@ func (p *Provider) needsUserInfo(m *metadata, t *told) bool {
 		p.asksFor("email") && t.lacks("email") ||
 		p.needs.Name > identity.NotNeeded && p.asksFor("profile") && t.lacks("name") ||
 		p.needs.Groups > identity.NotNeeded && p.mayHaveGroups(m) && t.lacks(p.config.GroupsClaim) ||
-		slices.ContainsFunc(p.config.ExtraClaims, t.lacks)
+		p.lacksKept(t)
 }
 
 // lacksJudged reports whether the ID token lacks what nobody can be let in without:
@@ -47,7 +47,8 @@ func (p *Provider) lacksJudged(t *told) bool {
 	email := p.needs.Email >= identity.Perhaps || p.isCalledByEmail() && p.asksFor("email")
 	return email && t.lacks("email") ||
 		!p.isCalledByEmail() && t.lacks(p.config.UserClaim) ||
-		p.needs.Groups >= identity.Perhaps && t.lacks(p.config.GroupsClaim)
+		p.needs.Groups >= identity.Perhaps && t.lacks(p.config.GroupsClaim) ||
+		p.needs.Claims >= identity.Perhaps && p.lacksKept(t)
 }
 
 // mayHaveGroups reports whether the provider is expected to have groups: it was told

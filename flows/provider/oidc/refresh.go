@@ -76,7 +76,10 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 	if textOf(said.idToken["sub"]) != was.ID || was.Issuer != p.config.Issuer {
 		return result, fmt.Errorf("refreshing at provider %s: %w: it answers for another user", p.config.Name, provider.ErrGone)
 	}
-	if !said.signed && (m.UserInfoURL == "" || p.config.UserInfo == UserInfoNever) {
+	if err := p.addAccessToken(ctx, said, token.AccessToken); err != nil {
+		return result, err
+	}
+	if !said.signed && said.accessToken == nil && (m.UserInfoURL == "" || p.config.UserInfo == UserInfoNever) {
 		return result, nil // it says nothing
 	}
 	if err := p.addUserInfo(ctx, m, said, token.AccessToken); err != nil {

@@ -11,6 +11,10 @@ type told struct {
 	idToken  claimSet
 	signed   bool     // there is an ID token; else idToken is the subject alone
 	userinfo claimSet // nil where it was not asked or did not answer
+	// accessToken is where the claims fromAccessToken are looked for, and no others;
+	// nil where it cannot be read.
+	accessToken     claimSet
+	fromAccessToken []string
 	// lost is why userinfo said nothing though it was asked; else "".
 	lost identity.Cause
 }
@@ -21,6 +25,9 @@ var notUserinfos = []string{"iss", "aud", "azp", "exp", "iat", "nbf", "auth_time
 // find looks a claim up, in the ID token and then in userinfo. cause says that it
 // is not known though there may be one; without it, raw is nil where there is none.
 func (t *told) find(name string) (raw json.RawMessage, cause identity.Cause) {
+	if t.isFromAccessToken(name) {
+		return t.findInAccessToken(name)
+	}
 	if t.idToken.delegates(name) || t.userinfo.delegates(name) {
 		return nil, identity.CauseElsewhere
 	}
@@ -39,11 +46,15 @@ func (t *told) find(name string) (raw json.RawMessage, cause identity.Cause) {
 // lacks reports whether the ID token does not say a claim, and userinfo may.
 func (t *told) lacks(name string) bool {
 	raw, cause := t.find(name)
-	return raw == nil && cause == ""
+	return raw == nil && cause == "" && !t.isFromAccessToken(name)
 }
 
 // mentions reports whether a claim is there, though it be null: no value is told.
 func (t *told) mentions(name string) bool {
+	if t.isFromAccessToken(name) {
+		_, ok := t.accessToken[name]
+		return ok
+	}
 	for _, set := range []claimSet{t.idToken, t.userinfo} {
 		if _, ok := set[name]; ok {
 			return true

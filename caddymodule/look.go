@@ -1,0 +1,77 @@
+package caddymodule
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/reading"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+)
+
+// looked is who a request is of, or why that is not known. It is found out once: a
+// proof of possession (RFC 9449) is good for one question.
+type looked struct {
+	id  *identity.Identity
+	err error
+}
+
+// authenticate is who a request is of.
+func (v *verdict) authenticate(app *App, gateway *flows.Gateway, r *http.Request) (*identity.Identity, error) {
+	if v.looked == nil {
+		if v.scheme == "" {
+			v.scheme = app.schemeOf(r)
+		}
+		v.looked = new(looked)
+		v.looked.id, v.looked.err = gateway.Authenticate(v.withCredentials(r), r.Host, v.scheme == "https")
+	}
+	return v.looked.id, v.looked.err
+}
+
+// withCredentials is the request with what was taken away from it.
+func (v *verdict) withCredentials(r *http.Request) *http.Request {
+	if v.hidden == nil {
+		return r
+	}
+	with := new(http.Request)
+	*with = *r
+	with.Header = maps.Clone(r.Header)
+	for i, name := range credentialHeaders {
+		if v.hidden[i] != nil {
+			with.Header[name] = v.hidden[i]
+		}
+	}
+	return with
+}
+
+// whoAsks is who is signed in at the site of a request that no guard has looked at,
+// or nil. A matcher asks it. While that cannot be told it is an error: a matcher with
+// `not` would match.
+func (a *App) whoAsks(r *http.Request, v *verdict) (*identity.Identity, error) {
+	gateway := a.running(r.Context())
+	if gateway == nil || reading.Target(r) != nil || !a.guardsHost(r.Host) {
+		return nil, nil
+	}
+	if v == nil {
+		v = newVerdict(r)
+	}
+	id, err := v.authenticate(a, gateway, r)
+	if errors.Is(err, session.ErrUnavailable) {
+		return nil, caddyhttp.Error(http.StatusServiceUnavailable, err)
+	}
+	return id, nil
+}
+
+// guardsHost reports whether a guard stands at a host.
+func (a *App) guardsHost(host string) bool {
+	for _, g := range a.guards {
+		if g.knows(host) {
+			return true
+		}
+	}
+	return false
+}
