@@ -7,7 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // secretParameters are those of our own addresses that must be in no log. Some
@@ -24,7 +24,7 @@ var secretParameters = []string{
 // with a code, a state or a token, the request is left out there and logged by us
 // without its query. Of the answer every header is looked at, since more than one
 // can hold an address: Location, Refresh, HX-Redirect, Link.
-func (a *App) serveOwn(w http.ResponseWriter, r *flows.Request, serve func(http.ResponseWriter, *flows.Request)) {
+func (a *App) serveOwn(w http.ResponseWriter, r *web.Request, serve func(http.ResponseWriter, *web.Request)) {
 	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)
 	serve(recorder, r)
 	path, query, _ := strings.Cut(r.URI, "?")
@@ -33,7 +33,7 @@ func (a *App) serveOwn(w http.ResponseWriter, r *flows.Request, serve func(http.
 	}
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
 	a.logger.InfoContext(r.Context(), "handled request", "method", r.Method, "host", r.Host, "path", path,
-		"status", recorder.Status(), "client_ip", r.Client)
+		"status", recorder.Status(), "client_ip", r.ClientIP)
 }
 
 // leadsToSecret tells whether a header of an answer holds an address with one of

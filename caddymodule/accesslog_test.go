@@ -9,7 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 func TestServeOwn_LeavesOutAnswersWhoseHeadersHoldASecret(t *testing.T) {
@@ -33,7 +33,7 @@ func TestServeOwn_LeavesOutAnswersWhoseHeadersHoldASecret(t *testing.T) {
 		vars := map[string]any{}
 		ctx := context.WithValue(t.Context(), caddyhttp.VarsCtxKey, vars)
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "https://auth.test/login", nil)
-		a.serveOwn(httptest.NewRecorder(), &flows.Request{Request: r, URI: "/login"}, func(w http.ResponseWriter, _ *flows.Request) {
+		a.serveOwn(httptest.NewRecorder(), &web.Request{Request: r, URI: "/login"}, func(w http.ResponseWriter, _ *web.Request) {
 			w.Header().Set(tt.header, tt.value)
 			w.WriteHeader(http.StatusOK)
 		})

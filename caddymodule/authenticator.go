@@ -8,8 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 
-	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 func init() {
@@ -56,7 +56,7 @@ func (a *Authenticator) Provision(ctx caddy.Context) error {
 func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (caddyauth.User, bool, error) {
 	authorization := r.Header["Authorization"]
 	if len(authorization) == 0 || !a.names.knows(r.Host) {
-		flows.SetChallenges(w.Header(), "", "", "")
+		web.SetChallenges(w.Header(), "", "", "")
 		return caddyauth.User{}, false, nil
 	}
 	gateway := a.app.running(r.Context())
@@ -72,7 +72,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (ca
 		return caddyauth.User{}, false, err
 	case err != nil:
 		scheme, _, _ := strings.Cut(authorization[0], " ")
-		flows.SetChallenges(w.Header(), scheme, "", `error="invalid_token"`)
+		web.SetChallenges(w.Header(), scheme, "", `error="invalid_token"`)
 		return caddyauth.User{}, false, nil
 	}
 	gateway.StripCredentials(r, id)

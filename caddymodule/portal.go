@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 func init() {
@@ -67,8 +67,8 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 		return misdirected(w)
 	}
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	p.app.serveOwn(w, &flows.Request{
-		Request: r, URI: uri, Scheme: p.app.schemeOf(r), Host: r.Host, Client: client, TrustedProxy: fromTrustedProxy(r),
+	p.app.serveOwn(w, &web.Request{
+		Request: r, URI: uri, Scheme: p.app.schemeOf(r), Host: r.Host, ClientIP: client, TrustedProxy: fromTrustedProxy(r),
 	}, gateway.ServePortal)
 	return nil
 }

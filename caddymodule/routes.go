@@ -11,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // routeWalk looks for guards in a server's routes.
@@ -173,10 +173,10 @@ func matchName(pattern, name string) bool {
 
 // probes are requests that a guard must see for people to sign in.
 var probes = []struct{ method, path string }{
-	{http.MethodGet, flows.Prefix + "login?return_to=%2F"},
-	{http.MethodPost, flows.Prefix + "login"},
-	{http.MethodGet, flows.Prefix + "callback/provider?code=code&state=state"},
-	{http.MethodPost, flows.Prefix + "logout"},
+	{http.MethodGet, web.Prefix + "login?return_to=%2F"},
+	{http.MethodPost, web.Prefix + "login"},
+	{http.MethodGet, web.Prefix + "callback/provider?code=code&state=state"},
+	{http.MethodPost, web.Prefix + "logout"},
 }
 
 // checkReach refuses a guard that a path or method matcher would keep its own
@@ -190,7 +190,7 @@ func (s spot) checkReach() error {
 				}
 				return fmt.Errorf("site %s: a gatehouse guard stands inside %s, which keeps %s* away from it, so nobody could sign in; "+
 					"write the guard at the top of the site instead, with the matcher: %s",
-					s.siteName(), describe(matcher), flows.Prefix, s.advice(matcher))
+					s.siteName(), describe(matcher), web.Prefix, s.advice(matcher))
 			}
 		}
 	}

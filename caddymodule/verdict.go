@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // verdictVar is where the first guard of a request leaves what it found, for
@@ -55,10 +56,10 @@ func newVerdict(r *http.Request) *verdict {
 }
 
 // request is the request as flows wants it.
-func (v *verdict) request(r *http.Request) *flows.Request {
+func (v *verdict) request(r *http.Request) *web.Request {
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return &flows.Request{
-		Request: r, URI: v.uri, Scheme: v.scheme, Host: r.Host, Client: client, KnownPort: v.known, TrustedProxy: fromTrustedProxy(r),
+	return &web.Request{
+		Request: r, URI: v.uri, Scheme: v.scheme, Host: r.Host, ClientIP: client, KnownPort: v.known, TrustedProxy: fromTrustedProxy(r),
 	}
 }
 

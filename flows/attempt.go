@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // maxAttempts is how many sign-ins one browser may have begun at once; beyond
@@ -36,7 +37,7 @@ func (g *Gateway) newAttempt() attempt {
 // cookie is the name of the attempt's cookie: it holds the time, so that the
 // oldest can be told, and what the ids of one millisecond differ in.
 func (a attempt) cookie() string {
-	return tryCookie + base64.RawURLEncoding.EncodeToString(append(slices.Clone(a.id[:6]), a.id[10:]...))
+	return web.TryCookie + base64.RawURLEncoding.EncodeToString(append(slices.Clone(a.id[:6]), a.id[10:]...))
 }
 
 // state is the attempt's id and a MAC that ties it to the cookie and to the
@@ -48,13 +49,13 @@ func (g *Gateway) state(a attempt, purpose string) string {
 
 // resume finds the attempt of a state in this browser. missing tells that the
 // browser sent no cookie for it.
-func (g *Gateway) resume(r *http.Request, at place, state, purpose string) (a attempt, missing, ok bool) {
+func (g *Gateway) resume(r *http.Request, at web.Issuer, state, purpose string) (a attempt, missing, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(state)
 	if err != nil || len(raw) != 32 {
 		return attempt{}, false, false
 	}
 	copy(a.id[:], raw)
-	value := pathCookie(r, at, a.cookie())
+	value := web.PathCookie(r, at, a.cookie())
 	if value == "" {
 		return attempt{}, true, false
 	}
@@ -79,13 +80,13 @@ func (g *Gateway) derive(a attempt, label string) string {
 
 // setAttempt gives the browser the attempt's cookie and takes back the oldest
 // ones beyond maxAttempts.
-func setAttempt(w http.ResponseWriter, r *http.Request, at place, a attempt) {
+func setAttempt(w http.ResponseWriter, r *http.Request, at web.Issuer, a attempt) {
 	trimAttempts(w, r, at, maxAttempts-1)
-	setPathCookie(w, at, a.cookie(), base64.RawURLEncoding.EncodeToString(a.secret), flowValidity)
+	web.SetPathCookie(w, at, a.cookie(), base64.RawURLEncoding.EncodeToString(a.secret), web.FlowValidity)
 }
 
-func trimAttempts(w http.ResponseWriter, r *http.Request, at place, keep int) {
-	prefix := pathCookieName(tryCookie, at.secure())
+func trimAttempts(w http.ResponseWriter, r *http.Request, at web.Issuer, keep int) {
+	prefix := web.PathCookieName(web.TryCookie, at.Secure())
 	type begun struct {
 		name string
 		at   uint64
@@ -104,8 +105,8 @@ func trimAttempts(w http.ResponseWriter, r *http.Request, at place, keep int) {
 	}
 	slices.SortFunc(attempts, func(a, b begun) int { return int(int64(a.at) - int64(b.at)) })
 	for len(attempts) > keep {
-		name := strings.TrimPrefix(attempts[0].name, securePrefix)
-		clearPathCookie(w, at, name)
+		name := strings.TrimPrefix(attempts[0].name, web.SecurePrefix)
+		web.ClearPathCookie(w, at, name)
 		attempts = attempts[1:]
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // Authenticate returns the verified identity of a request to a guarded site, by
@@ -21,7 +22,7 @@ import (
 // [ErrBearer] for an access token of ours that does not open this site,
 // [ErrTwoCredentials].
 func (g *Gateway) Authenticate(r *http.Request, host string, secure bool) (*identity.Identity, error) {
-	id, err := g.fromCookies(r.Context(), r.Header, sessionCookieName(siteCookie, secure), clientOf(host))
+	id, err := g.fromCookies(r.Context(), r.Header, web.SessionCookieName(web.SiteCookie, secure), web.ClientOf(host))
 	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
 		return id, err
 	}
@@ -58,7 +59,7 @@ func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t presen
 	}
 	if claims.Cnf != nil || t.scheme == "dpop" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
-		if err := g.checkBinding(&Request{Request: r}, origin+path, claims, t.scheme, t.raw); err != nil {
+		if err := g.checkBinding(&web.Request{Request: r}, origin+path, claims, t.scheme, t.raw); err != nil {
 			if !errors.Is(err, errProof) {
 				return nil, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
 			}
@@ -74,16 +75,16 @@ func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t presen
 }
 
 // issuerAt is the issuer of a site, and the site's origin.
-func (g *Gateway) issuerAt(host string, secure bool) (place, string) {
+func (g *Gateway) issuerAt(host string, secure bool) (web.Issuer, string) {
 	scheme := "http"
 	if secure {
 		scheme = "https"
 	}
-	origin := scheme + "://" + canonicalHost(scheme, host)
+	origin := scheme + "://" + web.CanonicalHost(scheme, host)
 	if g.HasPortal() {
 		return g.portal, origin
 	}
-	return sitePlace(origin, clientOf(host)), origin
+	return web.SiteIssuer(origin, web.ClientOf(host)), origin
 }
 
 // How many cookies of our name one request may hold: of any kind, and such that
@@ -98,7 +99,7 @@ func (g *Gateway) fromCookies(ctx context.Context, h http.Header, name, client s
 	var found *identity.Identity
 	failure := session.ErrNoSession
 	tries, lookups := 0, 0
-	eachCookie(h, name, func(value string) bool {
+	web.EachCookie(h, name, func(value string) bool {
 		// A sub-domain can send many, of which looking up the well-made ones
 		// would be its weapon. Junk is told by its MAC and masks nothing.
 		if tries++; tries > maxTossed || lookups == maxLookups {

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // Limits on the parameters of an authorization request, in bytes. All together are
@@ -38,13 +39,13 @@ type authorizeFault struct {
 }
 
 // serveAuthorize is the authorization endpoint (RFC 6749, section 3.1).
-func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
+func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	query, err := authorizeQuery(r)
 	if err != nil {
 		g.malformedAuthorize(w, r, at, query, err, "a parameter cannot be read")
 		return
 	}
-	if name := repeated(query, authorizeParameters...); name != "" {
+	if name := web.Repeated(query, authorizeParameters...); name != "" {
 		g.malformedAuthorize(w, r, at, query, nil, "the parameter "+name+" is there twice")
 		return
 	}
@@ -58,7 +59,7 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *Request, at place) {
 		w = g.reusable(w, r, at, query.Get("request_uri"))
 		p, err := g.pulled(r, at, query)
 		if errors.Is(err, cache.ErrUnavailable) {
-			g.unfinished(w, r, err, pushedURL(at, query))
+			g.answers.Unfinished(w, r, err, pushedURL(at, query))
 			return
 		}
 		if err != nil || p.Client != c.ID {
@@ -120,7 +121,7 @@ func (g *Gateway) clientOrSite(id string) *client.Client {
 
 // parseAuthorize judges the parameters. The redirect URI comes first: only when
 // it is known to be the client's own may errors be sent there.
-func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (authRequest, *authorizeFault) {
+func (g *Gateway) parseAuthorize(at web.Issuer, c *client.Client, query url.Values) (authRequest, *authorizeFault) {
 	a := requestOf(c, query)
 	a.Nonce, a.Challenge = query.Get("nonce"), query.Get("code_challenge")
 	a.JKT, a.Begun = query.Get("dpop_jkt"), g.Now().Unix()
@@ -148,7 +149,7 @@ func (g *Gateway) parseAuthorize(at place, c *client.Client, query url.Values) (
 	return a, nil
 }
 
-func (g *Gateway) parseRest(at place, c *client.Client, query url.Values, a *authRequest) *authorizeFault {
+func (g *Gateway) parseRest(at web.Issuer, c *client.Client, query url.Values, a *authRequest) *authorizeFault {
 	bad := func(code, description string) *authorizeFault {
 		return &authorizeFault{code: code, description: description}
 	}
@@ -188,10 +189,10 @@ func (g *Gateway) parseRest(at place, c *client.Client, query url.Values, a *aut
 }
 
 // authorize goes on with a request that is in order.
-func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *client.Client, a authRequest) {
+func (g *Gateway) authorize(w http.ResponseWriter, r *web.Request, at web.Issuer, c *client.Client, a authRequest) {
 	id, err := g.signedIn(r, at)
 	if err != nil && r.Method == http.MethodGet {
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	if err != nil {
@@ -214,7 +215,7 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *Request, at place, c *clie
 
 // authorized gives the client its code, if policy allows and consent is given.
 // pending is the flow that the sign-in went through, or uuid.Nil.
-func (g *Gateway) authorized(w http.ResponseWriter, r *Request, at place, c *client.Client, a authRequest, id *identity.Identity, pending uuid.UUID) {
+func (g *Gateway) authorized(w http.ResponseWriter, r *web.Request, at web.Issuer, c *client.Client, a authRequest, id *identity.Identity, pending uuid.UUID) {
 	var refusal url.Values
 	needed := false
 	switch {
@@ -246,8 +247,8 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *Request, at place, c *cli
 	}
 }
 
-func (g *Gateway) errorAnswer(at place, a authRequest, code, description string) url.Values {
-	answer := url.Values{"error": {code}, "iss": {at.issuer()}}
+func (g *Gateway) errorAnswer(at web.Issuer, a authRequest, code, description string) url.Values {
+	answer := url.Values{"error": {code}, "iss": {at.ID()}}
 	if description != "" {
 		answer.Set("error_description", description)
 	}
@@ -260,24 +261,24 @@ func (g *Gateway) errorAnswer(at place, a authRequest, code, description string)
 // isSite tells whether a client is a guarded site and a redirect URI its own:
 // ORIGIN/.gatehouse/callback, byte for byte.
 func (g *Gateway) isSite(id, redirectURI string) bool {
-	origin, ok := strings.CutSuffix(redirectURI, Prefix+"callback")
+	origin, ok := strings.CutSuffix(redirectURI, web.Prefix+"callback")
 	if !ok {
 		return false
 	}
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.Scheme+"://"+canonicalHost(u.Scheme, u.Host) != origin || clientOf(u.Host) != id {
+	if err != nil || u.Host == "" || u.Scheme+"://"+web.CanonicalHost(u.Scheme, u.Host) != origin || web.ClientOf(u.Host) != id {
 		return false
 	}
 	for _, p := range g.sites {
-		if p.matches(u.Scheme, u.Host) {
+		if p.Matches(u.Scheme, u.Host) {
 			return true
 		}
 	}
 	return false
 }
 
-func (g *Gateway) badAuthorize(w http.ResponseWriter, r *Request, message string) {
-	g.Logger.WarnContext(r.Context(), "authorization request refused", "reason", message, "client_ip", r.Client)
+func (g *Gateway) badAuthorize(w http.ResponseWriter, r *web.Request, message string) {
+	g.Logger.WarnContext(r.Context(), "authorization request refused", "reason", message, "client_ip", r.ClientIP)
 	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{
 		Title: "This link cannot be used", Message: message, Detail: "invalid_request",
 	})

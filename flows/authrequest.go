@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // authRequest is what a sign-in is for. It travels sealed, through the pages in
@@ -54,15 +56,15 @@ func (a *authRequest) forSite() bool { return a.RedirectURI == "" && a.Device ==
 
 var errRequest = errors.New("sign-in request is malformed or too old")
 
-func (g *Gateway) sealRequest(at place, a authRequest) string {
-	return g.Keyring.SealString("auth request", []byte(at.issuer()), compact(a))
+func (g *Gateway) sealRequest(at web.Issuer, a authRequest) string {
+	return g.Keyring.SealString("auth request", []byte(at.ID()), compact(a))
 }
 
 // openRequest opens what sealRequest made at the same place within the last
 // hour: a sign-in page may stay open over a coffee.
-func (g *Gateway) openRequest(at place, sealed string) (authRequest, error) {
+func (g *Gateway) openRequest(at web.Issuer, sealed string) (authRequest, error) {
 	var a authRequest
-	plain, err := g.Keyring.OpenString("auth request", []byte(at.issuer()), sealed)
+	plain, err := g.Keyring.OpenString("auth request", []byte(at.ID()), sealed)
 	if err != nil {
 		return a, errRequest
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -22,10 +23,10 @@ import (
 // (OpenID Connect Back-Channel Logout, section 2.5). What is signed out is gone
 // before the answer is sent; a store that is down is an error, so that the
 // provider tries again.
-func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *Request, at place, name string) {
+func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *web.Request, at web.Issuer, name string) {
 	verifier, ok := g.providers[name].(provider.LogoutVerifier)
 	if !ok {
-		g.notFound(w, r, at)
+		g.answers.NotFound(w, r, at)
 		return
 	}
 	if err := readForm(r, []string{"logout_token"}); err != nil {
@@ -47,14 +48,14 @@ func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *Request, at place, 
 		g.writeOAuthError(w, r.Request, err)
 		return
 	}
-	noStore(w)
+	web.NoStore(w)
 	w.WriteHeader(http.StatusOK)
 }
 
 // providerSignedOut acts on a logout token, once. It does not stop when ctx ends:
 // a provider that does not wait for the answer may not send the token again.
 func (g *Gateway) providerSignedOut(ctx context.Context, p provider.LogoutVerifier, l provider.Logout) error {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	used := cache.Count{
 		Key:   "logout:" + encode(g.Keyring.MAC("logout token", []byte(p.Issuer()), []byte(l.TokenID))[:18]),

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -28,7 +29,7 @@ const maxToken = 32 << 10
 // verifyAccess checks an access token of an issuer of ours: signature (once),
 // expiry, and that its session lives. Errors: token.ErrToken, token.ErrNoKey,
 // session.ErrNoSession, session.ErrUnavailable.
-func (g *Gateway) verifyAccess(ctx context.Context, at place, raw string) (*accessClaims, *identity.Identity, error) {
+func (g *Gateway) verifyAccess(ctx context.Context, at web.Issuer, raw string) (*accessClaims, *identity.Identity, error) {
 	if g.Keys == nil || len(raw) > maxToken {
 		return nil, nil, token.ErrToken
 	}
@@ -56,7 +57,7 @@ func (g *Gateway) remembered(sum [sha256.Size]byte, now time.Time) *bearer {
 }
 
 // verifyPresented is verifyAccess for a token that may be known already.
-func (g *Gateway) verifyPresented(ctx context.Context, at place, t presented) (*accessClaims, *identity.Identity, error) {
+func (g *Gateway) verifyPresented(ctx context.Context, at web.Issuer, t presented) (*accessClaims, *identity.Identity, error) {
 	if t.known == nil {
 		return g.verifyAccess(ctx, at, t.raw)
 	}
@@ -64,8 +65,8 @@ func (g *Gateway) verifyPresented(ctx context.Context, at place, t presented) (*
 }
 
 // confirm checks of a token that was verified what may have changed since.
-func (g *Gateway) confirm(ctx context.Context, at place, known *bearer) (*accessClaims, *identity.Identity, error) {
-	if known.claims.Issuer != at.issuer() {
+func (g *Gateway) confirm(ctx context.Context, at web.Issuer, known *bearer) (*accessClaims, *identity.Identity, error) {
+	if known.claims.Issuer != at.ID() {
 		return nil, nil, token.ErrToken
 	}
 	if known.who != nil {
@@ -87,9 +88,9 @@ func (g *Gateway) confirm(ctx context.Context, at place, known *bearer) (*access
 	return known.claims, who, nil
 }
 
-func (g *Gateway) verifyNew(at place, raw string) (*bearer, error) {
+func (g *Gateway) verifyNew(at web.Issuer, raw string) (*bearer, error) {
 	claims := &accessClaims{}
-	key, err := g.Keys.VerifySigner(raw, token.TypeAccess, at.issuer(), claims)
+	key, err := g.Keys.VerifySigner(raw, token.TypeAccess, at.ID(), claims)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (g *Gateway) verifyNew(at place, raw string) (*bearer, error) {
 // revokeTokenID refuses an access token that has no session. It does not stop when
 // ctx ends: of what is stored the other nodes must be told.
 func (g *Gateway) revokeTokenID(ctx context.Context, jti string, until time.Time) error {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	if err := g.Store.RevokeTokenID(ctx, jti, until); err != nil {
 		return err
@@ -196,11 +197,11 @@ func (g *Gateway) claimsOurs(raw, host string) (known *bearer, ours bool) {
 // isIssuerOf tells whether an issuer is the one of a host's site.
 func (g *Gateway) isIssuerOf(issuer, host string) bool {
 	if g.HasPortal() {
-		return issuer == g.portal.issuer()
+		return issuer == g.portal.ID()
 	}
-	origin, ok := strings.CutSuffix(issuer, strings.TrimSuffix(Prefix, "/"))
+	origin, ok := strings.CutSuffix(issuer, strings.TrimSuffix(web.Prefix, "/"))
 	scheme, name, _ := strings.Cut(origin, "://")
-	return ok && (scheme == "https" || scheme == "http") && name == canonicalHost(scheme, host)
+	return ok && (scheme == "https" || scheme == "http") && name == web.CanonicalHost(scheme, host)
 }
 
 // mayOpen tells whether a token opens a site: its audience holds the origin.

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // callbackParameters must not be there twice.
@@ -22,14 +23,14 @@ var callbackParameters = []string{"code", "state", "error", "error_description",
 // serveCallback ends a sign-in at a provider. The order is the point: first
 // the state and this browser's cookie, which need no I/O; then the flow; only
 // then is the code sent to the provider.
-func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, name string) {
+func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Issuer, name string) {
 	ctx := r.Context()
 	p, ok := g.providers[name].(provider.Redirect)
 	if !ok {
-		g.notFound(w, r, at)
+		g.answers.NotFound(w, r, at)
 		return
 	}
-	query, err := r.query()
+	query, err := r.Query()
 	if err != nil {
 		g.badCallback(w, r, at, "The provider's answer cannot be read.")
 		return
@@ -50,11 +51,11 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 	}
 	stored, err := g.Cache.Flow(ctx, flowKey(try))
 	if errors.Is(err, cache.ErrUnavailable) {
-		g.unfinished(w, r, err, r.URI)
+		g.answers.Unfinished(w, r, err, r.URI)
 		return
 	}
 	// The attempt is over for the browser, unless it is told to try again.
-	clearPathCookie(w, at, try.cookie())
+	web.ClearPathCookie(w, at, try.cookie())
 	switch {
 	case errors.Is(err, cache.ErrUsed), errors.Is(err, cache.ErrState):
 		g.badCallback(w, r, at, "This sign-in was finished already.")
@@ -63,7 +64,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 		g.badCallback(w, r, at, "This sign-in took longer than ten minutes and has expired.")
 		return
 	case err != nil:
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	flow, err := g.openFlow(stored)
@@ -97,7 +98,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 	forgetPrompt(w, r, at)
 	claims := flow.Verified.Claims
 	if !g.Admit(claims) {
-		_ = g.Cache.DeleteFlow(ctx, stored.Key, addressKey(r.Client))
+		_ = g.Cache.DeleteFlow(ctx, stored.Key, web.AddressKey(r.ClientIP))
 		g.refuse(w, r, at, flow.Request, claims)
 		return
 	}
@@ -109,7 +110,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *Request, at place, nam
 }
 
 // complete signs in, exactly once, and moves the flow on.
-func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try attempt, flow providerFlow) {
+func (g *Gateway) complete(w http.ResponseWriter, r *web.Request, at web.Issuer, try attempt, flow providerFlow) {
 	pending := try.id
 	if flow.Request.forSite() {
 		// The flow's id becomes the session's: the store takes it once, whatever
@@ -123,10 +124,10 @@ func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try atte
 	case isPassing(err):
 		again := g.retryURL(at, flow.Request)
 		if g.keepVerified(r.Context(), flowKey(try), flow) {
-			keepPathCookie(w, at, try.cookie())
+			web.KeepPathCookie(w, at, try.cookie())
 			again = r.URI
 		}
-		g.unfinished(w, r, err, again)
+		g.answers.Unfinished(w, r, err, again)
 		return
 	case err != nil:
 		g.forget(r, pending)
@@ -139,7 +140,7 @@ func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try atte
 		// A reload learns from this that it is done. The session is stored, so
 		// that nothing depends on it.
 		_, err := g.Cache.AdvanceFlow(r.Context(), cache.Transition{
-			Key: flowKey(try), From: cache.Pending, To: cache.Done, Owner: addressKey(r.Client),
+			Key: flowKey(try), From: cache.Pending, To: cache.Done, Owner: web.AddressKey(r.ClientIP),
 		})
 		if err != nil {
 			g.Logger.WarnContext(r.Context(), "the end of a sign-in could not be noted", "error", err)
@@ -148,10 +149,10 @@ func (g *Gateway) complete(w http.ResponseWriter, r *Request, at place, try atte
 	g.carryOn(w, r, at, flow.Request, started, pending)
 }
 
-func (g *Gateway) advanceFailed(w http.ResponseWriter, r *Request, at place, err error) {
+func (g *Gateway) advanceFailed(w http.ResponseWriter, r *web.Request, at web.Issuer, err error) {
 	switch {
 	case errors.Is(err, cache.ErrUnavailable):
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 	case errors.Is(err, cache.ErrFull):
 		g.tooMany(w, r, err)
 	case errors.Is(err, cache.ErrInvalid):
@@ -163,13 +164,13 @@ func (g *Gateway) advanceFailed(w http.ResponseWriter, r *Request, at place, err
 
 // badCallback refuses an answer, whoever sent it. If somebody is signed in
 // already (an old tab, a reloaded page), the way on is the site itself.
-func (g *Gateway) badCallback(w http.ResponseWriter, r *Request, at place, message string) {
-	g.badCallbackFor(w, r, at, message, g.beginning(at))
+func (g *Gateway) badCallback(w http.ResponseWriter, r *web.Request, at web.Issuer, message string) {
+	g.badCallbackFor(w, r, at, message, at.Beginning())
 }
 
 // badCallbackFor is badCallback where the page that was wanted is known.
-func (g *Gateway) badCallbackFor(w http.ResponseWriter, r *Request, at place, message, wanted string) {
-	g.Logger.InfoContext(r.Context(), "callback refused", "reason", message, "client_ip", r.Client)
+func (g *Gateway) badCallbackFor(w http.ResponseWriter, r *web.Request, at web.Issuer, message, wanted string) {
+	g.Logger.InfoContext(r.Context(), "callback refused", "reason", message, "client_ip", r.ClientIP)
 	f := page.Fault{
 		Title: "Please sign in again", Message: message, Detail: "invalid_request",
 		RetryURL: wanted, RetryLabel: "Start again",
@@ -183,12 +184,12 @@ func (g *Gateway) badCallbackFor(w http.ResponseWriter, r *Request, at place, me
 // signedIn is who is signed in at a place, or nil; an error only when that
 // cannot be told now. To take "cannot be told" for "nobody" would ask people
 // for a password that they need not give.
-func (g *Gateway) signedIn(r *Request, at place) (*identity.Identity, error) {
-	name, client := siteCookie, at.host
-	if at.portal {
-		name, client = portalCookie, portalClient
+func (g *Gateway) signedIn(r *web.Request, at web.Issuer) (*identity.Identity, error) {
+	name, client := web.SiteCookie, at.Host
+	if at.IsPortal {
+		name, client = web.PortalCookie, portalClient
 	}
-	id, err := g.fromCookies(r.Context(), r.Header, sessionCookieName(name, r.secure()), client)
+	id, err := g.fromCookies(r.Context(), r.Header, web.SessionCookieName(name, r.Secure()), client)
 	if errors.Is(err, session.ErrUnavailable) {
 		return nil, err
 	}
@@ -196,10 +197,10 @@ func (g *Gateway) signedIn(r *Request, at place) (*identity.Identity, error) {
 }
 
 // whoIsHere is signedIn that answers 503 itself when that cannot be told.
-func (g *Gateway) whoIsHere(w http.ResponseWriter, r *Request, at place) (id *identity.Identity, ok bool) {
+func (g *Gateway) whoIsHere(w http.ResponseWriter, r *web.Request, at web.Issuer) (id *identity.Identity, ok bool) {
 	id, err := g.signedIn(r, at)
 	if err != nil {
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return nil, false
 	}
 	return id, true
@@ -210,8 +211,8 @@ func (g *Gateway) whoIsHere(w http.ResponseWriter, r *Request, at place) (id *id
 // that the standards define. A client is told what it has to know of: that the
 // person refused (RFC 6749, section 4.1.2.1). What may work at the next try is the
 // person's to try again.
-func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, flow providerFlow, key, code string) {
-	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
+func (g *Gateway) providerRefused(w http.ResponseWriter, r *web.Request, at web.Issuer, flow providerFlow, key, code string) {
+	_ = g.Cache.DeleteFlow(r.Context(), key, web.AddressKey(r.ClientIP))
 	if p, ok := g.providers[flow.Provider].(provider.Redirect); ok && refusedOurPrompt(flow, code) {
 		g.Logger.WarnContext(r.Context(), "provider refused a prompt that Gatehouse added; trying without it",
 			"provider", flow.Provider, "prompt", flow.OwnPrompt, "code", outbound.Printable(code))
@@ -248,14 +249,14 @@ func (g *Gateway) providerRefused(w http.ResponseWriter, r *Request, at place, f
 	})
 }
 
-func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *Request, at place, try attempt, flow providerFlow, key string, p provider.Provider, err error) {
+func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *web.Request, at web.Issuer, try attempt, flow providerFlow, key string, p provider.Provider, err error) {
 	if errors.Is(err, provider.ErrUnavailable) {
 		// The code may be good still: a reload of the page tries it again.
-		keepPathCookie(w, at, try.cookie())
+		web.KeepPathCookie(w, at, try.cookie())
 		g.providerDown(w, r, at, flow.Request, p, err)
 		return
 	}
-	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
+	_ = g.Cache.DeleteFlow(r.Context(), key, web.AddressKey(r.ClientIP))
 	if errors.Is(err, provider.ErrReauthentication) && !g.isOurs(flow.Request) {
 		g.notSignedInAgain(w, r, at, flow, key)
 		return
@@ -279,8 +280,8 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *Request, at place, tr
 
 // notSignedInAgain tells a client that asked for a new sign-in, or for a recent one,
 // that the provider did not give it.
-func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *Request, at place, flow providerFlow, key string) {
-	_ = g.Cache.DeleteFlow(r.Context(), key, addressKey(r.Client))
+func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *web.Request, at web.Issuer, flow providerFlow, key string) {
+	_ = g.Cache.DeleteFlow(r.Context(), key, web.AddressKey(r.ClientIP))
 	g.Logger.WarnContext(r.Context(), "provider did not sign somebody in again as it was asked to", "provider", flow.Provider, "client_id", flow.Request.Client)
 	g.Events(r.Context(), "login_failed", slog.String("provider", flow.Provider), slog.String("reason", "login_required"))
 	g.toClient(w, r, flow.Request, g.errorAnswer(at, flow.Request, "login_required", "the provider did not sign the person in again, or not recently enough"))
@@ -288,7 +289,7 @@ func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *Request, at place, 
 
 // refuse answers somebody whom a provider vouched for and whom the provider's
 // own rules here do not let in.
-func (g *Gateway) refuse(w http.ResponseWriter, r *Request, at place, a authRequest, claims identity.Claims) {
+func (g *Gateway) refuse(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, claims identity.Claims) {
 	g.Logger.WarnContext(r.Context(), "sign-in not allowed", "provider", claims.Provider, "user", claims.User)
 	g.Events(r.Context(), "login_failed", slog.String("provider", claims.Provider), slog.String("user", claims.User), slog.String("reason", "not_allowed"))
 	g.logUnread(r, "the provider's", &claims)
@@ -306,7 +307,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *Request, at place, a authRequ
 }
 
 // retryURLAs is retryURL that asks the provider for another account.
-func (g *Gateway) retryURLAs(at place, a authRequest) string {
+func (g *Gateway) retryURLAs(at web.Issuer, a authRequest) string {
 	retry := g.retryURL(at, a)
 	if !a.forSite() {
 		return retry // the prompt is sealed in

@@ -11,11 +11,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // needsConsent tells whether the person has to be asked first.
-func (g *Gateway) needsConsent(r *Request, at place, c *client.Client, a *authRequest, id *identity.Identity) (bool, error) {
+func (g *Gateway) needsConsent(r *web.Request, at web.Issuer, c *client.Client, a *authRequest, id *identity.Identity) (bool, error) {
 	if a.Consented {
 		return false, nil
 	}
@@ -38,15 +39,15 @@ func (g *Gateway) needsConsent(r *Request, at place, c *client.Client, a *authRe
 }
 
 // consentPage asks, in plain words.
-func (g *Gateway) consentPage(w http.ResponseWriter, r *Request, at place, c *client.Client, a authRequest, id *identity.Identity) {
+func (g *Gateway) consentPage(w http.ResponseWriter, r *web.Request, at web.Issuer, c *client.Client, a authRequest, id *identity.Identity) {
 	a.Session = id.SessionID.String()
 	host := a.RedirectURI
 	if u, err := url.Parse(a.RedirectURI); err == nil && u.Hostname() != "" {
 		host = u.Hostname()
 	}
 	p := page.Consent{
-		Client: c.Title, ClientHost: host, User: id.User, Action: at.path + "consent",
-		Fields: []page.Field{{Name: "request", Value: g.sealRequest(at, a)}, g.formToken(w, r.Request, at)},
+		Client: c.Title, ClientHost: host, User: id.User, Action: at.Path + "consent",
+		Fields: []page.Field{{Name: "request", Value: g.sealRequest(at, a)}, web.FormToken(g.Keyring, w, r.Request, at)},
 	}
 	for _, s := range asked(at, c, a.Scope, a.Resource) {
 		p.Scopes = append(p.Scopes, g.plainScope(s))
@@ -60,10 +61,10 @@ const resourceConsent = "resource "
 
 // asked is what a person allows: the scopes, and the resources at which the
 // client could act as that person. The issuer is none: that is where they are.
-func asked(at place, c *client.Client, scope string, resources []string) []string {
+func asked(at web.Issuer, c *client.Client, scope string, resources []string) []string {
 	all := strings.Fields(scope)
 	for _, v := range audience(at, c, resources) {
-		if v != at.issuer() {
+		if v != at.ID() {
 			all = append(all, resourceConsent+v)
 		}
 	}
@@ -97,8 +98,8 @@ func (g *Gateway) plainScope(scope string) string {
 }
 
 // serveConsent takes the answer.
-func (g *Gateway) serveConsent(w http.ResponseWriter, r *Request, at place) {
-	if err := parseForm(r); err != nil {
+func (g *Gateway) serveConsent(w http.ResponseWriter, r *web.Request, at web.Issuer) {
+	if err := r.ParseForm(); err != nil {
 		g.startOver(w, r, at)
 		return
 	}
@@ -109,7 +110,7 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *Request, at place) {
 	}
 	c := g.Clients[a.Client]
 	// The person who answers must be the one who was asked.
-	if err != nil || c == nil || id == nil || a.Session != id.SessionID.String() || g.checkForm(r, at) != formFine {
+	if err != nil || c == nil || id == nil || a.Session != id.SessionID.String() || web.CheckForm(g.Keyring, r, at) != web.FormFine {
 		g.startOver(w, r, at)
 		return
 	}
@@ -119,7 +120,7 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *Request, at place) {
 	}
 	err = g.Store.SetConsent(r.Context(), tokenstore.Consent{Subject: id.Subject, ClientID: c.ID, Scope: g.mergedConsent(r, id.Subject, c.ID, asked(at, c, a.Scope, a.Resource))})
 	if err != nil {
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	a.Consented = true
@@ -127,7 +128,7 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *Request, at place) {
 }
 
 // mergedConsent adds to what was allowed before.
-func (g *Gateway) mergedConsent(r *Request, subject, clientID string, merged []string) []string {
+func (g *Gateway) mergedConsent(r *web.Request, subject, clientID string, merged []string) []string {
 	given, err := g.Store.Consents(r.Context(), subject)
 	if err != nil {
 		return merged

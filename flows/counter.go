@@ -1,9 +1,6 @@
 package flows
 
-import (
-	"encoding/base64"
-	"net/netip"
-)
+import "encoding/base64"
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
@@ -17,20 +14,4 @@ func (g *Gateway) counterKey(kind string, parts ...string) string {
 	}
 	macs := g.Keyring.MACs("counter", data...)
 	return kind + ":" + encode(macs[len(macs)-1][:18])
-}
-
-// addressKey is who an address belongs to: with IPv6 the /64, since one
-// customer has all of it.
-func addressKey(client string) string {
-	addr, err := netip.ParseAddr(client)
-	if err != nil {
-		return client
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() {
-		if prefix, err := addr.Prefix(64); err == nil {
-			return prefix.String()
-		}
-	}
-	return addr.String()
 }

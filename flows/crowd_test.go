@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // Two people whose callbacks arrive at the same moment must each become
@@ -56,7 +56,7 @@ func TestProvider_UnfinishedSignInsOfOneStopNobodyElse(t *testing.T) {
 		req := httptest.NewRequest(http.MethodGet, rp.siteURL("app")+"/.gatehouse/login", nil)
 		req.Header.Set("Accept", "text/html")
 		rec := httptest.NewRecorder()
-		rp.gateway.ServeSite(rec, &flows.Request{Request: req, URI: "/.gatehouse/login", Scheme: "http", Host: req.Host, Client: client})
+		rp.gateway.ServeSite(rec, &web.Request{Request: req, URI: "/.gatehouse/login", Scheme: "http", Host: req.Host, ClientIP: client})
 		return rec
 	}
 	for _, flood := range []struct{ from, alsoFrom, other string }{

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -45,7 +46,7 @@ type deviceRequest struct {
 }
 
 // serveDevice starts a device flow (RFC 8628, section 3.1).
-func (g *Gateway) serveDevice(w http.ResponseWriter, r *Request, at place) {
+func (g *Gateway) serveDevice(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	req, err := g.clientRequest(r, at, deviceParameters)
 	if err == nil {
 		err = g.startDevice(w, req)
@@ -77,23 +78,23 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 	id, secret := handle.NewID(g.Now(), g.Random), g.Keyring.Random(32)
 	key := deviceKey(id)
 	value := g.Keyring.Seal("flow", []byte(key), marshal(deviceRequest{
-		Client: req.client.ID, Scope: strings.Join(scope, " "), Resource: resource, Address: req.Client,
+		Client: req.client.ID, Scope: strings.Join(scope, " "), Resource: resource, Address: req.ClientIP,
 		UserAgent: shortUserAgent(req.UserAgent()), Begun: g.Now().Unix(),
 	}))
 	err = g.startFlow(ctx, cache.NewFlow{
-		Key: key, State: cache.Pending, Value: value, Proof: codeProof(secret, req.at.issuer(), req.client.ID, "device", challenge, ""),
-		Validity: deviceValidity, Interval: deviceInterval, Owner: deviceOwner(req.Client),
+		Key: key, State: cache.Pending, Value: value, Proof: codeProof(secret, req.at.ID(), req.client.ID, "device", challenge, ""),
+		Validity: deviceValidity, Interval: deviceInterval, Owner: deviceOwner(req.ClientIP),
 	})
 	if err != nil {
 		return err
 	}
 	userCode, err := g.newUserCode(req, key)
 	if err != nil {
-		_ = g.Cache.DeleteFlow(ctx, key, deviceOwner(req.Client))
+		_ = g.Cache.DeleteFlow(ctx, key, deviceOwner(req.ClientIP))
 		return err
 	}
 	shown := userCode[:4] + "-" + userCode[4:]
-	verification := req.at.url("device")
+	verification := req.at.URL("device")
 	writeJSON(w, http.StatusOK, map[string]any{
 		"device_code": handle.MintCode(id, secret), "user_code": shown,
 		"verification_uri":          verification,
@@ -113,7 +114,7 @@ func shortUserAgent(s string) string {
 func (g *Gateway) newUserCode(req *endpointRequest, key string) (string, error) {
 	for range userCodeTries {
 		code := g.drawUserCode()
-		err := g.Cache.SetAlias(req.Context(), userCodeAlias(g.Keyring.MAC(userCodeLabel, []byte(code), []byte(req.at.issuer()))), key, userCodeKept)
+		err := g.Cache.SetAlias(req.Context(), userCodeAlias(g.Keyring.MAC(userCodeLabel, []byte(code), []byte(req.at.ID()))), key, userCodeKept)
 		if err == nil {
 			return code, nil
 		}
@@ -171,11 +172,11 @@ func normalUserCode(s string) (code string, ok bool) {
 
 // findDevice returns the pending request of a user code, which is good where it
 // was issued.
-func (g *Gateway) findDevice(r *Request, at place, code string) (string, deviceRequest, error) {
+func (g *Gateway) findDevice(r *web.Request, at web.Issuer, code string) (string, deviceRequest, error) {
 	var d deviceRequest
 	var key string
 	err := cache.ErrNotFound
-	for _, mac := range g.Keyring.MACs(userCodeLabel, []byte(code), []byte(at.issuer())) {
+	for _, mac := range g.Keyring.MACs(userCodeLabel, []byte(code), []byte(at.ID())) {
 		if key, err = g.Cache.Alias(r.Context(), userCodeAlias(mac)); !errors.Is(err, cache.ErrNotFound) {
 			break
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // Where metadata is found, below the host (RFC 8414, section 3) or the issuer.
@@ -56,7 +57,7 @@ type metadata struct {
 	RequireRequestURIKnown bool     `json:"require_request_uri_registration"`
 }
 
-func (g *Gateway) metadataOf(at place) metadata {
+func (g *Gateway) metadataOf(at web.Issuer) metadata {
 	signed := clientjwt.Algorithms()
 	proven := []string{client.MethodBasic, client.MethodPost, client.MethodPrivateKeyJWT}
 	scopes := []string{"openid", "profile", "email", "groups", "offline_access"}
@@ -75,9 +76,9 @@ func (g *Gateway) metadataOf(at place) metadata {
 		}
 	}
 	return metadata{
-		Issuer: at.issuer(), Authorization: at.url("authorize"), Token: at.url("token"), JWKS: at.url("jwks.json"),
-		Userinfo: at.url("userinfo"), Revocation: at.url("revoke"), Introspection: at.url("introspect"), PAR: at.url("par"),
-		Device: at.url("device_authorization"), EndSession: at.url("logout"),
+		Issuer: at.ID(), Authorization: at.URL("authorize"), Token: at.URL("token"), JWKS: at.URL("jwks.json"),
+		Userinfo: at.URL("userinfo"), Revocation: at.URL("revoke"), Introspection: at.URL("introspect"), PAR: at.URL("par"),
+		Device: at.URL("device_authorization"), EndSession: at.URL("logout"),
 		Scopes: scopes, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		Grants:   g.grants(),
 		Subjects: []string{"public"}, IDTokenAlgorithms: g.Keys.Offered(),
@@ -107,12 +108,12 @@ func (g *Gateway) grants() []string {
 // serveDiscovery answers with the metadata. The portal's are serialised once, and
 // again where a file of signing keys comes to hold those of other algorithms; a
 // site's are not kept, since a wildcard site has any number of names.
-func (g *Gateway) serveDiscovery(w http.ResponseWriter, r *Request, at place) {
-	if !at.portal {
+func (g *Gateway) serveDiscovery(w http.ResponseWriter, r *web.Request, at web.Issuer) {
+	if !at.IsPortal {
 		serveStatic(w, r, marshal(g.metadataOf(at)), true)
 		return
 	}
-	key := at.issuer() + " " + strings.Join(g.Keys.Offered(), " ")
+	key := at.ID() + " " + strings.Join(g.Keys.Offered(), " ")
 	body, ok := g.discovery.Load(key)
 	if !ok {
 		body, _ = g.discovery.LoadOrStore(key, marshal(g.metadataOf(at)))
@@ -121,11 +122,11 @@ func (g *Gateway) serveDiscovery(w http.ResponseWriter, r *Request, at place) {
 }
 
 // serveJWKS answers with the published keys, from memory.
-func (g *Gateway) serveJWKS(w http.ResponseWriter, r *Request) {
+func (g *Gateway) serveJWKS(w http.ResponseWriter, r *web.Request) {
 	keys := g.Keys.JWKS()
 	if keys == nil {
 		w.Header().Set("Retry-After", "5")
-		problem(w, http.StatusServiceUnavailable, "The keys cannot be read right now.", nil)
+		web.Problem(w, http.StatusServiceUnavailable, "The keys cannot be read right now.", nil)
 		return
 	}
 	serveStatic(w, r, keys, false)
@@ -135,16 +136,16 @@ func (g *Gateway) serveJWKS(w http.ResponseWriter, r *Request) {
 // published before it signs. One that repeats the Host header, as those of a site
 // do, is kept only where its port is the configuration's: a cache that knows a
 // document by host name and path alone would hand out what a stranger asked for.
-func mayKeep(w http.ResponseWriter, r *Request, repeatsHost bool) {
+func mayKeep(w http.ResponseWriter, r *web.Request, repeatsHost bool) {
 	if repeatsHost && !r.KnownPort {
-		noStore(w)
+		web.NoStore(w)
 		return
 	}
 	w.Header().Set("Cache-Control", "public, max-age=3600")
 }
 
 // serveStatic answers with JSON that may be kept; see mayKeep.
-func serveStatic(w http.ResponseWriter, r *Request, body []byte, repeatsHost bool) {
+func serveStatic(w http.ResponseWriter, r *web.Request, body []byte, repeatsHost bool) {
 	sum := sha256.Sum256(body)
 	tag := `"` + encode(sum[:12]) + `"`
 	h := w.Header()

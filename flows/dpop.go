@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // errProof: a DPoP proof is missing or not valid (RFC 9449, section 5).
@@ -50,7 +51,7 @@ func (r *endpointRequest) refreshKey() string {
 // used before: whoever gives something for it calls [Gateway.spendProof]. access
 // is the access token that it must be bound to, at a resource; "" at the token
 // endpoint. It costs no round trip.
-func (g *Gateway) checkProof(r *Request, uri, access string, required bool) (proof, error) {
+func (g *Gateway) checkProof(r *web.Request, uri, access string, required bool) (proof, error) {
 	headers := r.Header.Values("DPoP")
 	switch {
 	case len(headers) == 0 && !required:
@@ -134,7 +135,7 @@ func sameTarget(htu, uri string) bool {
 		}
 		return "/"
 	}
-	return scheme == b.Scheme && canonicalHost(scheme, a.Host) == canonicalHost(b.Scheme, b.Host) && pathOf(a) == pathOf(b)
+	return scheme == b.Scheme && web.CanonicalHost(scheme, a.Host) == web.CanonicalHost(b.Scheme, b.Host) && pathOf(a) == pathOf(b)
 }
 
 // accessHash is ath (RFC 9449, section 4.2).

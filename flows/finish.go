@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -23,14 +24,14 @@ const portalClient = ":portal"
 // at a site of its own it leads back there, for a client it gives a code, for a
 // device it asks whether that is theirs. pending is the stored flow that the
 // sign-in went through, if it went through one.
-func (g *Gateway) carryOn(w http.ResponseWriter, r *Request, at place, a authRequest, started session.Started, pending uuid.UUID) {
+func (g *Gateway) carryOn(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, started session.Started, pending uuid.UUID) {
 	// Whoever signs in by hand has done what was asked for.
 	a.Prompt = strings.Join(slices.DeleteFunc(strings.Fields(a.Prompt), func(p string) bool { return p != "consent" }), " ")
 	a.Own, a.Tried = false, 0
 	forgetSignOut(w, r, at)
 	switch {
 	case a.forSite():
-		seeOther(w, r, a.ReturnTo)
+		web.SeeOther(w, r, a.ReturnTo)
 	case a.Device != "":
 		g.forget(r, pending)
 		g.confirmPage(w, r, at, a.Device, started.Identity)
@@ -48,9 +49,9 @@ func (g *Gateway) carryOn(w http.ResponseWriter, r *Request, at place, a authReq
 // forget gives up the flow that a sign-in went through, if it went through one,
 // where it ends otherwise than by a code: it would count under its owner's cap
 // until it expires.
-func (g *Gateway) forget(r *Request, pending uuid.UUID) {
+func (g *Gateway) forget(r *web.Request, pending uuid.UUID) {
 	if pending != uuid.Nil {
-		_ = g.Cache.DeleteFlow(r.Context(), codeKey(pending), addressKey(r.Client))
+		_ = g.Cache.DeleteFlow(r.Context(), codeKey(pending), web.AddressKey(r.ClientIP))
 	}
 }
 
@@ -59,11 +60,11 @@ func (g *Gateway) forget(r *Request, pending uuid.UUID) {
 // a site of its own the site's. What the browser held before it either renews or
 // ends; see [formerSignIn]. The caller answers an error, which may come when the
 // session is stored already.
-func (g *Gateway) signIn(w http.ResponseWriter, r *Request, at place, start session.Start) (session.Started, error) {
-	cookie := siteCookie
-	start.ClientID = at.host
-	if at.portal {
-		cookie, start.ClientID = portalCookie, portalClient
+func (g *Gateway) signIn(w http.ResponseWriter, r *web.Request, at web.Issuer, start session.Start) (session.Started, error) {
+	cookie := web.SiteCookie
+	start.ClientID = at.Host
+	if at.IsPortal {
+		cookie, start.ClientID = web.PortalCookie, portalClient
 	}
 	start.UserAgent = r.UserAgent()
 	former, err := g.formerSignIn(r, cookie, start.ClientID)
@@ -83,18 +84,18 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *Request, at place, start sess
 		}
 	}
 	g.signedInEvent(r, started)
-	setSession(w, cookie, started.Handle, at.secure(), started.ExpiresAt.Sub(g.Now()))
+	web.SetSession(w, cookie, started.Handle, at.Secure(), started.ExpiresAt.Sub(g.Now()))
 	return started, nil
 }
 
-func (g *Gateway) signedInEvent(r *Request, s session.Started) {
+func (g *Gateway) signedInEvent(r *web.Request, s session.Started) {
 	g.Logger.InfoContext(r.Context(), "signed in", "user", s.Identity.User, "provider", s.Identity.Provider,
-		"client_id", s.Identity.ClientID, "session", s.Identity.SessionID.String(), "client_ip", r.Client)
+		"client_id", s.Identity.ClientID, "session", s.Identity.SessionID.String(), "client_ip", r.ClientIP)
 	g.Events(r.Context(), "login", slog.String("user", s.Identity.User), slog.String("provider", s.Identity.Provider),
-		slog.String("client_id", s.Identity.ClientID), slog.String("client_ip", r.Client))
+		slog.String("client_id", s.Identity.ClientID), slog.String("client_ip", r.ClientIP))
 }
 
-func (g *Gateway) signInFailed(w http.ResponseWriter, r *Request, at place, err error) {
+func (g *Gateway) signInFailed(w http.ResponseWriter, r *web.Request, at web.Issuer, err error) {
 	switch {
 	case errors.Is(err, tokenstore.ErrSuspended):
 		g.Events(r.Context(), "login_failed", slog.String("reason", "suspended"))
@@ -111,13 +112,13 @@ func (g *Gateway) signInFailed(w http.ResponseWriter, r *Request, at place, err 
 			Title: "This account may not enter", Message: "You signed in, but this account is not let in here any more.", Detail: "access_denied",
 		})
 	default:
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 	}
 }
 
 // tooLarge answers somebody of whom a provider says more than a session or a
 // flow holds. Trying again would change nothing.
-func (g *Gateway) tooLarge(w http.ResponseWriter, r *Request, err error) {
+func (g *Gateway) tooLarge(w http.ResponseWriter, r *web.Request, err error) {
 	g.Logger.ErrorContext(r.Context(), "a provider says more of a user than can be kept; have it send fewer groups or claims", "error", err)
 	g.Events(r.Context(), "login_failed", slog.String("reason", "too_large"))
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // formerSignIn is the sign-in whose handle a browser holds when it signs in
@@ -32,8 +33,8 @@ func (f formerSignIn) isOf(c identity.Claims) bool {
 
 // formerSignIn finds it by the request's cookies: one that is known here without
 // I/O. Error: [session.ErrUnavailable].
-func (g *Gateway) formerSignIn(r *Request, cookie, client string) (formerSignIn, error) {
-	name := sessionCookieName(cookie, r.secure())
+func (g *Gateway) formerSignIn(r *web.Request, cookie, client string) (formerSignIn, error) {
+	name := web.SessionCookieName(cookie, r.Secure())
 	id, err := g.fromCookies(r.Context(), r.Header, name, client)
 	switch {
 	case err == nil:
@@ -43,7 +44,7 @@ func (g *Gateway) formerSignIn(r *Request, cookie, client string) (formerSignIn,
 	}
 	var found formerSignIn
 	tries, lookups := 0, 0
-	eachCookie(r.Header, name, func(value string) bool {
+	web.EachCookie(r.Header, name, func(value string) bool {
 		if tries++; tries > maxTossed || lookups == maxLookups {
 			return true
 		}
@@ -73,11 +74,11 @@ func (g *Gateway) formerSignIn(r *Request, cookie, client string) (formerSignIn,
 // endFormer signs out whoever was signed in before in this browser, though the
 // client hang up meanwhile. This is not left for later: who sits there now must
 // not find the other's sites open.
-func (g *Gateway) endFormer(r *Request, f formerSignIn) error {
+func (g *Gateway) endFormer(r *web.Request, f formerSignIn) error {
 	if f.session == uuid.Nil {
 		return nil
 	}
-	ctx, cancel := lasting(r.Context())
+	ctx, cancel := web.Detached(r.Context())
 	defer cancel()
 	if err := g.EndSession(ctx, f.session); err != nil {
 		return err

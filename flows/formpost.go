@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // A provider may have the browser post its answer (OAuth 2.0 Form Post Response
@@ -29,7 +30,7 @@ type providerAnswer struct {
 // answerIn reads the answer in a query or form. ok is false where it could be read in
 // two ways.
 func answerIn(values url.Values) (answer providerAnswer, ok bool) {
-	if repeated(values, callbackParameters...) != "" || values.Has("code") && values.Has("error") {
+	if web.Repeated(values, callbackParameters...) != "" || values.Has("code") && values.Has("error") {
 		return providerAnswer{}, false
 	}
 	return providerAnswer{Code: values.Get("code"), Error: values.Get("error"), Issuer: values.Get("iss")}, true
@@ -45,8 +46,8 @@ func (g *Gateway) postsAnswers(name string) bool {
 }
 
 // serveFormPost keeps a posted answer with its flow.
-func (g *Gateway) serveFormPost(w http.ResponseWriter, r *Request, at place, name string) {
-	if err := parseForm(r); err != nil {
+func (g *Gateway) serveFormPost(w http.ResponseWriter, r *web.Request, at web.Issuer, name string) {
+	if err := r.ParseForm(); err != nil {
 		g.badCallback(w, r, at, "The provider's answer cannot be read.")
 		return
 	}
@@ -61,18 +62,18 @@ func (g *Gateway) serveFormPost(w http.ResponseWriter, r *Request, at place, nam
 	state := r.PostForm.Get("state")
 	switch err := g.keepAnswer(r, name, state, answer); {
 	case errors.Is(err, cache.ErrUnavailable):
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	case errors.Is(err, cache.ErrInvalid):
 		g.tooLarge(w, r, err)
 		return
 	}
-	seeOther(w, r, at.path+"callback/"+name+"?"+url.Values{"state": {state}}.Encode())
+	web.SeeOther(w, r, at.Path+"callback/"+name+"?"+url.Values{"state": {state}}.Encode())
 }
 
 // keepAnswer keeps an answer with the flow of a state, if there is one that waits for
 // this provider.
-func (g *Gateway) keepAnswer(r *Request, name, state string, answer providerAnswer) error {
+func (g *Gateway) keepAnswer(r *web.Request, name, state string, answer providerAnswer) error {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(state)
 	if err != nil || len(raw) != 32 {
 		return errRequest

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 func FuzzParseProof(f *testing.F) {
@@ -27,7 +29,7 @@ func FuzzSameTarget(f *testing.F) {
 		}
 		a, _ := url.Parse(htu)
 		b, _ := url.Parse(uri)
-		if a == nil || b == nil || hostName(canonicalHost(strings.ToLower(a.Scheme), a.Host)) != hostName(canonicalHost(b.Scheme, b.Host)) {
+		if a == nil || b == nil || web.HostName(web.CanonicalHost(strings.ToLower(a.Scheme), a.Host)) != web.HostName(web.CanonicalHost(b.Scheme, b.Host)) {
 			t.Errorf("%q passes for %q", htu, uri)
 		}
 	})
@@ -39,7 +41,7 @@ func FuzzSafeReturnTo(f *testing.F) {
 	}
 	base, _ := url.Parse("https://app.test/x")
 	f.Fuzz(func(t *testing.T, s string) {
-		safe := safeReturnTo(s)
+		safe := web.SafeReturnTo(s)
 		to, err := base.Parse(safe)
 		if err != nil || to.Host != "app.test" || to.Scheme != "https" || to.User != nil {
 			t.Errorf("%q leads to %v", s, to)
@@ -72,20 +74,20 @@ func FuzzStripCookies(f *testing.F) {
 	f.Add("__Host-gatehouse=x;;=;gatehouse-try-1=y")
 	f.Fuzz(func(t *testing.T, line string) {
 		h := http.Header{"Cookie": {line}}
-		stripCookies(h)
+		web.StripCookies(h)
 		r := &http.Request{Header: h}
 		for _, c := range r.Cookies() {
-			if ours(c.Name) {
+			if web.Ours(c.Name) {
 				t.Errorf("%q leaves %q", line, c.Name)
 			}
 		}
-		if eachCookie(h, siteCookie, func(string) bool { return true }) || eachCookie(h, hostPrefix+siteCookie, func(string) bool { return true }) {
+		if web.EachCookie(h, web.SiteCookie, func(string) bool { return true }) || web.EachCookie(h, web.HostPrefix+web.SiteCookie, func(string) bool { return true }) {
 			t.Errorf("%q leaves a session in %q", line, h["Cookie"])
 		}
 		before := (&http.Request{Header: http.Header{"Cookie": {line}}}).Cookies()
 		kept := 0
 		for _, c := range before {
-			if !ours(c.Name) {
+			if !web.Ours(c.Name) {
 				kept++
 			}
 		}
@@ -102,7 +104,7 @@ func FuzzAuthorizeQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		r := httptest.NewRequest(http.MethodGet, "http://portal.test/authorize", nil)
 		w := httptest.NewRecorder()
-		g.ServePortal(w, &Request{Request: r, URI: "/authorize?" + query, Scheme: "http", Host: "portal.test", Client: "192.0.2.1"})
+		g.ServePortal(w, &web.Request{Request: r, URI: "/authorize?" + query, Scheme: "http", Host: "portal.test", ClientIP: "192.0.2.1"})
 		if w.Code >= 500 {
 			t.Errorf("%q answers %d", query, w.Code)
 		}
@@ -125,7 +127,7 @@ func FuzzTokenForm(f *testing.F) {
 				r.Header["Authorization"] = []string{authorization}
 			}
 			w := httptest.NewRecorder()
-			g.ServePortal(w, &Request{Request: r, URI: endpoint, Scheme: "http", Host: "portal.test", Client: "192.0.2.1"})
+			g.ServePortal(w, &web.Request{Request: r, URI: endpoint, Scheme: "http", Host: "portal.test", ClientIP: "192.0.2.1"})
 			if w.Code >= 500 || w.Code == 200 && endpoint == "/token" {
 				t.Errorf("%s with %q answers %d %s", endpoint, form, w.Code, w.Body)
 			}

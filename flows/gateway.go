@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,14 +20,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
-
-// Prefix of the paths that are reserved on a guarded site.
-const Prefix = "/.gatehouse/"
-
-// flowValidity is how long a person has to finish a sign-in that was begun.
-const flowValidity = 10 * time.Minute
 
 // codeValidity is how long an authorization code can be redeemed. RFC 6749,
 // section 4.1.2, allows ten minutes; a redirect takes a second.
@@ -88,8 +81,9 @@ type Config struct {
 // and holds no state of its own but what it has verified before.
 type Gateway struct {
 	Config
-	portal    place // zero without an issuer
-	sites     []originPattern
+	portal    web.Issuer // zero without an issuer
+	sites     []web.OriginPattern
+	answers   *web.Answers
 	origins   client.Origins // of pages that may call the endpoints
 	providers map[string]provider.Provider
 	bearers   *bearers
@@ -135,6 +129,7 @@ func New(c Config) (*Gateway, error) {
 		c.Events = func(context.Context, string, ...slog.Attr) {}
 	}
 	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers)), bearers: newBearers()}
+	g.answers = &web.Answers{Pages: c.Pages, Logger: c.Logger}
 	g.origins = client.NewOrigins(c.Clients)
 	g.longestToken = client.DefaultAccessTokenLifetime
 	for _, c := range c.Clients {
@@ -147,14 +142,14 @@ func New(c Config) (*Gateway, error) {
 		g.providers[p.Name()] = p
 	}
 	if c.Issuer != "" {
-		portal, err := parseIssuer(c.Issuer)
+		portal, err := web.ParseIssuer(c.Issuer)
 		if err != nil {
 			return nil, err
 		}
 		g.portal = portal
 	}
 	for _, s := range c.Sites {
-		pattern, err := parseOriginPattern(s)
+		pattern, err := web.ParseOriginPattern(s)
 		if err != nil {
 			return nil, err
 		}
@@ -171,58 +166,20 @@ func New(c Config) (*Gateway, error) {
 }
 
 // HasPortal tells whether an issuer is configured.
-func (g *Gateway) HasPortal() bool { return g.portal.origin != "" }
+func (g *Gateway) HasPortal() bool { return g.portal.Origin != "" }
 
 // RedirectURIs are the addresses to register at the providers, for the portal
 // or, without one, for the site of that origin.
 func (g *Gateway) RedirectURIs(siteOrigin string) []string {
 	at := g.portal
 	if !g.HasPortal() {
-		at = sitePlace(siteOrigin, "")
+		at = web.SiteIssuer(siteOrigin, "")
 	}
 	var uris []string
 	for _, p := range g.Providers {
 		if _, ok := p.(provider.Redirect); ok {
-			uris = append(uris, at.url("callback/"+p.Name()))
+			uris = append(uris, at.URL("callback/"+p.Name()))
 		}
 	}
 	return uris
-}
-
-// place is where people sign in: an origin and the path below which our
-// endpoints lie, with slashes at both ends.
-type place struct {
-	origin string
-	path   string
-	host   string // name without port
-	portal bool
-}
-
-func (p place) url(endpoint string) string { return p.origin + p.path + endpoint }
-
-// issuer is the identifier (RFC 8414): without a slash at its end.
-func (p place) issuer() string { return p.origin + strings.TrimSuffix(p.path, "/") }
-
-func (p place) secure() bool { return strings.HasPrefix(p.origin, "https:") }
-
-// sitePlace is a guarded site that is its own issuer.
-func sitePlace(origin, host string) place {
-	return place{origin: origin, path: Prefix, host: host}
-}
-
-func parseIssuer(issuer string) (place, error) {
-	u, err := url.Parse(issuer)
-	switch {
-	case err != nil:
-		return place{}, fmt.Errorf("issuer %q is not a URL", issuer)
-	case u.Scheme != "https" && u.Scheme != "http":
-		return place{}, fmt.Errorf("issuer %q must begin with https://", issuer)
-	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return place{}, fmt.Errorf("issuer %q must be an origin and a path, without user, query or fragment (RFC 8414, section 2)", issuer)
-	}
-	path := strings.TrimSuffix(u.EscapedPath(), "/") + "/"
-	return place{
-		origin: strings.ToLower(u.Scheme + "://" + u.Host),
-		path:   path, host: strings.ToLower(u.Hostname()), portal: true,
-	}, nil
 }

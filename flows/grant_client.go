@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // clientProvider is the provider of programs that act for themselves. No
@@ -39,6 +40,6 @@ func (g *Gateway) grantClientCredentials(ctx context.Context, req *endpointReque
 }
 
 // clientClaims is who a client is when it acts for itself.
-func clientClaims(at place, id string) identity.Claims {
-	return identity.Claims{Provider: clientProvider, Issuer: at.issuer(), ID: id, User: "client:" + id}
+func clientClaims(at web.Issuer, id string) identity.Claims {
+	return identity.Claims{Provider: clientProvider, Issuer: at.ID(), ID: id, User: "client:" + id}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -41,12 +42,12 @@ func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenRe
 			return nil, err
 		}
 	}
-	proofs := [][]byte{codeProof(secret, req.at.issuer(), req.client.ID, form.Get("redirect_uri"), challenge, "")}
+	proofs := [][]byte{codeProof(secret, req.at.ID(), req.client.ID, form.Get("redirect_uri"), challenge, "")}
 	if req.proof.jkt != "" {
-		proofs = append(proofs, codeProof(secret, req.at.issuer(), req.client.ID, form.Get("redirect_uri"), challenge, req.proof.jkt))
+		proofs = append(proofs, codeProof(secret, req.at.ID(), req.client.ID, form.Get("redirect_uri"), challenge, req.proof.jkt))
 	}
 	t := req.redeeming(g, id, codeKey(id))
-	err = t.took(g.redeemAny(ctx, t.key, proofs, addressKey(req.Client)))
+	err = t.took(g.redeemAny(ctx, t.key, proofs, web.AddressKey(req.ClientIP)))
 	if errors.Is(err, cache.ErrUsed) {
 		return nil, g.codeReused(ctx, req, t)
 	}
@@ -129,7 +130,7 @@ func (g *Gateway) narrow(req *endpointRequest, granted []string) ([]string, erro
 	}
 	if len(granted) == 0 && !req.client.FirstParty {
 		// Nobody was asked about more than this.
-		granted = append(slices.Clone(audience(req.at, req.client, nil)), req.at.issuer())
+		granted = append(slices.Clone(audience(req.at, req.client, nil)), req.at.ID())
 	}
 	if len(granted) > 0 && !client.Subset(asked, granted) {
 		return nil, invalid("invalid_target", "that resource was not authorised")
@@ -162,7 +163,7 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 	}
 	offline := slices.Contains(h.Scope, client.OfflineAccess) && req.client.Allows(client.GrantRefresh)
 	start := session.Start{
-		Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Issuer: req.at.issuer(), Scope: strings.Join(h.Scope, " "),
+		Parent: h.Portal, Subject: h.Subject, ClientID: req.client.ID, Issuer: req.at.ID(), Scope: strings.Join(h.Scope, " "),
 		Resource: h.Resource, Claims: h.Claims, UserAgent: req.UserAgent(), Cnf: req.refreshKey(), Sought: new(string),
 		// Offline access outlives the browser's sign-in (OpenID Connect Core,
 		// section 11), but nobody obtains it of one that has ended.

@@ -33,7 +33,7 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 			return nil, err
 		}
 	}
-	proof := codeProof(secret, req.at.issuer(), req.client.ID, "device", challenge, "")
+	proof := codeProof(secret, req.at.ID(), req.client.ID, "device", challenge, "")
 	t := req.redeeming(g, id, deviceKey(id))
 	err = t.took(g.Cache.PollFlow(ctx, t.key, proof, ""))
 	flow := t.flow

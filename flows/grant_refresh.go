@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -148,7 +149,7 @@ func (g *Gateway) mayUse(c *client.Client, id *identity.Identity) bool {
 // refusal: with the row one ahead of its token it would be taken for a thief
 // when the grace is over.
 func (g *Gateway) unrotate(ctx context.Context, r tokenstore.RotationResult) error {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	err := g.Store.UnrotateSession(ctx, r.Session.ID, r.Session.Generation, r.PreviousRotatedAt)
 	if errors.Is(err, tokenstore.ErrConflict) {
@@ -161,7 +162,7 @@ func (g *Gateway) unrotate(ctx context.Context, r tokenstore.RotationResult) err
 // token came back. The revocation is committed already.
 func (g *Gateway) reused(ctx context.Context, req *endpointRequest, r tokenstore.RotationResult) error {
 	g.Logger.WarnContext(ctx, "refresh token was reused; its family is revoked",
-		"client_id", req.client.ID, "session", r.Session.ID.String(), "client_ip", req.Client)
+		"client_id", req.client.ID, "session", r.Session.ID.String(), "client_ip", req.ClientIP)
 	g.Events(ctx, "refresh_reuse_detected")
 	g.Sessions.Announce(ctx, cache.Announcement{Sessions: r.Reused})
 	return invalidGrant()

@@ -17,8 +17,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
-	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -54,26 +54,22 @@ func codeProof(secret []byte, issuer, client, redirectURI, challenge, jkt string
 	return h.Sum(nil)
 }
 
-// sitePlace is the place of a guarded site's own endpoints, where its
-// attempt cookies live.
-func (g *Gateway) sitePlace(r *Request) place { return sitePlace(r.origin(), clientOf(r.Host)) }
-
 // toPortal sends the browser from a site to the portal. Nothing is stored: the
 // return address travels sealed in the state, bound to this browser's cookie.
-func (g *Gateway) toPortal(w http.ResponseWriter, r *Request, a authRequest) {
-	at := g.sitePlace(r)
-	if g.portal.secure() && !r.secure() && g.plainSite(a.Client, at.url("callback")) != "" && !g.isSite(a.Client, at.url("callback")) {
+func (g *Gateway) toPortal(w http.ResponseWriter, r *web.Request, a authRequest) {
+	at := r.SiteIssuer()
+	if g.portal.Secure() && !r.Secure() && g.plainSite(a.Client, at.URL("callback")) != "" && !g.isSite(a.Client, at.URL("callback")) {
 		g.wrongScheme(w, r, false) // the portal hands over by https only
 		return
 	}
-	if !g.mayBegin(w, r, true) {
+	if !g.answers.MayBegin(w, r, true) {
 		return
 	}
 	try := g.newAttempt()
 	state := encode(try.id[:]) + "." + g.Keyring.SealString("hand-over state", handoverAAD(at, try), []byte(a.ReturnTo))
 	setAttempt(w, r.Request, at, try)
 	query := url.Values{
-		"response_type": {"code"}, "client_id": {a.Client}, "redirect_uri": {at.url("callback")}, "scope": {"openid"},
+		"response_type": {"code"}, "client_id": {a.Client}, "redirect_uri": {at.URL("callback")}, "scope": {"openid"},
 		"state": {state}, "code_challenge": {client.ChallengeS256(g.derive(try, "pkce verifier"))}, "code_challenge_method": {"S256"},
 	}
 	if a.Prompt != "" {
@@ -82,22 +78,22 @@ func (g *Gateway) toPortal(w http.ResponseWriter, r *Request, a authRequest) {
 	if a.Provider != "" {
 		query.Set("provider", a.Provider)
 	}
-	noStore(w)
+	web.NoStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	w.Header().Set("Location", g.portal.url("authorize")+"?"+query.Encode())
+	w.Header().Set("Location", g.portal.URL("authorize")+"?"+query.Encode())
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-func handoverAAD(at place, try attempt) []byte {
-	return append(append([]byte(at.issuer()), 0), try.secret...)
+func handoverAAD(at web.Issuer, try attempt) []byte {
+	return append(append([]byte(at.ID()), 0), try.secret...)
 }
 
 // sendCode gives the client its authorization code. The flow began with the
 // sign-in (pending, of that id) or begins now, READY, with an id of its own.
-func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRequest, who *identity.Identity, pending uuid.UUID) {
+func (g *Gateway) sendCode(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, who *identity.Identity, pending uuid.UUID) {
 	id := pending
-	if id == uuid.Nil && fetched(r.Request) {
-		problem(w, http.StatusForbidden, "Open this address in a browser; it can't be fetched.", nil)
+	if id == uuid.Nil && web.Fetched(r.Request) {
+		web.Problem(w, http.StatusForbidden, "Open this address in a browser; it can't be fetched.", nil)
 		return
 	}
 	if id == uuid.Nil {
@@ -117,7 +113,7 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 	if a.Implied {
 		redirectURI = ""
 	}
-	proof := codeProof(secret, at.issuer(), a.Client, redirectURI, a.Challenge, a.JKT)
+	proof := codeProof(secret, at.ID(), a.Client, redirectURI, a.Challenge, a.JKT)
 	var err error
 	if pending != uuid.Nil {
 		_, err = g.Cache.AdvanceFlow(r.Context(), cache.Transition{
@@ -125,7 +121,7 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 		})
 	} else {
 		err = g.startFlowOf(r.Context(), cache.NewFlow{
-			Key: key, State: cache.Ready, Value: value, Proof: proof, Validity: codeValidity, Owner: addressKey(r.Client),
+			Key: key, State: cache.Ready, Value: value, Proof: proof, Validity: codeValidity, Owner: web.AddressKey(r.ClientIP),
 		}, who.Subject)
 	}
 	if errors.Is(err, cache.ErrUnavailable) {
@@ -136,7 +132,7 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 		g.advanceFailed(w, r, at, err)
 		return
 	}
-	query := url.Values{"code": {handle.MintCode(id, secret)}, "iss": {at.issuer()}}
+	query := url.Values{"code": {handle.MintCode(id, secret)}, "iss": {at.ID()}}
 	if a.State != "" {
 		query.Set("state", a.State)
 	}
@@ -144,61 +140,36 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *Request, at place, a authRe
 }
 
 // toClient sends the browser back to the client with an answer.
-func (g *Gateway) toClient(w http.ResponseWriter, r *Request, a authRequest, answer url.Values) {
-	g.onward(w, r, a.Client, answerURL(a.RedirectURI, answer))
-}
-
-// answerURL is a redirect URI with an answer.
-func answerURL(redirectURI string, answer url.Values) string {
-	switch {
-	case !strings.Contains(redirectURI, "?"):
-		return redirectURI + "?" + answer.Encode()
-	case strings.HasSuffix(redirectURI, "?"), strings.HasSuffix(redirectURI, "&"):
-		return redirectURI + answer.Encode()
-	}
-	return redirectURI + "&" + answer.Encode()
-}
-
-// onward sends the browser to another origin.
-func (g *Gateway) onward(w http.ResponseWriter, r *Request, client, location string) {
-	noStore(w)
-	// Browsers hold a form's POST to form-action through every redirect that
-	// follows; a page of its own is free of that.
-	if r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
-		g.Pages.Onward(w, r.Request, http.StatusOK, page.Onward{Site: client, URL: location})
-		return
-	}
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	w.Header().Set("Location", location)
-	w.WriteHeader(http.StatusSeeOther)
+func (g *Gateway) toClient(w http.ResponseWriter, r *web.Request, a authRequest, answer url.Values) {
+	g.answers.RedirectExternal(w, r, a.Client, web.AnswerURL(a.RedirectURI, answer))
 }
 
 // serveHandover is the site's end of the hand-over: …/callback?code=…&state=….
-func (g *Gateway) serveHandover(w http.ResponseWriter, r *Request) {
-	at := g.sitePlace(r)
-	query, err := r.query()
+func (g *Gateway) serveHandover(w http.ResponseWriter, r *web.Request) {
+	at := r.SiteIssuer()
+	query, err := r.Query()
 	if err != nil {
 		g.badCallback(w, r, at, "The portal's answer cannot be read.")
 		return
 	}
-	if repeated(query, callbackParameters...) != "" || (query.Has("code") && query.Has("error")) {
+	if web.Repeated(query, callbackParameters...) != "" || (query.Has("code") && query.Has("error")) {
 		g.badCallback(w, r, at, "The portal's answer is ambiguous.")
 		return
 	}
 	try, returnTo, fault := g.resumeHandover(r, at, query.Get("state"))
 	switch {
-	case fault == formNoCookie:
+	case fault == web.FormNoCookie:
 		g.noCookies(w, r, at)
 		return
-	case fault != formFine, g.age(try) > flowValidity:
+	case fault != web.FormFine, g.age(try) > web.FlowValidity:
 		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser within the last ten minutes.")
 		return
-	case query.Get("iss") != g.portal.issuer():
+	case query.Get("iss") != g.portal.ID():
 		g.badCallback(w, r, at, "This answer does not come from our portal.")
 		return
 	}
 	if query.Has("error") {
-		clearPathCookie(w, at, try.cookie())
+		web.ClearPathCookie(w, at, try.cookie())
 		g.badCallbackFor(w, r, at, "The portal did not sign you in.", returnTo)
 		return
 	}
@@ -206,48 +177,48 @@ func (g *Gateway) serveHandover(w http.ResponseWriter, r *Request) {
 }
 
 // resumeHandover finds the attempt of a hand-over's state in this browser.
-func (g *Gateway) resumeHandover(r *Request, at place, state string) (attempt, string, formFault) {
+func (g *Gateway) resumeHandover(r *web.Request, at web.Issuer, state string) (attempt, string, web.FormFault) {
 	var try attempt
 	head, sealed, ok := strings.Cut(state, ".")
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(head)
 	if !ok || err != nil || len(raw) != len(try.id) {
-		return try, "", formForeign
+		return try, "", web.FormForeign
 	}
 	copy(try.id[:], raw)
-	value := pathCookie(r.Request, at, try.cookie())
+	value := web.PathCookie(r.Request, at, try.cookie())
 	if value == "" {
-		return try, "", formNoCookie
+		return try, "", web.FormNoCookie
 	}
 	try.secret, err = base64.RawURLEncoding.Strict().DecodeString(value)
 	if err != nil || len(try.secret) != 16 {
-		return try, "", formForeign
+		return try, "", web.FormForeign
 	}
 	returnTo, err := g.Keyring.OpenString("hand-over state", handoverAAD(at, try), sealed)
 	if err != nil {
-		return try, "", formForeign
+		return try, "", web.FormForeign
 	}
-	return try, safeReturnTo(string(returnTo)), formFine
+	return try, web.SafeReturnTo(string(returnTo)), web.FormFine
 }
 
 // redeemHandover turns the code into a session: one round trip to the cache,
 // one to the store. The attempt is over for the browser unless it is told to try
 // again.
-func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, try attempt, code, returnTo string) {
+func (g *Gateway) redeemHandover(w http.ResponseWriter, r *web.Request, at web.Issuer, try attempt, code, returnTo string) {
 	ctx := r.Context()
 	id, secret, err := handle.ParseCode(code)
 	if err != nil {
-		clearPathCookie(w, at, try.cookie())
+		web.ClearPathCookie(w, at, try.cookie())
 		g.badCallbackFor(w, r, at, "The portal's code is malformed.", returnTo)
 		return
 	}
 	t, leave := g.redeeming(id, codeKey(id), g.Now())
 	defer leave()
-	host := clientOf(r.Host)
+	host := web.ClientOf(r.Host)
 	var proofs [][]byte // one for each key that the attempt may have been begun under
 	for try.key = range g.Keyring.KeyIDs() {
-		proofs = append(proofs, codeProof(secret, g.portal.issuer(), host, at.url("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), ""))
+		proofs = append(proofs, codeProof(secret, g.portal.ID(), host, at.URL("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), ""))
 	}
-	started, err := g.sessionOf(ctx, t, host, r.UserAgent(), proofs, addressKey(r.Client))
+	started, err := g.sessionOf(ctx, t, host, r.UserAgent(), proofs, web.AddressKey(r.ClientIP))
 	if errors.Is(err, tokenstore.ErrExists) || errors.Is(err, cache.ErrUsed) {
 		// Presented twice with everything right: one of the two is a thief.
 		if _, outage := g.replayed(ctx, t); outage != nil {
@@ -255,10 +226,10 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 		}
 	}
 	if isPassing(err) {
-		g.unfinished(w, r, err, r.URI)
+		g.answers.Unfinished(w, r, err, r.URI)
 		return
 	}
-	clearPathCookie(w, at, try.cookie())
+	web.ClearPathCookie(w, at, try.cookie())
 	switch {
 	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, cache.ErrUsed):
 		g.badCallbackFor(w, r, at, "This sign-in is already finished.", returnTo)
@@ -271,9 +242,9 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *Request, at place, tr
 		return
 	}
 	g.signedInEvent(r, started)
-	setSession(w, siteCookie, started.Handle, at.secure(), started.ExpiresAt.Sub(g.Now()))
-	clearPathCookie(w, at, leftCookie)
-	seeOther(w, r, returnTo)
+	web.SetSession(w, web.SiteCookie, started.Handle, at.Secure(), started.ExpiresAt.Sub(g.Now()))
+	web.ClearPathCookie(w, at, web.LeftCookie)
+	web.SeeOther(w, r, returnTo)
 }
 
 // errFlow: a hand-over's code is unknown, expired, or cannot be read any more.

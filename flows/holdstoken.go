@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // StripCredentials removes what is ours from a request on its way upstream: our
@@ -16,7 +17,7 @@ import (
 // a token or a handle of ours. id is who the request authenticated as, or nil if
 // nobody has asked.
 func (g *Gateway) StripCredentials(r *http.Request, id *identity.Identity) {
-	stripCookies(r.Header)
+	web.StripCookies(r.Header)
 	g.stripCookiesWithTokens(r.Header, r.Host)
 	if values, there := r.Header["Proxy-Authorization"]; there && g.mayHoldToken(values, r.Host) {
 		delete(r.Header, "Proxy-Authorization")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -18,16 +19,16 @@ const homeSessions = 20
 
 // serveHome is a person's own page at the portal, or at a site that is its own
 // issuer: where they are signed in, what they allowed, and how to end either.
-func (g *Gateway) serveHome(w http.ResponseWriter, r *Request, at place) {
+func (g *Gateway) serveHome(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	id, ok := g.whoIsHere(w, r, at)
 	if !ok {
 		return
 	}
 	switch {
-	case id == nil && at.portal:
-		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: at.host})
+	case id == nil && at.IsPortal:
+		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: at.Host})
 	case id == nil:
-		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: at.host, SignInURL: at.path + "login"})
+		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: at.Host, SignInURL: at.Path + "login"})
 	case r.Method == http.MethodPost:
 		g.changeHome(w, r, at, id)
 	default:
@@ -35,25 +36,25 @@ func (g *Gateway) serveHome(w http.ResponseWriter, r *Request, at place) {
 	}
 }
 
-func (g *Gateway) homePage(w http.ResponseWriter, r *Request, at place, id *identity.Identity, message string) {
-	query, ok := g.pageQuery(w, r, at)
+func (g *Gateway) homePage(w http.ResponseWriter, r *web.Request, at web.Issuer, id *identity.Identity, message string) {
+	query, ok := g.answers.PageQuery(w, r, at)
 	if !ok {
 		return
 	}
 	before, _ := uuid.Parse(query.Get("before"))
 	rows, err := g.Store.ListSessions(r.Context(), tokenstore.SessionQuery{Subject: id.Subject, Limit: homeSessions, Before: before})
 	if err != nil {
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	consents, err := g.Store.Consents(r.Context(), id.Subject)
 	if err != nil {
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	p := page.Home{
-		User: id.User, Action: at.path, SignOutURL: at.path + "logout", Message: message,
-		Fields: []page.Field{g.formToken(w, r.Request, at)},
+		User: id.User, Action: at.Path, SignOutURL: at.Path + "logout", Message: message,
+		Fields: []page.Field{web.FormToken(g.Keyring, w, r.Request, at)},
 	}
 	renewed := make(map[uuid.UUID]bool)
 	for _, row := range rows {
@@ -74,15 +75,15 @@ func (g *Gateway) homePage(w http.ResponseWriter, r *Request, at place, id *iden
 		p.Applications = append(p.Applications, a)
 	}
 	if len(rows) == homeSessions {
-		p.MoreURL = at.path + "?" + url.Values{"before": {rows[len(rows)-1].ID.String()}}.Encode()
+		p.MoreURL = at.Path + "?" + url.Values{"before": {rows[len(rows)-1].ID.String()}}.Encode()
 	}
 	g.Pages.Home(w, r.Request, http.StatusOK, p)
 }
 
 // siteTitle is what people know a client by.
-func (g *Gateway) siteTitle(at place, clientID string) string {
+func (g *Gateway) siteTitle(at web.Issuer, clientID string) string {
 	if clientID == portalClient {
-		return at.host
+		return at.Host
 	}
 	if c := g.Clients[clientID]; c != nil {
 		return c.Title
@@ -92,8 +93,8 @@ func (g *Gateway) siteTitle(at place, clientID string) string {
 
 // changeHome ends a session, or withdraws a consent and ends what the
 // application got by it.
-func (g *Gateway) changeHome(w http.ResponseWriter, r *Request, at place, id *identity.Identity) {
-	if err := parseForm(r); err != nil || g.checkForm(r, at) != formFine {
+func (g *Gateway) changeHome(w http.ResponseWriter, r *web.Request, at web.Issuer, id *identity.Identity) {
+	if err := r.ParseForm(); err != nil || web.CheckForm(g.Keyring, r, at) != web.FormFine {
 		g.startOver(w, r, at)
 		return
 	}
@@ -109,14 +110,14 @@ func (g *Gateway) changeHome(w http.ResponseWriter, r *Request, at place, id *id
 	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrInvalid):
 		message = "That has ended already, or is not one of yours."
 	case err != nil:
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	g.homePage(w, r, at, id, message)
 }
 
 // endOwn ends a session of the subject's own; of another's it knows nothing.
-func (g *Gateway) endOwn(r *Request, subject, raw string) error {
+func (g *Gateway) endOwn(r *web.Request, subject, raw string) error {
 	session, err := uuid.Parse(raw)
 	if err != nil {
 		return tokenstore.ErrNotFound
@@ -139,7 +140,7 @@ func (g *Gateway) endOwn(r *Request, subject, raw string) error {
 // an earlier withdrawal may have come no further; [tokenstore.ErrNotFound] if
 // nothing was left to be done.
 func (g *Gateway) withdraw(ctx context.Context, subject, clientID string) error {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	missing := g.Store.DeleteConsent(ctx, subject, clientID)
 	if missing != nil && (!errors.Is(missing, tokenstore.ErrNotFound) || g.Clients[clientID] == nil) {

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -35,7 +36,7 @@ type introspection struct {
 // serveIntrospect tells an authenticated client about a token that is its
 // business: an access token that was issued to it or is for it, see concerns, or its
 // own refresh token. Revoked, expired, unknown and foreign all look the same.
-func (g *Gateway) serveIntrospect(w http.ResponseWriter, r *Request, at place) {
+func (g *Gateway) serveIntrospect(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	req, err := g.clientRequest(r, at, givenParameters)
 	if err != nil {
 		g.writeOAuthError(w, r.Request, err)
@@ -110,7 +111,7 @@ func (g *Gateway) introspectRefresh(ctx context.Context, req *endpointRequest, r
 	}
 	answer := introspection{
 		Active: true, Scope: s.Scope, ClientID: s.ClientID, TokenType: "refresh_token", Subject: s.Subject,
-		Expires: s.EndsAt().Unix(), IssuedAt: s.RotatedAt.Unix(), Issuer: req.at.issuer(),
+		Expires: s.EndsAt().Unix(), IssuedAt: s.RotatedAt.Unix(), Issuer: req.at.ID(),
 	}
 	if s.Cnf != "" {
 		answer.Cnf = &cnf{JKT: s.Cnf}
@@ -120,7 +121,7 @@ func (g *Gateway) introspectRefresh(ctx context.Context, req *endpointRequest, r
 
 // refreshSession finds the session of a refresh token; nil when the token is
 // not one of ours.
-func (g *Gateway) refreshSession(ctx context.Context, at place, raw string) (handle.Handle, *tokenstore.Session, error) {
+func (g *Gateway) refreshSession(ctx context.Context, at web.Issuer, raw string) (handle.Handle, *tokenstore.Session, error) {
 	presented, err := handle.ParseRefresh(g.Keyring, g.grantIssuer(at), raw)
 	if err != nil {
 		return presented, nil, nil
@@ -140,7 +141,7 @@ func (g *Gateway) refreshSession(ctx context.Context, at place, raw string) (han
 // serveRevoke ends a token (RFC 7009). An unknown or foreign token is answered
 // like one that was revoked, and nothing happens; a store that is down is 503,
 // since a revocation that was not stored did not happen (CVE-2020-15223).
-func (g *Gateway) serveRevoke(w http.ResponseWriter, r *Request, at place) {
+func (g *Gateway) serveRevoke(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	req, err := g.clientRequest(r, at, givenParameters)
 	if err == nil && r.PostForm.Get("token") == "" {
 		err = invalid("invalid_request", "token is missing")
@@ -152,7 +153,7 @@ func (g *Gateway) serveRevoke(w http.ResponseWriter, r *Request, at place) {
 		g.writeOAuthError(w, r.Request, err)
 		return
 	}
-	noStore(w)
+	web.NoStore(w)
 	w.WriteHeader(http.StatusOK)
 }
 

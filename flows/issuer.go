@@ -3,18 +3,20 @@ package flows
 import (
 	"net/http"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // serveIssuer answers the endpoints of an issuer: those by which people sign
 // in, and those of the authorization server.
-func (g *Gateway) serveIssuer(w http.ResponseWriter, r *Request, at place, endpoint string) {
+func (g *Gateway) serveIssuer(w http.ResponseWriter, r *web.Request, at web.Issuer, endpoint string) {
 	switch {
 	case endpoint == "login":
-		if g.allowedForm(w, r, g.beginning(at)) {
+		if g.answers.AllowedForm(w, r, at.Beginning()) {
 			g.servePassword(w, r, at)
 		}
 	case endpoint == "signin":
-		if allowed(w, r, http.MethodGet, http.MethodHead) {
+		if web.Allowed(w, r, http.MethodGet, http.MethodHead) {
 			g.serveSignIn(w, r, at)
 		}
 	case strings.HasPrefix(endpoint, "callback/"):
@@ -22,42 +24,42 @@ func (g *Gateway) serveIssuer(w http.ResponseWriter, r *Request, at place, endpo
 		switch {
 		case r.Method == http.MethodPost && g.postsAnswers(name):
 			g.serveFormPost(w, r, at, name)
-		case allowed(w, r, http.MethodGet):
+		case web.Allowed(w, r, http.MethodGet):
 			g.serveCallback(w, r, at, name)
 		}
 	case strings.HasPrefix(endpoint, "backchannel_logout/"):
-		if allowed(w, r, http.MethodPost) {
+		if web.Allowed(w, r, http.MethodPost) {
 			g.serveBackchannel(w, r, at, strings.TrimPrefix(endpoint, "backchannel_logout/"))
 		}
 	case endpoint == "authorize":
-		if allowed(w, r, http.MethodGet, http.MethodPost) {
+		if web.Allowed(w, r, http.MethodGet, http.MethodPost) {
 			g.serveAuthorize(w, r, at)
 		}
 	case endpoint == "consent":
-		if g.allowedForm(w, r, g.beginning(at)) {
+		if g.answers.AllowedForm(w, r, at.Beginning()) {
 			g.serveConsent(w, r, at)
 		}
 	case g.Keys != nil:
 		g.serveTokens(w, r, at, endpoint)
 	default:
-		g.notFound(w, r, at)
+		g.answers.NotFound(w, r, at)
 	}
 }
 
 // grantIssuer is what refresh tokens are bound to: the site that issued them,
 // where each is an issuer, or nothing: a portal is the only issuer, whatever it is
 // called from one day to the next.
-func (g *Gateway) grantIssuer(at place) string {
+func (g *Gateway) grantIssuer(at web.Issuer) string {
 	if g.HasPortal() {
 		return ""
 	}
-	return at.issuer()
+	return at.ID()
 }
 
 // serveTokens answers the endpoints that programs use.
-func (g *Gateway) serveTokens(w http.ResponseWriter, r *Request, at place, endpoint string) {
-	post := func(serve func(http.ResponseWriter, *Request, place)) {
-		if g.allowedToPages(w, r, http.MethodPost) {
+func (g *Gateway) serveTokens(w http.ResponseWriter, r *web.Request, at web.Issuer, endpoint string) {
+	post := func(serve func(http.ResponseWriter, *web.Request, web.Issuer)) {
+		if web.AllowedToPages(w, r, g.origins, http.MethodPost) {
 			serve(w, r, at)
 		}
 	}
@@ -71,30 +73,30 @@ func (g *Gateway) serveTokens(w http.ResponseWriter, r *Request, at place, endpo
 	case "device_authorization":
 		post(g.serveDevice)
 	case "introspect":
-		if allowed(w, r, http.MethodPost) {
+		if web.Allowed(w, r, http.MethodPost) {
 			g.serveIntrospect(w, r, at)
 		}
 	case "device/decide":
-		if g.allowedForm(w, r, at.path+"device") {
+		if g.answers.AllowedForm(w, r, at.Path+"device") {
 			g.serveDecision(w, r, at)
 		}
 	case "device":
-		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+		if web.Allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
 			g.serveVerification(w, r, at)
 		}
 	case "userinfo":
-		if g.allowedToPages(w, r, http.MethodGet, http.MethodPost) {
+		if web.AllowedToPages(w, r, g.origins, http.MethodGet, http.MethodPost) {
 			g.serveUserinfo(w, r, at)
 		}
 	case "jwks.json":
-		if allowedToAll(w, r) {
+		if web.AllowedToAll(w, r) {
 			g.serveJWKS(w, r)
 		}
 	case ".well-known/openid-configuration", ".well-known/oauth-authorization-server":
-		if allowedToAll(w, r) {
+		if web.AllowedToAll(w, r) {
 			g.serveDiscovery(w, r, at)
 		}
 	default:
-		g.notFound(w, r, at)
+		g.answers.NotFound(w, r, at)
 	}
 }

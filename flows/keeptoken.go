@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // keepToken puts the token that a provider gave at a sign-in into the vault, if
@@ -23,7 +24,7 @@ func (g *Gateway) keepToken(ctx context.Context, who *identity.Identity, token *
 		g.Logger.WarnContext(ctx, "the provider gave no refresh token, so people are sent there again when its token has expired; check that it gives this client one for the scope offline_access, and not only at the first consent",
 			"provider", who.Provider, "user", who.User, "expires", token.ExpiresAt)
 	}
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	if _, err := g.Vault.Put(ctx, who.Subject, who.Provider, *token); err != nil {
 		g.Logger.WarnContext(ctx, "the provider's token could not be kept", "provider", who.Provider, "user", who.User, "error", err)

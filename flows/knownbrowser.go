@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // knownFor is how long a browser is remembered.
@@ -22,17 +24,17 @@ type knownBrowser struct {
 }
 
 // remember marks the browser as one that somebody has signed in with.
-func (g *Gateway) remember(w http.ResponseWriter, at place, username, subject string) {
+func (g *Gateway) remember(w http.ResponseWriter, at web.Issuer, username, subject string) {
 	plain, err := json.Marshal(knownBrowser{User: username, Device: encode(g.Keyring.Random(12)), Since: g.Now().Unix(), Subject: subject})
 	if err != nil {
 		return
 	}
-	setPathCookie(w, at, knownCookie, g.Keyring.SealString("known browser", []byte(at.issuer()), plain), knownFor)
+	web.SetPathCookie(w, at, web.KnownCookie, g.Keyring.SealString("known browser", []byte(at.ID()), plain), knownFor)
 }
 
 // rememberOnce is remember for a sign-in at a provider, unless the browser has a mark
 // that is good for half of its time yet: that of a user name counts for more.
-func (g *Gateway) rememberOnce(w http.ResponseWriter, r *Request, at place, subject string) {
+func (g *Gateway) rememberOnce(w http.ResponseWriter, r *web.Request, at web.Issuer, subject string) {
 	if b, ok := g.knownBrowser(r, at); ok && g.Now().Sub(time.Unix(b.Since, 0)) < knownFor/2 {
 		return
 	}
@@ -40,13 +42,13 @@ func (g *Gateway) rememberOnce(w http.ResponseWriter, r *Request, at place, subj
 }
 
 // knownBrowser reads the browser's mark.
-func (g *Gateway) knownBrowser(r *Request, at place) (knownBrowser, bool) {
+func (g *Gateway) knownBrowser(r *web.Request, at web.Issuer) (knownBrowser, bool) {
 	var b knownBrowser
-	sealed := pathCookie(r.Request, at, knownCookie)
+	sealed := web.PathCookie(r.Request, at, web.KnownCookie)
 	if sealed == "" {
 		return b, false
 	}
-	plain, err := g.Keyring.OpenString("known browser", []byte(at.issuer()), sealed)
+	plain, err := g.Keyring.OpenString("known browser", []byte(at.ID()), sealed)
 	if err != nil || json.Unmarshal(plain, &b) != nil {
 		return knownBrowser{}, false
 	}
@@ -54,7 +56,7 @@ func (g *Gateway) knownBrowser(r *Request, at place) (knownBrowser, bool) {
 }
 
 // known returns the mark's device if the browser is this user's, else "".
-func (g *Gateway) known(r *Request, at place, username string) string {
+func (g *Gateway) known(r *web.Request, at web.Issuer, username string) string {
 	b, ok := g.knownBrowser(r, at)
 	if !ok || b.User != username || username == "" {
 		return ""
@@ -63,7 +65,7 @@ func (g *Gateway) known(r *Request, at place, username string) string {
 }
 
 // knownPerson is who has signed in with the browser before, or "".
-func (g *Gateway) knownPerson(r *Request, at place) string {
+func (g *Gateway) knownPerson(r *web.Request, at web.Issuer) string {
 	b, ok := g.knownBrowser(r, at)
 	switch {
 	case !ok:

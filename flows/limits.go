@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // longestAnswer is more than any answer to a client takes beside iss and state, in
@@ -19,15 +20,15 @@ const longestAnswer = 512
 // fitsAnswer tells whether the browser can be sent to a request's redirect URI with
 // its state and any answer. Both grow as they are spelt there, and a form's POST is
 // answered by a page, see onward, that holds no longer address.
-func (g *Gateway) fitsAnswer(at place, a authRequest) bool {
+func (g *Gateway) fitsAnswer(at web.Issuer, a authRequest) bool {
 	answer := g.errorAnswer(at, a, "", strings.Repeat("x", longestAnswer))
-	return page.Opens(answerURL(a.RedirectURI, answer))
+	return page.Opens(web.AnswerURL(a.RedirectURI, answer))
 }
 
 // takeState keeps a state that can be given back byte for byte: text, which survives
 // every way that a request takes, and not too long. RFC 6749, appendix A.5 has it of
 // printable ASCII; clients that put more into it are served.
-func (g *Gateway) takeState(at place, a *authRequest, state string) *authorizeFault {
+func (g *Gateway) takeState(at web.Issuer, a *authRequest, state string) *authorizeFault {
 	if !utf8.ValidString(state) {
 		return &authorizeFault{code: "invalid_request", description: "state is not UTF-8"}
 	}
@@ -43,7 +44,7 @@ func (g *Gateway) takeState(at place, a *authRequest, state string) *authorizeFa
 // fits tells whether a request is short enough for every link and form that it
 // travels through, sealed, until it is answered. Whoever finds that out later is a
 // person who has signed in for nothing.
-func (g *Gateway) fits(at place, a authRequest) bool {
+func (g *Gateway) fits(at web.Issuer, a authRequest) bool {
 	// What is added on the way.
 	a.Session, a.Consented = uuid.Nil.String(), true
 	if a.JKT == "" {
@@ -64,7 +65,7 @@ func (g *Gateway) fits(at place, a authRequest) bool {
 
 // fitsLogout is fits and fitsAnswer for a request to sign out, whose state may be any
 // text.
-func (g *Gateway) fitsLogout(at place, l logoutRequest) bool {
+func (g *Gateway) fitsLogout(at web.Issuer, l logoutRequest) bool {
 	sealed := sealedLength(l)
 	return len(l.State) <= maxState && utf8.ValidString(l.State) && page.Opens(l.afterLogout()) && sealed <= page.MaxField && len(logoutURL(at, ""))+sealed <= page.MaxURL
 }
@@ -75,6 +76,6 @@ func sealedLength(v any) int {
 }
 
 // logoutURL is where a sealed request to sign out goes on.
-func logoutURL(at place, sealed string) string {
-	return at.path + "logout?" + url.Values{logoutField: {sealed}}.Encode()
+func logoutURL(at web.Issuer, sealed string) string {
+	return at.Path + "logout?" + url.Values{logoutField: {sealed}}.Encode()
 }

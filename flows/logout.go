@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -21,23 +22,23 @@ const leftFor = 24 * time.Hour
 // link of another site signs anybody out. Clients send people here as well
 // (end_session_endpoint), and where they name the session of this very browser,
 // nobody is asked.
-func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cookie, client string) {
-	id, err := g.fromCookies(r.Context(), r.Header, sessionCookieName(cookie, r.secure()), client)
+func (g *Gateway) serveLogout(w http.ResponseWriter, r *web.Request, at web.Issuer, cookie, client string) {
+	id, err := g.fromCookies(r.Context(), r.Header, web.SessionCookieName(cookie, r.Secure()), client)
 	if errors.Is(err, session.ErrUnavailable) {
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	if id == nil {
 		// A sign-out whose answer was lost is said again like this, and the
 		// answer now is what counts.
 		if err := g.confirmSignedOut(r, cookie); err != nil {
-			g.unavailable(w, r, err)
+			g.answers.Unavailable(w, r, err)
 			return
 		}
 	}
 	params, err := logoutParams(r)
 	if err != nil {
-		g.malformed(w, r, page.Fault{RetryURL: at.path + "logout", RetryLabel: "Sign out"})
+		g.answers.Malformed(w, r, page.Fault{RetryURL: at.Path + "logout", RetryLabel: "Sign out"})
 		return
 	}
 	asked := g.parseLogout(at, params)
@@ -45,14 +46,14 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 		// Another site's POST comes without the cookie (SameSite), whatever its
 		// fields are called, and what it asks for can be neither done nor said to
 		// be done. Its way on is a GET, which has the cookie.
-		seeOther(w, r, logoutURL(at, g.sealLogout(at, asked)))
+		web.SeeOther(w, r, logoutURL(at, g.sealLogout(at, asked)))
 		return
 	}
 	switch {
 	case id == nil:
 		g.signedOut(w, r, at, cookie, asked)
 		return
-	case r.Method == http.MethodPost && params.Has(formField):
+	case r.Method == http.MethodPost && params.Has(web.FormField):
 		g.signOutByForm(w, r, at, cookie, id, asked)
 		return
 	}
@@ -63,15 +64,15 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 	}
 	switch {
 	case err != nil:
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	case own:
 		g.signOut(w, r, at, cookie, id, asked, row)
 		return
 	}
 	p := page.SignOut{
-		Site: at.host, User: id.User, Action: at.path + "logout",
-		Fields: []page.Field{g.formToken(w, r.Request, at)}, Everywhere: at.portal || g.HasPortal(),
+		Site: at.Host, User: id.User, Action: at.Path + "logout",
+		Fields: []page.Field{web.FormToken(g.Keyring, w, r.Request, at)}, Everywhere: at.IsPortal || g.HasPortal(),
 	}
 	if sealed := g.sealLogout(at, asked); sealed != "" {
 		p.Fields = append(p.Fields, page.Field{Name: logoutField, Value: sealed})
@@ -80,21 +81,21 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *Request, at place, cooki
 }
 
 // sentSession tells whether a request holds a session cookie, good or not.
-func sentSession(r *Request, cookie string) bool {
-	return eachCookie(r.Header, sessionCookieName(cookie, r.secure()), func(string) bool { return true })
+func sentSession(r *web.Request, cookie string) bool {
+	return web.EachCookie(r.Header, web.SessionCookieName(cookie, r.Secure()), func(string) bool { return true })
 }
 
-func (g *Gateway) signOutByForm(w http.ResponseWriter, r *Request, at place, cookie string, id *identity.Identity, asked logoutRequest) {
-	if g.checkForm(r, at) != formFine {
+func (g *Gateway) signOutByForm(w http.ResponseWriter, r *web.Request, at web.Issuer, cookie string, id *identity.Identity, asked logoutRequest) {
+	if web.CheckForm(g.Keyring, r, at) != web.FormFine {
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "You are still signed in", Message: "The request to sign out did not come from our own page.",
-			Detail: "invalid_request", User: id.User, RetryURL: at.path + "logout", RetryLabel: "Sign out",
+			Detail: "invalid_request", User: id.User, RetryURL: at.Path + "logout", RetryLabel: "Sign out",
 		})
 		return
 	}
 	row, err := g.named(r.Context(), id, asked)
 	if err != nil {
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	g.signOut(w, r, at, cookie, id, asked, row)
@@ -102,7 +103,7 @@ func (g *Gateway) signOutByForm(w http.ResponseWriter, r *Request, at place, coo
 
 // signOut ends the sign-in of this browser, with all that came from it, and the
 // client's session that the client named.
-func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie string, id *identity.Identity, asked logoutRequest, named *tokenstore.Session) {
+func (g *Gateway) signOut(w http.ResponseWriter, r *web.Request, at web.Issuer, cookie string, id *identity.Identity, asked logoutRequest, named *tokenstore.Session) {
 	// Signed out means that the server knows; a store that is down must not turn
 	// into a promise that was not kept.
 	err := g.endNamed(r.Context(), named)
@@ -110,20 +111,20 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *Request, at place, cookie st
 		err = ending
 	}
 	if err != nil {
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	g.Logger.InfoContext(r.Context(), "signed out", "user", id.User, "session", id.SessionID.String())
 	g.Events(r.Context(), "logout", slog.String("user", id.User), slog.String("client_id", id.ClientID))
-	setPathCookie(w, at, leftCookie, "1", leftFor)
+	web.SetPathCookie(w, at, web.LeftCookie, "1", leftFor)
 	g.signedOut(w, r, at, cookie, asked)
 }
 
 // confirmSignedOut has the sessions that a request's cookies name, and that have
 // ended, ended everywhere.
-func (g *Gateway) confirmSignedOut(r *Request, cookie string) (err error) {
+func (g *Gateway) confirmSignedOut(r *web.Request, cookie string) (err error) {
 	tries, lookups := 0, 0
-	eachCookie(r.Header, sessionCookieName(cookie, r.secure()), func(value string) bool {
+	web.EachCookie(r.Header, web.SessionCookieName(cookie, r.Secure()), func(value string) bool {
 		if tries++; tries > maxTossed || lookups == maxLookups {
 			return true
 		}
@@ -138,19 +139,19 @@ func (g *Gateway) confirmSignedOut(r *Request, cookie string) (err error) {
 	return err
 }
 
-func (g *Gateway) signedOut(w http.ResponseWriter, r *Request, at place, cookie string, asked logoutRequest) {
+func (g *Gateway) signedOut(w http.ResponseWriter, r *web.Request, at web.Issuer, cookie string, asked logoutRequest) {
 	// Another site can post here, and then the browser sends no cookie (SameSite)
 	// but would keep what the answer sets. Only what was sent is taken back.
 	if sentSession(r, cookie) {
-		clearSession(w, cookie, r.secure())
+		web.ClearSession(w, cookie, r.Secure())
 	}
 	if to := asked.afterLogout(); to != "" {
-		g.onward(w, r, asked.Client, to)
+		g.answers.RedirectExternal(w, r, asked.Client, to)
 		return
 	}
-	p := page.SignedOut{Site: at.host}
-	if !at.portal {
-		p.SignInURL = Prefix + "login?prompt=select_account"
+	p := page.SignedOut{Site: at.Host}
+	if !at.IsPortal {
+		p.SignInURL = web.Prefix + "login?prompt=select_account"
 	}
 	g.Pages.SignedOut(w, r.Request, http.StatusOK, p)
 }

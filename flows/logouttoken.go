@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -43,7 +44,7 @@ type pendingLogout struct {
 // window as soon as they have clicked. An unknown or ended session is no error;
 // [session.ErrUnavailable] is.
 func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	tell := func(ctx context.Context, since time.Time) ([]tokenstore.OutboxEntry, error) {
 		return g.endingWithAll(ctx, since, id)
@@ -54,7 +55,7 @@ func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
 // endSignIn is EndSession for the one sign-in that the session came from: of what
 // has ended at a provider, the person may have signed in there again since.
 func (g *Gateway) endSignIn(ctx context.Context, id uuid.UUID) error {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	tell := func(ctx context.Context, since time.Time) ([]tokenstore.OutboxEntry, error) {
 		return g.endingWith(ctx, since, id)
@@ -66,7 +67,7 @@ func (g *Gateway) endSignIn(ctx context.Context, id uuid.UUID) error {
 // told. It does not stop when ctx ends. Errors: [session.ErrUnavailable]; an empty
 // subject is [tokenstore.ErrInvalid].
 func (g *Gateway) EndSubject(ctx context.Context, subject string) error {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	tell := func(ctx context.Context, since time.Time) ([]tokenstore.OutboxEntry, error) {
 		if subject == "" {
@@ -82,7 +83,7 @@ func (g *Gateway) EndSubject(ctx context.Context, subject string) error {
 // came from. Clients that asked for it are told. Errors as of
 // [Gateway.EndSession].
 func (g *Gateway) endOne(ctx context.Context, row tokenstore.Session) error {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	tell := func(ctx context.Context, since time.Time) ([]tokenstore.OutboxEntry, error) {
 		children, err := g.sessionsSince(ctx, since, tokenstore.SessionQuery{Subject: row.Subject, Parent: row.ID})
@@ -179,7 +180,7 @@ func (g *Gateway) toldOf(ending []tokenstore.Session) []tokenstore.OutboxEntry {
 		if c == nil || c.BackchannelLogoutURI == "" {
 			continue
 		}
-		issuer := g.portal.issuer() // as it is called now
+		issuer := g.portal.ID() // as it is called now
 		if !g.HasPortal() {
 			issuer = g.Sessions.Issuer(row)
 		}

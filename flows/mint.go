@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // accessClaims of an access token (RFC 9068, section 2.2).
@@ -65,16 +66,16 @@ type grantee struct {
 
 // audience of the grantee's access token. A client that asks for no resource has
 // one for userinfo too, if it may call that, whatever its own audience is.
-func (of *grantee) audience(at place) []string {
+func (of *grantee) audience(at web.Issuer) []string {
 	aud := audience(at, of.client, of.resource)
-	if len(of.resource) == 0 && slices.Contains(of.scope, "openid") && !slices.Contains(aud, at.issuer()) {
-		return append(slices.Clone(aud), at.issuer())
+	if len(of.resource) == 0 && slices.Contains(of.scope, "openid") && !slices.Contains(aud, at.ID()) {
+		return append(slices.Clone(aud), at.ID())
 	}
 	return aud
 }
 
 // accessToken mints an access token. It does not outlive the session.
-func (g *Gateway) accessToken(at place, of grantee) (string, time.Duration, error) {
+func (g *Gateway) accessToken(at web.Issuer, of grantee) (string, time.Duration, error) {
 	now := g.Now()
 	life := of.client.AccessTokenLifetime
 	if !of.ends.IsZero() {
@@ -82,7 +83,7 @@ func (g *Gateway) accessToken(at place, of grantee) (string, time.Duration, erro
 	}
 	claims := accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: at.issuer(), Subject: of.subject, Audience: of.audience(at),
+			Issuer: at.ID(), Subject: of.subject, Audience: of.audience(at),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)), ID: encode(g.Keyring.Random(16)),
 		},
 		ClientID: of.client.ID, SessionID: of.session, Scope: strings.Join(of.scope, " "), ACR: of.claims.ACR,
@@ -102,13 +103,13 @@ func (g *Gateway) accessToken(at place, of grantee) (string, time.Duration, erro
 
 // idToken mints an ID token (OpenID Connect Core, section 2) when openid was
 // asked for, else "".
-func (g *Gateway) idToken(at place, of grantee, access string) (string, error) {
+func (g *Gateway) idToken(at web.Issuer, of grantee, access string) (string, error) {
 	if !slices.Contains(of.scope, "openid") {
 		return "", nil
 	}
 	now := g.Now()
 	claims := idClaims{
-		Issuer: at.issuer(), Subject: of.subject, Audience: of.client.ID,
+		Issuer: at.ID(), Subject: of.subject, Audience: of.client.ID,
 		IssuedAt: now.Unix(), ExpiresAt: now.Add(of.client.AccessTokenLifetime).Unix(),
 		AccessHash: halfHash(of.client.IDTokenAlgorithm, access), SessionID: of.session, Nonce: of.nonce,
 		ACR: of.claims.ACR, AMR: of.claims.AMR, userClaims: userClaimsOf(&of.claims, of.scope),
@@ -165,7 +166,7 @@ func userClaimsOf(c *identity.Claims, scope []string) userClaims {
 }
 
 // tokens mints an answer of the token endpoint, without a refresh token.
-func (g *Gateway) tokens(at place, of grantee) (*tokenResponse, error) {
+func (g *Gateway) tokens(at web.Issuer, of grantee) (*tokenResponse, error) {
 	access, life, err := g.accessToken(at, of)
 	if err != nil {
 		return nil, err

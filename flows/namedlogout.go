@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -64,4 +65,4 @@ func (g *Gateway) endNamed(ctx context.Context, row *tokenstore.Session) error {
 
 // acts reports whether a request is one that a person makes now. A browser that
 // fetches ahead does so before anybody has clicked.
-func acts(r *Request) bool { return r.Method != http.MethodHead && !isPrefetch(r.Header) }
+func acts(r *web.Request) bool { return r.Method != http.MethodHead && !web.IsPrefetch(r.Header) }

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
-	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -68,7 +68,7 @@ func TestNavigation_OnlyThatBeginsASignIn(t *testing.T) {
 	for name, test := range opened {
 		for _, at := range []struct {
 			mode    string
-			serve   func(http.ResponseWriter, *flows.Request)
+			serve   func(http.ResponseWriter, *web.Request)
 			uri     string
 			hands   bool // to the portal, where a frame may go: nothing is stored
 			methods string
@@ -95,7 +95,7 @@ func TestNavigation_OnlyThatBeginsASignIn(t *testing.T) {
 				req.Header.Set(name, value)
 			}
 			before, rec := started, httptest.NewRecorder()
-			at.serve(rec, &flows.Request{Request: req, URI: at.uri, Scheme: "http", Host: host, Client: "192.0.2.1"})
+			at.serve(rec, &web.Request{Request: req, URI: at.uri, Scheme: "http", Host: host, ClientIP: "192.0.2.1"})
 			begins := test.begins || at.hands && strings.HasPrefix(name, "a frame") || at.hands && name == "an object"
 			if (rec.Code == http.StatusSeeOther) != begins || (len(rec.Result().Cookies()) > 0) != begins || rec.Header().Get("Cache-Control") != "no-store" {
 				t.Errorf("%s, %s: %d %v", at.mode, name, rec.Code, rec.Header())
@@ -134,7 +134,7 @@ func TestStarts_DevicesAndSignInsKeepNoPlaceFromEachOther(t *testing.T) {
 				req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			}
 			rec := httptest.NewRecorder()
-			serve(rec, &flows.Request{Request: req, URI: prefix + endpoint, Scheme: "http", Host: host, Client: "192.0.2.1"})
+			serve(rec, &web.Request{Request: req, URI: prefix + endpoint, Scheme: "http", Host: host, ClientIP: "192.0.2.1"})
 			return rec.Code
 		}
 		push := url.Values{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // Whoever signed out is asked who they are when they come back: the provider still
@@ -41,18 +42,18 @@ func (a *authRequest) chooseAccount() {
 // chooseAfterSignOut is chooseAccount for a person who signed out here. A sign-out
 // at another site leaves no mark at the portal, but the handle of the sign-in that
 // it ended, which was looked up just before.
-func (g *Gateway) chooseAfterSignOut(r *Request, at place, a *authRequest) {
-	if pathCookie(r.Request, at, leftCookie) != "" || at.portal && g.holdsRevoked(r) {
+func (g *Gateway) chooseAfterSignOut(r *web.Request, at web.Issuer, a *authRequest) {
+	if web.PathCookie(r.Request, at, web.LeftCookie) != "" || at.IsPortal && g.holdsRevoked(r) {
 		a.chooseAccount()
 	}
 }
 
 // holdsRevoked reports whether a browser holds the handle of a portal sign-in that is
 // known to have been revoked. It asks nobody.
-func (g *Gateway) holdsRevoked(r *Request) bool {
+func (g *Gateway) holdsRevoked(r *web.Request) bool {
 	tries := 0
 	revoked := false
-	eachCookie(r.Header, sessionCookieName(portalCookie, r.secure()), func(value string) bool {
+	web.EachCookie(r.Header, web.SessionCookieName(web.PortalCookie, r.Secure()), func(value string) bool {
 		if tries++; tries > maxTossed {
 			return true
 		}
@@ -108,8 +109,8 @@ func takesPrompt(ctx context.Context, p provider.Redirect, prompt string) bool {
 const tabsAtOnce = 10 * time.Second
 
 // askedFor is what a browser remembers of a prompt of our own.
-func askedFor(r *Request, at place, p provider.Redirect) (prompt string, since time.Time) {
-	parts := strings.Split(pathCookie(r.Request, at, askedCookie), ".")
+func askedFor(r *web.Request, at web.Issuer, p provider.Redirect) (prompt string, since time.Time) {
+	parts := strings.Split(web.PathCookie(r.Request, at, web.AskedCookie), ".")
 	if len(parts) != 3 || parts[0] != p.Name() {
 		return "", time.Time{}
 	}
@@ -122,7 +123,7 @@ func askedFor(r *Request, at place, p provider.Redirect) (prompt string, since t
 
 // triedPrompt is the rank of the prompt that this browser was sent to a provider
 // with, and not seen to come back from.
-func (g *Gateway) triedPrompt(r *Request, at place, p provider.Redirect) int {
+func (g *Gateway) triedPrompt(r *web.Request, at web.Issuer, p provider.Redirect) int {
 	prompt, since := askedFor(r, at, p)
 	age := g.Now().Sub(since)
 	if prompt == "login" && age >= -tabsAtOnce && age < tabsAtOnce {
@@ -134,25 +135,25 @@ func (g *Gateway) triedPrompt(r *Request, at place, p provider.Redirect) int {
 // rememberPrompt notes a prompt after a sign-out, and when it was sent first. It is
 // not done for consent: who leaves the provider's page would get no refresh token the
 // next time.
-func (g *Gateway) rememberPrompt(w http.ResponseWriter, r *Request, at place, p provider.Redirect, prompt string) {
+func (g *Gateway) rememberPrompt(w http.ResponseWriter, r *web.Request, at web.Issuer, p provider.Redirect, prompt string) {
 	if known, _ := askedFor(r, at, p); known == prompt || promptRank(prompt) <= promptRank("consent") {
 		return
 	}
-	setPathCookie(w, at, askedCookie, p.Name()+"."+prompt+"."+strconv.FormatInt(g.Now().Unix(), 10), leftFor)
+	web.SetPathCookie(w, at, web.AskedCookie, p.Name()+"."+prompt+"."+strconv.FormatInt(g.Now().Unix(), 10), leftFor)
 }
 
 // forgetPrompt notes that the provider took the prompt.
-func forgetPrompt(w http.ResponseWriter, r *Request, at place) {
-	if pathCookie(r.Request, at, askedCookie) != "" {
-		clearPathCookie(w, at, askedCookie)
+func forgetPrompt(w http.ResponseWriter, r *web.Request, at web.Issuer) {
+	if web.PathCookie(r.Request, at, web.AskedCookie) != "" {
+		web.ClearPathCookie(w, at, web.AskedCookie)
 	}
 }
 
 // forgetSignOut notes that somebody has signed in since the sign-out.
-func forgetSignOut(w http.ResponseWriter, r *Request, at place) {
+func forgetSignOut(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	forgetPrompt(w, r, at)
-	if pathCookie(r.Request, at, leftCookie) != "" {
-		clearPathCookie(w, at, leftCookie)
+	if web.PathCookie(r.Request, at, web.LeftCookie) != "" {
+		web.ClearPathCookie(w, at, web.LeftCookie)
 	}
 }
 
@@ -171,7 +172,7 @@ func refusedOurPrompt(flow providerFlow, code string) bool {
 
 // withoutChoice is the page for somebody who signed out at a provider that lets
 // nobody choose: it would sign them in as before, without a word, so they say so.
-func (g *Gateway) withoutChoice(w http.ResponseWriter, r *Request, at place, a authRequest, p provider.Redirect) {
+func (g *Gateway) withoutChoice(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, p provider.Redirect) {
 	a.Prompt = strings.Join(slices.DeleteFunc(strings.Fields(a.Prompt), func(s string) bool { return s == "select_account" }), " ")
 	a.Own = false
 	g.Logger.InfoContext(r.Context(), "provider offers no choice of account after a sign-out; asking the person on a page", "provider", p.Name())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // requestURIPrefix of RFC 9126, section 2.2.
@@ -36,16 +37,16 @@ func pushedKey(mac []byte) string { return "par:" + encode(mac[:24]) }
 // servers, and several clients may share an address; else the address. A client
 // has the places of many addresses, which its request_uris share out by their first
 // letter: its users may leave the sign-in page without using them up.
-func pushOwner(c *client.Client, r *Request, id string) string {
+func pushOwner(c *client.Client, r *web.Request, id string) string {
 	if c == nil || c.Public || id == "" {
-		return pushedOwner(r.Client)
+		return pushedOwner(r.ClientIP)
 	}
 	owner := "client:" + id[:1] + ":"
 	return owner + c.ID[:min(len(c.ID), cache.MaxKey-len(owner))]
 }
 
 // servePAR takes an authorization request from the client itself (RFC 9126).
-func (g *Gateway) servePAR(w http.ResponseWriter, r *Request, at place) {
+func (g *Gateway) servePAR(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	req, err := g.clientRequest(r, at, pushedParameters)
 	if err == nil {
 		err = g.push(w, req)
@@ -60,7 +61,7 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	if form.Has("request_uri") || form.Has("request") {
 		return invalid("invalid_request", "request and request_uri are not accepted here")
 	}
-	proof, err := g.checkProof(req.Request, req.at.url("par"), "", false)
+	proof, err := g.checkProof(req.Request, req.at.URL("par"), "", false)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 		return errProof
 	}
 	id := encode(g.Keyring.Random(32))
-	key := pushedKey(g.Keyring.MAC(requestURILabel, []byte(id), []byte(req.at.issuer())))
+	key := pushedKey(g.Keyring.MAC(requestURILabel, []byte(id), []byte(req.at.ID())))
 	value := g.Keyring.Seal("pushed request", []byte(key), marshal(pushed{Client: req.client.ID, Params: params, JKT: proof.jkt}))
 	if len(value) > cache.MaxValue {
 		return invalid("invalid_request", "the request is too large")
@@ -112,7 +113,7 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 // pulled returns the parameters of a request that was pushed here, once, and once
 // more to a browser that was told to try again (RFC 9126, section 4, allows that of
 // one that reloads).
-func (g *Gateway) pulled(r *Request, at place, query url.Values) (*pushed, error) {
+func (g *Gateway) pulled(r *web.Request, at web.Issuer, query url.Values) (*pushed, error) {
 	id, ok := strings.CutPrefix(query.Get("request_uri"), requestURIPrefix)
 	if !ok {
 		return nil, errRequest
@@ -120,7 +121,7 @@ func (g *Gateway) pulled(r *Request, at place, query url.Values) (*pushed, error
 	var flow cache.Flow
 	err := cache.ErrNotFound
 	owner := pushOwner(g.findClient(query.Get("client_id")), r, id)
-	for _, mac := range g.Keyring.MACs(requestURILabel, []byte(id), []byte(at.issuer())) {
+	for _, mac := range g.Keyring.MACs(requestURILabel, []byte(id), []byte(at.ID())) {
 		flow, err = g.Cache.RedeemFlow(r.Context(), pushedKey(mac), []byte(query.Get("client_id")), owner)
 		if !errors.Is(err, cache.ErrNotFound) {
 			break

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -63,11 +64,11 @@ func ProviderTokenIsAway(err error) bool {
 // 3): its own token is good, and fetching another would change nothing. Where the
 // person has just been there, that leads nowhere: it gets 403 without login_url,
 // and the log says what to mend. A program without a user gets 403.
-func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *identity.Identity, name string, err error) {
-	noStore(w)
+func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *web.Request, id *identity.Identity, name string, err error) {
+	web.NoStore(w)
 	switch {
 	case errors.Is(err, ErrNoPerson):
-		problem(w, http.StatusForbidden, "This is for people who have signed in; a program of its own cannot use it.", nil)
+		web.Problem(w, http.StatusForbidden, "This is for people who have signed in; a program of its own cannot use it.", nil)
 		return
 	case ProviderTokenIsAway(err):
 		g.Logger.WarnContext(r.Context(), "no provider token now", "provider", name, "user", id.User, "error", err)
@@ -82,14 +83,14 @@ func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *ident
 		return
 	}
 	g.Logger.InfoContext(r.Context(), "no provider token; the user must sign in there", "provider", name, "user", id.User, "error", err)
-	switch callerOf(r.Request) {
-	case callerNavigation:
-		http.Redirect(w, r.Request, providerLoginPath(g.returnTo(r), name), http.StatusSeeOther)
-	case callerHTMX:
-		w.Header().Set("HX-Redirect", providerLoginPath(refererPath(r.Header.Get("HX-Current-URL"), r.origin()), name))
+	switch web.CallerOf(r.Request) {
+	case web.CallerNavigation:
+		http.Redirect(w, r.Request, web.ProviderLoginPath(r.ReturnTo(), name), http.StatusSeeOther)
+	case web.CallerHTMX:
+		w.Header().Set("HX-Redirect", web.ProviderLoginPath(web.RefererPath(r.Header.Get("HX-Current-URL"), r.Origin()), name))
 		g.needsProvider(w, r, name)
-	case callerGRPC:
-		grpcStatus(w, "16", "sign in at the provider first")
+	case web.CallerGRPC:
+		web.GRPCStatus(w, "16", "sign in at the provider first")
 	default:
 		g.needsProvider(w, r, name)
 	}
@@ -97,7 +98,7 @@ func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *Request, id *ident
 
 // justNow is for how long a sign-in counts as one of just now: as long as one may
 // take, and a little more to come back.
-const justNow = flowValidity + time.Minute
+const justNow = web.FlowValidity + time.Minute
 
 // wasJustAt reports whether somebody was sent to a provider for its token so lately
 // that doing it again would change nothing. A sign-in at it for another reason says
@@ -132,49 +133,49 @@ func gotOne(id *identity.Identity, err error) bool {
 }
 
 // needsProvider is 401 for programs.
-func (g *Gateway) needsProvider(w http.ResponseWriter, r *Request, name string) {
+func (g *Gateway) needsProvider(w http.ResponseWriter, r *web.Request, name string) {
 	// The request came to us with whatever it authenticated by taken off.
-	SetChallenges(w.Header(), "", resourceParameter(r),
+	web.SetChallenges(w.Header(), "", web.ResourceParameter(r),
 		`error="insufficient_user_authentication", error_description="the user must sign in at `+name+`"`)
-	problem(w, http.StatusUnauthorized, "Sign in at "+name+" to continue.", map[string]string{
-		"login_url": r.origin() + providerLoginPath(refererPath(r.Referer(), r.origin()), name),
+	web.Problem(w, http.StatusUnauthorized, "Sign in at "+name+" to continue.", map[string]string{
+		"login_url": r.Origin() + web.ProviderLoginPath(web.RefererPath(r.Referer(), r.Origin()), name),
 	})
 }
 
 // providerTokenMissing answers where another sign-in would lead nowhere.
-func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *Request, id *identity.Identity, name string) {
+func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *web.Request, id *identity.Identity, name string) {
 	title := g.providerTitle(name)
-	switch callerOf(r.Request) {
-	case callerNavigation:
+	switch web.CallerOf(r.Request) {
+	case web.CallerNavigation:
 		g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
 			Title: "No access to " + title,
-			Message: "You're signed in, but " + title + " didn't give us the access in your name that " + hostName(r.Host) +
+			Message: "You're signed in, but " + title + " didn't give us the access in your name that " + web.HostName(r.Host) +
 				" needs. If signing in there once more doesn't help, contact the administrator of this site.",
 			Detail: "provider_token_missing", User: id.User,
-			RetryURL: providerLoginPath(g.returnTo(r), name), RetryLabel: "Sign in at " + title,
+			RetryURL: web.ProviderLoginPath(r.ReturnTo(), name), RetryLabel: "Sign in at " + title,
 		})
-	case callerGRPC:
-		grpcStatus(w, "7", "no access at the provider")
+	case web.CallerGRPC:
+		web.GRPCStatus(w, "7", "no access at the provider")
 	default:
-		problem(w, http.StatusForbidden, title+" didn't give us the access in the user's name that is needed here; contact the administrator of this site.", nil)
+		web.Problem(w, http.StatusForbidden, title+" didn't give us the access in the user's name that is needed here; contact the administrator of this site.", nil)
 	}
 }
 
-func (g *Gateway) providerTokenAway(w http.ResponseWriter, r *Request, name string, err error) {
+func (g *Gateway) providerTokenAway(w http.ResponseWriter, r *web.Request, name string, err error) {
 	w.Header().Set("Retry-After", retryAfter(err))
 	title := g.providerTitle(name)
-	switch callerOf(r.Request) {
-	case callerNavigation:
+	switch web.CallerOf(r.Request) {
+	case web.CallerNavigation:
 		g.Pages.Fault(w, r.Request, http.StatusServiceUnavailable, page.Fault{
 			Title:    "Just a moment",
-			Message:  "You are signed in, but what " + hostName(r.Host) + " needs from " + title + " cannot be had right now. Please try again in a few seconds.",
+			Message:  "You are signed in, but what " + web.HostName(r.Host) + " needs from " + title + " cannot be had right now. Please try again in a few seconds.",
 			Detail:   "temporarily_unavailable",
-			RetryURL: g.returnTo(r), RetryLabel: "Try again",
+			RetryURL: r.ReturnTo(), RetryLabel: "Try again",
 		})
-	case callerGRPC:
-		grpcStatus(w, "14", "temporarily unavailable")
+	case web.CallerGRPC:
+		web.GRPCStatus(w, "14", "temporarily unavailable")
 	default:
-		problem(w, http.StatusServiceUnavailable, title+" cannot be asked right now; try again in a few seconds.", nil)
+		web.Problem(w, http.StatusServiceUnavailable, title+" cannot be asked right now; try again in a few seconds.", nil)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // Failures that are allowed within failureWindow.
@@ -23,8 +24,8 @@ const (
 )
 
 // servePassword checks a user name and a password.
-func (g *Gateway) servePassword(w http.ResponseWriter, r *Request, at place) {
-	if err := parseForm(r); err != nil {
+func (g *Gateway) servePassword(w http.ResponseWriter, r *web.Request, at web.Issuer) {
+	if err := r.ParseForm(); err != nil {
 		g.startOver(w, r, at)
 		return
 	}
@@ -33,19 +34,19 @@ func (g *Gateway) servePassword(w http.ResponseWriter, r *Request, at place) {
 		g.startOver(w, r, at)
 		return
 	}
-	switch g.checkForm(r, at) {
-	case formFine:
-	case formNoCookie:
+	switch web.CheckForm(g.Keyring, r, at) {
+	case web.FormFine:
+	case web.FormNoCookie:
 		g.noCookies(w, r, at)
 		return
-	case formForeign:
+	case web.FormForeign:
 		g.signInPage(w, r, at, a, http.StatusForbidden, "", "This form was not sent from this page. Please try again.")
 		return
 	}
 	g.checkPassword(w, r, at, a, r.PostForm.Get("username"), r.PostForm.Get("password"))
 }
 
-func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a authRequest, username, password string) {
+func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, username, password string) {
 	ctx := r.Context()
 	local := g.passwordProvider()
 	if local == nil {
@@ -60,7 +61,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 		g.busy(w, r, at, a, username)
 		return
 	case err != nil:
-		g.unfinished(w, r, err, g.retryURL(at, a))
+		g.answers.Unfinished(w, r, err, g.retryURL(at, a))
 		return
 	}
 	if wait := longest(throttles); wait > 0 {
@@ -73,11 +74,11 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 	case errors.Is(err, provider.ErrCredentials):
 		throttles, err := g.countFailure(ctx, counts)
 		if err != nil {
-			g.unfinished(w, r, err, g.retryURL(at, a))
+			g.answers.Unfinished(w, r, err, g.retryURL(at, a))
 			return
 		}
-		g.Logger.WarnContext(ctx, "sign-in failed", "provider", local.Name(), "client_ip", r.Client)
-		g.Events(ctx, "login_failed", slog.String("provider", local.Name()), slog.String("client_ip", r.Client))
+		g.Logger.WarnContext(ctx, "sign-in failed", "provider", local.Name(), "client_ip", r.ClientIP)
+		g.Events(ctx, "login_failed", slog.String("provider", local.Name()), slog.String("client_ip", r.ClientIP))
 		if wait := longest(throttles); wait > 0 && overLimit(throttles, counts) {
 			g.throttled(w, r, at, a, username, wait)
 			return
@@ -88,7 +89,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 		g.busy(w, r, at, a, username)
 		return
 	default:
-		g.unfinished(w, r, err, g.retryURL(at, a))
+		g.answers.Unfinished(w, r, err, g.retryURL(at, a))
 		return
 	}
 	if !g.Admit(claims) {
@@ -97,7 +98,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 	}
 	started, err := g.signIn(w, r, at, session.Start{Claims: claims})
 	if isPassing(err) {
-		g.unfinished(w, r, err, g.retryURL(at, a))
+		g.answers.Unfinished(w, r, err, g.retryURL(at, a))
 		return
 	}
 	if err != nil {
@@ -111,13 +112,13 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *Request, at place, a a
 // countFailure counts a wrong password or user code, whether or not its sender
 // waits for the answer.
 func (g *Gateway) countFailure(ctx context.Context, counts []cache.Count) ([]cache.Throttle, error) {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	return g.Cache.Add(ctx, counts...)
 }
 
 // busy asks to try again in a moment.
-func (g *Gateway) busy(w http.ResponseWriter, r *Request, at place, a authRequest, username string) {
+func (g *Gateway) busy(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, username string) {
 	w.Header().Set("Retry-After", "2")
 	g.signInPage(w, r, at, a, http.StatusServiceUnavailable, username, "Many people are signing in right now. Please try again in a moment.")
 }
@@ -134,7 +135,7 @@ func (g *Gateway) passwordProvider() provider.Password {
 // failureCounts are the counters of one attempt. A browser that this user has
 // signed in with before has a counter of its own, so that others' failures lock
 // out nobody.
-func (g *Gateway) failureCounts(r *Request, at place, username string) []cache.Count {
+func (g *Gateway) failureCounts(r *web.Request, at web.Issuer, username string) []cache.Count {
 	if device := g.known(r, at, username); device != "" {
 		return []cache.Count{{
 			Key: g.counterKey("known", username, device), Limit: failuresPerAccount, Window: failureWindow,
@@ -142,7 +143,7 @@ func (g *Gateway) failureCounts(r *Request, at place, username string) []cache.C
 	}
 	return []cache.Count{
 		{Key: g.counterKey("account", username), Limit: failuresPerAccount, Window: failureWindow},
-		{Key: g.counterKey("address", addressKey(r.Client)), Limit: failuresPerAddress, Window: failureWindow},
+		{Key: g.counterKey("address", web.AddressKey(r.ClientIP)), Limit: failuresPerAddress, Window: failureWindow},
 	}
 }
 
@@ -165,7 +166,7 @@ func overLimit(throttles []cache.Throttle, counts []cache.Count) bool {
 	return false
 }
 
-func (g *Gateway) throttled(w http.ResponseWriter, r *Request, at place, a authRequest, username string, wait time.Duration) {
+func (g *Gateway) throttled(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, username string, wait time.Duration) {
 	seconds := int(wait/time.Second) + 1
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	minutes := (seconds + 59) / 60

@@ -3,6 +3,8 @@ package flows
 import (
 	"net/http"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // OwnPortalPath reports whether a request URI, as the client sent it, is that of an
@@ -12,8 +14,8 @@ func (g *Gateway) OwnPortalPath(uri string) bool {
 		return false
 	}
 	path, _, _ := strings.Cut(uri, "?")
-	endpoint, ok := strings.CutPrefix(path, g.portal.path)
-	if !ok || g.portal.path != "/" {
+	endpoint, ok := strings.CutPrefix(path, g.portal.Path)
+	if !ok || g.portal.Path != "/" {
 		return ok
 	}
 	first, _, _ := strings.Cut(endpoint, "/")
@@ -27,39 +29,39 @@ func (g *Gateway) OwnPortalPath(uri string) bool {
 
 // ServePortal answers everything below the issuer. The caller has made sure
 // that the host is the issuer's.
-func (g *Gateway) ServePortal(w http.ResponseWriter, r *Request) {
-	noStore(w)
+func (g *Gateway) ServePortal(w http.ResponseWriter, r *web.Request) {
+	web.NoStore(w)
 	g.LimitBody(w, r.Request)
-	endpoint, below := strings.CutPrefix(r.path(), g.portal.path)
+	endpoint, below := strings.CutPrefix(r.Path(), g.portal.Path)
 	form := below && pageEndpoint(endpoint) && fromHTTPS(r)
 	switch {
-	case form, g.portal.secure() && !r.secure():
+	case form, g.portal.Secure() && !r.Secure():
 		g.wrongScheme(w, r, form)
 		return
-	case r.secure() && !g.portal.secure():
+	case r.Secure() && !g.portal.Secure():
 		g.wrongIssuer(w, r)
 		return
 	}
 	g.noticeHTTPS(r)
-	path := strings.TrimSuffix(g.portal.path, "/")
-	if g.Keys != nil && r.origin() == g.portal.origin && (r.path() == serverMetadataPath+path || r.path() == openidMetadataPath+path) {
-		if allowedToAll(w, r) {
+	path := strings.TrimSuffix(g.portal.Path, "/")
+	if g.Keys != nil && r.Origin() == g.portal.Origin && (r.Path() == serverMetadataPath+path || r.Path() == openidMetadataPath+path) {
+		if web.AllowedToAll(w, r) {
 			g.serveDiscovery(w, r, g.portal)
 		}
 		return
 	}
-	if !below || r.origin() != g.portal.origin {
-		g.notFound(w, r, g.portal)
+	if !below || r.Origin() != g.portal.Origin {
+		g.answers.NotFound(w, r, g.portal)
 		return
 	}
 	switch endpoint {
 	case "":
-		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+		if web.Allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
 			g.serveHome(w, r, g.portal)
 		}
 	case "logout":
-		if allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
-			g.serveLogout(w, r, g.portal, portalCookie, portalClient)
+		if web.Allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+			g.serveLogout(w, r, g.portal, web.PortalCookie, portalClient)
 		}
 	default:
 		g.serveIssuer(w, r, g.portal, endpoint)

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // longestMaxAge, in seconds: no sign-in lasts that long, and what is beyond
@@ -77,7 +78,7 @@ func (g *Gateway) recentEnough(a *authRequest, at time.Time) bool {
 // 3.1.2.1). Clients keep ID tokens for longer than keys are kept: a hint whose
 // key is not known holds up nobody who can be asked, and silently it is answered
 // with nobody, since whom it means is not known. The prompt is parsed before.
-func (g *Gateway) parseHint(at place, c *client.Client, hint string, a *authRequest) *authorizeFault {
+func (g *Gateway) parseHint(at web.Issuer, c *client.Client, hint string, a *authRequest) *authorizeFault {
 	if hint == "" {
 		return nil
 	}
@@ -97,10 +98,10 @@ func (g *Gateway) parseHint(at place, c *client.Client, hint string, a *authRequ
 
 // looksIssued tells whether a hint that cannot be verified has the form of an ID
 // token that this client was given. Nothing of it is believed.
-func looksIssued(at place, c *client.Client, hint string) bool {
+func looksIssued(at web.Issuer, c *client.Client, hint string) bool {
 	var claims jwt.RegisteredClaims
 	parsed, _, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(hint, &claims)
-	return err == nil && parsed.Header["typ"] == token.TypeID && claims.Issuer == at.issuer() &&
+	return err == nil && parsed.Header["typ"] == token.TypeID && claims.Issuer == at.ID() &&
 		slices.Equal(claims.Audience, []string{c.ID}) && claims.Subject != ""
 }
 
@@ -112,12 +113,12 @@ type hintClaims struct {
 
 // hinted reads an ID token of ours that may have expired: it tells who is
 // meant, and is no licence.
-func (g *Gateway) hinted(at place, hint string) (*hintClaims, error) {
+func (g *Gateway) hinted(at web.Issuer, hint string) (*hintClaims, error) {
 	var claims hintClaims
 	if g.Keys == nil || len(hint) > maxToken {
 		return nil, token.ErrToken
 	}
-	if err := g.Keys.VerifyExpired(hint, token.TypeID, at.issuer(), &claims); err != nil {
+	if err := g.Keys.VerifyExpired(hint, token.TypeID, at.ID(), &claims); err != nil {
 		return nil, err
 	}
 	if len(claims.Audience) != 1 {

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // providerFlow is what is stored while somebody signs in at a provider.
@@ -28,7 +29,7 @@ func flowKey(a attempt) string { return "flow:" + a.id.String() }
 
 // toProvider sends the browser to a provider: the one step of a sign-in that
 // writes a flow.
-func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a authRequest, p provider.Redirect) {
+func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, p provider.Redirect) {
 	ctx := r.Context()
 	try := g.newAttempt()
 	a.Tried = max(a.Tried, g.triedPrompt(r, at, p))
@@ -44,26 +45,26 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a auth
 		g.providerDown(w, r, at, a, p, err)
 		return
 	}
-	if !g.mayBegin(w, r, false) {
+	if !g.answers.MayBegin(w, r, false) {
 		return
 	}
 	flow := providerFlow{Request: a, Provider: p.Name(), Callback: callbackURL(at, p), OwnPrompt: own}
 	key := flowKey(try)
 	err = g.startFlowOf(ctx, cache.NewFlow{
 		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
-		Validity: flowValidity, Owner: addressKey(r.Client),
+		Validity: web.FlowValidity, Owner: web.AddressKey(r.ClientIP),
 	}, g.knownPerson(r, at))
 	switch {
 	case errors.Is(err, cache.ErrFull):
 		g.tooMany(w, r, err)
 		return
 	case err != nil:
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	}
 	setAttempt(w, r.Request, at, try)
 	g.rememberPrompt(w, r, at, p, own)
-	noStore(w)
+	web.NoStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusSeeOther)
@@ -71,7 +72,7 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *Request, at place, a auth
 
 // beginURL is where an attempt to sign in begins, and the prompt that is sent of our
 // own accord, or "". ok is false where the person is to be asked by a page first.
-func (g *Gateway) beginURL(ctx context.Context, at place, a *authRequest, p provider.Redirect, try attempt) (location, own string, ok bool, err error) {
+func (g *Gateway) beginURL(ctx context.Context, at web.Issuer, a *authRequest, p provider.Redirect, try attempt) (location, own string, ok bool, err error) {
 	for {
 		prompt, isOwn, ok := g.nextPrompt(ctx, a, p)
 		if !ok {
@@ -96,14 +97,14 @@ func (g *Gateway) beginURL(ctx context.Context, at place, a *authRequest, p prov
 	}
 }
 
-func (g *Gateway) authURL(ctx context.Context, at place, a authRequest, p provider.Redirect, try attempt, prompt string) (string, error) {
+func (g *Gateway) authURL(ctx context.Context, at web.Issuer, a authRequest, p provider.Redirect, try attempt, prompt string) (string, error) {
 	return p.AuthURL(ctx, provider.AuthRequest{
 		State: g.state(try, p.Name()), Nonce: g.derive(try, "nonce"), Verifier: g.derive(try, "pkce verifier"),
 		RedirectURI: callbackURL(at, p), Prompt: prompt, LoginHint: a.LoginHint, ACRValues: a.ACRValues, MaxAge: a.maxAge(),
 	})
 }
 
-func callbackURL(at place, p provider.Redirect) string { return at.url("callback/" + p.Name()) }
+func callbackURL(at web.Issuer, p provider.Redirect) string { return at.URL("callback/" + p.Name()) }
 
 // isOurs tells whether a sign-in is for a guarded site, or for our own page about a
 // device, and not for a client that relies on what it is told of the sign-in.
@@ -123,7 +124,7 @@ func (g *Gateway) openFlow(f cache.Flow) (providerFlow, error) {
 
 // providerDown answers while a provider cannot be asked. What no waiting mends is told
 // apart, and for whom it is to mend.
-func (g *Gateway) providerDown(w http.ResponseWriter, r *Request, at place, a authRequest, p provider.Provider, err error) {
+func (g *Gateway) providerDown(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, p provider.Provider, err error) {
 	if errors.Is(err, provider.ErrMisconfigured) {
 		g.Logger.ErrorContext(r.Context(), "provider and configuration do not fit, and nobody can sign in until that is mended", "provider", p.Name(), "error", err)
 		g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
@@ -143,7 +144,7 @@ func (g *Gateway) providerDown(w http.ResponseWriter, r *Request, at place, a au
 }
 
 // tooMany answers when a cap on unfinished sign-ins was reached.
-func (g *Gateway) tooMany(w http.ResponseWriter, r *Request, err error) {
+func (g *Gateway) tooMany(w http.ResponseWriter, r *web.Request, err error) {
 	message := "Very many people are signing in right now. Please try again in a few minutes."
 	status := http.StatusServiceUnavailable
 	var full *cache.FullError
@@ -151,7 +152,7 @@ func (g *Gateway) tooMany(w http.ResponseWriter, r *Request, err error) {
 		message = "Too many sign-ins were begun from your network and not finished. Please try again in a few minutes."
 		status = http.StatusTooManyRequests
 	}
-	g.Logger.WarnContext(r.Context(), "sign-in refused", "error", err, "client_ip", r.Client)
+	g.Logger.WarnContext(r.Context(), "sign-in refused", "error", err, "client_ip", r.ClientIP)
 	w.Header().Set("Retry-After", "60")
 	g.Pages.Fault(w, r.Request, status, page.Fault{
 		Title: "Too many sign-ins", Message: message, Detail: "temporarily_unavailable",
@@ -159,9 +160,9 @@ func (g *Gateway) tooMany(w http.ResponseWriter, r *Request, err error) {
 }
 
 // retryURL begins the same sign-in anew.
-func (g *Gateway) retryURL(at place, a authRequest) string {
+func (g *Gateway) retryURL(at web.Issuer, a authRequest) string {
 	if a.forSite() {
-		return loginPath(a.ReturnTo)
+		return web.LoginPath(a.ReturnTo)
 	}
-	return at.path + "signin?request=" + g.sealRequest(at, a)
+	return at.Path + "signin?request=" + g.sealRequest(at, a)
 }

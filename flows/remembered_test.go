@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // A token is remembered as verified for no longer than the longest life that this
@@ -38,7 +39,7 @@ func TestVerifyNew_RemembersNoLongerThanTokensLive(t *testing.T) {
 	if err := keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	at := sitePlace("https://a.test", "a.test")
+	at := web.SiteIssuer("https://a.test", "a.test")
 	for _, c := range []struct{ longest, exp, remembered time.Duration }{
 		{client.DefaultAccessTokenLifetime, 10 * 365 * 24 * time.Hour, client.DefaultAccessTokenLifetime},
 		{3 * time.Hour, 10 * 365 * 24 * time.Hour, 3 * time.Hour},
@@ -46,7 +47,7 @@ func TestVerifyNew_RemembersNoLongerThanTokensLive(t *testing.T) {
 	} {
 		g := &Gateway{Config: Config{Keys: keys, Now: func() time.Time { return now }}, bearers: newBearers(), longestToken: c.longest}
 		signed, err := keys.Sign(token.TypeAccess, token.ES256, jwt.MapClaims{
-			"iss": at.issuer(), "sub": "s", "client_id": "c", "jti": "j", "aud": []string{"https://a.test"},
+			"iss": at.ID(), "sub": "s", "client_id": "c", "jti": "j", "aud": []string{"https://a.test"},
 			"iat": now.Unix(), "exp": now.Add(c.exp).Unix(),
 		})
 		if err != nil {

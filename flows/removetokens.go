@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // RemoveProviderTokens removes everything that a query selects from a vault, has
@@ -31,7 +32,7 @@ func (g *Gateway) RemoveProviderTokens(ctx context.Context, from *vault.Vault, q
 // removePage does not stop when ctx ends: of what has gone the other nodes must be
 // told.
 func removePage(ctx context.Context, from *vault.Vault, q vault.Query) ([]vault.Token, error) {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	return from.Remove(ctx, q)
 }
@@ -39,7 +40,7 @@ func removePage(ctx context.Context, from *vault.Vault, q vault.Query) ([]vault.
 // RemoveProviderTokenValue is RemoveProviderTokens of the one with an access or
 // refresh token. None is no error.
 func (g *Gateway) RemoveProviderTokenValue(ctx context.Context, from *vault.Vault, token string) ([]vault.Token, error) {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	removed, err := from.RemoveValue(ctx, token)
 	g.announceRemoved(ctx, removed)

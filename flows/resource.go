@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-)
 
-// resourceMetadataPath is where a protected resource describes itself
-// (RFC 9728, section 3).
-const resourceMetadataPath = "/.well-known/oauth-protected-resource"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
+)
 
 // resourceMetadata tells clients which authorization server to ask.
 type resourceMetadata struct {
@@ -21,24 +19,24 @@ type resourceMetadata struct {
 // is what a token's audience must hold to open it. There is none for a path of it
 // (section 3.1), which would have clients fetch tokens that open nothing; on a 404
 // they ask for the origin's. Unlike our other answers it may be cached.
-func (g *Gateway) serveResourceMetadata(w http.ResponseWriter, r *Request) {
-	if strings.TrimSuffix(r.path(), "/") != resourceMetadataPath {
-		problem(w, http.StatusNotFound, "The resource is the whole site: see "+r.origin()+resourceMetadataPath+".", nil)
+func (g *Gateway) serveResourceMetadata(w http.ResponseWriter, r *web.Request) {
+	if strings.TrimSuffix(r.Path(), "/") != web.ResourceMetadataPath {
+		web.Problem(w, http.StatusNotFound, "The resource is the whole site: see "+r.Origin()+web.ResourceMetadataPath+".", nil)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	mayKeep(w, r, true)
 	_ = json.NewEncoder(w).Encode(resourceMetadata{
-		Resource:             r.origin(),
-		AuthorizationServers: []string{g.issuerOf(r).issuer()},
+		Resource:             r.Origin(),
+		AuthorizationServers: []string{g.issuerOf(r).ID()},
 		BearerMethods:        []string{"header"},
 	})
 }
 
 // issuerOf is the place that people of a site sign in at.
-func (g *Gateway) issuerOf(r *Request) place {
+func (g *Gateway) issuerOf(r *web.Request) web.Issuer {
 	if g.HasPortal() {
 		return g.portal
 	}
-	return sitePlace(r.origin(), clientOf(r.Host))
+	return web.SiteIssuer(r.Origin(), web.ClientOf(r.Host))
 }

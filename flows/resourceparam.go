@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // maxResources that one request may name.
@@ -15,7 +16,7 @@ const maxResources = 8
 // an absolute URI without fragment, and one that the client may have: of its
 // list; or without a list any guarded site for a first-party client, and none
 // for another one.
-func (g *Gateway) allowedResources(at place, c *client.Client, values []string) ([]string, error) {
+func (g *Gateway) allowedResources(at web.Issuer, c *client.Client, values []string) ([]string, error) {
 	if len(values) > maxResources {
 		return nil, invalid("invalid_target", "too many resources")
 	}
@@ -44,8 +45,8 @@ func (g *Gateway) stillTargets(req *endpointRequest, granted []string) []string 
 	})
 }
 
-func (g *Gateway) mayTarget(at place, c *client.Client, v string, u *url.URL) bool {
-	if v == at.issuer() || v == c.Audience {
+func (g *Gateway) mayTarget(at web.Issuer, c *client.Client, v string, u *url.URL) bool {
+	if v == at.ID() || v == c.Audience {
 		return true
 	}
 	if len(c.Resources) > 0 {
@@ -55,10 +56,10 @@ func (g *Gateway) mayTarget(at place, c *client.Client, v string, u *url.URL) bo
 		return false
 	}
 	if !g.HasPortal() {
-		return u.Scheme+"://"+canonicalHost(u.Scheme, u.Host) == at.origin
+		return u.Scheme+"://"+web.CanonicalHost(u.Scheme, u.Host) == at.Origin
 	}
 	for _, p := range g.sites {
-		if p.matches(u.Scheme, u.Host) {
+		if p.Matches(u.Scheme, u.Host) {
 			return true
 		}
 	}
@@ -67,12 +68,12 @@ func (g *Gateway) mayTarget(at place, c *client.Client, v string, u *url.URL) bo
 
 // audience of an access token: the resources asked for, else the client's own,
 // else the issuer.
-func audience(at place, c *client.Client, resources []string) []string {
+func audience(at web.Issuer, c *client.Client, resources []string) []string {
 	switch {
 	case len(resources) > 0:
 		return resources
 	case c.Audience != "":
 		return []string{c.Audience}
 	}
-	return []string{at.issuer()}
+	return []string{at.ID()}
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // pushedCookie, and what finds the pushed request, is with a browser that was told
@@ -14,28 +16,28 @@ const reuseLabel = "request uri again"
 
 // reusable is an answer to a pushed request that tells a browser which is to try
 // again that it may. The cache cannot be told: it may be what is down.
-func (g *Gateway) reusable(w http.ResponseWriter, r *Request, at place, requestURI string) http.ResponseWriter {
+func (g *Gateway) reusable(w http.ResponseWriter, r *web.Request, at web.Issuer, requestURI string) http.ResponseWriter {
 	id, ok := strings.CutPrefix(requestURI, requestURIPrefix)
 	if !ok || !wellFormedPushed(id) {
 		return w
 	}
 	return &reusableWriter{ResponseWriter: w, allow: func() {
-		mac := g.Keyring.MAC(reuseLabel, []byte(id), []byte(at.issuer()))
-		setPathCookie(w, at, reuseCookie(id), encode(mac), requestValidity)
+		mac := g.Keyring.MAC(reuseLabel, []byte(id), []byte(at.ID()))
+		web.SetPathCookie(w, at, reuseCookie(id), encode(mac), requestValidity)
 	}, end: func() {
-		if pathCookie(r.Request, at, reuseCookie(id)) != "" {
-			clearPathCookie(w, at, reuseCookie(id))
+		if web.PathCookie(r.Request, at, reuseCookie(id)) != "" {
+			web.ClearPathCookie(w, at, reuseCookie(id))
 		}
 	}}
 }
 
 // mayReuse reports whether this browser was told to try again with a request_uri.
-func (g *Gateway) mayReuse(r *Request, at place, id string) bool {
+func (g *Gateway) mayReuse(r *web.Request, at web.Issuer, id string) bool {
 	if !wellFormedPushed(id) {
 		return false
 	}
-	value := pathCookie(r.Request, at, reuseCookie(id))
-	for _, mac := range g.Keyring.MACs(reuseLabel, []byte(id), []byte(at.issuer())) {
+	value := web.PathCookie(r.Request, at, reuseCookie(id))
+	for _, mac := range g.Keyring.MACs(reuseLabel, []byte(id), []byte(at.ID())) {
 		if equal([]byte(value), []byte(encode(mac))) {
 			return true
 		}
@@ -54,8 +56,8 @@ func wellFormedPushed(id string) bool {
 }
 
 // pushedURL is where a pushed request is tried again, by GET.
-func pushedURL(at place, query url.Values) string {
-	return at.path + "authorize?" + url.Values{
+func pushedURL(at web.Issuer, query url.Values) string {
+	return at.Path + "authorize?" + url.Values{
 		"client_id": {query.Get("client_id")}, "request_uri": {query.Get("request_uri")},
 	}.Encode()
 }

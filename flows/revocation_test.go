@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
-	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -102,7 +102,7 @@ func TestRevocation_OfATokenWithoutSessionReachesOtherNodes(t *testing.T) {
 		r.SetBasicAuth(two.id, two.secret)
 		rec := httptest.NewRecorder()
 		u, _ := url.Parse(first.portalURL())
-		second.gateway.ServePortal(rec, &flows.Request{Request: r, URI: "/introspect", Scheme: "http", Host: u.Host, Client: "192.0.2.1"})
+		second.gateway.ServePortal(rec, &web.Request{Request: r, URI: "/introspect", Scheme: "http", Host: u.Host, ClientIP: "192.0.2.1"})
 		return strings.Contains(rec.Body.String(), `"active":true`)
 	}
 	if !active() {

@@ -291,7 +291,7 @@ func TestRFC6749_GrantsThatAreNotTheClients(t *testing.T) {
 	})
 	w := newWorld(t, worldOptions{portal: true, clients: clients})
 	for _, grant := range []string{
-		"password", "implicit", "Authorization_Code", "authorization_code ", "urn:ietf:params:oauth:grant-type:token-exchange",
+		"password", "implicit", "Authorization_Code", "authorization_code ",
 		"urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:saml2-bearer",
 	} {
 		w.call("token", url.Values{"grant_type": {grant}, "username": {"alice"}, "password": {"wonderland"}}, basic("web")).

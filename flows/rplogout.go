@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // logoutRequest is what a client asks for when it signs a person out (OpenID
@@ -23,12 +24,12 @@ type logoutRequest struct {
 
 // parseLogout reads the parameters of a logout request. What it does not know
 // or like it leaves out: the person is asked all the same.
-func (g *Gateway) parseLogout(at place, params url.Values) logoutRequest {
+func (g *Gateway) parseLogout(at web.Issuer, params url.Values) logoutRequest {
 	if sealed := params.Get(logoutField); sealed != "" {
 		return g.openLogout(at, sealed)
 	}
 	var l logoutRequest
-	if g.Keys == nil || repeated(params, "id_token_hint", "client_id", "post_logout_redirect_uri", "state") != "" {
+	if g.Keys == nil || web.Repeated(params, "id_token_hint", "client_id", "post_logout_redirect_uri", "state") != "" {
 		return l
 	}
 	c, hint := g.readLogoutHint(at, params.Get("id_token_hint"))
@@ -52,7 +53,7 @@ func (g *Gateway) parseLogout(at place, params url.Values) logoutRequest {
 
 // readLogoutHint reads an ID token of ours: the client that it was issued to, and whom
 // it names. It may have expired. One that cannot be read names nobody.
-func (g *Gateway) readLogoutHint(at place, raw string) (*client.Client, hintClaims) {
+func (g *Gateway) readLogoutHint(at web.Issuer, raw string) (*client.Client, hintClaims) {
 	if raw == "" {
 		return nil, hintClaims{}
 	}
@@ -68,18 +69,18 @@ const logoutField = "request"
 
 // sealLogout seals a request for its way through the browser; "" if nothing is
 // asked for.
-func (g *Gateway) sealLogout(at place, l logoutRequest) string {
+func (g *Gateway) sealLogout(at web.Issuer, l logoutRequest) string {
 	if l.Client == "" {
 		return ""
 	}
-	return g.Keyring.SealString("logout request", []byte(at.issuer()), compact(l))
+	return g.Keyring.SealString("logout request", []byte(at.ID()), compact(l))
 }
 
 // openLogout opens what sealLogout made at the same place; anything else asks
 // for nothing.
-func (g *Gateway) openLogout(at place, sealed string) logoutRequest {
+func (g *Gateway) openLogout(at web.Issuer, sealed string) logoutRequest {
 	var l logoutRequest
-	plain, err := g.Keyring.OpenString("logout request", []byte(at.issuer()), sealed)
+	plain, err := g.Keyring.OpenString("logout request", []byte(at.ID()), sealed)
 	if err != nil || json.Unmarshal(plain, &l) != nil {
 		return logoutRequest{}
 	}
@@ -102,10 +103,10 @@ func (l logoutRequest) afterLogout() string {
 }
 
 // logoutParams are the parameters of a GET or of a client's own POST.
-func logoutParams(r *Request) (url.Values, error) {
+func logoutParams(r *web.Request) (url.Values, error) {
 	if r.Method == http.MethodPost {
-		err := parseForm(r)
+		err := r.ParseForm()
 		return r.PostForm, err
 	}
-	return r.query()
+	return r.Query()
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // How many flows one address may start at this node: a company behind one address
@@ -103,7 +104,7 @@ func (g *Gateway) startFlowOf(ctx context.Context, f cache.NewFlow, person strin
 
 // Who pays for what, besides addresses: sign-ins, devices and pushed requests of one
 // address keep no places from each other.
-func deviceOwner(client string) string { return "device:" + addressKey(client) }
-func pushedOwner(client string) string { return "par:" + addressKey(client) }
+func deviceOwner(client string) string { return "device:" + web.AddressKey(client) }
+func pushedOwner(client string) string { return "par:" + web.AddressKey(client) }
 
 func (g *Gateway) personOwner(person string) string { return g.counterKey("person", person) }

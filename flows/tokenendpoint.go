@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // The parameters of the token endpoint and its kin, beside those by which a client
@@ -31,8 +32,8 @@ var (
 // endpointRequest is a POST of a client whose form has been read and who has
 // been authenticated.
 type endpointRequest struct {
-	*Request
-	at     place
+	*web.Request
+	at     web.Issuer
 	client *client.Client
 	proof  proof // DPoP, if one was sent; each grant spends it
 	began  time.Time
@@ -55,13 +56,13 @@ func (r *endpointRequest) answered() {
 
 // clientRequest reads a POST with a form of these parameters and authenticates its
 // client.
-func (g *Gateway) clientRequest(r *Request, at place, parameters []string) (*endpointRequest, error) {
+func (g *Gateway) clientRequest(r *web.Request, at web.Issuer, parameters []string) (*endpointRequest, error) {
 	began := g.Now()
 	if err := readForm(r, slices.Concat(clientParameters, parameters)); err != nil {
 		return nil, err
 	}
 	auth := client.Authenticator{
-		Find: g.findClient, Issuer: at.issuer(), TokenEndpoint: at.url("token"), Once: g.Cache.Once, Now: g.Now, From: addressKey(r.Client),
+		Find: g.findClient, Issuer: at.ID(), TokenEndpoint: at.URL("token"), Once: g.Cache.Once, Now: g.Now, From: web.AddressKey(r.ClientIP),
 	}
 	c, err := auth.Authenticate(r.Request)
 	if err != nil {
@@ -74,27 +75,27 @@ func (g *Gateway) clientRequest(r *Request, at place, parameters []string) (*end
 // is in the URL ends in logs (RFC 6749, section 2.3.1), and each once, but for
 // resource (RFC 8707, section 2). What is no parameter of the endpoint is ignored
 // (RFC 6749, section 3.2).
-func readForm(r *Request, parameters []string) error {
+func readForm(r *web.Request, parameters []string) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
 		return invalid("invalid_request", "the body must be application/x-www-form-urlencoded")
 	}
-	switch err := parseForm(r); {
-	case errors.Is(err, errSlowBody):
-		return &oauthError{Code: "invalid_request", Description: errSlowBody.Error(), status: http.StatusRequestTimeout}
-	case errors.Is(err, errLargeBody):
+	switch err := r.ParseForm(); {
+	case errors.Is(err, web.ErrSlowBody):
+		return &oauthError{Code: "invalid_request", Description: web.ErrSlowBody.Error(), status: http.StatusRequestTimeout}
+	case errors.Is(err, web.ErrLargeBody):
 		return invalid("invalid_request", "the body is larger than 64 KiB")
 	case err != nil:
 		return invalid("invalid_request", "the form cannot be read")
 	}
-	query, err := r.query()
+	query, err := r.Query()
 	if err != nil {
 		return invalid("invalid_request", "the query of the URL cannot be read")
 	}
 	if slices.ContainsFunc(parameters, query.Has) {
 		return invalid("invalid_request", "parameters belong in the body, not in the URL")
 	}
-	if name := repeated(r.PostForm, parameters...); name != "" {
+	if name := web.Repeated(r.PostForm, parameters...); name != "" {
 		return invalid("invalid_request", "the parameter "+name+" is there twice")
 	}
 	return nil
@@ -103,7 +104,7 @@ func readForm(r *Request, parameters []string) error {
 func (g *Gateway) findClient(id string) *client.Client { return g.Clients[id] }
 
 // serveToken is the token endpoint (RFC 6749, section 3.2).
-func (g *Gateway) serveToken(w http.ResponseWriter, r *Request, at place) {
+func (g *Gateway) serveToken(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	req, err := g.clientRequest(r, at, tokenParameters)
 	if err != nil {
 		g.writeOAuthError(w, r.Request, err)
@@ -149,7 +150,7 @@ func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenRespon
 	if err != nil {
 		return nil, err
 	}
-	if req.proof, err = g.checkProof(req.Request, req.at.url("token"), "", req.client.RequireDPoP); err != nil {
+	if req.proof, err = g.checkProof(req.Request, req.at.URL("token"), "", req.client.RequireDPoP); err != nil {
 		return nil, err
 	}
 	return serve(ctx, req)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // unread says in plain words which claims are not known, as a part of a sentence, or
@@ -35,7 +36,7 @@ func (g *Gateway) unread(c *identity.Claims) string {
 
 // logUnread says to the operator that somebody was refused, perhaps for what is not
 // known of them. Why it is not known was logged when the provider said it.
-func (g *Gateway) logUnread(r *Request, rules string, c *identity.Claims) {
+func (g *Gateway) logUnread(r *web.Request, rules string, c *identity.Claims) {
 	if len(c.Unread) == 0 {
 		return
 	}

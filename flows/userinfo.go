@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // serveUserinfo tells a client about the person it has an access token of
@@ -15,7 +16,7 @@ import (
 // (RFC 9068, section 4), as it does where the client asked for no resource, or for
 // the issuer as well: the server of a resource that has a token of somebody must
 // not learn by it who that is.
-func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
+func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	scheme, raw, fault := authorization(r.Header)
 	if fault != "" {
 		g.refuseBearer(w, scheme, fault, "")
@@ -30,7 +31,7 @@ func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
 		g.refuseBearer(w, scheme, "invalid_token", "the access token is not valid or has expired")
 		return
 	}
-	err = g.checkBinding(r, at.url("userinfo"), claims, scheme, raw)
+	err = g.checkBinding(r, at.URL("userinfo"), claims, scheme, raw)
 	switch {
 	case errors.Is(err, errProof):
 		g.refuseBearer(w, scheme, "invalid_token", "the access token is bound to a key that was not proven")
@@ -39,7 +40,7 @@ func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *Request, at place) {
 		g.writeOAuthError(w, r.Request, err)
 		return
 	}
-	if !slices.Contains(claims.Audience, at.issuer()) {
+	if !slices.Contains(claims.Audience, at.ID()) {
 		g.refuseBearer(w, scheme, "invalid_token", "the access token is for another resource; ask for the issuer as resource as well")
 		return
 	}
@@ -83,7 +84,7 @@ func authorization(h http.Header) (scheme, raw, fault string) {
 // checkBinding checks that a token bound to a key (RFC 9449, section 7) came
 // with a proof of it, and that an unbound one did not pretend. errProof; an error
 // of the cache says nothing of the token.
-func (g *Gateway) checkBinding(r *Request, uri string, claims *accessClaims, scheme, raw string) error {
+func (g *Gateway) checkBinding(r *web.Request, uri string, claims *accessClaims, scheme, raw string) error {
 	if claims.Cnf == nil || claims.Cnf.JKT == "" {
 		if scheme == "dpop" {
 			return errProof
@@ -118,9 +119,9 @@ func (g *Gateway) refuseBearer(w http.ResponseWriter, scheme, code, description 
 	default:
 		fault = `error="` + code + `", error_description="` + description + `"`
 	}
-	SetChallenges(w.Header(), scheme, `realm="gatehouse"`, fault)
+	web.SetChallenges(w.Header(), scheme, `realm="gatehouse"`, fault)
 	if code == "missing" {
-		noStore(w)
+		web.NoStore(w)
 		w.WriteHeader(status)
 		return
 	}

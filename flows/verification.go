@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // How many wrong codes may be entered in a code's lifetime (RFC 8628, section 5.1).
@@ -39,14 +40,14 @@ const noCode = "-"
 // serveVerification is where a person approves a device (RFC 8628, section
 // 3.3). Signing in comes first: a code is looked up for somebody who can be
 // held to it.
-func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place) {
-	query, ok := g.pageQuery(w, r, at)
+func (g *Gateway) serveVerification(w http.ResponseWriter, r *web.Request, at web.Issuer) {
+	query, ok := g.answers.PageQuery(w, r, at)
 	if !ok {
 		return
 	}
 	entered := query.Get("user_code")
 	if r.Method == http.MethodPost {
-		if err := parseForm(r); err != nil {
+		if err := r.ParseForm(); err != nil {
 			g.startOver(w, r, at)
 			return
 		}
@@ -64,13 +65,13 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place)
 		return
 	}
 	if id == nil {
-		a := authRequest{Client: at.host, Device: code, Begun: g.Now().Unix()}
+		a := authRequest{Client: at.Host, Device: code, Begun: g.Now().Unix()}
 		g.chooseAfterSignOut(r, at, &a)
 		g.offer(w, r, at, a, "")
 		return
 	}
 	switch {
-	case r.Method == http.MethodPost && g.checkForm(r, at) != formFine:
+	case r.Method == http.MethodPost && web.CheckForm(g.Keyring, r, at) != web.FormFine:
 		g.codePage(w, r, at, http.StatusForbidden, id, code, "This form was not sent from this page. Please try again.")
 		return
 	case r.Method != http.MethodPost && !ownDoing(r):
@@ -83,18 +84,18 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *Request, at place)
 // ownDoing tells whether a person opened an address by themselves, from a QR code
 // or a program, and was not sent there by another site's page (Fetch Metadata).
 // Browsers that do not tell are not believed.
-func ownDoing(r *Request) bool {
+func ownDoing(r *web.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "none" || site == "same-origin"
 }
 
 // codePage asks for the code.
-func (g *Gateway) codePage(w http.ResponseWriter, r *Request, at place, status int, id *identity.Identity, code, message string) {
+func (g *Gateway) codePage(w http.ResponseWriter, r *web.Request, at web.Issuer, status int, id *identity.Identity, code, message string) {
 	if code == noCode {
 		code = ""
 	}
 	g.Pages.DeviceCode(w, r.Request, status, page.DeviceCode{
-		User: id.User, Action: at.path + "device", Fields: []page.Field{g.formToken(w, r.Request, at)},
+		User: id.User, Action: at.Path + "device", Fields: []page.Field{web.FormToken(g.Keyring, w, r.Request, at)},
 		Code: code, Message: message,
 	})
 }
@@ -108,7 +109,7 @@ type decision struct {
 }
 
 // confirmPage looks a code up and asks whether the device is the person's own.
-func (g *Gateway) confirmPage(w http.ResponseWriter, r *Request, at place, code string, id *identity.Identity) {
+func (g *Gateway) confirmPage(w http.ResponseWriter, r *web.Request, at web.Issuer, code string, id *identity.Identity) {
 	if code == noCode {
 		g.codePage(w, r, at, http.StatusOK, id, "", "")
 		return
@@ -148,10 +149,10 @@ func (g *Gateway) confirmPage(w http.ResponseWriter, r *Request, at place, code 
 	g.showDevice(w, r, at, id, c, d, key, normal)
 }
 
-func (g *Gateway) showDevice(w http.ResponseWriter, r *Request, at place, id *identity.Identity, c *client.Client, d deviceRequest, key, code string) {
+func (g *Gateway) showDevice(w http.ResponseWriter, r *web.Request, at web.Issuer, id *identity.Identity, c *client.Client, d deviceRequest, key, code string) {
 	p := page.DeviceConfirm{
 		Client: c.Title, User: id.User, Code: code[:4] + "-" + code[4:], Address: d.Address, UserAgent: d.UserAgent,
-		Started: time.Unix(d.Begun, 0), Action: at.path + "device/decide",
+		Started: time.Unix(d.Begun, 0), Action: at.Path + "device/decide",
 	}
 	for _, s := range asked(at, c, d.Scope, d.Resource) {
 		p.Scopes = append(p.Scopes, g.plainScope(s))
@@ -159,23 +160,23 @@ func (g *Gateway) showDevice(w http.ResponseWriter, r *Request, at place, id *id
 	if len(d.Resource) == 0 && c.FirstParty && len(c.Resources) == 0 && c.Audience == "" {
 		p.Scopes = append(p.Scopes, "Act as you at all sites here that you may use")
 	}
-	sealed := g.Keyring.SealString("device decision", []byte(at.issuer()), marshal(decision{
+	sealed := g.Keyring.SealString("device decision", []byte(at.ID()), marshal(decision{
 		Key: key, Client: c.ID, Session: id.SessionID.String(), Begun: g.Now().Unix(),
 	}))
-	p.Fields = []page.Field{{Name: "request", Value: sealed}, g.formToken(w, r.Request, at)}
+	p.Fields = []page.Field{{Name: "request", Value: sealed}, web.FormToken(g.Keyring, w, r.Request, at)}
 	g.Pages.DeviceConfirm(w, r.Request, http.StatusOK, p)
 }
 
 // codeCounts are the counters of wrong codes.
-func (g *Gateway) codeCounts(r *Request, id *identity.Identity) []cache.Count {
+func (g *Gateway) codeCounts(r *web.Request, id *identity.Identity) []cache.Count {
 	return []cache.Count{
 		{Key: g.counterKey("code-subject", id.Subject), Limit: wrongCodes, Window: deviceValidity},
-		{Key: g.counterKey("code-address", addressKey(r.Client)), Limit: wrongCodesPerAddress, Window: deviceValidity},
+		{Key: g.counterKey("code-address", web.AddressKey(r.ClientIP)), Limit: wrongCodesPerAddress, Window: deviceValidity},
 	}
 }
 
 // wrongCode answers a code that finds nothing, and counts it.
-func (g *Gateway) wrongCode(w http.ResponseWriter, r *Request, at place, id *identity.Identity, code string, counts []cache.Count, err error) {
+func (g *Gateway) wrongCode(w http.ResponseWriter, r *web.Request, at web.Issuer, id *identity.Identity, code string, counts []cache.Count, err error) {
 	message := "That code is not known. Please check it on your device."
 	switch {
 	case errors.Is(err, cache.ErrUnavailable):
@@ -191,27 +192,27 @@ func (g *Gateway) wrongCode(w http.ResponseWriter, r *Request, at place, id *ide
 			g.codeUnread(w, r, at, code, err)
 			return
 		}
-		g.Logger.WarnContext(r.Context(), "wrong user code", "user", id.User, "client_ip", r.Client)
+		g.Logger.WarnContext(r.Context(), "wrong user code", "user", id.User, "client_ip", r.ClientIP)
 	}
 	g.codePage(w, r, at, http.StatusNotFound, id, code, message)
 }
 
 // codeUnread answers when the cache, which knows the codes, is down. A sign-in for
 // the code may just have ended at this address: that is not to be repeated.
-func (g *Gateway) codeUnread(w http.ResponseWriter, r *Request, at place, code string, err error) {
-	again := at.path + "device?" + url.Values{"user_code": {code}}.Encode()
-	if r.Method == http.MethodGet && !strings.HasPrefix(r.URI, at.path+"device") {
+func (g *Gateway) codeUnread(w http.ResponseWriter, r *web.Request, at web.Issuer, code string, err error) {
+	again := at.Path + "device?" + url.Values{"user_code": {code}}.Encode()
+	if r.Method == http.MethodGet && !strings.HasPrefix(r.URI, at.Path+"device") {
 		g.Logger.WarnContext(r.Context(), "a device's code cannot be looked up now", "error", err)
-		seeOther(w, r, again)
+		web.SeeOther(w, r, again)
 		return
 	}
-	g.unfinished(w, r, err, again)
+	g.answers.Unfinished(w, r, err, again)
 }
 
 // serveDecision takes the answer of the confirmation page, from the very
 // sign-in that saw it.
-func (g *Gateway) serveDecision(w http.ResponseWriter, r *Request, at place) {
-	if err := parseForm(r); err != nil {
+func (g *Gateway) serveDecision(w http.ResponseWriter, r *web.Request, at web.Issuer) {
+	if err := r.ParseForm(); err != nil {
 		g.startOver(w, r, at)
 		return
 	}
@@ -220,10 +221,10 @@ func (g *Gateway) serveDecision(w http.ResponseWriter, r *Request, at place) {
 		return
 	}
 	d, ok := g.openDecision(at, r.PostForm.Get("request"))
-	if !ok || id == nil || d.Session != id.SessionID.String() || g.checkForm(r, at) != formFine {
+	if !ok || id == nil || d.Session != id.SessionID.String() || web.CheckForm(g.Keyring, r, at) != web.FormFine {
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "Nothing was approved", Message: "The answer did not come from the page that asked, or that page is too old.",
-			Detail: "invalid_request", RetryURL: at.path + "device", RetryLabel: "Enter the code again",
+			Detail: "invalid_request", RetryURL: at.Path + "device", RetryLabel: "Enter the code again",
 		})
 		return
 	}
@@ -241,9 +242,9 @@ func (g *Gateway) serveDecision(w http.ResponseWriter, r *Request, at place) {
 	g.decide(w, r, at, d, c, id, answer)
 }
 
-func (g *Gateway) openDecision(at place, sealed string) (decision, bool) {
+func (g *Gateway) openDecision(at web.Issuer, sealed string) (decision, bool) {
 	var d decision
-	plain, err := g.Keyring.OpenString("device decision", []byte(at.issuer()), sealed)
+	plain, err := g.Keyring.OpenString("device decision", []byte(at.ID()), sealed)
 	if err != nil || json.Unmarshal(plain, &d) != nil {
 		return d, false
 	}
@@ -252,7 +253,7 @@ func (g *Gateway) openDecision(at place, sealed string) (decision, bool) {
 
 // decide moves the flow on, once: PENDING to READY with who approved, or to
 // ERROR, which the device learns with its next poll.
-func (g *Gateway) decide(w http.ResponseWriter, r *Request, at place, d decision, c *client.Client, id *identity.Identity, answer page.DeviceDone) {
+func (g *Gateway) decide(w http.ResponseWriter, r *web.Request, at web.Issuer, d decision, c *client.Client, id *identity.Identity, answer page.DeviceDone) {
 	ctx := r.Context()
 	move := cache.Transition{Key: d.Key, From: cache.Pending, To: cache.Error}
 	if answer.Approved {
@@ -282,7 +283,7 @@ func (g *Gateway) decide(w http.ResponseWriter, r *Request, at place, d decision
 	case answer.Barred:
 		status = http.StatusForbidden
 	}
-	g.Logger.InfoContext(ctx, "device answered", "approved", answer.Approved, "client_id", c.ID, "user", id.User, "client_ip", r.Client)
+	g.Logger.InfoContext(ctx, "device answered", "approved", answer.Approved, "client_id", c.ID, "user", id.User, "client_ip", r.ClientIP)
 	g.Events(ctx, name, slog.String("client_id", c.ID), slog.String("user", id.User))
 	g.Pages.DeviceDone(w, r.Request, status, answer)
 }
@@ -299,31 +300,31 @@ func (g *Gateway) openDevice(flow cache.Flow) (deviceRequest, error) {
 	return d, json.Unmarshal(plain, &d)
 }
 
-func (g *Gateway) decisionFailed(w http.ResponseWriter, r *Request, at place, err error) {
+func (g *Gateway) decisionFailed(w http.ResponseWriter, r *web.Request, at web.Issuer, err error) {
 	// The answer that counts may be this very person's, of a click before.
 	title, message := "Answered already", "This request was answered already. The first answer counts. If you don't recognize it, end the device's session on your page here."
 	switch {
 	case errors.Is(err, cache.ErrUnavailable):
-		g.unavailable(w, r, err)
+		g.answers.Unavailable(w, r, err)
 		return
 	case errors.Is(err, cache.ErrExpired), errors.Is(err, cache.ErrNotFound):
 		title, message = "Nothing was approved", "The code has expired meanwhile. Start again on your device to get a new one."
 	}
 	g.Pages.Fault(w, r.Request, http.StatusConflict, page.Fault{
 		Title: title, Message: message, Detail: "invalid_request",
-		RetryURL: at.path + "device", RetryLabel: "Enter another code",
+		RetryURL: at.Path + "device", RetryLabel: "Enter another code",
 	})
 }
 
 // refuseDevice tells a device that the sign-in for its code was refused at the
 // provider, so that it need not wait until the code expires. Nobody is signed in
 // here: what is wrong counts by address, and against nobody's own guesses.
-func (g *Gateway) refuseDevice(r *Request, at place, code string) {
+func (g *Gateway) refuseDevice(r *web.Request, at web.Issuer, code string) {
 	normal, ok := normalUserCode(code)
 	if !ok {
 		return
 	}
-	count := cache.Count{Key: g.counterKey("code-refusal", addressKey(r.Client)), Limit: wrongRefusals, Window: deviceValidity}
+	count := cache.Count{Key: g.counterKey("code-refusal", web.AddressKey(r.ClientIP)), Limit: wrongRefusals, Window: deviceValidity}
 	tried, leave, err := g.turn(r.Context(), []cache.Count{count})
 	defer leave()
 	if err != nil || longest(tried) > 0 {

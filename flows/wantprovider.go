@@ -1,10 +1,6 @@
 package flows
 
-import (
-	"net/url"
-
-	"github.com/gatehouse-auth/gatehouse/flows/provider"
-)
+import "github.com/gatehouse-auth/gatehouse/flows/provider"
 
 // wantProvider has somebody sign in at a provider although they may be signed in
 // already: its token is wanted. It tells whether there is such a provider to be
@@ -15,13 +11,4 @@ func (g *Gateway) wantProvider(a *authRequest, name string) bool {
 	}
 	a.Provider = name
 	return true
-}
-
-// providerLoginPath is loginPath by way of a certain provider.
-func providerLoginPath(returnTo, name string) string {
-	query := url.Values{"provider": {name}}
-	if returnTo != "/" {
-		query.Set("return_to", returnTo)
-	}
-	return Prefix + "login?" + query.Encode()
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/sqlite"
 )
@@ -221,10 +222,10 @@ func localProvider(t *testing.T, now func() time.Time) provider.Provider {
 	return p
 }
 
-func asRequest(r *http.Request) *flows.Request {
+func asRequest(r *http.Request) *web.Request {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, r.Context()))
-	return &flows.Request{Request: r, URI: r.RequestURI, Scheme: "http", Host: r.Host, KnownPort: true, Client: host}
+	return &web.Request{Request: r, URI: r.RequestURI, Scheme: "http", Host: r.Host, KnownPort: true, ClientIP: host}
 }
 
 // guard is a guarded site in front of an upstream that says who came.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // Where TLS ends at a proxy that is not trusted, requests count as plain http while
@@ -29,26 +30,26 @@ func pageEndpoint(endpoint string) bool {
 
 // fromHTTPS reports whether a form that came by what we take for plain http was
 // sent from a page of the same host that the browser has by https.
-func fromHTTPS(r *Request) bool {
-	return r.Method == http.MethodPost && !r.secure() && saysHTTPS(r)
+func fromHTTPS(r *web.Request) bool {
+	return r.Method == http.MethodPost && !r.Secure() && saysHTTPS(r)
 }
 
 // saysHTTPS reports whether Origin, or Referer where there is none, names the host
 // that was asked, by https.
-func saysHTTPS(r *Request) bool {
+func saysHTTPS(r *web.Request) bool {
 	from := r.Header.Get("Origin")
 	if from == "" || from == "null" {
 		from = r.Referer()
 	}
 	u, err := url.Parse(from)
-	return err == nil && u.Scheme == "https" && clientOf(u.Host) == clientOf(r.Host)
+	return err == nil && u.Scheme == "https" && web.ClientOf(u.Host) == web.ClientOf(r.Host)
 }
 
 // hintsAtHTTPS names what a request holds that it would not hold by plain http, or
 // is "". Browsers send Fetch Metadata to trustworthy addresses alone, which those
 // of the machine itself are by plain http, too. Anybody can send all of it, so it
 // is a reason to tell the operator, and for nothing else.
-func hintsAtHTTPS(r *Request) string {
+func hintsAtHTTPS(r *web.Request) string {
 	switch {
 	case saysHTTPS(r):
 		return "Origin or Referer"
@@ -64,7 +65,7 @@ func hintsAtHTTPS(r *Request) string {
 
 // isLocalHost reports whether a host is this machine by its name.
 func isLocalHost(host string) bool {
-	name := strings.Trim(clientOf(host), "[]")
+	name := strings.Trim(web.ClientOf(host), "[]")
 	if addr, err := netip.ParseAddr(name); err == nil {
 		return addr.IsLoopback()
 	}
@@ -73,8 +74,8 @@ func isLocalHost(host string) bool {
 
 // noticeHTTPS tells the operator of a browser that speaks https where we think that
 // it does not.
-func (g *Gateway) noticeHTTPS(r *Request) {
-	if r.secure() {
+func (g *Gateway) noticeHTTPS(r *web.Request) {
+	if r.Secure() {
 		return
 	}
 	if seen := hintsAtHTTPS(r); seen != "" {
@@ -83,8 +84,8 @@ func (g *Gateway) noticeHTTPS(r *Request) {
 }
 
 // warnScheme logs the cure, at most once a minute for each host.
-func (g *Gateway) warnScheme(r *Request, seen string) {
-	host := clientOf(r.Host)
+func (g *Gateway) warnScheme(r *web.Request, seen string) {
+	host := web.ClientOf(r.Host)
 	if !g.schemeWarnings.due(host, g.Now()) {
 		return
 	}
@@ -103,7 +104,7 @@ func (g *Gateway) warnScheme(r *Request, seen string) {
 
 // wrongScheme answers a request that came by plain http, or seems to, where only
 // https works. A form of a page is a person's, whatever else it says.
-func (g *Gateway) wrongScheme(w http.ResponseWriter, r *Request, form bool) {
+func (g *Gateway) wrongScheme(w http.ResponseWriter, r *web.Request, form bool) {
 	g.warnScheme(r, "the configuration")
 	message := "This server sees your connection as plain http, but signing in here requires https. " +
 		"If your browser says https, the administrator of this site must name the proxy in front of it in trusted_proxies."
@@ -113,8 +114,8 @@ func (g *Gateway) wrongScheme(w http.ResponseWriter, r *Request, form bool) {
 			"If your browser says https, the administrator of this site must have the proxy in front of it send X-Forwarded-Proto."
 		detail = "x_forwarded_proto"
 	}
-	if !form && callerOf(r.Request) != callerNavigation {
-		problem(w, http.StatusBadRequest, message, map[string]string{"error": "invalid_request", "error_description": message})
+	if !form && web.CallerOf(r.Request) != web.CallerNavigation {
+		web.Problem(w, http.StatusBadRequest, message, map[string]string{"error": "invalid_request", "error_description": message})
 		return
 	}
 	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{
@@ -124,14 +125,14 @@ func (g *Gateway) wrongScheme(w http.ResponseWriter, r *Request, form bool) {
 
 // wrongIssuer answers a request by https at a portal whose issuer is of plain http:
 // nothing that it builds would be the address that the browser is at.
-func (g *Gateway) wrongIssuer(w http.ResponseWriter, r *Request) {
-	if g.schemeWarnings.due(clientOf(r.Host), g.Now()) {
-		g.Logger.WarnContext(r.Context(), "the portal is reached by https, but its issuer is plain http; set the issuer to the URL that browsers see: issuer https://"+clientOf(r.Host),
-			"issuer", g.portal.issuer())
+func (g *Gateway) wrongIssuer(w http.ResponseWriter, r *web.Request) {
+	if g.schemeWarnings.due(web.ClientOf(r.Host), g.Now()) {
+		g.Logger.WarnContext(r.Context(), "the portal is reached by https, but its issuer is plain http; set the issuer to the URL that browsers see: issuer https://"+web.ClientOf(r.Host),
+			"issuer", g.portal.ID())
 	}
 	const message = "This server is reached by https but is set up for plain http. Its administrator must change the issuer to https."
-	if callerOf(r.Request) != callerNavigation {
-		problem(w, http.StatusBadRequest, message, map[string]string{"error": "invalid_request", "error_description": message})
+	if web.CallerOf(r.Request) != web.CallerNavigation {
+		web.Problem(w, http.StatusBadRequest, message, map[string]string{"error": "invalid_request", "error_description": message})
 		return
 	}
 	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{Title: "Signing in is not set up correctly", Message: message, Detail: "issuer"})
@@ -146,8 +147,8 @@ func (g *Gateway) plainSite(id, redirectURI string) string {
 		return ""
 	}
 	host, _, _ := strings.Cut(rest, "/")
-	name := hostName(host) // the port is the listener's
-	if g.isSite(id, "https://"+rest) || g.isSite(id, "https://"+name+Prefix+"callback") {
+	name := web.HostName(host) // the port is the listener's
+	if g.isSite(id, "https://"+rest) || g.isSite(id, "https://"+name+web.Prefix+"callback") {
 		return name
 	}
 	return ""

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // byPlainHTTP sends a request as it arrives from a proxy that ends TLS and is not
 // trusted: the host is the browser's, the scheme is not.
-func (w *world) byPlainHTTP(serve func(http.ResponseWriter, *flows.Request), method, host, uri string, form url.Values, change ...func(*flows.Request)) *httptest.ResponseRecorder {
+func (w *world) byPlainHTTP(serve func(http.ResponseWriter, *web.Request), method, host, uri string, form url.Values, change ...func(*web.Request)) *httptest.ResponseRecorder {
 	w.t.Helper()
 	req := httptest.NewRequestWithContext(w.t.Context(), method, uri, strings.NewReader(form.Encode()))
 	req.Host = host
@@ -24,7 +25,7 @@ func (w *world) byPlainHTTP(serve func(http.ResponseWriter, *flows.Request), met
 		req.Header.Set("Origin", "https://"+host)
 		req.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
-	r := &flows.Request{Request: req, URI: uri, Scheme: "http", Host: host, Client: "192.0.2.7"}
+	r := &web.Request{Request: req, URI: uri, Scheme: "http", Host: host, ClientIP: "192.0.2.7"}
 	for _, c := range change {
 		c(r)
 	}
@@ -60,7 +61,7 @@ func TestWrongScheme_ASiteSaysWhatIsForgotten(t *testing.T) {
 		t.Errorf("logged %d times, want once more for another host and once more a minute later", got)
 	}
 	// A trusted proxy that does not say what the browser uses has another cure.
-	got := w.byPlainHTTP(w.gateway.ServeSite, http.MethodPost, "late.sites.test", "/.gatehouse/login", nil, func(r *flows.Request) { r.TrustedProxy = true })
+	got := w.byPlainHTTP(w.gateway.ServeSite, http.MethodPost, "late.sites.test", "/.gatehouse/login", nil, func(r *web.Request) { r.TrustedProxy = true })
 	if !strings.Contains(got.Body.String(), "X-Forwarded-Proto") || !strings.Contains(w.logs.String(), "have it send X-Forwarded-Proto: https") {
 		t.Errorf("%s\n%s", got.Body, w.logs)
 	}
@@ -70,14 +71,14 @@ func TestWrongScheme_ASiteSaysWhatIsForgotten(t *testing.T) {
 func TestWrongScheme_OnlyTheSameHostByHTTPS(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	for _, origin := range []string{"https://evil.test", "http://app.sites.test", "null", "", "https://app.sites.test.evil.test", "https://evil.test/app.sites.test"} {
-		got := w.byPlainHTTP(w.gateway.ServeSite, http.MethodPost, "app.sites.test", "/.gatehouse/login", nil, func(r *flows.Request) {
+		got := w.byPlainHTTP(w.gateway.ServeSite, http.MethodPost, "app.sites.test", "/.gatehouse/login", nil, func(r *web.Request) {
 			r.Header.Set("Origin", origin)
 		})
 		if strings.Contains(got.Body.String(), "trusted_proxies") || strings.Contains(w.logs.String(), schemeLog) {
 			t.Errorf("Origin %q is taken for ours:\n%s", origin, w.logs)
 		}
 	}
-	got := w.byPlainHTTP(w.gateway.ServeSite, http.MethodPost, "app.sites.test", "/.gatehouse/login", nil, func(r *flows.Request) { r.Scheme = "https" })
+	got := w.byPlainHTTP(w.gateway.ServeSite, http.MethodPost, "app.sites.test", "/.gatehouse/login", nil, func(r *web.Request) { r.Scheme = "https" })
 	if strings.Contains(got.Body.String(), "trusted_proxies") {
 		t.Error("a request by https is taken for one by plain http")
 	}
@@ -103,7 +104,7 @@ func TestWrongScheme_HintsAreLogged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, worldOptions{})
-			got := w.byPlainHTTP(w.gateway.ServeSite, http.MethodGet, test.host, "/.gatehouse/login", nil, func(r *flows.Request) {
+			got := w.byPlainHTTP(w.gateway.ServeSite, http.MethodGet, test.host, "/.gatehouse/login", nil, func(r *web.Request) {
 				r.Header.Set(test.header[0], test.header[1])
 			})
 			if got.Code != http.StatusOK || strings.Contains(w.logs.String(), schemeLog) != test.logged {
@@ -134,7 +135,7 @@ func TestWrongScheme_APortalSaysWhatIsForgotten(t *testing.T) {
 	if got := strings.Count(w.logs.String(), schemeLog); got != 1 {
 		t.Errorf("logged %d times:\n%s", got, w.logs)
 	}
-	token := w.byPlainHTTP(w.gateway.ServePortal, http.MethodPost, "portal.test", "/token", url.Values{"grant_type": {"client_credentials"}}, func(r *flows.Request) {
+	token := w.byPlainHTTP(w.gateway.ServePortal, http.MethodPost, "portal.test", "/token", url.Values{"grant_type": {"client_credentials"}}, func(r *web.Request) {
 		r.Header.Set("Accept", "*/*")
 		r.Header.Del("Sec-Fetch-Site")
 		r.Header.Del("Origin")
@@ -155,7 +156,7 @@ func TestWrongScheme_APortalOfPlainHTTPReachedByHTTPS(t *testing.T) {
 	}
 	w.clock.advance(2 * time.Minute)
 	for _, uri := range []string{"/", "/authorize", "/.well-known/openid-configuration"} {
-		got = w.byPlainHTTP(w.gateway.ServePortal, http.MethodGet, host, uri, nil, func(r *flows.Request) { r.Scheme, r.TrustedProxy = "https", true })
+		got = w.byPlainHTTP(w.gateway.ServePortal, http.MethodGet, host, uri, nil, func(r *web.Request) { r.Scheme, r.TrustedProxy = "https", true })
 		if got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "issuer to https") {
 			t.Errorf("trusted, %s: %d\n%s", uri, got.Code, got.Body)
 		}
@@ -197,7 +198,7 @@ func TestWrongScheme_APortalNamesTheSite(t *testing.T) {
 func TestWrongScheme_HostsThatAreRememberedAreBounded(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	for i := range 1100 {
-		w.byPlainHTTP(w.gateway.ServeSite, http.MethodGet, fmt.Sprintf("h%d.sites.test", i), "/.gatehouse/x", nil, func(r *flows.Request) { r.Header.Set("X-Forwarded-Proto", "https") })
+		w.byPlainHTTP(w.gateway.ServeSite, http.MethodGet, fmt.Sprintf("h%d.sites.test", i), "/.gatehouse/x", nil, func(r *web.Request) { r.Header.Set("X-Forwarded-Proto", "https") })
 	}
 	if got := strings.Count(w.logs.String(), schemeLog); got != 1000 {
 		t.Errorf("logged %d times", got)

@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/sqlite"
 )
 
@@ -191,9 +192,9 @@ func (w *world) siteURL(name string) string {
 	return "http://" + name + ".sites.localhost" + port(w.site)
 }
 
-func asRequest(r *http.Request) *flows.Request {
+func asRequest(r *http.Request) *web.Request {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	return &flows.Request{Request: r, URI: r.RequestURI, Scheme: "http", Host: r.Host, Client: host}
+	return &web.Request{Request: r, URI: r.RequestURI, Scheme: "http", Host: r.Host, ClientIP: host}
 }
 
 func (w *world) guard(rw http.ResponseWriter, r *http.Request) {

@@ -1,8 +1,10 @@
-package flows
+package web
 
 import (
 	"net/http"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 )
 
 // Which pages of other origins may read our answers (CORS, in the Fetch
@@ -27,15 +29,15 @@ const (
 	corsMaxAge = "3600"
 )
 
-// allowedToPages is [allowed] for an endpoint that pages of clients' origins may
-// call as well. It answers preflights, which costs no I/O. Every answer of the
+// AllowedToPages is [allowed] for an endpoint that pages of some origins, those
+// of the clients, may call as well. It answers preflights, which costs no I/O. Every answer of the
 // endpoint carries the headers, errors too: a page could not tell invalid_grant
 // from an outage otherwise.
-func (g *Gateway) allowedToPages(w http.ResponseWriter, r *Request, methods ...string) bool {
+func AllowedToPages(w http.ResponseWriter, r *Request, from client.Origins, methods ...string) bool {
 	h := w.Header()
 	h.Add("Vary", "Origin")
 	origins := r.Header["Origin"]
-	known := len(origins) == 1 && g.origins.Allow(origins[0])
+	known := len(origins) == 1 && from.Allow(origins[0])
 	if known {
 		h.Set("Access-Control-Allow-Origin", origins[0])
 	}
@@ -44,24 +46,24 @@ func (g *Gateway) allowedToPages(w http.ResponseWriter, r *Request, methods ...s
 		if known {
 			h.Set("Access-Control-Expose-Headers", corsExposed)
 		}
-		return allowed(w, r, methods...)
+		return Allowed(w, r, methods...)
 	case !known:
-		problem(w, http.StatusForbidden, "This is the origin of no client's redirect URI, so its pages may not call this address.", nil)
+		Problem(w, http.StatusForbidden, "This is the origin of no client's redirect URI, so its pages may not call this address.", nil)
 	default:
 		answerPreflight(w, strings.Join(methods, ", "), corsHeaders)
 	}
 	return false
 }
 
-// allowedToAll is [allowed] for a document that every page may read. A request
+// AllowedToAll is [allowed] for a document that every page may read. A request
 // for it may carry any header: some clients send a protocol version along.
-func allowedToAll(w http.ResponseWriter, r *Request) bool {
+func AllowedToAll(w http.ResponseWriter, r *Request) bool {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	if isPreflight(r) {
 		answerPreflight(w, "GET, HEAD", "*")
 		return false
 	}
-	return allowed(w, r, http.MethodGet, http.MethodHead)
+	return Allowed(w, r, http.MethodGet, http.MethodHead)
 }
 
 // isPreflight tells whether a browser asks what a page may send.

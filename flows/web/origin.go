@@ -1,4 +1,4 @@
-package flows
+package web
 
 import (
 	"fmt"
@@ -6,37 +6,38 @@ import (
 	"strings"
 )
 
-// originPattern is an origin whose host may begin with "*." for exactly one
+// OriginPattern is an origin whose host may begin with "*." for exactly one
 // label.
-type originPattern struct {
+type OriginPattern struct {
 	scheme string
 	host   string // without "*.", lower case, with its port
 	wild   bool
 }
 
-func parseOriginPattern(s string) (originPattern, error) {
+// ParseOriginPattern parses https://app.example.com or https://*.example.com.
+func ParseOriginPattern(s string) (OriginPattern, error) {
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" ||
 		u.User != nil || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path != "/") {
-		return originPattern{}, fmt.Errorf("site %q is not an origin such as https://app.example.com", s)
+		return OriginPattern{}, fmt.Errorf("site %q is not an origin such as https://app.example.com", s)
 	}
-	host := canonicalHost(u.Scheme, u.Host)
-	p := originPattern{scheme: u.Scheme, host: host}
+	host := CanonicalHost(u.Scheme, u.Host)
+	p := OriginPattern{scheme: u.Scheme, host: host}
 	if rest, ok := strings.CutPrefix(host, "*."); ok {
 		p.host, p.wild = rest, true
 	}
 	if strings.Contains(p.host, "*") {
-		return originPattern{}, fmt.Errorf("site %q: only the first label may be *", s)
+		return OriginPattern{}, fmt.Errorf("site %q: only the first label may be *", s)
 	}
 	return p, nil
 }
 
-// matches tells whether an origin is one of the pattern's.
-func (p originPattern) matches(scheme, host string) bool {
+// Matches tells whether an origin is one of the pattern's.
+func (p OriginPattern) Matches(scheme, host string) bool {
 	if scheme != p.scheme {
 		return false
 	}
-	host = canonicalHost(scheme, host)
+	host = CanonicalHost(scheme, host)
 	if !p.wild {
 		return host == p.host
 	}
@@ -44,8 +45,8 @@ func (p originPattern) matches(scheme, host string) bool {
 	return ok && label != "" && rest == p.host
 }
 
-// canonicalHost is host[:port] in lower case and without the scheme's own port.
-func canonicalHost(scheme, host string) string {
+// CanonicalHost is host[:port] in lower case and without the scheme's own port.
+func CanonicalHost(scheme, host string) string {
 	host = strings.ToLower(host)
 	switch scheme {
 	case "https":
@@ -56,8 +57,8 @@ func canonicalHost(scheme, host string) string {
 	return host
 }
 
-// hostName is a host without its port.
-func hostName(host string) string {
+// HostName is a host without its port.
+func HostName(host string) string {
 	if strings.HasPrefix(host, "[") {
 		if end := strings.IndexByte(host, ']'); end > 0 {
 			return host[:end+1]
@@ -70,10 +71,10 @@ func hostName(host string) string {
 	return host
 }
 
-// clientOf is the client id of a guarded site: its host name in lower case.
+// ClientOf is the client id of a guarded site: its host name in lower case.
 // Cookies know no ports, and so neither do sessions.
-func clientOf(host string) string {
-	name := hostName(host)
+func ClientOf(host string) string {
+	name := HostName(host)
 	for i := 0; i < len(name); i++ {
 		if c := name[i]; 'A' <= c && c <= 'Z' {
 			return strings.ToLower(name)

@@ -1,4 +1,4 @@
-package flows
+package web
 
 import (
 	"net/http"
@@ -24,7 +24,7 @@ const (
 // openingOf judges by Fetch Metadata. Browsers that send none, the old ones and all
 // of them by plain http, are judged by Accept: only a page's names text/html.
 func openingOf(r *http.Request) opening {
-	if r.Method == http.MethodHead || isPrefetch(r.Header) || callerOf(r) != callerNavigation {
+	if r.Method == http.MethodHead || IsPrefetch(r.Header) || CallerOf(r) != CallerNavigation {
 		return openedNot
 	}
 	switch r.Header.Get("Sec-Fetch-Dest") {
@@ -36,16 +36,16 @@ func openingOf(r *http.Request) opening {
 	return openedNot
 }
 
-// fetched reports whether a browser says that a request is no navigation, or one
+// Fetched reports whether a browser says that a request is no navigation, or one
 // ahead of time. What says nothing is a program, or an old browser.
-func fetched(r *http.Request) bool {
+func Fetched(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	return mode != "" && mode != "navigate" || isPrefetch(r.Header)
+	return mode != "" && mode != "navigate" || IsPrefetch(r.Header)
 }
 
-// isPrefetch reports whether a browser asks ahead of time, for a page that may never
+// IsPrefetch reports whether a browser asks ahead of time, for a page that may never
 // be opened, or is drawn out of sight.
-func isPrefetch(h http.Header) bool {
+func IsPrefetch(h http.Header) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 		for _, value := range h.Values(name) {
 			value = strings.ToLower(value)
@@ -57,22 +57,22 @@ func isPrefetch(h http.Header) bool {
 	return false
 }
 
-// mayBegin reports whether a request may begin a sign-in; a frame may where nothing is
+// MayBegin reports whether a request may begin a sign-in; a frame may where nothing is
 // stored for it. It answers itself where not.
-func (g *Gateway) mayBegin(w http.ResponseWriter, r *Request, inFrame bool) bool {
+func (a *Answers) MayBegin(w http.ResponseWriter, r *Request, inFrame bool) bool {
 	opening := openingOf(r.Request)
 	switch {
 	case opening == openedAlone, opening == openedFramed && inFrame:
 		return true
 	case r.Method == http.MethodHead:
-		noStore(w)
+		NoStore(w)
 		w.WriteHeader(http.StatusOK)
 	case opening == openedFramed:
-		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+		a.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "Open this page in its own tab", Message: "You can't sign in inside another page. Open this site in its own tab.", Detail: "framed",
 		})
 	default:
-		problem(w, http.StatusForbidden, "Open this address in a browser to sign in.", nil)
+		Problem(w, http.StatusForbidden, "Open this address in a browser to sign in.", nil)
 	}
 	return false
 }

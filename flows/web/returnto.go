@@ -1,4 +1,4 @@
-package flows
+package web
 
 import (
 	"net/url"
@@ -10,11 +10,11 @@ import (
 // stay small.
 const maxReturnTo = 1200
 
-// safeReturnTo is where to go after a sign-in: the address itself when it is a
+// SafeReturnTo is where to go after a sign-in: the address itself when it is a
 // path of this very site, else "/". An address that a browser could read as
 // another site's is none of ours (proxies that let one through: CVE-2021-21291,
 // GHSA-8hp3-rmr7-xh88).
-func safeReturnTo(s string) string {
+func SafeReturnTo(s string) string {
 	if len(s) > maxReturnTo || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") {
 		return "/"
 	}
@@ -30,29 +30,47 @@ func safeReturnTo(s string) string {
 	}
 	// Back to our own endpoints would sign out again or loop. Browsers resolve dot
 	// segments before they ask.
-	if isOwnPath(u.Path) || isOwnPath(path.Clean(u.Path)) {
+	if IsOwnPath(u.Path) || IsOwnPath(path.Clean(u.Path)) {
 		return "/"
 	}
 	return s
 }
 
-// refererPath is the path and query of a Referer of the same origin, or "/".
-func refererPath(referer, origin string) string {
+// RefererPath is the path and query of a Referer of the same origin, or "/".
+func RefererPath(referer, origin string) string {
 	u, err := url.Parse(referer)
 	if err != nil || u.Host == "" || u.User != nil {
 		return "/"
 	}
-	if u.Scheme+"://"+canonicalHost(u.Scheme, u.Host) != origin {
+	if u.Scheme+"://"+CanonicalHost(u.Scheme, u.Host) != origin {
 		return "/"
 	}
-	return safeReturnTo(u.RequestURI())
+	return SafeReturnTo(u.RequestURI())
 }
 
-// isOwnPath tells whether a path is reserved on every guarded site.
-func isOwnPath(path string) bool {
+// IsOwnPath tells whether a path is reserved on every guarded site.
+func IsOwnPath(path string) bool {
 	if len(path) < 2 || path[1] != '.' {
 		return false // the hot path
 	}
 	return path == "/.gatehouse" || strings.HasPrefix(path, Prefix) ||
-		path == resourceMetadataPath || strings.HasPrefix(path, resourceMetadataPath+"/")
+		path == ResourceMetadataPath || strings.HasPrefix(path, ResourceMetadataPath+"/")
+}
+
+// LoginPath is the sign-in address within the site; redirects within a site are
+// relative.
+func LoginPath(returnTo string) string {
+	if returnTo == "/" {
+		return Prefix + "login"
+	}
+	return Prefix + "login?return_to=" + url.QueryEscape(returnTo)
+}
+
+// ProviderLoginPath is loginPath by way of a certain provider.
+func ProviderLoginPath(returnTo, name string) string {
+	query := url.Values{"provider": {name}}
+	if returnTo != "/" {
+		query.Set("return_to", returnTo)
+	}
+	return Prefix + "login?" + query.Encode()
 }
