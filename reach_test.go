@@ -19,7 +19,6 @@ var unreached = map[string]string{
 	"Unlink":         "the same page",
 	"Identities":     "the same page, and an operator's listing of people",
 	"RemoveSubject":  "the person's own page, and an operator's removal of a person",
-	"Explain":        "an operator's question why somebody may enter or not",
 	"Forgive":        "an operator's command for an address that is throttled",
 	"VerifiedDomain": "the placeholder of a domain; else it goes",
 }

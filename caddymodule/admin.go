@@ -26,6 +26,7 @@ func init() {
 //
 //	GET  /gatehouse/health    what the gateway says of itself; 503 when degraded, unless ?status=200
 //	GET  /gatehouse/sessions  the sessions of ?subject=, or ?all=true; ?before= and ?limit= page
+//	GET  /gatehouse/explain   which rules let ?user= in at ?url=, or keep them out
 //	POST /gatehouse/revoke    ends ?session= with the sign-in that it came from, or all of ?subject=; 404 when unknown
 //	POST /gatehouse/rotate-keys  publishes new signing keys; with ?lost_secret=true replaces those that no configured secret opens
 //	GET  /gatehouse/tokens    the provider tokens that are kept, never their values: of ?subject=, ?provider=, ?client_id=,
@@ -45,6 +46,7 @@ func (*Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "/gatehouse/health", Handler: adminHandler(http.MethodGet, (*App).adminHealth)},
 		{Pattern: "/gatehouse/sessions", Handler: adminHandler(http.MethodGet, (*App).adminSessions)},
+		{Pattern: "/gatehouse/explain", Handler: adminHandler(http.MethodGet, (*App).adminExplain)},
 		{Pattern: "/gatehouse/revoke", Handler: adminHandler(http.MethodPost, (*App).adminRevoke)},
 		{Pattern: "/gatehouse/rotate-keys", Handler: adminHandler(http.MethodPost, (*App).adminRotateKeys)},
 		{Pattern: "/gatehouse/tokens", Handler: adminHandler(http.MethodGet, (*App).adminTokens)},

@@ -18,6 +18,7 @@ import (
 //		deny  <condition…>
 //		hosts <name…>
 //		provider_token <provider>
+//		dry_run
 //		upgrades <protocol…>
 //		finish_uploads [<duration>]
 //	}
@@ -96,6 +97,8 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		return someArgs(h.Dispenser, &g.Hosts)
 	case "provider_token":
 		return g.parseToken(h, app)
+	case "dry_run":
+		return flag(h.Dispenser, &g.DryRun)
 	case "upgrades":
 		return g.parseUpgrades(h)
 	case "finish_uploads":

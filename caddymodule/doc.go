@@ -121,6 +121,7 @@
 //	gatehouse [<matcher>] [<policy…>] {
 //		allow anyone | <condition…>
 //		deny  <condition…>
+//		dry_run                      # the rules only log whom they would refuse
 //		hosts <name…>                # for a site without a host name
 //		finish_uploads [<duration>]  # an upload may finish after its session has ended; default: no; alone: 10m
 //		provider_token <provider>    # upstream gets Authorization: Bearer with the user's token of the provider

@@ -49,6 +49,10 @@ type Guard struct {
 	Allow []policy.Rule `json:"allow,omitempty"`
 	Deny  []policy.Rule `json:"deny,omitempty"`
 
+	// Whether the rules only say in the log whom they would refuse, while everybody who
+	// is signed in may enter. Default: they refuse.
+	DryRun bool `json:"dry_run,omitempty"`
+
 	// The provider whose token for the user is passed upstream, as
 	// `Authorization: Bearer`; it is always a fresh one. The provider's block
 	// must say `store_tokens`. The Authorization that a client sends is then
@@ -77,11 +81,13 @@ type Guard struct {
 	sight    sight    // of all of them
 	made     sight    // of the handlers that made the variables that they look at
 	deciders []policy.Decider
-	headers  *headerSet
-	bearer   *headerSet          // Authorization, where a provider's token goes there
-	exact    map[string]struct{} // names of the site, lower case
-	patterns []string            // those with a wildcard
-	ports    []string            // of the site, as "https:8443"; "https:" is the scheme's own
+	// rehearsed are the policies that only the log hears of.
+	rehearsed []*policy.Policy
+	headers   *headerSet
+	bearer    *headerSet          // Authorization, where a provider's token goes there
+	exact     map[string]struct{} // names of the site, lower case
+	patterns  []string            // those with a wildcard
+	ports     []string            // of the site, as "https:8443"; "https:" is the scheme's own
 }
 
 // CaddyModule returns the Caddy module information.
@@ -107,7 +113,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		if !ok {
 			return fmt.Errorf("policy %q is not defined%s", name, didYouMeanPolicy(name, app))
 		}
-		g.deciders = append(g.deciders, p)
+		g.ruledBy(p)
 	}
 	if len(g.Allow)+len(g.Deny) > 0 {
 		own := &policy.Policy{Allow: g.Allow, Deny: g.Deny}
@@ -117,7 +123,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		if err := app.prepare(own); err != nil {
 			return err
 		}
-		g.deciders = append(g.deciders, own)
+		g.ruledBy(own)
 	}
 	if err := g.provisionToken(); err != nil {
 		return err
@@ -144,7 +150,8 @@ func configured(ctx caddy.Context) (*App, error) {
 	return value.(*App), nil
 }
 
-func (g *Guard) hasRules() bool { return len(g.Policies)+len(g.Allow)+len(g.Deny) > 0 }
+// hasRules reports whether not everybody who is signed in may enter.
+func (g *Guard) hasRules() bool { return len(g.Policies)+len(g.Allow)+len(g.Deny) > 0 && !g.DryRun }
 
 // addNames tells the guard what its site is called. It happens in Start, before
 // the app is running.
@@ -249,6 +256,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		if !g.allows(v) {
 			return g.forbid(w, r, gateway, v)
 		}
+		g.rehearse(r, v)
 		w, ok := g.passToken(w, r, gateway, v)
 		if !ok {
 			return nil
@@ -271,6 +279,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	if !g.allows(v) {
 		return g.forbid(w, r, gateway, v)
 	}
+	g.rehearse(r, v)
 	gateway.StripCredentials(r, id)
 	g.headers.set(r.Header, id, &v.values)
 	w, ok := g.passToken(w, r, gateway, v)
@@ -291,6 +300,7 @@ func (g *Guard) allows(v *verdict) bool {
 }
 
 func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict) error {
+	g.logForbidden(r, v)
 	v.forbidden = true
 	gateway.Forbid(w, v.request(r), v.id)
 	return nil

@@ -25,15 +25,20 @@ func (a *App) newExpressions() error {
 
 // prepare makes rules ready for use: they compile, and can match somebody.
 func (a *App) prepare(p *policy.Policy) error {
-	return together(p.Compile(a.expressions.Compile), a.checkGroups(p), a.checkClaims(p))
+	err := together(p.Compile(a.expressions.Compile), a.checkGroups(p), a.checkClaims(p))
+	if err != nil && p.Name != "" {
+		return fmt.Errorf("policy %s: %w", p.Name, err)
+	}
+	return err
 }
 
 // preparePolicies prepares the named policies.
 func (a *App) preparePolicies() error {
 	var mistakes []error
 	for _, name := range slices.Sorted(maps.Keys(a.Policies)) {
+		a.Policies[name].Name = name
 		if err := a.prepare(a.Policies[name]); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("policy %s: %w", name, err))
+			mistakes = append(mistakes, err)
 		}
 	}
 	return together(mistakes...)

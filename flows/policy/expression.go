@@ -71,11 +71,7 @@ func (p *Policy) Compile(compile func(source string) (Expression, error)) error 
 			}
 		}
 	}
-	err := errors.Join(errs...)
-	if err != nil && p.Name != "" {
-		return fmt.Errorf("policy %s: %w", p.Name, err)
-	}
-	return err
+	return errors.Join(errs...)
 }
 
 // holds reports whether the rule's expression matches for its effect.

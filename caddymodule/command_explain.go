@@ -1,0 +1,97 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func explainVerb() caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "explain",
+		Usage: "--user <name> <url>",
+		Short: "Says which rule lets somebody in at a URL, or keeps them out",
+		Long: `
+Asks the running server how its rules judge somebody at a URL, and prints each rule
+with what it found in place of what it wants. What a provider says of somebody is
+known from their latest live sign-in; local users are known without one. To find the
+user all sessions are read, which takes its time where there are very many.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			addressFlags(cmd)
+			cmd.Flags().StringP("user", "u", "", "Who, by user name")
+			cmd.Flags().Bool("json", false, "Print JSON")
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if len(args) != 1 {
+					return errors.New("say at which URL: explain --user NAME https://app.example.com/admin")
+				}
+				return nil
+			}
+			runs(cmd, cmdExplain)
+		},
+	}
+}
+
+func cmdExplain(cmd *cobra.Command, fl caddycmd.Flags) error {
+	user := fl.String("user")
+	if user == "" {
+		return errors.New("say who: --user NAME")
+	}
+	body, err := askServer(fl, http.MethodGet, "/gatehouse/explain?"+url.Values{"user": {user}, "url": {fl.Arg(0)}}.Encode())
+	if err != nil {
+		return err
+	}
+	if fl.Bool("json") {
+		_, err := cmd.OutOrStdout().Write(body)
+		return err
+	}
+	var answer Explanation
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return fmt.Errorf("reading the server's answer: %w", err)
+	}
+	for _, p := range answer.People {
+		if err := printPerson(cmd.OutOrStdout(), p, answer.URL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printPerson(w io.Writer, p ExplainedPerson, address string) error {
+	verdict, known := "refused", "not signed in"
+	if p.Allowed {
+		verdict = "allowed"
+	}
+	if !p.SignedInAt.IsZero() {
+		known = "signed in " + p.SignedInAt.Local().Format(time.DateTime)
+	}
+	// What somebody is called is somebody else's word on this terminal.
+	if _, err := fmt.Fprintf(w, "%s of provider %s (%s): %s at %s\n", headerValue(p.User), p.Provider, known, verdict, headerValue(address)); err != nil {
+		return err
+	}
+	for _, policy := range p.Policies {
+		dry := ""
+		if policy.DryRun {
+			dry = " (dry_run)"
+		}
+		if _, err := fmt.Fprintf(w, "  %s%s: %s\n", policy.Where, dry, policy.Decision); err != nil {
+			return err
+		}
+		for _, rule := range policy.Rules {
+			line := "matches"
+			if !rule.Matches {
+				line = rule.Unmet + " is " + rule.Saw
+			}
+			if _, err := fmt.Fprintf(w, "    %s\n      %s\n", rule.Rule, line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package caddymodule
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+func serveExplained(t *testing.T) *running {
+	t.Helper()
+	return serve(t, aliceLocal+ssoWithClaims+"policy lab {\n\tallow claim department physics provider sso\n\tallow user alice\n\tdeny group interns provider any\n}\npolicy admins {\n\tallow group admins provider any\n}\n",
+		"http://app.example.com {\n\tgatehouse lab\n\tgatehouse /admin/* admins\n\tgatehouse /new/* admins {\n\t\tdry_run\n\t}\n\trespond here\n}")
+}
+
+// TestExplain: the command names the rule that lets in or keeps out, and what it found.
+func TestExplain(t *testing.T) {
+	r := serveExplained(t)
+	r.signIn("app.example.com", withClaims(map[string]any{"department": "chemistry"}))
+	address := adminServer(t)
+	for name, tt := range map[string]struct {
+		args []string
+		want []string
+		err  string
+	}{
+		"kept out": {[]string{"-u", "bob@example.com", "http://app.example.com/"}, []string{
+			"bob@example.com of provider sso (signed in ", "): refused at http://app.example.com/\n",
+			`a guard of app.example.com: refused: no rule of policy "lab" matches`,
+			"    allow claim department physics provider sso\n      claim department is \"chemistry\"\n", "user is \"bob@example.com\"",
+		}, ""},
+		"let in": {[]string{"-u", "ALICE", "http://app.example.com/"}, []string{
+			"alice of provider local (not signed in): allowed at", `allowed by rule of policy "lab": allow user alice`, "    allow user alice\n      matches\n",
+		}, ""},
+		"by another guard": {[]string{"-u", "alice", "http://app.example.com/admin/x?y"}, []string{
+			"refused at", `refused: no rule of policy "admins" matches`, "group is \"staff\"",
+		}, ""},
+		"in another spelling": {[]string{"-u", "alice", "http://app.example.com/a/..%2fadmin/x"}, []string{"refused at", `policy "admins"`}, ""},
+		"dry run":             {[]string{"-u", "alice", "http://app.example.com/new/"}, []string{"allowed at", `(dry_run): refused: no rule of policy "admins"`}, ""},
+		"nobody":              {[]string{"-u", "carol", "http://app.example.com/"}, nil, `nobody called "carol" is signed in`},
+		"no guard":            {[]string{"-u", "alice", "http://other.example.com/"}, nil, "no guard stands at other.example.com"},
+		"no URL":              {[]string{"-u", "alice", "app.example.com"}, nil, "is not a URL of a guarded site"},
+		"nothing":             {[]string{"-u", "alice"}, nil, "say at which URL"},
+		"no user":             {[]string{"http://app.example.com/"}, nil, "say who"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, _, err := command(append([]string{"explain", "--address", address}, tt.args...)...)
+			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Fatalf("error %v, want %q", err, tt.err)
+			}
+			for _, part := range tt.want {
+				if !strings.Contains(out, part) {
+					t.Errorf("%q is not in\n%s", part, out)
+				}
+			}
+		})
+	}
+}
+
+// TestRefusal_LogNamesTheRule: a refusal says by which rule, and nothing of who is
+// refused but the name.
+func TestRefusal_LogNamesTheRule(t *testing.T) {
+	r := serveExplained(t)
+	bob := r.signIn("app.example.com", withClaims(map[string]any{"department": "chemistry"}))
+	intern := r.signIn("app.example.com", ofSSO(func(c *identity.Claims) {
+		c.ID, c.User, c.Groups, c.Extra = "2", "eve@example.com", []string{"interns"}, map[string]any{"department": "physics"}
+	}))
+	alice := r.signIn("app.example.com", nil)
+	var log strings.Builder
+	r.app.logger = slog.New(slog.NewTextHandler(&log, nil))
+	for _, tt := range []struct {
+		cookie *http.Cookie
+		path   string
+		code   int
+		want   string
+	}{
+		{bob, "/x?secret", 403, `refused: no rule of policy "lab" matches`},
+		{intern, "/", 403, `refused by rule of policy "lab": deny group interns provider any`},
+		{alice, "/admin/", 403, `refused: no rule of policy "admins" matches`},
+		{alice, "/new/", 200, "a guard with dry_run would refuse a user"},
+		{alice, "/", 200, ""},
+	} {
+		before := log.String()
+		wantStatus(t, r.do(get("http://app.example.com"+tt.path, tt.cookie)), tt.code)
+		line := strings.ReplaceAll(strings.TrimPrefix(log.String(), before), `\"`, `"`)
+		if !strings.Contains(line, tt.want) || tt.want == "" && line != "" || strings.Contains(line, "chemistry") || strings.Contains(line, "secret") {
+			t.Errorf("%s: the log says %q, want %q", tt.path, line, tt.want)
+		}
+	}
+}
+
+// TestDryRun_IsNeverAboutAuthentication: who is not signed in does not enter, and it
+// is no word about who may enter.
+func TestDryRun_IsNeverAboutAuthentication(t *testing.T) {
+	r := serveExplained(t)
+	wantStatus(t, r.do(get("http://app.example.com/new/")), http.StatusUnauthorized)
+	_, err := adapt("{\n\tgatehouse {\n\t\tprovider github {\n\t\t\tclient_id x\n\t\t\tclient_secret {env.S}\n\t\t}\n\t\tpolicy a {\n\t\t\tallow user a\n\t\t}\n\t}\n}\n" +
+		"app.example.com {\n\tgatehouse a {\n\t\tdry_run\n\t}\n}\n")
+	if err == nil || !strings.Contains(err.Error(), "anybody can open an account") {
+		t.Errorf("a guard that only rehearses its rules lets in everybody of GitHub: %v", err)
+	}
+}

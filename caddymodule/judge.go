@@ -1,0 +1,47 @@
+package caddymodule
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
+)
+
+// ruledBy adds rules that have to allow who enters. With dry_run they are asked, and
+// only the log hears of it.
+func (g *Guard) ruledBy(p *policy.Policy) {
+	if g.DryRun {
+		g.rehearsed = append(g.rehearsed, p)
+		return
+	}
+	g.deciders = append(g.deciders, p)
+}
+
+// rehearse logs what the policies would refuse if the guard had no dry_run.
+func (g *Guard) rehearse(r *http.Request, v *verdict) {
+	for _, p := range g.rehearsed {
+		if !p.Allows(v.id) {
+			g.logRefusal(r, v, "a guard with dry_run would refuse a user", p.Explain(v.id).String())
+		}
+	}
+}
+
+// logForbidden names the rule by which somebody is refused.
+func (g *Guard) logForbidden(r *http.Request, v *verdict) {
+	rule := "what a matcher asks for cannot be read"
+	for _, d := range g.deciders {
+		if p, ok := d.(*policy.Policy); ok && !p.Allows(v.id) {
+			rule = p.Explain(v.id).String()
+			break
+		}
+	}
+	g.logRefusal(r, v, "a guard refused a user", rule)
+}
+
+func (g *Guard) logRefusal(r *http.Request, v *verdict, message, rule string) {
+	path, _, _ := strings.Cut(v.uri, "?")
+	g.app.logger.InfoContext(r.Context(), message,
+		slog.String("user", v.id.User), slog.String("provider", v.id.Provider), slog.String("client_id", v.id.ClientID),
+		slog.String("host", r.Host), slog.String("path", path), slog.String("rule", rule))
+}
