@@ -11,7 +11,7 @@ import (
 
 var oauthClientOptions = []string{
 	"public", "secret", "jwks", "title", "first_party", "policy", "redirect_uri", "post_logout_redirect_uri",
-	"backchannel_logout_uri", "grants", "scopes", "claims", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg",
+	"response_modes", "native_scheme", "backchannel_logout_uri", "grants", "scopes", "claims", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg",
 	"access_token_signing_alg", "require", "may_exchange",
 }
 
@@ -26,6 +26,8 @@ var oauthClientOptions = []string{
 //		policy                   <name>
 //		redirect_uri             <uri…>
 //		post_logout_redirect_uri <uri…>
+//		response_modes           query | fragment | form_post …
+//		native_scheme            <scheme…>
 //		backchannel_logout_uri   <uri>
 //		grants                   authorization_code | refresh_token | client_credentials | device_code …
 //		scopes                   <scope…>
@@ -94,6 +96,10 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 		return someArgs(d, &c.RedirectURIs)
 	case "post_logout_redirect_uri":
 		return someArgs(d, &c.PostLogoutRedirectURIs)
+	case "response_modes":
+		return parseResponseModes(d, c)
+	case "native_scheme":
+		return someWords(d, &c.NativeSchemes)
 	case "backchannel_logout_uri":
 		return oneArg(d, &c.BackchannelLogoutURI)
 	case "grants":
@@ -173,17 +179,6 @@ func parseRefreshTokens(d *caddyfile.Dispenser, c *ClientConfig) error {
 	return nil
 }
 
-func parseAlgorithm(d *caddyfile.Dispenser, alg *string) error {
-	option := d.Val()
-	if err := oneArg(d, alg); err != nil {
-		return err
-	}
-	if known := client.Algorithms(); !slices.Contains(known, *alg) {
-		return d.Errf("%s must be ES256, EdDSA or RS256, not %q%s", option, *alg, didYouMean(*alg, known))
-	}
-	return nil
-}
-
 func parseRequire(d *caddyfile.Dispenser, c *ClientConfig) error {
 	var required []string
 	if err := someWords(d, &required); err != nil {
@@ -219,6 +214,7 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, MayExchange: c.MayExchange,
 		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, Resources: c.Resources,
+		ResponseModes: c.ResponseModes, NativeSchemes: c.NativeSchemes,
 		ResourceServer:      c.ResourceServer,
 		RefreshTokens:       client.RefreshTokens(c.RefreshTokens),
 		Claims:              c.Claims,

@@ -46,6 +46,12 @@ type ClientConfig struct {
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
 	// Where browsers may be sent after a sign-out, exactly.
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// How answers may be sent to the redirect URIs: query, fragment, form_post. Default:
+	// query.
+	ResponseModes []string `json:"response_modes,omitempty"`
+	// Schemes without a dot that redirect URIs may have, such as cursor. Any app can
+	// claim them, so people are asked for their consent even by a first-party client.
+	NativeSchemes []string `json:"native_schemes,omitempty"`
 	// Where to tell the client that a session has ended.
 	BackchannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
 	// The grants. Default: authorization_code and refresh_token; none for a resource
@@ -130,6 +136,7 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 	made := &client.Client{
 		ID: c.ID, Title: c.Title, Public: c.Public, FirstParty: c.FirstParty,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
+		ResponseModes: c.ResponseModes, NativeSchemes: c.NativeSchemes,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes, Claims: c.Claims, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
 		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, MayExchange: c.MayExchange,
 		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,

@@ -82,6 +82,8 @@
 //				policy                   <name>
 //				redirect_uri             <uri…>         # pages of its origins may call the token endpoint (CORS)
 //				post_logout_redirect_uri <uri…>
+//				response_modes           query | fragment | form_post … # how it may be answered; default: query
+//				native_scheme            <scheme…>      # of an app's redirect_uri, without a dot: cursor
 //				backchannel_logout_uri   <uri>
 //				grants                   authorization_code | refresh_token | client_credentials | device_code …
 //				scopes                   <scope…>       # default: openid profile email

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -31,6 +32,9 @@ var authorizeParameters = []string{ //nolint:gochecknoglobals // a constant list
 	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint", "provider",
 }
 
+// unknownClient says that nobody registered a client here.
+const unknownClient = "No client of that client_id is known here."
+
 // authorizeFault is what is wrong with an authorization request. page tells
 // that the redirect URI is not trusted, so the browser must not be sent there.
 type authorizeFault struct {
@@ -51,7 +55,7 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *web.Request, at web.I
 	}
 	c := g.clientOrSite(query.Get("client_id"))
 	if c == nil {
-		g.badAuthorize(w, r, "No client of that client_id is known here.")
+		g.badAuthorize(w, r, unknownClient)
 		return
 	}
 	jkt := ""
@@ -83,7 +87,17 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *web.Request, at web.I
 	if a.JKT == "" {
 		a.JKT = jkt
 	}
+	g.logLeftOut(r.Context(), c.ID, a.leftOut)
 	g.authorize(w, r, at, c, a)
+}
+
+// logLeftOut says what a client asks for and is not given; the client sees only that
+// the scope of its token is narrower.
+func (g *Gateway) logLeftOut(ctx context.Context, clientID string, scope []string) {
+	if len(scope) > 0 {
+		g.Logger.InfoContext(ctx, "a client asks for scopes that it may not have; they are left out. Add them to the client's scopes if it should have them",
+			"client_id", clientID, "left_out", strings.Join(scope, " "))
+	}
 }
 
 // requestOf is whose a request is and where its answer goes, if that is the client's
@@ -116,7 +130,7 @@ func (g *Gateway) clientOrSite(id string) *client.Client {
 	if id == "" || !g.HasPortal() {
 		return nil
 	}
-	return &client.Client{ID: id, Title: id, Public: true, FirstParty: true, Scopes: []string{"openid"}, Grants: []string{client.GrantCode}}
+	return &client.Client{ID: id, Title: id, Public: true, FirstParty: true, Scopes: []string{"openid"}, Grants: []string{client.GrantCode}, ResponseModes: []string{client.ModeQuery}}
 }
 
 // parseAuthorize judges the parameters. The redirect URI comes first: only when
@@ -131,10 +145,18 @@ func (g *Gateway) parseAuthorize(at web.Issuer, c *client.Client, query url.Valu
 			return a, &authorizeFault{page: true, description: "The site " + name + " asks for its answer over plain http. " +
 				"If a proxy in front of it ends TLS, its administrator must name that proxy in trusted_proxies."}
 		}
+		if site && !g.isSiteName(c.ID) {
+			return a, &authorizeFault{page: true, description: unknownClient}
+		}
 		return a, &authorizeFault{page: true, description: "The address to return to (redirect_uri) is not one of the client's."}
 	}
+	mode, ok := c.AnswerMode(query.Get("response_mode"), a.RedirectURI)
+	a.Mode = mode
 	if fault := g.takeState(at, &a, query.Get("state")); fault != nil {
 		return a, fault
+	}
+	if !ok {
+		return a, &authorizeFault{code: "invalid_request", description: "the response_mode is not one of the client's"}
 	}
 	if site && query.Get("provider") != "" && !g.wantProvider(&a, query.Get("provider")) {
 		return a, &authorizeFault{code: "invalid_request", description: "no such provider"}
@@ -160,8 +182,6 @@ func (g *Gateway) parseRest(at web.Issuer, c *client.Client, query url.Values, a
 		return bad("invalid_request", "response_type is missing")
 	case query.Get("response_type") != "code":
 		return bad("unsupported_response_type", "only the response type code is supported")
-	case !slices.Contains([]string{"", "query"}, query.Get("response_mode")):
-		return bad("invalid_request", "only the response mode query is supported")
 	case !c.Allows(client.GrantCode):
 		return bad("unauthorized_client", "the client may not use authorization codes")
 	case !query.Has("code_challenge") && (c.Public || query.Has("code_challenge_method")):
@@ -173,11 +193,11 @@ func (g *Gateway) parseRest(at web.Issuer, c *client.Client, query url.Values, a
 	case len(a.Nonce) > maxNonce, len(query.Get("login_hint")) > maxHint, len(query.Get("acr_values")) > maxHint, len(a.JKT) > 64:
 		return bad("invalid_request", "a parameter is too long")
 	}
-	scope, err := c.PersonScope(query.Get("scope"))
+	scope, leftOut, err := c.PersonScope(query.Get("scope"))
 	if err != nil {
-		return bad("invalid_scope", "the scope is malformed or exceeds what the client may ask for")
+		return bad("invalid_scope", "the scope is malformed, or the client may ask for nothing of it")
 	}
-	a.Scope = strings.Join(scope, " ")
+	a.Scope, a.leftOut = strings.Join(scope, " "), leftOut
 	if a.Resource, err = g.allowedResources(at, c, query["resource"]); err != nil {
 		return bad("invalid_target", "the resource is malformed or exceeds what the client may ask for")
 	}
@@ -275,6 +295,11 @@ func (g *Gateway) isSite(id, redirectURI string) bool {
 		}
 	}
 	return false
+}
+
+// isSiteName reports whether a client id is that of a guarded site.
+func (g *Gateway) isSiteName(id string) bool {
+	return slices.ContainsFunc(g.sites, func(p web.OriginPattern) bool { return p.HasName(id) })
 }
 
 func (g *Gateway) badAuthorize(w http.ResponseWriter, r *web.Request, message string) {

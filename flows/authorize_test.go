@@ -27,7 +27,7 @@ func TestAuthorize_Refusals(t *testing.T) {
 		"no PKCE method":     {func(p url.Values) { p.Del("code_challenge_method") }, "invalid_request"},
 		"bad challenge":      {func(p url.Values) { p.Set("code_challenge", "x") }, "invalid_request"},
 		"empty challenge":    {func(p url.Values) { p.Set("code_challenge", "") }, "invalid_request"},
-		"foreign scope":      {func(p url.Values) { p.Set("scope", "openid admin") }, "invalid_scope"},
+		"foreign scope":      {func(p url.Values) { p.Set("scope", "admin") }, "invalid_scope"},
 		"malformed scope":    {func(p url.Values) { p.Set("scope", "openid \"x") }, "invalid_scope"},
 		"request object":     {func(p url.Values) { p.Set("request", "x") }, "request_not_supported"},
 		"fragment mode":      {func(p url.Values) { p.Set("response_mode", "fragment") }, "invalid_request"},

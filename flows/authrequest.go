@@ -23,8 +23,11 @@ type authRequest struct {
 	Challenge   string `json:"h,omitempty"`
 	// Implied tells that the request left the redirect URI out, and so must
 	// the redemption (RFC 6749, section 4.1.3).
-	Implied  bool     `json:"i,omitempty"`
+	Implied bool `json:"i,omitempty"`
+	// Mode in which the client is answered; "" is query.
+	Mode     string   `json:"g,omitempty"`
 	Scope    string   `json:"o,omitempty"`
+	leftOut  []string // of the scope that was asked for
 	Resource []string `json:"x,omitempty"`
 	Nonce    string   `json:"n,omitempty"`
 	JKT      string   `json:"k,omitempty"`

@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -24,10 +25,20 @@ func (w *world) signedInBrowser() *browser {
 	return b.held()
 }
 
+// getConsenting is get, and consents where that is asked for.
+func (b *browser) getConsenting(address string) *browser {
+	b.t.Helper()
+	b.get(address)
+	if b.last.StatusCode == http.StatusOK && strings.Contains(b.body, `/consent"`) {
+		b.submit(url.Values{"decision": {"approve"}})
+	}
+	return b
+}
+
 // code asks for a code as somebody who is signed in.
 func (w *world) code(b *browser, params url.Values) string {
 	w.t.Helper()
-	b.get(w.portalURL() + "/authorize?" + params.Encode())
+	b.getConsenting(w.portalURL() + "/authorize?" + params.Encode())
 	to, err := url.Parse(b.last.Header.Get("Location"))
 	if err != nil || to.Query().Get("code") == "" {
 		w.t.Fatalf("no code: %d %s %s", b.last.StatusCode, b.last.Header.Get("Location"), b.body)

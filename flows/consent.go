@@ -23,7 +23,7 @@ func (g *Gateway) needsConsent(r *web.Request, at web.Issuer, c *client.Client, 
 	if a.asks("consent") {
 		return true, nil
 	}
-	if c.FirstParty {
+	if c.FirstParty && (g.Clients[c.ID] == nil || c.IsAssured(a.RedirectURI)) {
 		return false, nil
 	}
 	given, err := g.Store.Consents(r.Context(), id.Subject)

@@ -61,10 +61,11 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 	if !req.client.Allows(client.GrantDevice) {
 		return invalid("unauthorized_client", "the client may not use the device flow")
 	}
-	scope, err := req.client.PersonScope(form.Get("scope"))
+	scope, leftOut, err := req.client.PersonScope(form.Get("scope"))
 	if err != nil {
 		return err
 	}
+	g.logLeftOut(ctx, req.client.ID, leftOut)
 	resource, err := g.allowedResources(req.at, req.client, form["resource"])
 	if err != nil {
 		return err

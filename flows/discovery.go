@@ -75,11 +75,14 @@ func (g *Gateway) metadataOf(at web.Issuer) metadata {
 			kept[claim.Name] = true
 		}
 	}
+	modes := slices.DeleteFunc(client.ResponseModes(), func(mode string) bool {
+		return mode != client.ModeQuery && !g.answersBy(mode)
+	})
 	return metadata{
 		Issuer: at.ID(), Authorization: at.URL("authorize"), Token: at.URL("token"), JWKS: at.URL("jwks.json"),
 		Userinfo: at.URL("userinfo"), Revocation: at.URL("revoke"), Introspection: at.URL("introspect"), PAR: at.URL("par"),
 		Device: at.URL("device_authorization"), EndSession: at.URL("logout"),
-		Scopes: scopes, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
+		Scopes: scopes, ResponseTypes: []string{"code"}, ResponseModes: modes,
 		Grants:   g.grants(),
 		Subjects: []string{"public"}, IDTokenAlgorithms: g.Keys.Offered(),
 		TokenAuth: append([]string{client.MethodNone}, proven...), TokenAuthAlgorithms: signed,
@@ -160,4 +163,14 @@ func serveStatic(w http.ResponseWriter, r *web.Request, body []byte, repeatsHost
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body)
 	}
+}
+
+// answersBy reports whether a client may be answered in a mode.
+func (g *Gateway) answersBy(mode string) bool {
+	for _, c := range g.Clients {
+		if slices.Contains(c.ResponseModes, mode) {
+			return true
+		}
+	}
+	return false
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -151,15 +152,15 @@ func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, t *red
 }
 
 func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption, h handover) (*tokenResponse, error) {
+	if err := g.judgeNow(req, &h); err != nil {
+		return nil, err
+	}
 	resource, err := g.narrow(req, h.Resource)
 	if err != nil {
 		return nil, err
 	}
 	if err := g.spendProof(ctx, req.proof); err != nil {
 		return nil, err
-	}
-	if req.client.RefreshTokens == client.RefreshSession {
-		h.Scope = client.WithoutOffline(h.Scope) // of a code from before it was so
 	}
 	offline := slices.Contains(h.Scope, client.OfflineAccess) && req.client.Allows(client.GrantRefresh)
 	start := session.Start{
@@ -187,6 +188,29 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 		answer.RefreshToken = handle.MintRefresh(g.Keyring, g.grantIssuer(req.at), handle.Handle{ID: t.id, Secret: started.Secret, Generation: 0})
 	}
 	return answer, nil
+}
+
+// judgeNow holds a code, which may be of an earlier configuration, to what the client
+// may have as it is configured now: its scopes, its resources, and the people whom its
+// policy allows.
+func (g *Gateway) judgeNow(req *endpointRequest, h *handover) error {
+	granted := h.Scope
+	h.Scope = req.client.StillAllowed(granted)
+	if req.client.RefreshTokens == client.RefreshSession {
+		h.Scope = client.WithoutOffline(h.Scope)
+	}
+	if len(h.Scope) == 0 && len(granted) > 0 {
+		return invalid("invalid_scope", "the client may not have what was authorised any more")
+	}
+	targets := g.stillTargets(req, h.Resource)
+	if len(targets) == 0 && len(h.Resource) > 0 {
+		return invalid("invalid_target", "the client may not ask for what was authorised any more")
+	}
+	h.Resource = targets
+	if !g.mayUse(req.client, &identity.Identity{Claims: h.Claims, Subject: h.Subject, SessionID: h.Portal, ClientID: req.client.ID}) {
+		return invalidGrant()
+	}
+	return nil
 }
 
 // revoke ends one session and what came from it, and tells all nodes.

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -141,7 +142,15 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *web.Request, at web.Issuer,
 
 // toClient sends the browser back to the client with an answer.
 func (g *Gateway) toClient(w http.ResponseWriter, r *web.Request, a authRequest, answer url.Values) {
-	g.answers.RedirectExternal(w, r, a.Client, web.AnswerURL(a.RedirectURI, answer))
+	site := g.clientTitle(a.Client)
+	switch a.Mode {
+	case client.ModeFormPost:
+		g.Pages.FormPost(w, r.Request, http.StatusOK, page.FormPost{Site: site, URL: a.RedirectURI, Answer: answer})
+	case client.ModeFragment:
+		g.answers.RedirectExternal(w, r, site, a.RedirectURI+"#"+answer.Encode())
+	default:
+		g.answers.RedirectExternal(w, r, site, web.AnswerURL(a.RedirectURI, answer))
+	}
 }
 
 // serveHandover is the site's end of the hand-over: …/callback?code=…&state=….

@@ -138,9 +138,10 @@ func (g *Gateway) refreshSession(ctx context.Context, at web.Issuer, raw string)
 	return presented, &s, nil
 }
 
-// serveRevoke ends a token (RFC 7009). An unknown or foreign token is answered
-// like one that was revoked, and nothing happens; a store that is down is 503,
-// since a revocation that was not stored did not happen (CVE-2020-15223).
+// serveRevoke ends a token (RFC 7009). An unknown token is answered like one that was
+// revoked, and nothing happens. Whoever presents another client's is told so (section
+// 2.1), and the token stays. A store that is down is 503, since a revocation that was
+// not stored did not happen (CVE-2020-15223).
 func (g *Gateway) serveRevoke(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	req, err := g.clientRequest(r, at, givenParameters)
 	if err == nil && r.PostForm.Get("token") == "" {
@@ -157,11 +158,20 @@ func (g *Gateway) serveRevoke(w http.ResponseWriter, r *web.Request, at web.Issu
 	w.WriteHeader(http.StatusOK)
 }
 
+// foreignToken is the error for a token "issued to another client" (RFC 6749, section
+// 5.2).
+func foreignToken() *oauthError {
+	return invalid("invalid_grant", "the token was issued to another client")
+}
+
 func (g *Gateway) revokeToken(ctx context.Context, req *endpointRequest, raw string) error {
 	if strings.HasPrefix(raw, "gtr_") {
 		_, s, err := g.refreshSession(ctx, req.at, raw)
-		if err != nil || s == nil || s.ClientID != req.client.ID {
+		switch {
+		case err != nil, s == nil:
 			return err
+		case s.ClientID != req.client.ID:
+			return foreignToken()
 		}
 		return g.revoke(ctx, s.ID)
 	}
@@ -172,8 +182,10 @@ func (g *Gateway) revokeToken(ctx context.Context, req *endpointRequest, raw str
 	switch {
 	case errors.Is(err, token.ErrNoKey):
 		return err
-	case err != nil, known.claims.ClientID != req.client.ID:
+	case err != nil:
 		return nil
+	case known.claims.ClientID != req.client.ID:
+		return foreignToken()
 	case known.session != uuid.Nil:
 		return g.revoke(ctx, known.session)
 	}

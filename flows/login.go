@@ -74,7 +74,7 @@ func (g *Gateway) offer(w http.ResponseWriter, r *web.Request, at web.Issuer, a 
 // signInPage shows the form, the providers, or both.
 func (g *Gateway) signInPage(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, status int, username, message string) {
 	sealed := g.sealRequest(at, a)
-	p := page.SignIn{Site: a.Client, Username: username, Message: message}
+	p := page.SignIn{Site: g.clientTitle(a.Client), Username: username, Message: message}
 	for _, known := range g.Providers {
 		switch known.(type) {
 		case provider.Password:
@@ -90,6 +90,14 @@ func (g *Gateway) signInPage(w http.ResponseWriter, r *web.Request, at web.Issue
 		p.Fields = []page.Field{{Name: "request", Value: sealed}, web.FormToken(g.Keyring, w, r.Request, at)}
 	}
 	g.Pages.SignIn(w, r.Request, status, p)
+}
+
+// clientTitle is what a client is called in front of people, or a site.
+func (g *Gateway) clientTitle(id string) string {
+	if c := g.Clients[id]; c != nil && c.Title != "" {
+		return c.Title
+	}
+	return id
 }
 
 // signInURL is where a sealed request goes on at a provider.

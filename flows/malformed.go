@@ -32,6 +32,10 @@ func (g *Gateway) malformedAuthorize(w http.ResponseWriter, r *web.Request, at w
 		g.badAuthorize(w, r, "In the request "+description+".")
 		return
 	}
+	a.Mode, _ = c.AnswerMode("", a.RedirectURI)
+	if modes := query["response_mode"]; len(modes) == 1 {
+		a.Mode, _ = c.AnswerMode(modes[0], a.RedirectURI)
+	}
 	if state := query["state"]; len(state) == 1 {
 		_ = g.takeState(at, &a, state[0]) // without it, if it is none
 	}

@@ -20,10 +20,14 @@ func TestRevocation_EndsTheFamilyAndItsAccessTokens(t *testing.T) {
 	web, other := app{t, w, "web", "web-secret-of-enough-length"}, app{t, w, "other", "other-secret-of-enough-length"}
 	got := web.post("token", redeem(w.code(w.signedInBrowser(), authorizeParams("web", "https://web.test/cb", "openid offline_access"))))
 	access, refresh := got.text("access_token"), got.text("refresh_token")
-	for _, form := range []url.Values{{"token": {refresh}}, {"token": {access}}, {"token": {"junk"}, "token_type_hint": {"refresh_token"}}} {
-		if got := other.post("revoke", form); got.status != 200 {
-			t.Errorf("a foreign client's revocation: %d", got.status)
+	// RFC 7009, section 2.1: whoever presents another client's token is told.
+	for _, foreign := range []string{refresh, access} {
+		if got := other.post("revoke", url.Values{"token": {foreign}}); got.status != 400 || got.text("error") != "invalid_grant" {
+			t.Errorf("a foreign client's revocation: %d %v", got.status, got.body)
 		}
+	}
+	if got := other.post("revoke", url.Values{"token": {"junk"}, "token_type_hint": {"refresh_token"}}); got.status != 200 {
+		t.Errorf("revocation of an unknown token: %d", got.status) // section 2.2
 	}
 	if other.post("introspect", url.Values{"token": {access}}).body["active"] != false {
 		t.Error("another client sees the token")

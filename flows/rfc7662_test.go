@@ -133,8 +133,9 @@ func TestRFC7009_Revocation(t *testing.T) {
 		done(what, url.Values{"token": {raw}}, basic("web"))
 	}
 	for what, raw := range map[string]string{"a foreign refresh token": refresh, "a foreign access token": access} {
-		done(what, url.Values{"token": {raw}}, basic("other"))
-		done(what+", by a public client", url.Values{"token": {raw}, "client_id": {"native"}})
+		// Section 2.1: the client is told.
+		w.call("revoke", url.Values{"token": {raw}}, basic("other")).refused(t, what, http.StatusBadRequest, "invalid_grant")
+		w.call("revoke", url.Values{"token": {raw}, "client_id": {"native"}}).refused(t, what+", by a public client", http.StatusBadRequest, "invalid_grant")
 	}
 	w.call("revoke", url.Values{"token": {refresh}}).refused(t, "nobody", http.StatusUnauthorized, "invalid_client")
 	w.call("revoke", url.Values{"token": {refresh}, "client_id": {"web"}}).refused(t, "no secret", http.StatusUnauthorized, "invalid_client")

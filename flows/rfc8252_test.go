@@ -27,7 +27,7 @@ func TestRFC8252_RedirectURIs(t *testing.T) {
 		"https://app.test/cb?a=1", "http://127.0.0.1/cb", "http://127.0.0.1:1/cb", "http://127.0.0.1:65535/cb", "http://[::1]:4711/cb",
 		"http://localhost:4711/cb", "com.example.app:/cb",
 	} {
-		to := b.get(ask(uri)).last.Header.Get("Location")
+		to := b.getConsenting(ask(uri)).last.Header.Get("Location")
 		rest, ok := strings.CutPrefix(to, uri)
 		if !ok || rest == "" || strings.IndexAny(rest, "?&") != 0 || !strings.Contains(rest, "code=") {
 			t.Errorf("%s: %d to %s", uri, b.last.StatusCode, to)

@@ -39,7 +39,7 @@ func TestRFC9207_ErrorsAreTheClientsToKnow(t *testing.T) {
 		"an answer in a fragment":  {set("response_mode", "fragment"), "invalid_request"},
 		"an answer by form":        {set("response_mode", "form_post"), "invalid_request"},
 		"a request object":         {set("request", "eyJhbGciOiJub25lIn0.e30."), "request_not_supported"},
-		"a scope of others":        {set("scope", "openid admin"), "invalid_scope"},
+		"a scope of others":        {set("scope", "admin"), "invalid_scope"},
 		"a scope in upper case":    {set("scope", "OPENID"), "invalid_scope"},
 		"a malformed scope":        {set("scope", `openid "`), "invalid_scope"},
 		"two spaces":               {set("scope", "openid  email"), "invalid_scope"},

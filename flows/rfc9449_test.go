@@ -149,6 +149,7 @@ func TestRFC9449_CodesAreBoundToTheKey(t *testing.T) {
 	at := func(endpoint string, h *holder) string { return h.proof("POST", w.portalURL()+"/"+endpoint, "", nil) }
 	pushed(at("par", mine), set("dpop_jkt", thumbprint(t, other))).refused(t, "a proof of another key than named", http.StatusBadRequest, "invalid_dpop_proof")
 	pushed(at("token", mine), nil).refused(t, "a proof for another endpoint", http.StatusBadRequest, "invalid_dpop_proof")
+	b.getConsenting(w.portalURL() + "/authorize?" + params.Encode()) // an app's own scheme
 	byProof := pushed(at("par", mine), nil).answer.text("request_uri")
 	byBoth := pushed(at("par", mine), set("dpop_jkt", thumbprint(t, mine))).answer.text("request_uri")
 	for name, params := range map[string]url.Values{

@@ -50,6 +50,13 @@ type Client struct {
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 	BackchannelLogoutURI   string
+	// ResponseModes by which codes may be sent: query, fragment and form_post. Default:
+	// query. A client that listens for one must not be sent codes by another (RFC 9700,
+	// section 4.1.3).
+	ResponseModes []string
+	// NativeSchemes without a dot, such as cursor, that redirect URIs may have (RFC
+	// 8252, section 8.4).
+	NativeSchemes []string
 	// Grants default to authorization_code and refresh_token, and for a client
 	// without redirect URIs that is a ResourceServer or MayExchange to none.
 	Grants []string
@@ -129,6 +136,9 @@ func (c *Client) Validate() error {
 	if err := c.validateAlgorithms(); err != nil {
 		return err
 	}
+	if err := c.validateResponseModes(); err != nil {
+		return err
+	}
 	if c.AccessTokenLifetime < time.Second || c.AccessTokenLifetime > MaxAccessTokenLifetime {
 		return fmt.Errorf("client %q: access tokens can live from a second to %v, not %v; a refresh token gets new ones",
 			c.ID, MaxAccessTokenLifetime, c.AccessTokenLifetime)
@@ -156,8 +166,13 @@ func (c *Client) validateAddresses() error {
 			return fmt.Errorf("scope %q is not possible (RFC 6749, section 3.3)", s)
 		}
 	}
+	for _, scheme := range c.NativeSchemes {
+		if err := validateNativeScheme(scheme); err != nil {
+			return err
+		}
+	}
 	for _, uri := range c.PostLogoutRedirectURIs {
-		if err := validateRedirectURI(uri, c.Public); err != nil {
+		if err := c.validateRedirectURI(uri); err != nil {
 			return fmt.Errorf("post_logout_%w", err)
 		}
 	}
@@ -197,7 +212,7 @@ func (c *Client) validateGrants() error {
 		return fmt.Errorf("client %q has no redirect_uri for the grant authorization_code", c.ID)
 	}
 	for _, uri := range c.RedirectURIs {
-		if err := validateRedirectURI(uri, c.Public); err != nil {
+		if err := c.validateRedirectURI(uri); err != nil {
 			return fmt.Errorf("client %q: %w", c.ID, err)
 		}
 	}

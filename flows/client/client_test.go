@@ -24,7 +24,7 @@ func TestValidate_NamesTheFault(t *testing.T) {
 		"not an absolute URI":              {ID: "a", Secrets: secret, RedirectURIs: []string{"/cb"}},
 		"must have no user":                {ID: "a", Secrets: secret, RedirectURIs: []string{"https://u@a.test/cb"}},
 		"runs or shows":                    {ID: "a", Secrets: secret, RedirectURIs: []string{"javascript:alert(1)"}},
-		"a scheme of one's own":            {ID: "a", Secrets: secret, RedirectURIs: []string{"com.example.app:/cb"}},
+		"can keep no secret":               {ID: "a", Secrets: secret, RedirectURIs: []string{"com.example.app:/cb"}},
 		`id_token_signing_alg is "HS256"`:  {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, IDTokenAlgorithm: "HS256"},
 		`access_token_signing_alg is "no`:  {ID: "a", Secrets: secret, RedirectURIs: []string{"https://a.test/"}, AccessTokenAlgorithm: "none"},
 		"has no host":                      {ID: "a", Secrets: secret, RedirectURIs: []string{"https:///cb"}},

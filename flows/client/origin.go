@@ -11,8 +11,9 @@ import (
 //
 // A loopback address is good with any port, as it is for redirects (RFC 8252,
 // section 7.3): a development server has another one each day, and whatever
-// runs there is a program of the person's own machine. The name localhost is
-// not (section 8.3), and addresses with a scheme of an app's own have no origin.
+// runs there is a program of the person's own machine. So is the name localhost
+// where a public client leaves the port open. Addresses with a scheme of an app's own
+// have no origin.
 // The zero value allows nothing. It is safe for concurrent use.
 type Origins struct {
 	exact    map[string]struct{}
@@ -24,6 +25,10 @@ func NewOrigins(clients map[string]*Client) Origins {
 	o := Origins{exact: make(map[string]struct{}), loopback: make(map[string]struct{})}
 	for _, c := range clients {
 		for _, uri := range c.RedirectURIs {
+			if c.Public && sameLocalhost(uri, uri) {
+				o.loopback["localhost"] = struct{}{}
+				continue
+			}
 			o.add(uri)
 		}
 	}
@@ -46,7 +51,7 @@ func (o Origins) Allow(origin string) bool {
 	if _, ok := o.exact[origin]; ok {
 		return true
 	}
-	host, rest, ok := cutLoopback(origin)
+	host, rest, ok := cutHost(origin)
 	if !ok || rest != "" {
 		return false
 	}

@@ -58,30 +58,39 @@ func (c *Client) validateRefreshTokens() error {
 	return nil
 }
 
-// PersonScope is AllowedScope for tokens that act for a person, with and without
-// offline_access as RefreshTokens says.
-func (c *Client) PersonScope(s string) ([]string, error) {
-	scope, err := ParseScope(s)
+// PersonScope is what a client gets of a scope parameter for tokens that act for a
+// person, with and without offline_access as RefreshTokens says. What the client may
+// not have is left out (RFC 6749, section 3.3; OpenID Connect Core, section 3.1.2.1),
+// and returned as leftOut. ErrScope: the scope is malformed, nothing is left of it, or
+// it is an OpenID Connect request of a client that may make none.
+func (c *Client) PersonScope(s string) (scope, leftOut []string, err error) {
+	requested, err := ParseScope(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	asked := len(scope) > 0
-	if c.RefreshTokens == RefreshSession {
-		scope = WithoutOffline(scope)
+	if len(requested) == 0 {
+		if scope, err = c.AllowedScope(""); err != nil {
+			return nil, nil, err
+		}
 	}
-	switch {
-	case !asked:
-		scope, err = c.AllowedScope("")
-	case len(scope) == 0, !Subset(scope, c.Scopes):
-		err = ErrScope
+	for _, v := range requested {
+		switch {
+		case v == OfflineAccess && c.RefreshTokens == RefreshSession: // it is ignored, see there
+		case slices.Contains(c.Scopes, v):
+			scope = append(scope, v)
+		case v == "openid":
+			return nil, nil, ErrScope
+		default:
+			leftOut = append(leftOut, v)
+		}
 	}
-	if err != nil {
-		return nil, err
+	if len(requested) > 0 && len(scope) == 0 {
+		return nil, leftOut, ErrScope
 	}
 	if c.RefreshTokens == RefreshAlways && !slices.Contains(scope, OfflineAccess) {
 		scope = append(scope, OfflineAccess)
 	}
-	return scope, nil
+	return scope, leftOut, nil
 }
 
 // WithoutOffline leaves offline_access out of a scope.

@@ -44,31 +44,39 @@ func TestRefreshTokens_Validate(t *testing.T) {
 	}
 }
 
+// https://github.com/Kareadita/Kavita/issues/4373, mcp-remote and Argo CD's defaults:
+// clients ask for more than they may have, and go on with what they are given.
 func TestPersonScope(t *testing.T) {
 	for _, c := range []struct {
-		tokens      RefreshTokens
-		asked, want string
-		fault       bool
+		tokens               RefreshTokens
+		asked, want, leftOut string
+		fault                bool
 	}{
-		{RefreshSession, "openid offline_access", "openid", false},
-		{RefreshSession, "offline_access", "", true},
-		{RefreshSession, "openid admin", "", true},
-		{RefreshSession, "", "openid", false},
-		{RefreshOffline, "openid offline_access", "openid offline_access", false},
-		{RefreshOffline, "offline_access", "offline_access", false},
-		{RefreshOffline, "", "openid", false},
-		{RefreshAlways, "openid", "openid offline_access", false},
-		{RefreshAlways, "", "openid offline_access", false},
-		{RefreshAlways, "admin", "", true},
-		{RefreshSession, "a\"b", "", true},
+		{RefreshSession, "openid offline_access", "openid", "", false},
+		{RefreshSession, "offline_access", "", "", true},
+		{RefreshSession, "openid admin", "openid", "admin", false},
+		{RefreshSession, "", "openid", "", false},
+		{RefreshOffline, "openid offline_access", "openid offline_access", "", false},
+		{RefreshOffline, "offline_access", "offline_access", "", false},
+		{RefreshOffline, "address openid phone", "openid", "address phone", false},
+		{RefreshOffline, "address", "", "address", true},
+		{RefreshOffline, "", "openid", "", false},
+		{RefreshAlways, "openid", "openid offline_access", "", false},
+		{RefreshAlways, "", "openid offline_access", "", false},
+		{RefreshAlways, "admin", "", "admin", true},
+		{RefreshSession, "a\"b", "", "", true},
+		{RefreshSession, "openid a\"b", "", "", true},
 	} {
 		client := Client{RefreshTokens: c.tokens, Scopes: []string{"openid", OfflineAccess}}
-		got, err := client.PersonScope(c.asked)
-		if (err != nil) != c.fault || strings.Join(got, " ") != c.want {
-			t.Errorf("%s: %q is %q, %v", c.tokens, c.asked, got, err)
+		got, leftOut, err := client.PersonScope(c.asked)
+		if (err != nil) != c.fault || strings.Join(got, " ") != c.want || strings.Join(leftOut, " ") != c.leftOut {
+			t.Errorf("%s: %q is %q without %q, %v", c.tokens, c.asked, got, leftOut, err)
 		}
 		if len(client.Scopes) != 2 {
 			t.Errorf("%s: %q changes the client", c.tokens, c.asked)
 		}
+	}
+	if _, _, err := (&Client{Scopes: []string{"profile"}}).PersonScope("openid profile"); err == nil {
+		t.Error("openid was left out of a request that is one of OpenID Connect by it")
 	}
 }

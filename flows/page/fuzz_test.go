@@ -22,16 +22,20 @@ func FuzzRender(f *testing.F) {
 			if rec.Code >= http.StatusInternalServerError {
 				t.Fatalf("%s: status %d", page, rec.Code)
 			}
+			directives := 5
+			if page == "formpost" {
+				body, directives = strings.Replace(body, "<script>"+submitScript+"</script>", "", 1), 4
+			}
 			if strings.Contains(strings.ToLower(body), "<script") {
 				t.Fatalf("%s: script with %q", page, s)
 			}
 			if !utf8.ValidString(body) {
 				t.Fatalf("%s: not UTF-8 with %q", page, s)
 			}
-			if strings.Contains(rec.Header().Get("Content-Security-Policy"), "script") && !strings.Contains(s, "script") {
+			if strings.Contains(rec.Header().Get("Content-Security-Policy"), "script") && !strings.Contains(s, "script") && page != "formpost" {
 				t.Fatalf("%s: policy %s", page, rec.Header().Get("Content-Security-Policy"))
 			}
-			if n := strings.Count(rec.Header().Get("Content-Security-Policy"), ";"); n != 5 {
+			if n := strings.Count(rec.Header().Get("Content-Security-Policy"), ";"); n != directives {
 				t.Fatalf("%s: %d directives with %q", page, n+1, s)
 			}
 			refresh := strings.TrimPrefix(rec.Header().Get("Refresh"), "0; url=")

@@ -39,6 +39,9 @@ func TestHeaders(t *testing.T) {
 			}
 		}
 		for _, d := range []string{"default-src 'none'", "img-src data:", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+			if page == "formpost" && (strings.HasPrefix(d, "form-action") || strings.HasPrefix(d, "frame-ancestors")) {
+				continue // see formPostPolicy
+			}
 			if !strings.Contains(csp, d) {
 				t.Errorf("%s: policy lacks %s: %s", page, d, csp)
 			}

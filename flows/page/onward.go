@@ -79,7 +79,7 @@ func leadsAway(u *url.URL) bool {
 	switch strings.ToLower(u.Scheme) {
 	case "http", "https":
 		return u.Host != ""
-	case "", "javascript", "vbscript", "data", "blob", "file", "filesystem", "about", "view-source", "ws", "wss":
+	case "", "javascript", "vbscript", "data", "blob", "file", "filesystem", "about", "view-source", "ws", "wss", "intent", "android-app", "content":
 		return false
 	}
 	return true

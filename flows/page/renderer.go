@@ -111,6 +111,10 @@ func (r *Renderer) write(w http.ResponseWriter, req *http.Request, status int, n
 		buf = bytes.NewBufferString("This page could not be shown. The administrator finds the reason in the log.\n")
 	}
 	r.header(w.Header(), contentType, targets)
+	if n == formPost {
+		w.Header().Set("Content-Security-Policy", r.formPostPolicy())
+		w.Header().Del("X-Frame-Options")
+	}
 	if n == fault {
 		// A fault has no form, and may stand at a callback's address, whose
 		// code must not travel on as a Referer.

@@ -3,6 +3,7 @@ package page
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -43,6 +44,9 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 			})
 		},
 		"onward": func(w http.ResponseWriter, q *http.Request) { r.Onward(w, q, 200, Onward{Site: text, URL: text}) },
+		"formpost": func(w http.ResponseWriter, q *http.Request) {
+			r.FormPost(w, q, 200, FormPost{Site: text, URL: text, Answer: url.Values{text: {text}}})
+		},
 		"device-code": func(w http.ResponseWriter, q *http.Request) {
 			r.DeviceCode(w, q, 200, DeviceCode{User: text, Action: text, Fields: fields, Code: text, Message: text})
 		},
@@ -218,6 +222,9 @@ func TestEscaping(t *testing.T) {
 	} {
 		every(t, r, http.MethodGet, attack, func(page string, rec *httptest.ResponseRecorder) {
 			for _, n := range elements(t, rec.Body.String()) {
+				if page == "formpost" && n.Data == "script" && n.FirstChild.Data == submitScript {
+					continue
+				}
 				if n.Data == "script" || n.Data == "img" {
 					t.Errorf("%s: %q became an element", page, attack)
 				}
@@ -231,7 +238,7 @@ func TestEscaping(t *testing.T) {
 					}
 				}
 			}
-			if csp := rec.Header().Get("Content-Security-Policy"); strings.Contains(csp, "script-src") {
+			if csp := rec.Header().Get("Content-Security-Policy"); strings.Contains(csp, "script-src") && page != "formpost" {
 				t.Errorf("%s: policy %s", page, csp)
 			}
 			if rec.Header().Get("Refresh") != "" {

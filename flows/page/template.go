@@ -29,6 +29,7 @@ const (
 	deviceConfirm name = "device-confirm"
 	deviceDone    name = "device-done"
 	home          name = "home"
+	formPost      name = "formpost"
 )
 
 // The templates around the pages: the frame, and pieces that several use.
@@ -38,7 +39,7 @@ const (
 )
 
 func names() []name {
-	return []name{signIn, fault, signOut, signedOut, consent, onward, deviceCode, deviceConfirm, deviceDone, home}
+	return []name{signIn, fault, signOut, signedOut, consent, onward, deviceCode, deviceConfirm, deviceDone, home, formPost}
 }
 
 // parse makes one template set per page, each of frame, parts and page: every
@@ -120,7 +121,7 @@ func samples(full bool) map[name]any {
 		return map[name]any{
 			signIn: SignIn{}, fault: Fault{}, signOut: SignOut{}, signedOut: SignedOut{}, consent: Consent{},
 			onward: onwardView{}, deviceCode: DeviceCode{}, deviceConfirm: deviceConfirmView{},
-			deviceDone: DeviceDone{}, home: homeView{},
+			deviceDone: DeviceDone{}, home: homeView{}, formPost: formPostView{},
 		}
 	}
 	const site, user, text, url = "app.example.com", "alice", "text", "/x"
@@ -141,6 +142,7 @@ func samples(full bool) map[name]any {
 		signedOut:  SignedOut{Site: site, SignInURL: url},
 		consent:    Consent{Client: text, ClientHost: site, User: user, Scopes: []string{text}, Action: url, Fields: fields},
 		onward:     v,
+		formPost:   FormPost{Site: site, URL: "https://app.example.com/", Answer: map[string][]string{"code": {text}}}.view(),
 		deviceCode: DeviceCode{User: user, Action: url, Fields: fields, Code: text, Message: text},
 		deviceConfirm: DeviceConfirm{
 			Client: text, User: user, Code: "BCDFGHJK", Scopes: []string{text}, Address: text, UserAgent: text,

@@ -45,6 +45,15 @@ func (p OriginPattern) Matches(scheme, host string) bool {
 	return ok && label != "" && rest == p.host
 }
 
+// HasName reports whether a host name, without a port, is one of the pattern's.
+func (p OriginPattern) HasName(name string) bool {
+	if !p.wild {
+		return HostName(p.host) == name
+	}
+	label, rest, ok := strings.Cut(name, ".")
+	return ok && label != "" && rest == HostName(p.host)
+}
+
 // CanonicalHost is host[:port] in lower case and without the scheme's own port.
 func CanonicalHost(scheme, host string) string {
 	host = strings.ToLower(host)
