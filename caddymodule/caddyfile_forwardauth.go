@@ -12,7 +12,7 @@ import (
 // parseForwardAuthDirective parses the site directive:
 //
 //	gatehouse_forward_auth [<matcher>] [<policy…>] {
-//		proxy nginx | traefik | envoy | haproxy | caddy
+//		proxy nginx | apache | haproxy | traefik | envoy | caddy
 //		hosts <name…>
 //		allow anyone | <condition…>
 //		deny  <condition…>

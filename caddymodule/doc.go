@@ -134,7 +134,7 @@
 // pass. The matcher and the rules are about the request that the proxy describes:
 //
 //	gatehouse_forward_auth [<matcher>] [<policy…>] {
-//		proxy nginx | traefik | envoy | haproxy | caddy # whose headers describe the request; required
+//		proxy nginx | apache | haproxy | traefik | envoy | caddy # whose headers describe the request; required
 //		hosts <name…>                                   # the sites that the proxy serves; required
 //		allow anyone | <condition…>
 //		deny  <condition…>

@@ -38,7 +38,7 @@ func init() {
 type ForwardAuth struct {
 	Guard
 
-	// Which proxy asks: `nginx`, `traefik`, `envoy`, `haproxy` or `caddy`. It says
+	// Which proxy asks: `nginx`, `apache`, `haproxy`, `traefik`, `envoy` or `caddy`. It says
 	// which headers describe the request, and how the answer reaches the client.
 	// The headers of the others are ignored. Required.
 	Proxy string `json:"proxy,omitempty"`

@@ -16,7 +16,7 @@ func asks(name, method, uri string, cookies ...*http.Cookie) *http.Request {
 	req := httptest.NewRequest(http.MethodGet, "http://gate.internal/forward_auth", nil)
 	req.RequestURI = "/forward_auth"
 	switch name {
-	case "nginx", "haproxy":
+	case "nginx", "apache", "haproxy":
 		req.Header.Set("X-Original-Method", method)
 		req.Header.Set("X-Original-URL", "https://app.corp.test"+uri)
 	case "envoy":
@@ -41,7 +41,7 @@ func (r *running) secureSignIn(host string) *http.Cookie {
 	return c
 }
 
-var allDialects = []string{"nginx", "traefik", "envoy", "haproxy", "caddy"}
+var allDialects = []string{"nginx", "apache", "traefik", "envoy", "haproxy", "caddy"}
 
 func TestForwardAuth_YesNamesTheUserAndWhatToSet(t *testing.T) {
 	for _, name := range allDialects {
@@ -91,7 +91,7 @@ func TestForwardAuth_NoInTheFormThatTheProxyCarries(t *testing.T) {
 		browser.Header.Set("Accept", "text/html")
 		got := r.do(browser)
 		switch name {
-		case "nginx", "haproxy":
+		case "nginx", "apache", "haproxy":
 			if got.Code != http.StatusUnauthorized || got.Body.Len() != 0 || got.Header().Get("Location") != "" {
 				t.Errorf("%s: %d %v", name, got.Code, got.Header())
 			}
@@ -209,7 +209,7 @@ func TestForwardAuth_RefusesOptionsWithoutEffect(t *testing.T) {
 		}
 	}
 	f := &ForwardAuth{Proxy: "squid"}
-	if err := f.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "nginx, haproxy, traefik") {
+	if err := f.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "nginx, apache, haproxy, traefik") {
 		t.Errorf("%v", err)
 	}
 }

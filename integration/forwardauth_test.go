@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/integration/apache"
 	"github.com/gatehouse-auth/gatehouse/integration/browser"
 	"github.com/gatehouse-auth/gatehouse/integration/gateway"
 	"github.com/gatehouse-auth/gatehouse/integration/haproxy"
@@ -104,6 +105,19 @@ func TestForwardAuth_HAProxy(t *testing.T) {
 	p := haproxy.Start(t, askingNames, "global\n\tlua-load %FOLDER%/gatehouse.lua\ndefaults\n\tmode http\n\ttimeout connect 10s\n\ttimeout client 60s\n\ttimeout server 60s\n"+
 		place.Replace(documented(t, "haproxy")[0])+"backend gatehouse\n\tserver one "+gate+"\nbackend app\n\tserver one "+app+"\n",
 		map[string]string{"gatehouse.lua": documented(t, "lua")[0]})
+	asking{n, p.Address, p.RootCAs}.walk(t)
+}
+
+func TestForwardAuth_Apache(t *testing.T) {
+	t.Parallel()
+	n, app := asked(t, "apache"), askingApp(t)
+	place := strings.NewReplacer(
+		"*:443", "%ADDRESS%", "ServerName app.example.com", "ServerName "+askingNames[0]+"\n\tServerAlias "+strings.Join(askingNames[1:], " "),
+		"/etc/ssl/example.com.pem", "%FOLDER%/cert.pem", "/etc/ssl/example.com.key", "%FOLDER%/key.pem",
+		"/etc/apache2/gatehouse.lua", "%FOLDER%/gatehouse.lua", "http://app:3000", "http://"+app,
+	)
+	lua := strings.Replace(documented(t, "lua")[1], "http://gatehouse:9091", fmt.Sprintf("http://127.0.0.1:%d", n.HTTPPort), 1)
+	p := apache.Start(t, askingNames, place.Replace(documented(t, "apache")[0]), map[string]string{"gatehouse.lua": lua})
 	asking{n, p.Address, p.RootCAs}.walk(t)
 }
 

@@ -49,6 +49,7 @@ type Asked struct {
 // dialects are all that there are. Each names its headers once.
 var dialects = []*Dialect{
 	{name: "nginx", read: readOriginalURL, headers: []string{"X-Original-Url", "X-Original-Method"}, onlyYesOrNo: true},
+	{name: "apache", read: readOriginalURL, headers: []string{"X-Original-Url", "X-Original-Method"}, onlyYesOrNo: true},
 	{name: "haproxy", read: readOriginalURL, headers: []string{"X-Original-Url", "X-Original-Method"}, onlyYesOrNo: true},
 	{name: "traefik", read: readForwarded, headers: forwardedHeaders},
 	{name: "caddy", read: readForwarded, headers: forwardedHeaders},
