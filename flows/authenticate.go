@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
@@ -20,47 +21,42 @@ import (
 // Errors, all to be given to [Gateway.Challenge]: [session.ErrNoSession] when
 // nobody is signed in, [session.ErrUnavailable] when that cannot be told now,
 // [ErrBearer] for an access token of ours that does not open this site,
-// [ErrTwoCredentials].
+// [accesstoken.ErrTwoCredentials].
 func (g *Gateway) Authenticate(r *http.Request, host string, secure bool) (*identity.Identity, error) {
 	id, err := g.fromCookies(r.Context(), r.Header, web.SessionCookieName(web.SiteCookie, secure), web.ClientOf(host))
 	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
 		return id, err
 	}
-	t, fault := g.bearerOf(r.Header, host)
+	t, fault := g.access.Presented(r.Header, host)
 	switch {
 	case fault != nil:
 		return nil, fault
-	case t.raw == "":
+	case t.Raw == "":
 		return id, err
 	case id != nil:
-		return nil, ErrTwoCredentials
+		return nil, accesstoken.ErrTwoCredentials
 	}
 	return g.fromBearer(r, host, secure, t)
 }
 
-// ErrBearer: an access token of ours is not valid here. ErrTwoCredentials: a
-// request holds a session and a token of ours, or two tokens; which one counts
-// must not be left to chance.
-var (
-	ErrBearer         = errors.New("access token is not valid here")
-	ErrTwoCredentials = errors.New("two credentials")
-)
+// ErrBearer: an access token of ours is not valid here.
+var ErrBearer = errors.New("access token is not valid here")
 
 // fromBearer verifies an access token: it is of the site's issuer, and its
 // audience holds the site's origin.
-func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t presented) (*identity.Identity, error) {
+func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t accesstoken.Credential) (*identity.Identity, error) {
 	at, origin := g.issuerAt(host, secure)
-	claims, id, err := g.verifyPresented(r.Context(), at, t)
+	claims, id, err := g.access.VerifyPresented(r.Context(), at, t)
 	switch {
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
 		return nil, session.ErrUnavailable
-	case err != nil, !mayOpen(claims, origin):
+	case err != nil, !accesstoken.MayOpen(claims, origin):
 		return nil, ErrBearer
 	}
-	if claims.Cnf != nil || t.scheme == "dpop" {
+	if claims.Cnf != nil || t.Scheme == "dpop" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
-		if err := g.checkBinding(&web.Request{Request: r}, origin+path, claims, t.scheme, t.raw); err != nil {
-			if !errors.Is(err, errProof) {
+		if err := g.access.CheckBinding(&web.Request{Request: r}, origin+path, claims, t.Scheme, t.Raw); err != nil {
+			if !errors.Is(err, accesstoken.ErrProof) {
 				return nil, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
 			}
 			return nil, ErrBearer

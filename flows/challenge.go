@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -24,7 +25,7 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 	}
 	web.NoStore(w)
 	switch {
-	case errors.Is(err, ErrTwoCredentials):
+	case errors.Is(err, accesstoken.ErrTwoCredentials):
 		web.Problem(w, http.StatusBadRequest, "The request holds two credentials; send one.", nil)
 		return
 	case errors.Is(err, ErrBearer):

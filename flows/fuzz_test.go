@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -15,7 +16,7 @@ func FuzzParseProof(f *testing.F) {
 	f.Add("eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6Im9jdCIsImsiOiJBQUFBIn19.e30.AAAA")
 	f.Add("eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6Im5vbmUiLCJqd2siOnt9fQ.e30.")
 	f.Fuzz(func(t *testing.T, raw string) {
-		if _, jkt, err := parseProof(raw); err == nil && len(jkt) != 43 {
+		if _, jkt, err := accesstoken.ParseProof(raw); err == nil && len(jkt) != 43 {
 			t.Errorf("%q passes with thumbprint %q", raw, jkt)
 		}
 	})
@@ -24,7 +25,7 @@ func FuzzParseProof(f *testing.F) {
 func FuzzSameTarget(f *testing.F) {
 	f.Add("https://a.test/x?y#z", "https://a.test/x")
 	f.Fuzz(func(t *testing.T, htu, uri string) {
-		if !sameTarget(htu, uri) {
+		if !accesstoken.SameTarget(htu, uri) {
 			return
 		}
 		a, _ := url.Parse(htu)

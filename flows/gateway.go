@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
@@ -86,11 +87,9 @@ type Gateway struct {
 	answers   *web.Answers
 	origins   client.Origins // of pages that may call the endpoints
 	providers map[string]provider.Provider
-	bearers   *bearers
-	// longestToken is the longest life of an access token that is issued here.
-	longestToken time.Duration
-	checking     inFlight
-	starters     starters
+	access    *accesstoken.Verifier
+	checking  inFlight
+	starters  starters
 	// schemeWarnings are of browsers that use https where we see plain http.
 	schemeWarnings warnings
 	discovery      sync.Map // issuer and algorithms to metadata, serialised
@@ -128,12 +127,12 @@ func New(c Config) (*Gateway, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, string, ...slog.Attr) {}
 	}
-	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers)), bearers: newBearers()}
+	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers))}
 	g.answers = &web.Answers{Pages: c.Pages, Logger: c.Logger}
 	g.origins = client.NewOrigins(c.Clients)
-	g.longestToken = client.DefaultAccessTokenLifetime
+	longest := client.DefaultAccessTokenLifetime
 	for _, c := range c.Clients {
-		g.longestToken = max(g.longestToken, c.AccessTokenLifetime)
+		longest = max(longest, c.AccessTokenLifetime)
 	}
 	for _, p := range c.Providers {
 		if g.providers[p.Name()] != nil {
@@ -155,6 +154,9 @@ func New(c Config) (*Gateway, error) {
 		}
 		g.sites = append(g.sites, pattern)
 	}
+	g.access = accesstoken.New(accesstoken.Config{
+		Keys: c.Keys, Sessions: c.Sessions, Store: c.Store, Cache: c.Cache, Logger: c.Logger, Now: c.Now, Portal: g.portal, Longest: longest,
+	})
 	if g.Vault != nil {
 		g.Vault.Refused = g.providerRefusedToken
 	}

@@ -4,14 +4,9 @@ import (
 	"context"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
-	"github.com/gatehouse-auth/gatehouse/flows/identity"
-	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
-
-// clientProvider is the provider of programs that act for themselves. No
-// provider block can have the name.
-const clientProvider = ":client"
 
 // grantClientCredentials gives a client a token for itself (RFC 6749, section
 // 4.4). There is no session behind it and no refresh token.
@@ -30,16 +25,11 @@ func (g *Gateway) grantClientCredentials(ctx context.Context, req *endpointReque
 	if err != nil {
 		return nil, err
 	}
-	if err := g.spendProof(ctx, req.proof); err != nil {
+	if err := g.access.SpendProof(ctx, req.proof); err != nil {
 		return nil, err
 	}
-	claims := clientClaims(req.at, req.client.ID)
+	claims := accesstoken.ClientClaims(req.at, req.client.ID)
 	return g.tokens(req.at, grantee{
-		client: req.client, subject: req.client.ID, claims: claims, scope: scope, resource: resource, jkt: req.proof.jkt,
+		client: req.client, subject: req.client.ID, claims: claims, scope: scope, resource: resource, jkt: req.proof.JKT,
 	})
-}
-
-// clientClaims is who a client is when it acts for itself.
-func clientClaims(at web.Issuer, id string) identity.Claims {
-	return identity.Claims{Provider: clientProvider, Issuer: at.ID(), ID: id, User: "client:" + id}
 }

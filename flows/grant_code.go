@@ -44,8 +44,8 @@ func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenRe
 		}
 	}
 	proofs := [][]byte{codeProof(secret, req.at.ID(), req.client.ID, form.Get("redirect_uri"), challenge, "")}
-	if req.proof.jkt != "" {
-		proofs = append(proofs, codeProof(secret, req.at.ID(), req.client.ID, form.Get("redirect_uri"), challenge, req.proof.jkt))
+	if req.proof.JKT != "" {
+		proofs = append(proofs, codeProof(secret, req.at.ID(), req.client.ID, form.Get("redirect_uri"), challenge, req.proof.JKT))
 	}
 	t := req.redeeming(g, id, codeKey(id))
 	err = t.took(g.redeemAny(ctx, t.key, proofs, web.AddressKey(req.ClientIP)))
@@ -159,7 +159,7 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 	if err != nil {
 		return nil, err
 	}
-	if err := g.spendProof(ctx, req.proof); err != nil {
+	if err := g.access.SpendProof(ctx, req.proof); err != nil {
 		return nil, err
 	}
 	offline := slices.Contains(h.Scope, client.OfflineAccess) && req.client.Allows(client.GrantRefresh)
@@ -178,7 +178,7 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 	g.signedInEvent(req.Request, started)
 	of := grantee{
 		client: req.client, subject: h.Subject, session: t.id.String(), claims: h.Claims, scope: h.Scope,
-		resource: resource, nonce: h.Nonce, jkt: req.proof.jkt, ends: started.ExpiresAt,
+		resource: resource, nonce: h.Nonce, jkt: req.proof.JKT, ends: started.ExpiresAt,
 	}
 	answer, err := g.tokens(req.at, of)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -36,7 +37,7 @@ func (g *Gateway) grantExchange(ctx context.Context, req *endpointRequest) (*tok
 	if err != nil {
 		return nil, err
 	}
-	if err := g.spendProof(ctx, req.proof); err != nil {
+	if err := g.access.SpendProof(ctx, req.proof); err != nil {
 		return nil, err
 	}
 	access, err := g.Vault.Use(ctx, who.Subject, p.Name())
@@ -96,7 +97,7 @@ func (g *Gateway) exchangeTarget(req *endpointRequest) (provider.Provider, error
 // revoked and foreign ones look the same.
 func (g *Gateway) exchangeSubject(ctx context.Context, req *endpointRequest, p provider.Provider) (*identity.Identity, error) {
 	bad := invalid("invalid_request", "the subject token is not valid, or not the client's")
-	claims, who, err := g.verifyAccess(ctx, req.at, req.PostForm.Get("subject_token"))
+	claims, who, err := g.access.Verify(ctx, req.at, req.PostForm.Get("subject_token"))
 	switch {
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
 		return nil, err
@@ -104,8 +105,8 @@ func (g *Gateway) exchangeSubject(ctx context.Context, req *endpointRequest, p p
 		return nil, bad
 	case claims.SessionID == "":
 		return nil, invalid("invalid_request", "the subject token is a program's own: there is no person behind it")
-	case claims.Cnf != nil && claims.Cnf.JKT != req.proof.jkt:
-		return nil, errProof // RFC 9449, section 7: it is good for who has the key alone
+	case claims.Cnf != nil && claims.Cnf.JKT != req.proof.JKT:
+		return nil, accesstoken.ErrProof // RFC 9449, section 7: it is good for who has the key alone
 	case req.client.Public && !slices.Contains(strings.Fields(claims.Scope), client.ProviderScope(p.Name())):
 		return nil, invalid("invalid_scope", "the person has not allowed that: the subject token lacks the scope "+client.ProviderScope(p.Name()))
 	case !g.mayUse(req.client, who):

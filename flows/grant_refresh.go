@@ -40,7 +40,7 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 	if _, err := g.allowedResources(req.at, req.client, form["resource"]); err != nil {
 		return nil, err
 	}
-	if err := g.spendProof(ctx, req.proof); err != nil {
+	if err := g.access.SpendProof(ctx, req.proof); err != nil {
 		return nil, err
 	}
 	rotated, err := g.Store.Rotate(ctx, tokenstore.Rotation{
@@ -110,7 +110,7 @@ func (g *Gateway) refreshed(ctx context.Context, req *endpointRequest, s tokenst
 	}
 	return g.tokens(req.at, grantee{
 		client: req.client, subject: s.Subject, session: s.ID.String(), claims: claims, scope: scope,
-		resource: resource, jkt: req.proof.jkt, ends: s.ExpiresAt,
+		resource: resource, jkt: req.proof.JKT, ends: s.ExpiresAt,
 	})
 }
 

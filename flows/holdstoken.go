@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
@@ -37,7 +38,7 @@ func (g *Gateway) StripCredentials(r *http.Request, id *identity.Identity) {
 // Other words, of which Digest and the like have many, cost nothing.
 const (
 	maxWords         = 16
-	maxAuthorization = 2 * maxToken
+	maxAuthorization = 2 * accesstoken.MaxLength
 )
 
 // mayHoldToken reports whether a token of ours stands anywhere in the values of a
@@ -150,7 +151,7 @@ func (s *search) begins(text string) bool {
 // signature. Nothing is believed of it.
 func (s *search) claimsIn(word string) bool {
 	for part := range strings.SplitSeq(word, ".") {
-		if !strings.HasPrefix(part, "eyJ") || len(part) > maxToken { // {"
+		if !strings.HasPrefix(part, "eyJ") || len(part) > accesstoken.MaxLength { // {"
 			continue
 		}
 		raw, err := base64.RawURLEncoding.DecodeString(part)
@@ -160,7 +161,7 @@ func (s *search) claimsIn(word string) bool {
 		var claims struct {
 			Issuer string `json:"iss"`
 		}
-		if json.Unmarshal(raw, &claims) == nil && claims.Issuer != "" && s.gateway.isIssuerOf(claims.Issuer, s.host) {
+		if json.Unmarshal(raw, &claims) == nil && claims.Issuer != "" && s.gateway.access.IsIssuerOf(claims.Issuer, s.host) {
 			return true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -19,18 +20,18 @@ import (
 
 // introspection is the answer of RFC 7662, section 2.2.
 type introspection struct {
-	Active    bool     `json:"active"`
-	Scope     string   `json:"scope,omitempty"`
-	ClientID  string   `json:"client_id,omitempty"`
-	Username  string   `json:"username,omitempty"`
-	TokenType string   `json:"token_type,omitempty"`
-	Expires   int64    `json:"exp,omitempty"`
-	IssuedAt  int64    `json:"iat,omitempty"`
-	Subject   string   `json:"sub,omitempty"`
-	Audience  []string `json:"aud,omitempty"`
-	Issuer    string   `json:"iss,omitempty"`
-	ID        string   `json:"jti,omitempty"`
-	Cnf       *cnf     `json:"cnf,omitempty"`
+	Active    bool                      `json:"active"`
+	Scope     string                    `json:"scope,omitempty"`
+	ClientID  string                    `json:"client_id,omitempty"`
+	Username  string                    `json:"username,omitempty"`
+	TokenType string                    `json:"token_type,omitempty"`
+	Expires   int64                     `json:"exp,omitempty"`
+	IssuedAt  int64                     `json:"iat,omitempty"`
+	Subject   string                    `json:"sub,omitempty"`
+	Audience  []string                  `json:"aud,omitempty"`
+	Issuer    string                    `json:"iss,omitempty"`
+	ID        string                    `json:"jti,omitempty"`
+	Cnf       *accesstoken.Confirmation `json:"cnf,omitempty"`
 }
 
 // serveIntrospect tells an authenticated client about a token that is its
@@ -65,7 +66,7 @@ func (g *Gateway) introspect(ctx context.Context, req *endpointRequest, raw stri
 	if strings.HasPrefix(raw, "gtr_") {
 		return g.introspectRefresh(ctx, req, raw)
 	}
-	claims, who, err := g.verifyAccess(ctx, req.at, raw)
+	claims, who, err := g.access.Verify(ctx, req.at, raw)
 	switch {
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
 		return introspection{}, err
@@ -90,7 +91,7 @@ func (g *Gateway) introspect(ctx context.Context, req *endpointRequest, raw stri
 // the client, or is for it (the audience names the client, or a resource that it
 // is the server of). That a client may ask for tokens of a resource makes those of
 // others none of its business (RFC 7662, section 4).
-func concerns(c *client.Client, claims *accessClaims) bool {
+func concerns(c *client.Client, claims *accesstoken.Claims) bool {
 	return claims.ClientID == c.ID || slices.ContainsFunc(claims.Audience, func(aud string) bool {
 		return aud == c.ID || slices.Contains(c.ResourceServer, aud)
 	})
@@ -114,7 +115,7 @@ func (g *Gateway) introspectRefresh(ctx context.Context, req *endpointRequest, r
 		Expires: s.EndsAt().Unix(), IssuedAt: s.RotatedAt.Unix(), Issuer: req.at.ID(),
 	}
 	if s.Cnf != "" {
-		answer.Cnf = &cnf{JKT: s.Cnf}
+		answer.Cnf = &accesstoken.Confirmation{JKT: s.Cnf}
 	}
 	return answer, nil
 }
@@ -178,16 +179,16 @@ func (g *Gateway) revokeToken(ctx context.Context, req *endpointRequest, raw str
 	// Whether its session lives does not matter: one that is refused already may
 	// owe the store its revocation, or have been ended by a call that died before
 	// it told the other nodes.
-	known, err := g.verifyNew(req.at, raw)
+	known, err := g.access.VerifySignature(req.at, raw)
 	switch {
 	case errors.Is(err, token.ErrNoKey):
 		return err
 	case err != nil:
 		return nil
-	case known.claims.ClientID != req.client.ID:
+	case known.Claims.ClientID != req.client.ID:
 		return foreignToken()
-	case known.session != uuid.Nil:
-		return g.revoke(ctx, known.session)
+	case known.Session != uuid.Nil:
+		return g.revoke(ctx, known.Session)
 	}
-	return g.revokeTokenID(ctx, known.claims.ID, known.claims.ExpiresAt.Time)
+	return g.access.Revoke(ctx, known.Claims.ID, known.Claims.ExpiresAt.Time)
 }

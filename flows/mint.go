@@ -12,23 +12,12 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
-
-// accessClaims of an access token (RFC 9068, section 2.2).
-type accessClaims struct {
-	jwt.RegisteredClaims
-	ClientID  string   `json:"client_id"`
-	SessionID string   `json:"sid,omitempty"`
-	Scope     string   `json:"scope,omitempty"`
-	AuthTime  int64    `json:"auth_time,omitempty"`
-	ACR       string   `json:"acr,omitempty"`
-	Groups    []string `json:"groups,omitempty"`
-	Cnf       *cnf     `json:"cnf,omitempty"`
-}
 
 // idClaims of an ID token (OpenID Connect Core, section 2).
 type idClaims struct {
@@ -44,11 +33,6 @@ type idClaims struct {
 	ACR        string   `json:"acr,omitempty"`
 	AMR        []string `json:"amr,omitempty"`
 	userClaims
-}
-
-// cnf binds a token to a key (RFC 7800; RFC 9449, section 6.1).
-type cnf struct {
-	JKT string `json:"jkt,omitempty"`
 }
 
 // grantee is whom and what tokens are issued for.
@@ -81,7 +65,7 @@ func (g *Gateway) accessToken(at web.Issuer, of grantee) (string, time.Duration,
 	if !of.ends.IsZero() {
 		life = max(time.Second, min(life, of.ends.Sub(now)))
 	}
-	claims := accessClaims{
+	claims := accesstoken.Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: at.ID(), Subject: of.subject, Audience: of.audience(at),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)), ID: encode(g.Keyring.Random(16)),
@@ -95,7 +79,7 @@ func (g *Gateway) accessToken(at web.Issuer, of grantee) (string, time.Duration,
 		claims.Groups = of.claims.Groups
 	}
 	if of.jkt != "" {
-		claims.Cnf = &cnf{JKT: of.jkt}
+		claims.Cnf = &accesstoken.Confirmation{JKT: of.jkt}
 	}
 	signed, err := g.Keys.Sign(token.TypeAccess, of.client.AccessTokenAlgorithm, withKept(claims, &of))
 	return signed, life, err

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -74,7 +75,7 @@ func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
 		return invalid("invalid_request", client.ErrAssertionType.Error())
 	case errors.Is(err, client.ErrScope):
 		return invalid("invalid_scope", "the scope is malformed or exceeds what the client may ask for")
-	case errors.Is(err, errProof):
+	case errors.Is(err, accesstoken.ErrProof):
 		return invalid("invalid_dpop_proof", "the DPoP proof is missing or not valid")
 	case errors.Is(err, client.ErrBusy):
 		return &oauthError{Code: "temporarily_unavailable", Description: "many secrets are being checked, try again in a few seconds", status: http.StatusServiceUnavailable, retryAfter: "2"}

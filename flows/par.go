@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -61,7 +62,7 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	if form.Has("request_uri") || form.Has("request") {
 		return invalid("invalid_request", "request and request_uri are not accepted here")
 	}
-	proof, err := g.checkProof(req.Request, req.at.URL("par"), "", false)
+	proof, err := g.access.CheckProof(req.Request, req.at.URL("par"), "", false)
 	if err != nil {
 		return err
 	}
@@ -81,12 +82,12 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	case fault != nil:
 		return invalid(fault.code, fault.description)
 	}
-	if a.JKT != "" && proof.jkt != "" && a.JKT != proof.jkt {
-		return errProof
+	if a.JKT != "" && proof.JKT != "" && a.JKT != proof.JKT {
+		return accesstoken.ErrProof
 	}
 	id := encode(g.Keyring.Random(32))
 	key := pushedKey(g.Keyring.MAC(requestURILabel, []byte(id), []byte(req.at.ID())))
-	value := g.Keyring.Seal("pushed request", []byte(key), marshal(pushed{Client: req.client.ID, Params: params, JKT: proof.jkt}))
+	value := g.Keyring.Seal("pushed request", []byte(key), marshal(pushed{Client: req.client.ID, Params: params, JKT: proof.JKT}))
 	if len(value) > cache.MaxValue {
 		return invalid("invalid_request", "the request is too large")
 	}
@@ -100,7 +101,7 @@ func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	if err != nil {
 		return err
 	}
-	if err := g.spendProof(req.Context(), proof); err != nil {
+	if err := g.access.SpendProof(req.Context(), proof); err != nil {
 		_ = g.Cache.DeleteFlow(req.Context(), key, owner)
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
@@ -115,7 +116,7 @@ type hintClaims struct {
 // meant, and is no licence.
 func (g *Gateway) hinted(at web.Issuer, hint string) (*hintClaims, error) {
 	var claims hintClaims
-	if g.Keys == nil || len(hint) > maxToken {
+	if g.Keys == nil || len(hint) > accesstoken.MaxLength {
 		return nil, token.ErrToken
 	}
 	if err := g.Keys.VerifyExpired(hint, token.TypeID, at.ID(), &claims); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -116,7 +117,7 @@ func isPassing(err error) bool {
 	case isAway(err), errors.Is(err, cache.ErrFull):
 		return true
 	}
-	return !isVerdict(err) && !errors.As(err, &told) && !errors.Is(err, errProof) &&
+	return !isVerdict(err) && !errors.As(err, &told) && !errors.Is(err, accesstoken.ErrProof) &&
 		!errors.Is(err, tokenstore.ErrInvalid) && !errors.Is(err, cache.ErrInvalid)
 }
 

@@ -3,15 +3,12 @@ package flows
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
-
-// tokenIDInterval is how often a node asks which access tokens were revoked.
-const tokenIDInterval = 10 * time.Second
 
 // Run does the gateway's background work until ctx ends, and returns when all
 // of it has stopped: it tells clients of sign-outs, has provider tokens revoked
@@ -31,7 +28,7 @@ func (g *Gateway) Run(ctx context.Context) {
 		work.Go(func() { g.listen(ctx) })
 	}
 	if g.hasTokens() {
-		work.Go(func() { g.learnTokenIDs(ctx) })
+		work.Go(func() { g.access.Run(ctx) })
 	}
 }
 
@@ -54,7 +51,7 @@ func (g *Gateway) hasTokens() bool { return g.Keys != nil && len(g.Clients) > 0 
 // whose provider tokens they removed.
 func (g *Gateway) listen(ctx context.Context) {
 	heard := func(a cache.Announcement) {
-		g.bearers.deny(heardTokenIDs(a.TokenIDs, g.Now())...)
+		g.access.Heard(a.TokenIDs)
 		if g.Vault == nil {
 			return
 		}
@@ -63,7 +60,7 @@ func (g *Gateway) listen(ctx context.Context) {
 		}
 	}
 	missed := func() {
-		g.bearers.gaps.Add(1)
+		g.access.Missed()
 		if g.Vault != nil {
 			g.Vault.Doubt()
 		}
@@ -74,20 +71,7 @@ func (g *Gateway) listen(ctx context.Context) {
 	}
 }
 
-// learnTokenIDs asks now and then which access tokens were revoked, for what was
-// not heard, and ends streams whose token was signed by a key that is gone.
-func (g *Gateway) learnTokenIDs(ctx context.Context) {
-	ticker := time.NewTicker(tokenIDInterval)
-	defer ticker.Stop()
-	for {
-		g.bearers.stopSigned(g.isKeyGone)
-		if err := g.loadTokenIDs(ctx); err != nil && ctx.Err() == nil {
-			g.Logger.DebugContext(ctx, "learning of revoked tokens failed", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+// WatchToken is [accesstoken.Verifier.Watch].
+func (g *Gateway) WatchToken(id *identity.Identity, stop func()) (release func()) {
+	return g.access.Watch(id, stop)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -35,7 +36,7 @@ type endpointRequest struct {
 	*web.Request
 	at     web.Issuer
 	client *client.Client
-	proof  proof // DPoP, if one was sent; each grant spends it
+	proof  accesstoken.Proof // DPoP, if one was sent; each grant spends it
 	began  time.Time
 	leave  func() // when it has been answered; may be nil
 }
@@ -150,7 +151,7 @@ func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenRespon
 	if err != nil {
 		return nil, err
 	}
-	if req.proof, err = g.checkProof(req.Request, req.at.URL("token"), "", req.client.RequireDPoP); err != nil {
+	if req.proof, err = g.access.CheckProof(req.Request, req.at.URL("token"), "", req.client.RequireDPoP); err != nil {
 		return nil, err
 	}
 	return serve(ctx, req)

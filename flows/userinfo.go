@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
@@ -22,7 +23,7 @@ func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *web.Request, at web.Is
 		g.refuseBearer(w, scheme, fault, "")
 		return
 	}
-	claims, who, err := g.verifyAccess(r.Context(), at, raw)
+	claims, who, err := g.access.Verify(r.Context(), at, raw)
 	switch {
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
 		g.writeOAuthError(w, r.Request, err)
@@ -31,9 +32,9 @@ func (g *Gateway) serveUserinfo(w http.ResponseWriter, r *web.Request, at web.Is
 		g.refuseBearer(w, scheme, "invalid_token", "the access token is not valid or has expired")
 		return
 	}
-	err = g.checkBinding(r, at.URL("userinfo"), claims, scheme, raw)
+	err = g.access.CheckBinding(r, at.URL("userinfo"), claims, scheme, raw)
 	switch {
-	case errors.Is(err, errProof):
+	case errors.Is(err, accesstoken.ErrProof):
 		g.refuseBearer(w, scheme, "invalid_token", "the access token is bound to a key that was not proven")
 		return
 	case err != nil:
@@ -79,29 +80,6 @@ func authorization(h http.Header) (scheme, raw, fault string) {
 		return "", "", "missing"
 	}
 	return scheme, strings.TrimLeft(rest, " "), ""
-}
-
-// checkBinding checks that a token bound to a key (RFC 9449, section 7) came
-// with a proof of it, and that an unbound one did not pretend. errProof; an error
-// of the cache says nothing of the token.
-func (g *Gateway) checkBinding(r *web.Request, uri string, claims *accessClaims, scheme, raw string) error {
-	if claims.Cnf == nil || claims.Cnf.JKT == "" {
-		if scheme == "dpop" {
-			return errProof
-		}
-		return nil
-	}
-	if scheme != "dpop" {
-		return errProof
-	}
-	proof, err := g.checkProof(r, uri, raw, true)
-	if err != nil {
-		return err
-	}
-	if proof.jkt != claims.Cnf.JKT {
-		return errProof
-	}
-	return g.spendProof(r.Context(), proof)
 }
 
 // refuseBearer answers as RFC 6750, section 3, and RFC 9449, section 7.1, say:

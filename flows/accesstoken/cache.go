@@ -1,4 +1,4 @@
-package flows
+package accesstoken
 
 import (
 	"crypto/sha256"
@@ -14,17 +14,17 @@ import (
 // estimate, what they take of memory, in bytes. The common token takes less than a
 // kilobyte, one with many groups more than thirty. Beyond, some are verified again.
 const (
-	maxBearers     = 50_000
-	maxBearerBytes = 64 << 20
+	maxTokens     = 50_000
+	maxTokenBytes = 64 << 20
 )
 
-// bearer is an access token whose signature was checked.
-type bearer struct {
-	claims *accessClaims
+// Verified is an access token whose signature was checked.
+type Verified struct {
+	Claims *Claims
 	// who, for a token without a session; with one, the session is asked, so
 	// that a revocation counts at once.
 	who     *identity.Identity
-	session uuid.UUID
+	Session uuid.UUID
 	// key is the thumbprint of the key that signed it.
 	key string
 	// expires is when the signature is to be checked anew: when the token ends, or
@@ -34,9 +34,9 @@ type bearer struct {
 
 // size is what a bearer takes of memory, in bytes: its strings, what a slice and
 // the allocator add to each, and the rest by measurement.
-func (b *bearer) size() int {
+func (b *Verified) size() int {
 	const fixed, each, ofWho = 512, 24, 256
-	c := b.claims
+	c := b.Claims
 	n := fixed + len(c.Issuer) + len(c.Subject) + len(c.ID) + len(c.ClientID) + len(c.SessionID) + len(c.Scope) + len(c.ACR)
 	for _, list := range [][]string{c.Audience, c.Groups} {
 		for _, s := range list {
@@ -49,23 +49,23 @@ func (b *bearer) size() int {
 	return n
 }
 
-// bearers remembers verified tokens by their SHA-256 sum, until they expire, and no
+// tokens remembers verified tokens by their SHA-256 sum, until they expire, and no
 // longer than the longest life that this configuration gives one.
-type bearers struct {
+type tokens struct {
 	mu    sync.RWMutex
-	known map[[sha256.Size]byte]*bearer
+	known map[[sha256.Size]byte]*Verified
 	bytes int // of known
 
-	denials
+	revoked
 }
 
-func newBearers() *bearers {
-	b := &bearers{known: make(map[[sha256.Size]byte]*bearer)}
+func newTokens() *tokens {
+	b := &tokens{known: make(map[[sha256.Size]byte]*Verified)}
 	b.begin()
 	return b
 }
 
-func (b *bearers) get(sum [sha256.Size]byte, now time.Time) *bearer {
+func (b *tokens) get(sum [sha256.Size]byte, now time.Time) *Verified {
 	b.mu.RLock()
 	found := b.known[sum]
 	b.mu.RUnlock()
@@ -75,11 +75,11 @@ func (b *bearers) get(sum [sha256.Size]byte, now time.Time) *bearer {
 	return found
 }
 
-func (b *bearers) put(sum [sha256.Size]byte, v *bearer, now time.Time) {
+func (b *tokens) put(sum [sha256.Size]byte, v *Verified, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.drop(sum)
-	if len(b.known) >= maxBearers || b.bytes+v.size() > maxBearerBytes {
+	if len(b.known) >= maxTokens || b.bytes+v.size() > maxTokenBytes {
 		b.makeRoom(now)
 	}
 	b.known[sum] = v
@@ -88,19 +88,19 @@ func (b *bearers) put(sum [sha256.Size]byte, v *bearer, now time.Time) {
 
 // makeRoom drops what has expired, and some of the others: map order is random.
 // More than a hundredth becomes free, so that it is seldom done. mu is held.
-func (b *bearers) makeRoom(now time.Time) {
+func (b *tokens) makeRoom(now time.Time) {
 	for sum, was := range b.known {
-		if !now.Before(was.expires) || len(b.known) > maxBearers*99/100 || b.bytes > maxBearerBytes*99/100 {
+		if !now.Before(was.expires) || len(b.known) > maxTokens*99/100 || b.bytes > maxTokenBytes*99/100 {
 			b.drop(sum)
 		}
-		if len(b.known) < maxBearers*95/100 && b.bytes < maxBearerBytes*95/100 {
+		if len(b.known) < maxTokens*95/100 && b.bytes < maxTokenBytes*95/100 {
 			return
 		}
 	}
 }
 
 // drop forgets a token. mu is held.
-func (b *bearers) drop(sum [sha256.Size]byte) {
+func (b *tokens) drop(sum [sha256.Size]byte) {
 	if was := b.known[sum]; was != nil {
 		delete(b.known, sum)
 		b.bytes -= was.size()

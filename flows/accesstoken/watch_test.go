@@ -1,4 +1,4 @@
-package flows
+package accesstoken
 
 import (
 	"testing"
@@ -10,12 +10,12 @@ import (
 // A stream that nobody releases is not remembered beyond its token.
 func TestWatchToken_ForgetsATokenThatExpired(t *testing.T) {
 	now := time.Now()
-	g := &Gateway{Config: Config{Now: func() time.Time { return now }}, bearers: newBearers()}
+	g := &Verifier{Config: Config{Now: func() time.Time { return now }}, tokens: newTokens()}
 	ended := make(chan int, 1)
-	g.WatchToken(&identity.Identity{TokenID: "soon", TokenExpires: now}, func() {
-		g.bearers.deniedMu.Lock()
-		defer g.bearers.deniedMu.Unlock()
-		ended <- len(g.bearers.watched)
+	g.Watch(&identity.Identity{TokenID: "soon", TokenExpires: now}, func() {
+		g.tokens.deniedMu.Lock()
+		defer g.tokens.deniedMu.Unlock()
+		ended <- len(g.tokens.watched)
 	})
 	select {
 	case left := <-ended:

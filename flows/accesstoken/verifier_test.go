@@ -1,4 +1,4 @@
-package flows
+package accesstoken
 
 import (
 	"crypto/ecdsa"
@@ -45,7 +45,7 @@ func TestVerifyNew_RemembersNoLongerThanTokensLive(t *testing.T) {
 		{3 * time.Hour, 10 * 365 * 24 * time.Hour, 3 * time.Hour},
 		{3 * time.Hour, time.Hour, time.Hour},
 	} {
-		g := &Gateway{Config: Config{Keys: keys, Now: func() time.Time { return now }}, bearers: newBearers(), longestToken: c.longest}
+		g := &Verifier{Config: Config{Keys: keys, Now: func() time.Time { return now }, Longest: c.longest}, tokens: newTokens()}
 		signed, err := keys.Sign(token.TypeAccess, token.ES256, jwt.MapClaims{
 			"iss": at.ID(), "sub": "s", "client_id": "c", "jti": "j", "aud": []string{"https://a.test"},
 			"iat": now.Unix(), "exp": now.Add(c.exp).Unix(),
@@ -53,7 +53,7 @@ func TestVerifyNew_RemembersNoLongerThanTokensLive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := g.verifyNew(at, signed)
+		got, err := g.VerifySignature(at, signed)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package flows
+package accesstoken
 
 import (
 	"context"
@@ -30,20 +30,20 @@ func (s *listingStore) RevokedTokenIDs(context.Context) ([]tokenstore.RevokedTok
 func TestDenials_AreKeptUntilTheTokenExpires(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	store := &listingStore{revoked: []tokenstore.RevokedTokenID{{ID: "short", Until: now.Add(time.Minute)}, {ID: "long", Until: now.Add(time.Hour)}}}
-	g := &Gateway{Config: Config{Store: store, Now: func() time.Time { return now }}, bearers: newBearers()}
-	g.bearers.deny(heardTokenIDs([]string{"short", "heard"}, now)...)
+	g := &Verifier{Config: Config{Store: store, Now: func() time.Time { return now }}, tokens: newTokens()}
+	g.tokens.deny(announced([]string{"short", "heard"}, now)...)
 	known := func(want ...string) {
 		t.Helper()
-		if err := g.loadTokenIDs(t.Context()); err != nil {
+		if err := g.load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for _, id := range want {
-			if !g.bearers.isDenied(id) {
+			if !g.tokens.isDenied(id) {
 				t.Errorf("%s is not refused", id)
 			}
 		}
-		if len(g.bearers.denied) != len(want) {
-			t.Errorf("%d are known, want %d", len(g.bearers.denied), len(want))
+		if len(g.tokens.ids) != len(want) {
+			t.Errorf("%d are known, want %d", len(g.tokens.ids), len(want))
 		}
 	}
 	known("short", "long", "heard")
@@ -61,11 +61,11 @@ func TestDenials_AreKeptUntilTheTokenExpires(t *testing.T) {
 // which was asked after the gap.
 func TestDenials_AreAskedForOnce(t *testing.T) {
 	store := &listingStore{let: make(chan struct{})}
-	g := &Gateway{Config: Config{Store: store, Now: time.Now}, bearers: newBearers()}
+	g := &Verifier{Config: Config{Store: store, Now: time.Now}, tokens: newTokens()}
 	var requests sync.WaitGroup
 	ask := func() {
 		requests.Go(func() {
-			if err := g.knowTokenIDs(t.Context()); err != nil {
+			if err := g.learn(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -82,7 +82,7 @@ func TestDenials_AreAskedForOnce(t *testing.T) {
 		ask()
 	}
 	asked(1)
-	g.bearers.gaps.Add(1)
+	g.tokens.gaps.Add(1)
 	ask()
 	asked(2)
 	close(store.let)
@@ -100,14 +100,14 @@ func TestDenials_OfManyAreLearntAtOnce(t *testing.T) {
 	for i := range 100_000 {
 		store.revoked = append(store.revoked, tokenstore.RevokedTokenID{ID: fmt.Sprint("token", i), Until: now.Add(time.Hour)})
 	}
-	g := &Gateway{Config: Config{Store: store, Now: func() time.Time { return now }}, bearers: newBearers()}
+	g := &Verifier{Config: Config{Store: store, Now: func() time.Time { return now }}, tokens: newTokens()}
 	begun := time.Now()
 	for range 2 {
-		if err := g.loadTokenIDs(t.Context()); err != nil {
+		if err := g.load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if took := time.Since(begun); took > 30*time.Second || len(g.bearers.denied) != len(store.revoked) {
-		t.Errorf("%d are known after %v", len(g.bearers.denied), took)
+	if took := time.Since(begun); took > 30*time.Second || len(g.tokens.ids) != len(store.revoked) {
+		t.Errorf("%d are known after %v", len(g.tokens.ids), took)
 	}
 }
