@@ -1,6 +1,11 @@
 package gatehouse_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,10 +73,11 @@ func TestDocs_CaddyfilesAreValid(t *testing.T) {
 func pages(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob("docs/*.md")
-	if err != nil || len(found) == 0 {
-		t.Fatalf("found no pages in docs/: %v", err)
+	below, bad := filepath.Glob("docs/*/*.md")
+	if err != nil || bad != nil || len(found) == 0 || len(below) == 0 {
+		t.Fatalf("found no pages in docs/: %v, %v", err, bad)
 	}
-	return found
+	return append(found, below...)
 }
 
 // checkCaddyfile runs what an operator would: adapt, fmt and validate.
@@ -85,7 +91,7 @@ func checkCaddyfile(t *testing.T, gatehouse, text string) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), gatehouse, args...)
 		cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir(), "HOME="+t.TempDir())
-		cmd.Env = append(cmd.Env, values(text)...)
+		cmd.Env = append(cmd.Env, values(t, text)...)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("gatehouse %s: %v\n%s", args[0], err, out)
@@ -101,15 +107,38 @@ func checkCaddyfile(t *testing.T, gatehouse, text string) {
 	run("validate", "--config", file, "--adapter", "caddyfile")
 }
 
-var environment = regexp.MustCompile(`\{(?:env\.|\$)([A-Z_]+)`)
+var environment = regexp.MustCompile(`\{(?:env\.|\$)([A-Z0-9_]+)`)
+
+// appleKey is a file with a key such as Apple gives.
+func appleKey(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "AuthKey.p8")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
 
 // values are an environment for a Caddyfile's placeholders. Nothing listens
 // where they lead: validating must not connect.
-func values(caddyfile string) []string {
+func values(t *testing.T, caddyfile string) []string {
+	t.Helper()
 	known := map[string]string{
 		"DATABASE_URL": "postgres://gatehouse@127.0.0.1:1/gatehouse",
 		"REDIS_URL":    "redis://127.0.0.1:1/0",
 		"DOMAIN":       "localhost",
+
+		"ENTRA_TENANT_ID": "5f1c9f4e-0000-4000-8000-3b1d2c7a9e55",
+		"OPERATOR_HASH":   "$2a$14$UlEaVtrDrYXbdJXg2G07xuc1ZEFJ5sNnSNPVHDVoAeYzWxnd9nVFe",
+		"APPLE_KEY_FILE":  appleKey(t),
 	}
 	var pairs []string
 	for _, match := range environment.FindAllStringSubmatch(caddyfile, -1) {
@@ -273,7 +302,7 @@ func TestDocs_CommandsRun(t *testing.T) {
 			shell.Dir = folder
 			shell.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
 			if caddyfile, err := os.ReadFile(filepath.Join(folder, "Caddyfile")); err == nil {
-				shell.Env = append(shell.Env, values(string(caddyfile))...)
+				shell.Env = append(shell.Env, values(t, string(caddyfile))...)
 			}
 			if out, err := shell.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s\nA command that cannot run here goes into a block marked: sh norun", err, out)

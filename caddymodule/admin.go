@@ -24,7 +24,8 @@ func init() {
 // reads and what changes something have different prefixes, so that remote
 // access can be granted to one of them.
 //
-//	GET  /gatehouse/health    what the gateway says of itself; 503 when degraded, unless ?status=200
+//	GET  /gatehouse/health    what the gateway says of itself; 503 when degraded, unless ?status=200; with ?providers=true
+//	                          each provider is asked whether it works
 //	GET  /gatehouse/sessions  the sessions of ?subject=, or ?all=true; ?before= and ?limit= page
 //	GET  /gatehouse/explain   which rules let ?user= in at ?url=, or keep them out
 //	POST /gatehouse/revoke    ends ?session= with the sign-in that it came from, or all of ?subject=; 404 when unknown
@@ -76,6 +77,9 @@ func adminHandler(method string, handle func(*App, http.ResponseWriter, *http.Re
 
 func (a *App) adminHealth(w http.ResponseWriter, r *http.Request) error {
 	health := a.health(r.Context())
+	if r.URL.Query().Get("providers") == "true" {
+		a.checkProviders(r.Context(), &health)
+	}
 	status := http.StatusOK
 	if health.Status != "ok" && r.URL.Query().Get("status") != "200" {
 		status = http.StatusServiceUnavailable

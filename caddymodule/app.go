@@ -156,6 +156,12 @@ type ProviderConfig struct {
 	Allow []policy.Rule `json:"allow,omitempty"`
 	// Who may not, even if allowed.
 	Deny []policy.Rule `json:"deny,omitempty"`
+	// Whether it is left out of the choice on the sign-in page. Guards that name it, and
+	// addresses of its domains, lead there. Default: false.
+	Hidden bool `json:"hidden,omitempty"`
+	// Who types an e-mail address of one of these domains on the sign-in page is sent
+	// to this provider. Default: none.
+	Domains []string `json:"domains,omitempty"`
 	// Whether the tokens that it gives at sign-ins are kept, so that fresh
 	// ones can be had. Default: they are not.
 	StoreTokens *StoreTokensConfig `json:"store_tokens,omitempty"`

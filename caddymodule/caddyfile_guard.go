@@ -17,6 +17,7 @@ import (
 //		allow anyone | <condition…>
 //		deny  <condition…>
 //		hosts <name…>
+//		provider <provider>
 //		provider_token <provider>
 //		dry_run
 //		upgrades <protocol…>
@@ -95,6 +96,8 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 	switch h.Val() {
 	case "hosts":
 		return someArgs(h.Dispenser, &g.Hosts)
+	case "provider":
+		return g.parseProvider(h, app)
 	case "provider_token":
 		return g.parseToken(h, app)
 	case "dry_run":

@@ -22,19 +22,9 @@ func (p *globalParser) provider(d *caddyfile.Dispenser) error {
 	if err := p.checkProviderName(d); err != nil {
 		return err
 	}
-	typ := config.Name
-	head := []caddyfile.Token{d.Token()}
-	if d.NextArg() {
-		typ = d.Val()
-		head = []caddyfile.Token{d.Token()}
-	} else if !slices.Contains(moduleNames(providerNamespace), typ) {
-		return p.unknownType(d, typ)
-	}
-	if !slices.Contains(moduleNames(providerNamespace), typ) {
-		return d.Errf("there is no provider type %q%s", typ, meantType(config.Name, typ))
-	}
-	for d.NextArg() {
-		head = append(head, d.Token())
+	typ, head, err := p.providerHead(d, config.Name)
+	if err != nil {
+		return err
 	}
 
 	var rest []caddyfile.Token
@@ -44,6 +34,14 @@ func (p *globalParser) provider(d *caddyfile.Dispenser) error {
 		switch d.Val() {
 		case "title":
 			if err := oneArg(d, &config.Title); err != nil {
+				return err
+			}
+		case "hidden":
+			if err := flag(d, &config.Hidden); err != nil {
+				return err
+			}
+		case "domains":
+			if err := parseDomains(d, config); err != nil {
 				return err
 			}
 		case "store_tokens":
@@ -67,6 +65,31 @@ func (p *globalParser) provider(d *caddyfile.Dispenser) error {
 	config.ModuleRaw = caddyconfig.JSONModuleObject(module, "type", typ, nil)
 	p.app.Providers = append(p.app.Providers, config)
 	return nil
+}
+
+// providerHead parses `[TYPE] [ARG…]`. The type is by default the name, and then the
+// issuer may follow at once: provider keycloak https://….
+func (p *globalParser) providerHead(d *caddyfile.Dispenser, name string) (typ string, head []caddyfile.Token, err error) {
+	known := moduleNames(providerNamespace)
+	typ = name
+	head = []caddyfile.Token{d.Token()}
+	switch {
+	case !d.NextArg():
+		if !slices.Contains(known, typ) {
+			return "", nil, p.unknownType(d, typ)
+		}
+	case strings.Contains(d.Val(), "://") && slices.Contains(known, typ):
+		head = append(head, d.Token())
+	case !slices.Contains(known, d.Val()):
+		return "", nil, d.Errf("there is no provider type %q%s", d.Val(), meantType(name, d.Val()))
+	default:
+		typ = d.Val()
+		head = []caddyfile.Token{d.Token()}
+	}
+	for d.NextArg() {
+		head = append(head, d.Token())
+	}
+	return typ, head, nil
 }
 
 // callerRule parses a line about who may come from this provider. It need not

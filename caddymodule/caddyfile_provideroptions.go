@@ -29,12 +29,14 @@ var clientOptions = map[string]clientOption{
 	"client_secret":       parseClientSecret,
 	"endpoints":           parseEndpoints,
 	"groups_claim":        parseGroupsClaim,
+	"identity_namespace":  parseNamespace,
 	"insecure_http":       isSet(func(c *OIDCClient) *bool { return &c.InsecureHTTP }),
 	"internal_url":        text(func(c *OIDCClient) *string { return &c.InternalURL }),
 	"par":                 isSet(func(c *OIDCClient) *bool { return &c.PAR }),
 	"prompt":              choice(func(c *OIDCClient) *string { return &c.Prompt }, "consent", "login", "select_account"),
 	"response_mode":       choice(func(c *OIDCClient) *string { return &c.ResponseMode }, "query", "form_post"),
 	"scopes":              textList(func(c *OIDCClient) *[]string { return &c.Scopes }),
+	"sign_out":            isSet(func(c *OIDCClient) *bool { return &c.SignOut }),
 	"tls_trust_pool":      parseTrustPool,
 	"trust_email":         parseTrustEmail,
 	"user_claim":          text(func(c *OIDCClient) *string { return &c.UserClaim }),
@@ -42,7 +44,7 @@ var clientOptions = map[string]clientOption{
 }
 
 // everyProvidersOptions are the options of every provider, whatever its type.
-var everyProvidersOptions = []string{"title", "store_tokens", "allow", "deny"}
+var everyProvidersOptions = []string{"title", "store_tokens", "allow", "deny", "domains", "hidden"}
 
 // parseOption parses one option of a client. further are options that the type has
 // beside those.
@@ -235,6 +237,17 @@ func parseTrustPool(c *OIDCClient, d *caddyfile.Dispenser) error {
 		return d.Errf("tls_trust_pool: module %s is none of certificate authorities", name)
 	}
 	c.TLSTrustPoolRaw = caddyconfig.JSONModuleObject(roots, "provider", name, nil)
+	return nil
+}
+
+// parseNamespace parses `identity_namespace <name>`.
+func parseNamespace(c *OIDCClient, d *caddyfile.Dispenser) error {
+	if err := text(func(c *OIDCClient) *string { return &c.IdentityNamespace })(c, d); err != nil {
+		return err
+	}
+	if !validName(c.IdentityNamespace) {
+		return d.Errf("identity_namespace %q: only lower-case letters, digits, - and _ are possible", c.IdentityNamespace)
+	}
 	return nil
 }
 

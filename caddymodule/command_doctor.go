@@ -23,8 +23,9 @@ func doctorVerb() caddycmd.Command {
 		Short: "Says what is wrong, and what to register at the providers",
 		Long: `
 Asks the running server for its health. With --config, it checks that
-configuration instead, and whether its stores can be reached. It prints the
-redirect URIs that have to be registered at the providers. The exit status is
+configuration instead, and whether its stores can be reached. It asks each
+provider whether it works with the configuration, and prints the addresses that
+have to be registered there. The exit status is
 1 when something is wrong.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			addressFlags(cmd)
@@ -55,7 +56,7 @@ func examine(fl caddycmd.Flags) (Health, error) {
 		return examineConfig(fl)
 	}
 	// A degraded server answers 503, which Caddy's client makes an error of.
-	body, err := askServer(fl, http.MethodGet, "/gatehouse/health?status=200")
+	body, err := askServer(fl, http.MethodGet, "/gatehouse/health?status=200&providers=true")
 	if err != nil {
 		return Health{}, err
 	}
@@ -78,11 +79,13 @@ func examineConfig(fl caddycmd.Flags) (Health, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 	defer cancel()
 	health := app.describe()
+	app.setNeeds()
 	logging.Disable() // go-redis, in this process: what it says of a dial that fails is said below
 	health.TokenStore, health.Cache = app.pingStore(ctx), app.pingCache(ctx)
 	if health.TokenStore != up || health.Cache != up {
 		health.Status = "degraded"
 	}
+	app.checkProviders(context.Background(), &health)
 	return health, nil
 }
 
@@ -131,9 +134,18 @@ func printHealth(w io.Writer, h Health) error {
 		lines = append(lines, "site         "+s)
 	}
 	for _, p := range h.Providers {
-		lines = append(lines, "provider     "+p.Name+" ("+p.Issuer+")")
+		lines = append(lines, "provider     "+p.Name+" ("+p.Issuer+")"+describeState(p.State))
+		for _, warning := range p.Warnings {
+			lines = append(lines, "             warning: "+warning)
+		}
 		for _, uri := range p.RedirectURIs {
 			lines = append(lines, "             register the redirect URI "+uri)
+		}
+		for _, uri := range p.PostLogoutRedirectURIs {
+			lines = append(lines, "             register the post-logout redirect URI "+uri)
+		}
+		for _, uri := range p.BackchannelLogoutURIs {
+			lines = append(lines, "             its back-channel logout URI, if it has one, is "+uri)
 		}
 	}
 	for _, line := range lines {
@@ -142,4 +154,11 @@ func printHealth(w io.Writer, h Health) error {
 		}
 	}
 	return nil
+}
+
+func describeState(state string) string {
+	if state == "" {
+		return ""
+	}
+	return ": " + state
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,5 +92,55 @@ func TestDoctor_SaysAloneWhatIsWrongWithRedis(t *testing.T) {
 	}
 	if len(said.said) > 0 {
 		t.Errorf("go-redis says beside it: %s", said.said)
+	}
+}
+
+// The doctor asks the providers, and says what is to be registered there.
+func TestDoctor_AsksTheProviders(t *testing.T) {
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"issuer":%q,"authorization_endpoint":"%[1]s/auth","token_endpoint":"%[1]s/token","jwks_uri":"%[1]s/keys","end_session_endpoint":"%[1]s/bye"}`, server.URL)
+	})
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
+	})
+	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		if _, secret, _ := r.BasicAuth(); secret != "right" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"error":"invalid_client"}`))
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"error":"invalid_grant"}`))
+	})
+	mux.HandleFunc("/auth", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, r.URL.Query().Get("redirect_uri")+"?error=login_required", http.StatusFound)
+	})
+	for secret, want := range map[string][]string{
+		"right": {
+			"status       ok", "provider     sso (" + server.URL + "): ok",
+			"register the redirect URI https://app.example.com/.gatehouse/callback/sso",
+			"register the post-logout redirect URI https://app.example.com/.gatehouse/logout",
+			"its back-channel logout URI, if it has one, is https://app.example.com/.gatehouse/backchannel_logout/sso",
+		},
+		"wrong": {"status       degraded", "check client_id, client_secret and client_auth"},
+	} {
+		t.Setenv("SSO_SECRET", secret)
+		file := filepath.Join(t.TempDir(), "caddy.json")
+		lines := "provider sso oidc " + server.URL + " {\n\tclient_id x\n\tclient_secret {env.SSO_SECRET}\n\tsign_out\n}\n"
+		if err := os.WriteFile(file, config(t, t.TempDir(), lines, "https://app.example.com {\n\tgatehouse\n}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stdout, _, err := command("doctor", "--config", file)
+		if (err == nil) != (secret == "right") {
+			t.Errorf("%s: %v", secret, err)
+		}
+		for _, part := range want {
+			if !strings.Contains(stdout, part) {
+				t.Errorf("%s: doctor does not say %q:\n%s", secret, part, stdout)
+			}
+		}
 	}
 }

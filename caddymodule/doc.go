@@ -33,10 +33,12 @@
 //			}
 //			serve_stale <duration>                      # how long sessions go on while no store answers; default: 10m
 //
-//			provider <name> [<type>] [<args…>] {        # types: google, github, oidc <issuer>, local; default: <name>
+//			provider <name> [<type>] [<args…>] {        # types below; default: <name>
 //				title <text>                            # on the sign-in page
 //				allow anyone | <condition…>             # who may come; needed where anybody can open an account
 //				deny  <condition…>
+//				hidden                                  # left out of the choice on the sign-in page
+//				domains <domain…>                       # who types an address of these there is sent to this provider
 //				store_tokens [revoke_displaced]         # keeps the provider's tokens fresh, for provider_token
 //				client_id      <id>                     # but for local
 //				client_secret  <secret>
@@ -53,6 +55,8 @@
 //				endpoints {                             # in place of the metadata's
 //					authorization | token | jwks | userinfo | revocation | end_session | pushed_authorization <url>
 //				}
+//				sign_out                                # who signs out here is signed out at the provider, too
+//				identity_namespace <name>               # tells the people of two blocks with one issuer apart
 //				internal_url   <url>                    # where the gateway reaches what browsers reach at the issuer's origin
 //				insecure_http                           # plain http, in a network that is yours alone
 //				tls_trust_pool <module> …               # as in reverse_proxy: file /etc/ca.pem
@@ -62,6 +66,14 @@
 //				access_token_claims <claim…>            # those that only the access token has
 //				trust_email    <domain…>                # addresses there count as verified if the provider does not say
 //				url            <url>                    # github: of an Enterprise server
+//				hosted_domain  <domain>                 # google: the Workspace's primary domain
+//				tenant         <id> | organizations | common # entra
+//				tenants        <id…>                    # entra: those that may sign in, of several
+//				graph          <url>                    # entra: of a national cloud
+//				audience       <uri>                    # auth0: of the access token
+//				team_id | key_id | key_file <value>     # apple
+//				claim_names    <claim>=<member>…        # oauth2: what in the userinfo answer is which claim
+//				open                                    # oauth2: anybody can open an account there
 //				user <name> <hash> {                    # local; hashes by `caddy hash-password`
 //					email  <address>
 //					title  <name for people>
@@ -109,6 +121,12 @@
 //		}
 //	}
 //
+// The types of providers are oidc <issuer>, local, github, and those of
+// flows/provider/preset: apple, auth0 <issuer>, authelia <issuer>, authentik <issuer>,
+// cilogon, discord, egi_checkin [<issuer>], entra [<authority>], gitlab [<issuer>],
+// google, indigo_iam <issuer>, keycloak <issuer>, oauth2 <address>, okta <issuer>,
+// orcid [<issuer>], pocket_id <issuer> and zitadel <issuer>.
+//
 // A condition is one of user, email, domain, group, client or provider with one or
 // more values, claim with a name and one or more values, or expression with one
 // expression of the Common Expression Language about user, provider, groups and
@@ -126,6 +144,7 @@
 //		dry_run                      # the rules only log whom they would refuse
 //		hosts <name…>                # for a site without a host name
 //		finish_uploads [<duration>]  # an upload may finish after its session has ended; default: no; alone: 10m
+//		provider <provider>          # where people are sent who are not signed in; default: they choose
 //		provider_token <provider>    # upstream gets Authorization: Bearer with the user's token of the provider
 //		upgrades <protocol…>         # besides websocket, that a connection may switch to: spdy/3.1
 //	}

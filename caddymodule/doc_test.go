@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/flows/provider/preset"
 )
 
 // The package's documentation is where people look options up: every option
@@ -23,6 +25,16 @@ func TestDoc_HasEveryOption(t *testing.T) {
 	option := regexp.MustCompile(`case ((?:"[a-z_]+"(?:, )?)+):`)
 	name := regexp.MustCompile(`[a-z_]+`)
 	found := 0
+	for _, p := range preset.All() {
+		if !regexp.MustCompile(`(?m)^//\s.*\b` + p.Name + `\b`).Match(doc) {
+			t.Errorf("there is a preset %s, of which the package's documentation says nothing", p.Name)
+		}
+		for option := range p.Options {
+			if !regexp.MustCompile(`(?m)^//\s.*\b` + option + `\b.*# .*` + p.Name + `\b`).Match(doc) {
+				t.Errorf("%s takes the option %s, of which the package's documentation says nothing", p.Name, option)
+			}
+		}
+	}
 	for option := range clientOptions {
 		found++
 		if !regexp.MustCompile(`(?m)^//\s+` + option + `\b`).Match(doc) {

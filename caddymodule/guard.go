@@ -53,6 +53,10 @@ type Guard struct {
 	// is signed in may enter. Default: they refuse.
 	DryRun bool `json:"dry_run,omitempty"`
 
+	// The provider that people are sent to who are not signed in. It says nothing of who
+	// may enter: that do the policies. Default: the choice, if there are several.
+	Provider string `json:"provider,omitempty"`
+
 	// The provider whose token for the user is passed upstream, as
 	// `Authorization: Bearer`; it is always a fresh one. The provider's block
 	// must say `store_tokens`. The Authorization that a client sends is then
@@ -125,7 +129,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 		g.ruledBy(own)
 	}
-	if err := g.provisionToken(); err != nil {
+	if err := together(g.provisionToken(), app.checkPicked(g.Provider)); err != nil {
 		return err
 	}
 	for i, h := range g.Hosts {
@@ -268,7 +272,9 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	v.show(r)
 	id, err := v.authenticate(g.app, gateway, r)
 	if err != nil {
-		gateway.Challenge(w, v.request(r), err)
+		request := v.request(r)
+		request.Pick = g.Provider
+		gateway.Challenge(w, request, err)
 		return nil
 	}
 	v.id = id

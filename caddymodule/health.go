@@ -40,6 +40,14 @@ type ProviderInfo struct {
 	Issuer string `json:"issuer"`
 	// RedirectURIs are to be registered at the provider.
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
+	// PostLogoutRedirectURIs are to be registered where people are signed out there too.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// BackchannelLogoutURIs may be registered, for the provider to tell of its sign-outs.
+	BackchannelLogoutURIs []string `json:"backchannel_logout_uris,omitempty"`
+	// State is "ok", or what is wrong; "" where the provider was not asked.
+	State string `json:"state,omitempty"`
+	// Warnings are what may be wrong.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 const up = "up"
@@ -82,9 +90,19 @@ func (a *App) describe() Health {
 	}
 	for _, p := range a.providers {
 		info := ProviderInfo{Name: p.Name(), Issuer: p.Issuer()}
-		if _, ok := p.(provider.Redirect); ok {
-			for _, place := range places {
-				info.RedirectURIs = append(info.RedirectURIs, trimSlash(place)+"/callback/"+p.Name())
+		_, redirects := p.(provider.Redirect)
+		_, tells := p.(provider.LogoutVerifier)
+		ends, ok := p.(provider.EndSessioner)
+		for _, place := range places {
+			place = trimSlash(place)
+			if redirects {
+				info.RedirectURIs = append(info.RedirectURIs, place+"/callback/"+p.Name())
+			}
+			if ok && ends.SignsOut() {
+				info.PostLogoutRedirectURIs = append(info.PostLogoutRedirectURIs, place+"/logout")
+			}
+			if tells {
+				info.BackchannelLogoutURIs = append(info.BackchannelLogoutURIs, place+"/backchannel_logout/"+p.Name())
 			}
 		}
 		h.Providers = append(h.Providers, info)

@@ -126,7 +126,7 @@ func (a *App) loadProviders(ctx caddy.Context) error {
 		return together(mistakes...)
 	}
 	a.warnSameNames(modules)
-	mistakes = append(mistakes, a.checkClientKeys(modules))
+	mistakes = append(mistakes, a.checkClientKeys(modules), a.checkOffers())
 	for i, c := range a.Providers {
 		if checker, ok := modules[i].(groupChecker); ok {
 			a.groupCheckers[c.Name] = checker
@@ -169,7 +169,7 @@ func (a *App) loadProvider(ctx caddy.Context, c *ProviderConfig) (ProviderModule
 		return nil, err
 	}
 	if same := slices.IndexFunc(a.providers, func(other provider.Provider) bool { return other.Issuer() == p.Issuer() }); same >= 0 {
-		return nil, fmt.Errorf("has the same issuer as provider %s: their users could not be told apart", a.providers[same].Name())
+		return nil, fmt.Errorf("has the same issuer as provider %s: their users could not be told apart; where they are two clients, write identity_namespace and a name in one block, and the people of that block are others than those of the other", a.providers[same].Name())
 	}
 	a.providers = append(a.providers, p)
 	if o, ok := guest.(OpenProvider); ok {

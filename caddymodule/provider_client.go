@@ -50,6 +50,13 @@ type OIDCClient struct {
 	// not require it. Default: false.
 	PAR bool `json:"par,omitempty"`
 
+	// Whether who signs out here is signed out at the provider, too. Default: false.
+	SignOut bool `json:"sign_out,omitempty"`
+	// Tells the people of this block apart from those of another with the same issuer,
+	// such as a second client at one Keycloak. Do not change it: everybody would be
+	// somebody new. Default: none; two blocks of one issuer are then refused.
+	IdentityNamespace string `json:"identity_namespace,omitempty"`
+
 	// Endpoints in place of those in the provider's metadata: `authorization`,
 	// `token`, `userinfo`, `jwks`, `revocation`, `end_session`,
 	// `pushed_authorization`. With the first three but userinfo no metadata are
@@ -196,7 +203,7 @@ func (c clientConfig) config(b ProviderBlock) oidc.Config {
 		Name: b.Name, Title: b.Title, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
 		ClientAuth: methods[c.ClientAuth], Key: c.key, AssertionAudience: c.AssertionAudience,
 		Scopes: b.withOffline(c.Scopes), AuthParams: c.AuthParams, Prompt: c.Prompt, ACRValues: strings.Join(c.ACRValues, " "),
-		FormPost: c.ResponseMode == "form_post", PAR: c.PAR,
+		FormPost: c.ResponseMode == "form_post", PAR: c.PAR, SignOut: c.SignOut, IdentityNamespace: c.IdentityNamespace,
 		InternalURL: c.InternalURL, InsecureHTTP: c.InsecureHTTP,
 		GroupsClaim: c.GroupsClaim, GroupsAs: c.GroupsAs, UserClaim: c.UserClaim, UserInfo: c.UserInfo, TrustEmail: c.TrustEmail,
 		ExtraClaims: c.Claims, AccessTokenClaims: c.AccessTokenClaims,

@@ -48,7 +48,16 @@ func TestProvider_FaultsAtLoad(t *testing.T) {
 		"http":               {provider("a", "internal_url http://keycloak:8080"), "insecure_http allows http"},
 		"http as configured": {provider("a", "insecure_http\ninternal_url http://keycloak:8080"), ""},
 		"no such authority":  {provider("a", "tls_trust_pool file /nowhere/ca.pem"), "/nowhere/ca.pem"},
-		"own parameter":      {provider("a", "auth_params state x"), "the parameter state is the protocol's own"},
+		"one domain for two": {provider("a", "domains example.com") + provider("b", "domains Example.com"), "providers a and b: both have the domain example.com"},
+		"domains of local":   {strings.Replace(aliceLocal, "{\n", "{\n\tdomains example.com\n", 1), "provider local: domains is of no use"},
+		"all hidden":         {provider("a", "hidden") + strings.Replace(aliceLocal, "{\n", "{\n\thidden\n", 1), "every provider is hidden"},
+		"one issuer, two namespaces": {
+			provider("a", "client_secret {env.KEY_FILE}") + strings.Replace(provider("b", "identity_namespace b"), "https://b.", "https://a.", 1), "",
+		},
+		"one issuer": {
+			provider("a", "") + strings.Replace(provider("b", ""), "https://b.", "https://a.", 1), "write identity_namespace and a name in one block",
+		},
+		"own parameter": {provider("a", "auth_params state x"), "the parameter state is the protocol's own"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := provision(t, config(t, t.TempDir(), tt.lines, "app.example.com {\n\tgatehouse\n}\n"))

@@ -85,7 +85,7 @@ func (g *GitHub) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		case !slices.Contains(gitHubOptions, d.Val()):
-			return d.Errf("unrecognized option %q%s", d.Val(), meant(d.Val(), append(slices.Clone(gitHubOptions), "title", "store_tokens", "allow", "deny"), globalOptions...))
+			return d.Errf("unrecognized option %q%s", d.Val(), meant(d.Val(), slices.Concat(gitHubOptions, everyProvidersOptions), globalOptions...))
 		default:
 			if err := client.parseOption(d); err != nil {
 				return err

@@ -161,7 +161,7 @@ func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	for d.NextBlock(0) {
 		if d.Val() != "user" {
-			return d.Errf("unrecognized option %q%s", d.Val(), meant(d.Val(), []string{"user", "title", "allow", "deny"}, globalOptions...))
+			return d.Errf("unrecognized option %q%s", d.Val(), meant(d.Val(), []string{"user", "title", "allow", "deny", "hidden"}, globalOptions...))
 		}
 		if err := l.parseUser(d); err != nil {
 			return err

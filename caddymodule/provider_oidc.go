@@ -11,11 +11,11 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/preset"
 )
 
 func init() {
 	caddy.RegisterModule(new(OIDC))
-	caddy.RegisterModule(new(Google))
 }
 
 // OIDC is an identity provider by OpenID Connect. Its metadata are fetched when
@@ -102,53 +102,13 @@ func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (o *OIDC) OpenProvider(b ProviderBlock) (provider.Provider, error) {
 	config := o.client.config(b)
 	config.Issuer = o.issuer
-	return oidc.New(config)
-}
-
-// Google signs in people with a Google account. Anybody can open one, so say who
-// may enter.
-type Google struct {
-	OIDCClient
-
-	client clientConfig
-}
-
-// CaddyModule returns the Caddy module information.
-func (*Google) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: providerNamespace + ".google", New: func() caddy.Module { return new(Google) }}
-}
-
-// Provision expands placeholders.
-func (g *Google) Provision(ctx caddy.Context) error {
-	var err error
-	g.client, err = g.provision(ctx, g.AnyoneCanJoin())
-	return err
-}
-
-// AnyoneCanJoin implements [OpenProvider].
-func (*Google) AnyoneCanJoin() bool { return true }
-
-// UnmarshalCaddyfile parses:
-//
-//	provider google {
-//		<option of a client…>
-//	}
-func (g *Google) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the type
-	if err := noArgsBehind(d); err != nil {
-		return err
-	}
-	for d.NextBlock(0) {
-		if err := g.parseOption(d); err != nil {
-			return err
+	if known := preset.OfIssuer(o.issuer); known != nil {
+		var err error
+		if config, err = known.Apply(config, preset.Settings{}); err != nil {
+			return nil, err
 		}
 	}
-	return g.parseCheck(d, g.AnyoneCanJoin())
-}
-
-// OpenProvider implements [ProviderModule].
-func (g *Google) OpenProvider(b ProviderBlock) (provider.Provider, error) {
-	return oidc.New(oidc.Google(g.client.config(b)))
+	return oidc.New(config)
 }
 
 // Interface guards
@@ -157,8 +117,4 @@ var (
 	_ caddyfile.Unmarshaler = (*OIDC)(nil)
 	_ ProviderModule        = (*OIDC)(nil)
 	_ OpenProvider          = (*OIDC)(nil)
-	_ caddy.Provisioner     = (*Google)(nil)
-	_ caddyfile.Unmarshaler = (*Google)(nil)
-	_ ProviderModule        = (*Google)(nil)
-	_ OpenProvider          = (*Google)(nil)
 )

@@ -125,6 +125,7 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 		Issuer:    a.issuer,
 		Sites:     append(origins(sites), a.Sites...),
 		Providers: a.providers,
+		Offers:    a.offers(),
 		Admit:     a.admit,
 		Vault:     kept,
 		Recheck:   a.recheck(),

@@ -29,7 +29,7 @@ const (
 // authorizeParameters must not be there twice.
 var authorizeParameters = []string{ //nolint:gochecknoglobals // a constant list
 	"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint", "provider",
+	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint", "provider", "pick",
 }
 
 // unknownClient says that nobody registered a client here.
@@ -160,6 +160,9 @@ func (g *Gateway) parseAuthorize(at web.Issuer, c *client.Client, query url.Valu
 	}
 	if site && query.Get("provider") != "" && !g.wantProvider(&a, query.Get("provider")) {
 		return a, &authorizeFault{code: "invalid_request", description: "no such provider"}
+	}
+	if site {
+		g.pick(&a, query.Get("pick"))
 	}
 	if fault := g.parseRest(at, c, query, &a); fault != nil {
 		return a, fault

@@ -45,6 +45,8 @@ type authRequest struct {
 	Hint string `json:"b,omitempty"`
 	// Provider that must be signed in at: its token is wanted.
 	Provider string `json:"w,omitempty"`
+	// Pick is the provider that the guard sends people to, if nobody is signed in.
+	Pick string `json:"pk,omitempty"`
 	// Device is the user code that is to be confirmed after the sign-in.
 	Device string `json:"d,omitempty"`
 	// Session that was asked for consent, and Consented, its answer.

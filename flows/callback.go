@@ -94,6 +94,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 			result.Claims.AuthTime = g.Now()
 		}
 		flow.Verified = newVerified(answer.Code, result)
+		flow.Verified.IDToken = keptIDToken(p, result)
 	}
 	forgetPrompt(w, r, at)
 	claims := flow.Verified.Claims
@@ -135,6 +136,7 @@ func (g *Gateway) complete(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		return
 	}
 	g.rememberOnce(w, r, at, started.Identity.Subject)
+	g.rememberChoice(w, r, at, flow.Provider)
 	g.keepToken(r.Context(), started.Identity, flow.Verified.Token)
 	if pending == uuid.Nil {
 		// A reload learns from this that it is done. The session is stored, so

@@ -36,9 +36,9 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 	}
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
-		http.Redirect(w, r.Request, web.LoginPath(r.ReturnTo()), http.StatusSeeOther)
+		http.Redirect(w, r.Request, web.PickedLoginPath(r.ReturnTo(), r.Pick), http.StatusSeeOther)
 	case web.CallerHTMX:
-		w.Header().Set("HX-Redirect", web.LoginPath(web.RefererPath(r.Header.Get("HX-Current-URL"), r.Origin())))
+		w.Header().Set("HX-Redirect", web.PickedLoginPath(web.RefererPath(r.Header.Get("HX-Current-URL"), r.Origin()), r.Pick))
 		web.Unauthorized(w, r)
 	case web.CallerGRPC:
 		web.GRPCStatus(w, "16", "sign in first")

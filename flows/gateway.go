@@ -40,6 +40,9 @@ type Config struct {
 	Sites []string
 	// Providers in the order in which they are offered.
 	Providers []provider.Provider
+	// Offers say how people come to the providers, by name. Default: each can be
+	// chosen.
+	Offers map[string]Offer
 	// Admit tells whether somebody whom a provider vouched for may sign in at
 	// all. Default: everybody.
 	Admit func(identity.Claims) bool

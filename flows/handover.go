@@ -79,6 +79,9 @@ func (g *Gateway) toPortal(w http.ResponseWriter, r *web.Request, a authRequest)
 	if a.Provider != "" {
 		query.Set("provider", a.Provider)
 	}
+	if a.Pick != "" {
+		query.Set("pick", a.Pick)
+	}
 	web.NoStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", g.portal.URL("authorize")+"?"+query.Encode())

@@ -26,6 +26,7 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *web.Request) {
 	a.Own = a.Prompt == "select_account" // a link of our own pages
 	g.chooseAfterSignOut(r, r.SiteIssuer(), &a)
 	g.wantProvider(&a, query.Get("provider"))
+	g.pick(&a, query.Get("pick"))
 	if g.HasPortal() {
 		g.toPortal(w, r, a)
 		return
@@ -59,10 +60,7 @@ func promptOf(query url.Values) string {
 // be sent to, else by way of a page.
 func (g *Gateway) offer(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, name string) {
 	if name == "" {
-		name = a.Provider
-	}
-	if name == "" && len(g.Providers) == 1 {
-		name = g.Providers[0].Name()
+		name = g.way(a)
 	}
 	if redirect, ok := g.providers[name].(provider.Redirect); ok {
 		g.toProvider(w, r, at, a, redirect)
@@ -74,19 +72,16 @@ func (g *Gateway) offer(w http.ResponseWriter, r *web.Request, at web.Issuer, a 
 // signInPage shows the form, the providers, or both.
 func (g *Gateway) signInPage(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, status int, username, message string) {
 	sealed := g.sealRequest(at, a)
-	p := page.SignIn{Site: g.clientTitle(a.Client), Username: username, Message: message}
-	for _, known := range g.Providers {
-		switch known.(type) {
-		case provider.Password:
+	p := page.SignIn{Site: g.clientTitle(a.Client), Username: username, Message: message, Providers: g.choices(r, at, a, sealed)}
+	for _, known := range g.offered(a) {
+		if _, ok := known.(provider.Password); ok {
 			p.Action = at.Path + "login"
-		case provider.Redirect:
-			p.Providers = append(p.Providers, page.ProviderLink{
-				Name: known.Name(), Title: known.Title(),
-				URL: signInURL(at, known.Name(), sealed),
-			})
 		}
 	}
-	if p.Action != "" {
+	if g.asksForAddress(a) {
+		p.AddressAction = at.Path + "login"
+	}
+	if p.Action != "" || p.AddressAction != "" {
 		p.Fields = []page.Field{{Name: "request", Value: sealed}, web.FormToken(g.Keyring, w, r.Request, at)}
 	}
 	g.Pages.SignIn(w, r.Request, status, p)

@@ -106,6 +106,7 @@ func (g *Gateway) signOutByForm(w http.ResponseWriter, r *web.Request, at web.Is
 func (g *Gateway) signOut(w http.ResponseWriter, r *web.Request, at web.Issuer, cookie string, id *identity.Identity, asked logoutRequest, named *tokenstore.Session) {
 	// Signed out means that the server knows; a store that is down must not turn
 	// into a promise that was not kept.
+	onward := g.providerSignOut(r, at, id, asked)
 	err := g.endNamed(r.Context(), named)
 	if ending := g.EndSession(r.Context(), id.SessionID); ending != nil {
 		err = ending
@@ -117,6 +118,11 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *web.Request, at web.Issuer, 
 	g.Logger.InfoContext(r.Context(), "signed out", "user", id.User, "session", id.SessionID.String())
 	g.Events(r.Context(), "logout", slog.String("user", id.User), slog.String("client_id", id.ClientID))
 	web.SetPathCookie(w, at, web.LeftCookie, "1", leftFor)
+	if onward != "" {
+		web.ClearSession(w, cookie, r.Secure())
+		g.answers.RedirectExternal(w, r, g.providers[id.Provider].Title(), onward)
+		return
+	}
 	g.signedOut(w, r, at, cookie, asked)
 }
 

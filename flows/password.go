@@ -43,6 +43,10 @@ func (g *Gateway) servePassword(w http.ResponseWriter, r *web.Request, at web.Is
 		g.signInPage(w, r, at, a, http.StatusForbidden, "", "This form was not sent from this page. Please try again.")
 		return
 	}
+	if r.PostForm.Has("address") {
+		g.toAddress(w, r, at, a, r.PostForm.Get("address"))
+		return
+	}
 	g.checkPassword(w, r, at, a, r.PostForm.Get("username"), r.PostForm.Get("password"))
 }
 
@@ -106,6 +110,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Is
 		return
 	}
 	g.remember(w, at, username, started.Identity.Subject)
+	g.rememberChoice(w, r, at, local.Name())
 	g.carryOn(w, r, at, a, started, uuid.Nil)
 }
 

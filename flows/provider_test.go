@@ -49,10 +49,15 @@ func twoWorldsWrapped(t *testing.T, o worldOptions, wrap func(provider.Redirect)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []provider.Provider{wrap(p)}
+		all := []provider.Provider{wrap(p)}
+		if o.beside != nil {
+			all = append(all, o.beside(now)...)
+		}
+		return all
 	}
 	rp = newWorld(t, o)
 	outside.RedirectURIs = []string{rp.siteURL("app") + "/.gatehouse/callback/outside", rp.portalURL() + "/callback/outside"}
+	outside.PostLogoutRedirectURIs = []string{rp.siteURL("app") + "/.gatehouse/logout", rp.portalURL() + "/logout"}
 	outside.BackchannelLogoutURI = "http://127.0.0.1" + port(rp.site) + "/.gatehouse/backchannel_logout/outside"
 	return op, rp
 }

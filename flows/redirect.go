@@ -64,10 +64,7 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issue
 	}
 	setAttempt(w, r.Request, at, try)
 	g.rememberPrompt(w, r, at, p, own)
-	web.NoStore(w)
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	w.Header().Set("Location", location)
-	w.WriteHeader(http.StatusSeeOther)
+	g.answers.RedirectExternal(w, r, p.Title(), location)
 }
 
 // beginURL is where an attempt to sign in begins, and the prompt that is sent of our
@@ -162,7 +159,7 @@ func (g *Gateway) tooMany(w http.ResponseWriter, r *web.Request, err error) {
 // retryURL begins the same sign-in anew.
 func (g *Gateway) retryURL(at web.Issuer, a authRequest) string {
 	if a.forSite() {
-		return web.LoginPath(a.ReturnTo)
+		return web.PickedLoginPath(a.ReturnTo, a.Pick)
 	}
 	return at.Path + "signin?request=" + g.sealRequest(at, a)
 }

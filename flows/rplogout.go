@@ -28,6 +28,9 @@ func (g *Gateway) parseLogout(at web.Issuer, params url.Values) logoutRequest {
 	if sealed := params.Get(logoutField); sealed != "" {
 		return g.openLogout(at, sealed)
 	}
+	if l, ok := g.fromProvider(at, params); ok {
+		return l
+	}
 	var l logoutRequest
 	if g.Keys == nil || web.Repeated(params, "id_token_hint", "client_id", "post_logout_redirect_uri", "state") != "" {
 		return l

@@ -23,6 +23,8 @@ type verified struct {
 	Code   []byte          `json:"c"`
 	Claims identity.Claims `json:"a"`
 	Token  *provider.Token `json:"t,omitempty"`
+	// IDToken, where the provider is to sign the person out and it is short.
+	IDToken string `json:"i,omitempty"`
 	// Session that was to be stored, and Lost, the attempts to do so.
 	Session uuid.UUID `json:"s"`
 	Lost    [][]byte  `json:"l,omitempty"`
@@ -45,7 +47,7 @@ func (v *verified) start(g *Gateway) session.Start {
 	if v.Session == uuid.Nil {
 		v.Session = handle.NewID(g.Now(), g.Random)
 	}
-	s := session.Start{ID: v.Session, Claims: v.Claims, Replaces: slices.Clone(v.Lost)}
+	s := session.Start{ID: v.Session, Claims: v.Claims, IDToken: v.IDToken, Replaces: slices.Clone(v.Lost)}
 	copy(s.Secret[:], g.Keyring.Random(len(s.Secret)))
 	if len(v.Lost) < tokenstore.MaxReplaces {
 		v.Lost = append(v.Lost, handle.Handle{Secret: s.Secret}.SecretHash())

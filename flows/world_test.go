@@ -2,6 +2,7 @@ package flows_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"html"
@@ -91,6 +92,8 @@ type world struct {
 	portal   *httptest.Server
 	site     *httptest.Server // one that does what the guard does
 	wire     *browser         // of send, without cookies
+	host     string           // of the portal
+	pick     string           // the provider that the site's guard picks, or ""
 	passes   string           // the provider whose tokens the site passes on, or ""
 }
 
@@ -100,16 +103,21 @@ type worldOptions struct {
 	// wrap sees every call to the stores.
 	wrap   func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store)
 	portal bool
+	// portalHost is the portal's name. Default: portal.test.
+	portalHost string
 	// signingKeys is a JWKS file to sign with, in place of keys of the store.
 	signingKeys string
 	clients     []*client.Client
 	providers   func(now func() time.Time) []provider.Provider
 	admit       func(identity.Claims) bool
+	offers      map[string]flows.Offer
+	// beside are further providers of twoWorlds.
+	beside func(now func() time.Time) []provider.Provider
 }
 
 func newWorld(t *testing.T, o worldOptions) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, logs: &bytes.Buffer{}}
+	w := &world{t: t, clock: &clock{}, logs: &bytes.Buffer{}, host: cmp.Or(o.portalHost, "portal.test")}
 	var err error
 	if w.store, err = sqlite.Open(filepath.Join(t.TempDir(), "store.db"), sqlite.Options{Now: w.clock.now}); err != nil {
 		t.Fatal(err)
@@ -156,7 +164,7 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	w.portal = httptest.NewUnstartedServer(given.record(t, w.servePortal))
 	config := flows.Config{
 		Sessions: w.sessions, Store: durable, Cache: short, Keyring: keys, Keys: w.keys, Pages: pages, Logger: logger,
-		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit,
+		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit, Offers: o.offers,
 	}
 	for _, c := range o.clients {
 		if c.IDTokenAlgorithm == "" {
@@ -172,7 +180,7 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	}
 	config.Providers = o.providers(w.clock.now)
 	if o.portal {
-		config.Issuer = "http://portal.test" + port(w.portal)
+		config.Issuer = w.portalURL()
 		if o.issuer != "" {
 			config.Issuer = o.issuer
 		}
@@ -231,6 +239,7 @@ func asRequest(r *http.Request) *web.Request {
 // guard is a guarded site in front of an upstream that says who came.
 func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 	req := asRequest(r)
+	req.Pick = w.pick
 	if w.gateway.OwnPath(req.URI) {
 		w.gateway.ServeSite(rw, req)
 		return
@@ -259,7 +268,7 @@ func (w *world) servePortal(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *world) siteURL(name string) string { return "http://" + name + ".sites.test" + port(w.site) }
-func (w *world) portalURL() string          { return "http://portal.test" + port(w.portal) }
+func (w *world) portalURL() string          { return "http://" + w.host + port(w.portal) }
 
 // browser is a browser with cookies of its own; every host is on this machine.
 type browser struct {

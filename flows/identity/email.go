@@ -74,7 +74,7 @@ func IsDomain(s string) bool {
 
 // VerifiedDomain is the lower-case domain of VerifiedEmail, or "".
 func (c *Claims) VerifiedDomain() string {
-	if !c.emailCounts() {
+	if !c.emailCounts() || c.DomainUnverified {
 		return ""
 	}
 	_, domain, _ := splitAddress(c.Email)
@@ -100,7 +100,7 @@ func (c *Claims) HasEmail(email string) bool {
 // HasDomain tells whether the verified e-mail address is of this domain
 // itself, in any ASCII case. It does not allocate.
 func (c *Claims) HasDomain(domain string) bool {
-	if !c.emailCounts() {
+	if !c.emailCounts() || c.DomainUnverified {
 		return false
 	}
 	_, have, ok := splitAddress(c.Email)

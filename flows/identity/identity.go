@@ -23,7 +23,10 @@ type Claims struct {
 	User          string `json:"user"`
 	Email         string `json:"email,omitempty"`
 	EmailVerified bool   `json:"email_verified,omitempty"`
-	Name          string `json:"name,omitempty"`
+	// DomainUnverified: the address is the user's, but nobody says that the account
+	// belongs to its domain. Rules that allow by a domain do not count it.
+	DomainUnverified bool   `json:"domain_unverified,omitempty"`
+	Name             string `json:"name,omitempty"`
 	// Groups, all of them or none: see Unread.
 	Groups []string `json:"groups,omitempty"`
 	// Unread maps claims that are not known, although the provider may have them, to

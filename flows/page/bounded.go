@@ -3,6 +3,7 @@ package page
 func (p SignIn) bounded() SignIn {
 	p.Site = line(p.Site, maxHost)
 	p.Action = address(p.Action)
+	p.AddressAction = address(p.AddressAction)
 	p.Fields = whole(p.Fields)
 	p.Username = entered(p.Username, maxLine)
 	p.Message = line(p.Message, maxText)

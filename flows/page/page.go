@@ -27,7 +27,10 @@ type SignIn struct {
 	Site string
 	// Action is where the password form is posted to; "" shows no form.
 	Action string
-	// Fields are the form's hidden fields.
+	// AddressAction is where an e-mail address is posted to, as the field "address",
+	// which leads to a provider; "" shows no such form.
+	AddressAction string
+	// Fields are the hidden fields of both forms.
 	Fields []Field
 	// Username as entered before, to be shown again.
 	Username string
@@ -49,6 +52,8 @@ type ProviderLink struct {
 	URL   string
 	// Icon is "google", "github", or anything else for a key; by default Name.
 	Icon string
+	// Last reports whether it is the one that the browser signed in by last.
+	Last bool
 }
 
 // Fault is a page that says what went wrong and what to do next.

@@ -21,8 +21,8 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 	for page, f := range map[string]show{
 		"signin": func(w http.ResponseWriter, q *http.Request) {
 			r.SignIn(w, q, 200, SignIn{
-				Site: text, Action: text, Fields: fields, Username: text, Message: text, Targets: []string{text},
-				Providers: []ProviderLink{{Name: text, Title: text, URL: text, Icon: text}, {Name: "google"}, {Name: "github"}},
+				Site: text, Action: text, AddressAction: text, Fields: fields, Username: text, Message: text, Targets: []string{text},
+				Providers: []ProviderLink{{Name: text, Title: text, URL: text, Icon: text, Last: true}, {Name: "google"}, {Name: "github"}},
 			})
 		},
 		"signin empty": func(w http.ResponseWriter, q *http.Request) { r.SignIn(w, q, 200, SignIn{Site: text, Action: "/x"}) },

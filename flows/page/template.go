@@ -131,8 +131,8 @@ func samples(full bool) map[name]any {
 	v, _ := Onward{Site: site, URL: "https://app.example.com/"}.view()
 	return map[name]any{
 		signIn: SignIn{
-			Site: site, Action: url, Fields: fields, Username: user, Message: text,
-			Providers: []ProviderLink{{Name: "google", Title: text, URL: url}},
+			Site: site, Action: url, AddressAction: url, Fields: fields, Username: user, Message: text,
+			Providers: []ProviderLink{{Name: "google", Title: text, URL: url, Last: true}},
 		},
 		fault: Fault{
 			Title: text, Message: text, Detail: text, RetryURL: url, RetryLabel: text,

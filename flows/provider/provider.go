@@ -121,6 +121,27 @@ type Callback struct {
 	User string
 }
 
+// Checker is a provider that can be asked whether it works with the configuration.
+type Checker interface {
+	Provider
+	// Check asks it, without signing anybody in. redirectURIs are ours. Warnings are
+	// sentences for the operator. ErrUnavailable, and beside it ErrMisconfigured where
+	// no waiting helps; the text names the cure.
+	Check(ctx context.Context, redirectURIs []string) (warnings []string, err error)
+}
+
+// EndSessioner is a Redirect at which people can be signed out as well (OpenID Connect
+// RP-Initiated Logout).
+type EndSessioner interface {
+	Redirect
+	// SignsOut reports whether that is wanted.
+	SignsOut() bool
+	// EndSessionURL is where the browser goes for it, or "" if the provider has no such
+	// page. The ID token of the sign-in, or "", spares the person a question.
+	// ErrUnavailable.
+	EndSessionURL(ctx context.Context, idToken, redirectURI, state string) (string, error)
+}
+
 // FormPoster is a Redirect whose answer may come by POST (OAuth 2.0 Form Post Response
 // Mode).
 type FormPoster interface {

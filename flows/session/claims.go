@@ -33,7 +33,14 @@ type sealed struct {
 	At string `json:"at,omitempty"`
 	// Sought is [Start].Sought; nil of sessions of before there was one.
 	Sought *string `json:"sought,omitempty"`
+	// IDToken of the provider, by which the person is signed out there. It never
+	// leaves the row but for that.
+	IDToken string `json:"id_token,omitempty"`
 }
+
+// maxIDToken is the longest ID token that is kept, in bytes: it has to fit into an
+// address, and beside the claims into the row.
+const maxIDToken = 4 << 10
 
 // sealClaims seals claims for the row of a session.
 func (m *Manager) sealClaims(id uuid.UUID, c sealed) ([]byte, error) {
@@ -85,11 +92,25 @@ func (m *Manager) Lookup(ctx context.Context, id uuid.UUID) (tokenstore.Session,
 	return row, claims, nil
 }
 
+// IDToken is the provider's ID token of the sign-in that a session came from, or "" if
+// none was kept. It always asks the store. Errors as of [Manager.Lookup].
+func (m *Manager) IDToken(ctx context.Context, id uuid.UUID) (string, error) {
+	row, _, err := m.Lookup(ctx, id)
+	if err == nil && row.Parent != uuid.Nil {
+		row, _, err = m.Lookup(ctx, row.Parent)
+	}
+	if err != nil {
+		return "", err
+	}
+	c, err := m.openSealed(row)
+	return c.IDToken, err
+}
+
 // equalClaims compares field by field, because it is asked for every session
 // at every revalidation and reflection allocates.
 func equalClaims(a, b *identity.Claims) bool {
 	return a.Provider == b.Provider && a.Issuer == b.Issuer && a.ID == b.ID &&
-		a.User == b.User && a.Email == b.Email && a.EmailVerified == b.EmailVerified && a.Name == b.Name &&
+		a.User == b.User && a.Email == b.Email && a.EmailVerified == b.EmailVerified && a.DomainUnverified == b.DomainUnverified && a.Name == b.Name &&
 		a.ACR == b.ACR && a.Credential == b.Credential && a.ProviderSession == b.ProviderSession && a.AuthTime.Equal(b.AuthTime) &&
 		slices.Equal(a.Groups, b.Groups) && slices.Equal(a.AMR, b.AMR) && maps.Equal(a.Unread, b.Unread) &&
 		(len(a.Extra)+len(b.Extra) == 0 || reflect.DeepEqual(a.Extra, b.Extra))

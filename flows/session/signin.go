@@ -52,6 +52,9 @@ type Start struct {
 	// wanted, or "": whoever has just been there is not sent there again. Nil for a
 	// [Manager.Handover] of a sign-in of which that is not known.
 	Sought *string
+	// IDToken of the provider, to sign the person out there by, or "". One of more than
+	// 4 KiB is not kept.
+	IDToken string
 	// Lifetime and Idle, when not 0, replace those of the Settings.
 	Lifetime, Idle time.Duration
 }
@@ -170,6 +173,9 @@ func (m *Manager) newSession(s Start, h handle.Handle) (tokenstore.NewSession, e
 	note := sealed{Claims: s.Claims, Renews: s.Renews, At: s.Issuer, Sought: s.Sought}
 	if s.Detached {
 		note.From = s.Parent
+	}
+	if len(s.IDToken) <= maxIDToken {
+		note.IDToken = s.IDToken
 	}
 	claims, err := m.sealClaims(h.ID, note)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 func Unauthorized(w http.ResponseWriter, r *Request) {
 	SetChallenges(w.Header(), "", ResourceParameter(r), "")
 	Problem(w, http.StatusUnauthorized, "Sign in to continue.", map[string]string{
-		"login_url": r.Origin() + LoginPath(RefererPath(r.Referer(), r.Origin())),
+		"login_url": r.Origin() + PickedLoginPath(RefererPath(r.Referer(), r.Origin()), r.Pick),
 	})
 }
 

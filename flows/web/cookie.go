@@ -19,6 +19,7 @@ const (
 	KnownCookie  = "gatehouse-known"
 	LeftCookie   = "gatehouse-left"
 	AskedCookie  = "gatehouse-asked"
+	ChosenCookie = "gatehouse-chosen"
 	TryCookie    = "gatehouse-try-" // and what finds the attempt
 
 	HostPrefix   = "__Host-"

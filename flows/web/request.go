@@ -25,6 +25,8 @@ type Request struct {
 	// TrustedProxy reports whether the connection is a trusted proxy's, by whose
 	// word Scheme is known.
 	TrustedProxy bool
+	// Pick is the provider that the guard of this request sends people to, or "".
+	Pick string
 }
 
 // Secure reports whether the client came by https.

@@ -66,6 +66,18 @@ func LoginPath(returnTo string) string {
 	return Prefix + "login?return_to=" + url.QueryEscape(returnTo)
 }
 
+// PickedLoginPath is [LoginPath] by way of the provider that a guard picks, if it does.
+func PickedLoginPath(returnTo, pick string) string {
+	if pick == "" {
+		return LoginPath(returnTo)
+	}
+	query := url.Values{"pick": {pick}}
+	if returnTo != "/" {
+		query.Set("return_to", returnTo)
+	}
+	return Prefix + "login?" + query.Encode()
+}
+
 // ProviderLoginPath is loginPath by way of a certain provider.
 func ProviderLoginPath(returnTo, name string) string {
 	query := url.Values{"provider": {name}}

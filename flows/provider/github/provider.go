@@ -218,6 +218,7 @@ var (
 	_ provider.Scoper    = (*Provider)(nil)
 	_ provider.Refresher = (*Provider)(nil)
 	_ provider.Rechecker = (*Provider)(nil)
+	_ provider.Checker   = (*Provider)(nil)
 
 	_ provider.TokenChecker = (*Provider)(nil)
 	_ provider.NeedsClaims  = (*Provider)(nil)

@@ -419,3 +419,28 @@ func TestNew(t *testing.T) {
 		}
 	}
 }
+
+// TestCheck: GitHub tells an app's secret from a wrong one about any token.
+func TestCheck(t *testing.T) {
+	for status, want := range map[int]error{404: nil, 422: nil, 200: nil, 401: provider.ErrMisconfigured, 503: provider.ErrUnavailable} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if id, secret, _ := r.BasicAuth(); r.URL.Path != "/api/v3/applications/client/token" || id != "client" || secret != "s3cr3t" {
+				t.Errorf("asked %s as %s", r.URL, id)
+			}
+			w.WriteHeader(status)
+		}))
+		p, err := github.New(github.Config{Name: "github", ClientID: "client", ClientSecret: "s3cr3t", BaseURL: server.URL, Now: time.Now, Scopes: []string{"read:user", "email"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := p.Check(t.Context(), nil)
+		if len(warnings) != 1 || !strings.Contains(warnings[0], "write user:email") {
+			t.Errorf("it warns %q", warnings)
+		}
+		if !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%d: %v", status, err)
+		}
+		_ = p.Close()
+		server.Close()
+	}
+}

@@ -16,10 +16,13 @@ import (
 // user. Where it is none, they are not known. ErrUnavailable where the keys cannot be
 // had.
 func (p *Provider) addAccessToken(ctx context.Context, t *told, raw string) error {
-	if len(p.config.AccessTokenClaims) == 0 {
+	t.fromAccessToken = p.config.AccessTokenClaims
+	if p.config.GroupsInAccessToken && p.needs.Groups > identity.NotNeeded {
+		t.fromAccessToken = joinScopes(t.fromAccessToken, []string{p.config.GroupsClaim})
+	}
+	if len(t.fromAccessToken) == 0 {
 		return nil
 	}
-	t.fromAccessToken = p.config.AccessTokenClaims
 	claims, err := p.verifyAccessToken(ctx, raw, textOf(t.idToken["sub"]))
 	if errors.Is(err, errKeysAway) {
 		return err
@@ -54,7 +57,7 @@ func (p *Provider) verifyAccessToken(ctx context.Context, raw, subject string) (
 	}
 	expiry, ok, err := claims.date("exp")
 	switch {
-	case textOf(claims["iss"]) != p.config.Issuer:
+	case p.config.checkIssuerOf(claims) != nil:
 		return nil, errors.New("it is of another issuer")
 	case textOf(claims["sub"]) != subject || subject == "":
 		return nil, errors.New("it is of another user")

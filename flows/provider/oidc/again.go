@@ -28,6 +28,11 @@ func (p *Provider) identifyAgain(ctx context.Context, t *told, was identity.Clai
 			now.User = was.User
 		}
 	}
+	if p.config.DomainClaim != "" && !(t.signed && t.idToken.has(p.config.DomainClaim)) {
+		// What the account belongs to is not told again. Another address is new, and
+		// nobody has vouched for its domain.
+		now.DomainUnverified = was.DomainUnverified || !identity.EqualFoldASCII(now.Email, was.Email)
+	}
 	if now.Name == "" && !t.mentions("name") {
 		now.Name = was.Name
 	}

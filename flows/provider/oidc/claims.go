@@ -30,15 +30,16 @@ func (p *Provider) read(ctx context.Context, t *told) (identity.Claims, error) {
 		return identity.Claims{}, errors.New("the account does not belong to the hosted domain")
 	}
 	c := identity.Claims{
-		Provider: p.config.Name, Issuer: p.config.Issuer, ID: textOf(t.idToken["sub"]), Name: t.text("name"),
+		Provider: p.config.Name, Issuer: p.Issuer(), ID: p.identityOf(t), Name: t.text("name"),
 		ACR: textOf(t.idToken["acr"]), ProviderSession: textOf(t.idToken["sid"]),
 	}
 	var cause identity.Cause
-	if c.Email, c.EmailVerified, cause = t.address(p.trustsEmail); cause != "" {
+	if c.Email, c.EmailVerified, cause = t.address(p.config.VerifiedClaim, p.trustsEmail); cause != "" {
 		c.SetUnread(identity.ClaimEmail, cause)
 		p.logUnread(ctx, &c, "email", cause, nil)
 	}
 	p.logUnverified(ctx, t, &c)
+	c.DomainUnverified = p.isOfAnotherDomain(t, c.Email)
 	if raw, cause := t.find(p.config.GroupsClaim); cause != "" {
 		c.SetUnread(identity.ClaimGroups, cause)
 		p.logUnread(ctx, &c, p.config.GroupsClaim, cause, nil)

@@ -273,7 +273,7 @@ func FuzzClaims(f *testing.F) {
 			return
 		}
 		_ = s.checkLogout()
-		if s.checkCommon("client", noon) != nil || s.checkSignIn("client", expected{nonce: "nonce", maxAge: -1}, noon) != nil {
+		if s.checkCommon(&p.config, noon) != nil || s.checkSignIn("client", expected{nonce: "nonce", maxAge: -1}, noon) != nil {
 			return
 		}
 		said := &told{idToken: s, signed: true}

@@ -58,6 +58,13 @@ type Config struct {
 	// HostedDomain is Google's parameter hd. When set, the ID token's claim hd
 	// must be the same.
 	HostedDomain string
+	// MetadataURL is where the metadata are, if not below the issuer.
+	MetadataURL string
+	// Tenants that may sign in, where Issuer has a TenantPlaceholder. Default: all.
+	Tenants []string
+	// IdentityNamespace tells the people of two providers of one issuer apart.
+	// Default: none.
+	IdentityNamespace string
 
 	// UserClaim is the claim that becomes Claims.User; a sign-in without it
 	// is refused, and of "email" only a verified address counts. Default: the verified
@@ -82,6 +89,33 @@ type Config struct {
 	// where only the operator can set addresses. An address that the provider calls
 	// unverified stays so.
 	TrustEmail []string
+	// SignOut: who signs out here is signed out at the provider, too.
+	SignOut bool
+	// DomainClaim names the claim that says whose domain an account belongs to. Rules
+	// that allow by a domain count an address only if that claim is its domain, or if
+	// the claim is missing and the domain is one of DomainsWithout. Default: none.
+	DomainClaim    string
+	DomainsWithout []string
+	// VerifiedClaim says that an address is verified, beside email_verified.
+	VerifiedClaim string
+	// GroupsOverageURL is asked for the groups of somebody who has too many for a
+	// token, with the access token, as Microsoft Graph's getMemberObjects is. Default:
+	// they are not known.
+	GroupsOverageURL string
+	// GroupsScope is requested too where groups are needed and the metadata list it.
+	GroupsScope string
+	// GroupsInAccessToken reads the groups from the access token, as AccessTokenClaims
+	// does, and does not keep the claim beside them.
+	GroupsInAccessToken bool
+	// UserParameter takes the name from the parameter user of the answer, which Apple
+	// sends at the first sign-in. It comes by way of the browser.
+	UserParameter bool
+	// Plain is OAuth 2.0 without OpenID Connect: there is no ID token, and userinfo
+	// alone says who somebody is. The authorization, token and userinfo endpoints are
+	// required then.
+	Plain bool
+	// ClaimNames says what in the answer of userinfo is which claim, as a name or path.
+	ClaimNames map[string]string
 	// UserInfo is when the userinfo endpoint is asked, one of UserInfoModes.
 	// Default: UserInfoAuto.
 	UserInfo string

@@ -31,10 +31,12 @@ func (c *Config) complete() error {
 	if c.Title == "" {
 		c.Title = c.Name
 	}
-	if len(c.Scopes) == 0 {
+	if len(c.Scopes) == 0 && !c.Plain {
 		c.Scopes = []string{"openid", "profile", "email"}
 	}
-	c.Scopes = joinScopes([]string{"openid"}, c.Scopes)
+	if !c.Plain {
+		c.Scopes = joinScopes([]string{"openid"}, c.Scopes)
+	}
 	if c.GroupsClaim == "" {
 		c.GroupsClaim = defaultGroupsClaim
 	}

@@ -285,15 +285,3 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		}
 	}
 }
-
-func TestGoogle(t *testing.T) {
-	t.Parallel()
-	in := Config{Name: "google", ClientID: "c", Now: time.Now, Scopes: []string{"email", "offline_access"}}
-	c := Google(in)
-	if c.Issuer != "https://accounts.google.com" || c.Title != "Google" || c.AuthParams["access_type"] != "offline" {
-		t.Errorf("Google() = %+v", c)
-	}
-	if strings.Join(c.Scopes, " ") != "email" || len(in.Scopes) != 2 || in.AuthParams != nil {
-		t.Errorf("scopes are %v, the caller's %v", c.Scopes, in.Scopes)
-	}
-}

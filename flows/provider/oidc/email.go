@@ -32,3 +32,17 @@ func (p *Provider) logUnverified(ctx context.Context, t *told, c *identity.Claim
 	p.config.Logger.WarnContext(ctx, "the address of a user is not verified by the provider, so no allow rule counts it",
 		slog.String("provider", p.config.Name), slog.String("subject", c.ID), slog.Bool("said", source.has("email_verified")), slog.String("cure", cure))
 }
+
+// isOfAnotherDomain reports whether an address is of a domain that the account does
+// not belong to. Who has left a domain, or never was there, may have an account with an
+// address of it.
+func (p *Provider) isOfAnotherDomain(t *told, email string) bool {
+	if p.config.DomainClaim == "" || email == "" || !t.signed {
+		return false
+	}
+	_, domain, _ := strings.Cut(email, "@")
+	if !t.idToken.has(p.config.DomainClaim) {
+		return !slices.ContainsFunc(p.config.DomainsWithout, func(d string) bool { return identity.EqualFoldASCII(d, domain) })
+	}
+	return p.config.HostedDomain == "" && !identity.EqualFoldASCII(textOf(t.idToken[p.config.DomainClaim]), domain)
+}

@@ -26,8 +26,14 @@ func (e *Endpoints) Named() map[string]*string {
 	}
 }
 
-// suffice reports whether no metadata are needed.
-func (e *Endpoints) suffice() bool { return e.Authorization != "" && e.Token != "" && e.JWKS != "" }
+// suffices reports whether no metadata are needed.
+func (c *Config) suffices() bool {
+	last := c.Endpoints.JWKS
+	if c.Plain {
+		last = c.Endpoints.UserInfo
+	}
+	return c.Endpoints.Authorization != "" && c.Endpoints.Token != "" && last != ""
+}
 
 func (c *Config) checkEndpoints() error {
 	for name, value := range c.Endpoints.Named() {
@@ -36,6 +42,17 @@ func (c *Config) checkEndpoints() error {
 		}
 		if err := c.checkURL(*value); err != nil {
 			return fmt.Errorf("endpoint %s: %w", name, err)
+		}
+	}
+	if c.Plain && !c.suffices() {
+		return errors.New("OAuth 2.0 has no metadata: endpoints needs authorization, token and userinfo")
+	}
+	for name, raw := range map[string]string{"metadata": c.MetadataURL, "groups overage": c.GroupsOverageURL} {
+		if raw == "" {
+			continue
+		}
+		if err := c.checkURL(raw); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	if c.InternalURL == "" {
@@ -70,8 +87,10 @@ func (c *Config) trustedHosts() []string {
 			hosts = append(hosts, u.Hostname())
 		}
 	}
-	if u, err := url.Parse(c.InternalURL); err == nil && u.Host != "" {
-		hosts = append(hosts, u.Hostname())
+	for _, raw := range []string{c.InternalURL, c.GroupsOverageURL} {
+		if u, err := url.Parse(raw); err == nil && u.Host != "" {
+			hosts = append(hosts, u.Hostname())
+		}
 	}
 	return hosts
 }

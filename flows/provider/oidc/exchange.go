@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -32,9 +33,12 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 	if err != nil {
 		return provider.Result{}, p.grantFailed("redeeming a code", err, c.Code, c.Verifier)
 	}
-	token, err := p.token(answer, p.config.Scopes)
+	token, err := p.token(answer, p.scopes(m))
 	if err != nil {
 		return provider.Result{}, p.refuse("token", err)
+	}
+	if p.config.Plain {
+		return p.signInPlain(ctx, m, token)
 	}
 	idToken, _ := answer.Extra("id_token").(string)
 	claims, err := p.verifyIDToken(ctx, m, idToken, expected{nonce: c.Nonce, maxAge: c.MaxAge, accessToken: token.AccessToken})
@@ -48,9 +52,13 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 	if err := p.addAccessToken(ctx, said, token.AccessToken); err != nil {
 		return provider.Result{}, err
 	}
+	p.addOverage(ctx, said, token.AccessToken)
 	who, err := p.identify(ctx, said)
 	if err != nil {
 		return provider.Result{}, p.refuse("ID token", err)
+	}
+	if who.Name == "" && p.config.UserParameter {
+		who.Name = nameIn(c.User)
 	}
 	return provider.Result{Claims: who, Token: &token, IDToken: idToken}, nil
 }
@@ -62,6 +70,11 @@ func checkResponseIssuer(m *metadata, iss string) error {
 	switch {
 	case iss == "" && m.SendsIssuer:
 		return errors.New("the parameter iss is missing")
+	case iss != "" && strings.Contains(m.Issuer, TenantPlaceholder):
+		before, after, _ := strings.Cut(m.Issuer, TenantPlaceholder) // the ID token tells which tenant
+		if !strings.HasPrefix(iss, before) || !strings.HasSuffix(iss, after) {
+			return errors.New("the parameter iss names another provider")
+		}
 	case iss != "" && subtle.ConstantTimeCompare([]byte(iss), []byte(m.Issuer)) != 1:
 		return errors.New("the parameter iss names another provider")
 	}

@@ -41,7 +41,7 @@ func (p *Provider) verifyIDToken(ctx context.Context, m *metadata, raw string, w
 	if err != nil {
 		return nil, p.refuse("ID token", err)
 	}
-	if err := claims.checkCommon(p.config.ClientID, p.config.Now()); err != nil {
+	if err := claims.checkCommon(&p.config, p.config.Now()); err != nil {
 		return nil, p.refuse("ID token", err)
 	}
 	if err := claims.checkSignIn(p.config.ClientID, want, p.config.Now()); err != nil {
@@ -57,6 +57,7 @@ func (p *Provider) verifyIDToken(ctx context.Context, m *metadata, raw string, w
 
 func (p *Provider) verifier(m *metadata, keys *keySet) *oidc.IDTokenVerifier {
 	return oidc.NewVerifier(p.config.Issuer, keys, &oidc.Config{
+		SkipIssuerCheck:      true, // checkCommon holds it to the tenant as well
 		ClientID:             p.config.ClientID,
 		SupportedSigningAlgs: m.SigningAlgs,
 		Now:                  func() time.Time { return p.config.Now().Add(-leeway) },
@@ -73,15 +74,15 @@ func payloadOf(token interface{ Claims(v any) error }) (claimSet, error) {
 
 // checkCommon holds for ID tokens and logout tokens. It reads the claims
 // again, by their exact names and types, where the library is lenient.
-func (s claimSet) checkCommon(clientID string, now time.Time) error {
-	if textOf(s["iss"]) == "" {
-		return errors.New("its issuer is missing")
+func (s claimSet) checkCommon(c *Config, now time.Time) error {
+	if err := c.checkIssuerOf(s); err != nil {
+		return err
 	}
 	audience, err := s.audience()
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(audience, clientID) {
+	if !slices.Contains(audience, c.ClientID) {
 		return errors.New("it is meant for another client")
 	}
 	expiry, ok, err := s.date("exp")

@@ -101,6 +101,10 @@ func (p *Provider) fetchKeys(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.fetchKeysOf(ctx, m)
+}
+
+func (p *Provider) fetchKeysOf(ctx context.Context, m *metadata) ([]jose.JSONWebKey, error) {
 	body, err := outbound.GetJSON(ctx, p.client, m.JWKSURL, "")
 	if err != nil {
 		return nil, err

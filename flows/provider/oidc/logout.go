@@ -10,6 +10,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
+// SignsOut reports whether people are to be signed out at the provider too.
+func (p *Provider) SignsOut() bool { return p.config.SignOut }
+
 // EndSessionURL is where to send the browser so that the provider ends its
 // session too (OpenID Connect RP-Initiated Logout), or "" when the provider has
 // no such page. The ID token of the sign-in spares the user a question.
@@ -64,14 +67,14 @@ func (p *Provider) VerifyLogout(ctx context.Context, raw string) (Logout, error)
 		return Logout{}, p.refuse("logout token", err)
 	}
 	now := p.config.Now()
-	if err := claims.checkCommon(p.config.ClientID, now); err != nil {
+	if err := claims.checkCommon(&p.config, now); err != nil {
 		return Logout{}, p.refuse("logout token", err)
 	}
 	if err := claims.checkLogout(); err != nil {
 		return Logout{}, p.refuse("logout token", err)
 	}
 	return Logout{
-		Subject: textOf(claims["sub"]), Session: textOf(claims["sid"]),
+		Subject: p.config.idOf(claims), Session: textOf(claims["sid"]),
 		TokenID: textOf(claims["jti"]), ExpiresAt: token.Expiry.Add(leeway),
 	}, nil
 }

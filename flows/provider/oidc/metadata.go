@@ -28,6 +28,7 @@ type metadata struct {
 	SendsIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
 	Prompts       hints    `json:"prompt_values_supported"`
 	Claims        hints    `json:"claims_supported"`
+	Scopes        hints    `json:"scopes_supported"`
 	PARURL        string   `json:"pushed_authorization_request_endpoint"`
 	RequiresPAR   bool     `json:"require_pushed_authorization_requests"`
 
@@ -57,7 +58,7 @@ var algorithms = []string{
 
 func (p *Provider) fetchMetadata(ctx context.Context) (*metadata, error) {
 	m := metadata{Issuer: p.config.Issuer}
-	if !p.config.Endpoints.suffice() {
+	if !p.config.suffices() {
 		body, err := outbound.GetJSON(ctx, p.client, p.metadataURL(), "")
 		if err != nil {
 			return nil, p.noMetadata(err)
@@ -75,6 +76,9 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*metadata, error) {
 
 // metadataURL is where the metadata are (OpenID Connect Discovery, section 4.1).
 func (p *Provider) metadataURL() string {
+	if p.config.MetadataURL != "" {
+		return p.config.internal(p.config.MetadataURL)
+	}
 	return p.config.internal(strings.TrimSuffix(p.config.Issuer, "/") + "/.well-known/openid-configuration")
 }
 
@@ -90,7 +94,7 @@ func (m *metadata) complete(c *Config) error {
 	if len(m.SigningAlgs) == 0 {
 		// The one that is mandatory (OpenID Connect Core, section 15.1).
 		m.SigningAlgs = []string{"RS256"}
-		if c.Endpoints.suffice() { // and no metadata tell
+		if c.suffices() { // and no metadata tell
 			m.SigningAlgs = slices.Clone(algorithms)
 		}
 	}
@@ -106,7 +110,7 @@ func wrongIssuer(found, configured string) error {
 		return errors.New("its metadata name no issuer")
 	case strings.TrimSuffix(found, "/") == strings.TrimSuffix(configured, "/"):
 		cure = "they differ in the slash at the end; write the issuer as it does"
-	case strings.Contains(found, "{tenantid}"):
+	case strings.Contains(found, TenantPlaceholder):
 		cure = "this address stands for many tenants; write your tenant's id in its place, or use: provider entra"
 	}
 	return fmt.Errorf("its issuer is %q, not %q as configured: %s", outbound.Printable(found), configured, cure)
@@ -126,7 +130,7 @@ func (m *metadata) check(c *Config) error {
 	}{
 		{"authorization_endpoint", "authorization", m.AuthURL, true, true},
 		{"token_endpoint", "token", m.TokenURL, true, false},
-		{"jwks_uri", "jwks", m.JWKSURL, true, false},
+		{"jwks_uri", "jwks", m.JWKSURL, !c.Plain, false},
 		{"userinfo_endpoint", "userinfo", m.UserInfoURL, false, false},
 		{"revocation_endpoint", "revocation", m.RevocationURL, false, false},
 		{"end_session_endpoint", "end_session", m.EndSessionURL, false, true},

@@ -51,10 +51,19 @@ func (p *Provider) lacksJudged(t *told) bool {
 		p.needs.Claims >= identity.Perhaps && p.lacksKept(t)
 }
 
+// scopes are what is asked for: the configured ones, and that for groups where it is
+// offered and needed.
+func (p *Provider) scopes(m *metadata) []string {
+	if scope := p.config.GroupsScope; scope != "" && p.needs.Groups > identity.NotNeeded && slices.Contains(m.Scopes, scope) {
+		return joinScopes(p.config.Scopes, []string{scope})
+	}
+	return p.config.Scopes
+}
+
 // mayHaveGroups reports whether the provider is expected to have groups: it was told
 // their claim, is asked for them, or advertises them.
 func (p *Provider) mayHaveGroups(m *metadata) bool {
 	first, _, _ := strings.Cut(p.config.GroupsClaim, ".")
-	return p.config.GroupsClaim != defaultGroupsClaim || p.asksFor("groups") ||
+	return p.config.GroupsClaim != defaultGroupsClaim || p.asksFor("groups") || p.config.GroupsScope != "" ||
 		slices.Contains(m.Claims, p.config.GroupsClaim) || slices.Contains(m.Claims, first)
 }

@@ -84,11 +84,16 @@ func (p *Provider) Title() string { return p.config.Title }
 // ClientID is ours at the provider.
 func (p *Provider) ClientID() string { return p.config.ClientID }
 
-// Scopes are what is asked for at every sign-in.
-func (p *Provider) Scopes() []string { return slices.Clone(p.config.Scopes) }
+// Scopes are the most that is asked for at a sign-in.
+func (p *Provider) Scopes() []string {
+	if scope := p.config.GroupsScope; scope != "" && p.needs.Groups > identity.NotNeeded {
+		return joinScopes(p.config.Scopes, []string{scope})
+	}
+	return slices.Clone(p.config.Scopes)
+}
 
 // Issuer of the provider's identities.
-func (p *Provider) Issuer() string { return p.config.Issuer }
+func (p *Provider) Issuer() string { return p.config.identityIssuer() }
 
 // AuthURL is the authorization request as a URL (OpenID Connect Core, section
 // 3.1.2.1; RFC 7636), or the reference to one that was pushed (RFC 9126).
@@ -96,6 +101,9 @@ func (p *Provider) Issuer() string { return p.config.Issuer }
 func (p *Provider) AuthURL(ctx context.Context, r provider.AuthRequest) (string, error) {
 	if r.State == "" || r.Nonce == "" || r.Verifier == "" || r.RedirectURI == "" {
 		return "", errors.New("an authorization request needs state, nonce, verifier and redirect URI")
+	}
+	if p.config.Plain && (r.Prompt == "login" || r.MaxAge >= 0) {
+		return "", fmt.Errorf("provider %s: %w", p.config.Name, provider.ErrReauthentication)
 	}
 	m, err := p.metadata.get(ctx)
 	if err != nil {
@@ -123,7 +131,7 @@ func (p *Provider) AuthURL(ctx context.Context, r provider.AuthRequest) (string,
 	}
 	c := credentials{}.oauth2Config(p.config.ClientID, m)
 	c.RedirectURL = r.RedirectURI
-	c.Scopes = joinScopes(p.config.Scopes, r.Scopes)
+	c.Scopes = joinScopes(p.scopes(m), r.Scopes)
 	request := c.AuthCodeURL(r.State, options...)
 	if p.config.PAR || m.RequiresPAR && m.PARURL != "" {
 		return p.push(ctx, m, request)
@@ -137,6 +145,9 @@ func (p *Provider) PostsAnswers() bool { return p.config.FormPost }
 // TakesPrompt reports whether the provider takes a value of prompt, as far as its
 // metadata say.
 func (p *Provider) TakesPrompt(ctx context.Context, prompt string) bool {
+	if p.config.Plain {
+		return false // OAuth 2.0 knows no prompt
+	}
 	m, err := p.metadata.get(ctx)
 	return err != nil || len(m.Prompts) == 0 || slices.Contains(m.Prompts, prompt)
 }
@@ -154,11 +165,13 @@ func (p *Provider) unavailable(doing string, err error) error {
 }
 
 var (
-	_ provider.Redirect    = (*Provider)(nil)
-	_ provider.Scoper      = (*Provider)(nil)
-	_ provider.Prompter    = (*Provider)(nil)
-	_ provider.FormPoster  = (*Provider)(nil)
-	_ provider.Refresher   = (*Provider)(nil)
-	_ provider.Rechecker   = (*Provider)(nil)
-	_ provider.NeedsClaims = (*Provider)(nil)
+	_ provider.Redirect     = (*Provider)(nil)
+	_ provider.Prompter     = (*Provider)(nil)
+	_ provider.FormPoster   = (*Provider)(nil)
+	_ provider.EndSessioner = (*Provider)(nil)
+	_ provider.Checker      = (*Provider)(nil)
+	_ provider.Refresher    = (*Provider)(nil)
+	_ provider.Rechecker    = (*Provider)(nil)
+	_ provider.NeedsClaims  = (*Provider)(nil)
+	_ provider.Scoper       = (*Provider)(nil)
 )

@@ -64,16 +64,16 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 	}
 	result := provider.Result{Claims: was, Token: &token}
 	idToken, _ := answer.Extra("id_token").(string)
-	said := &told{idToken: claimSet{"sub": quoted(was.ID)}, signed: idToken != ""}
+	said := &told{idToken: claimSet{"sub": quoted(p.config.subjectOf(was.ID))}, id: was.ID, signed: idToken != ""}
 	if said.signed {
 		said.idToken, err = p.verifyIDToken(ctx, m, idToken, expected{maxAge: -1, accessToken: token.AccessToken})
 		if err != nil {
 			return result, err
 		}
-		result.IDToken = idToken
+		result.IDToken, said.id = idToken, ""
 	}
 	// OpenID Connect Core, section 12.2: the same user, or none.
-	if textOf(said.idToken["sub"]) != was.ID || was.Issuer != p.config.Issuer {
+	if p.identityOf(said) != was.ID || was.Issuer != p.Issuer() {
 		return result, fmt.Errorf("refreshing at provider %s: %w: it answers for another user", p.config.Name, provider.ErrGone)
 	}
 	if err := p.addAccessToken(ctx, said, token.AccessToken); err != nil {
@@ -85,6 +85,7 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 	if err := p.addUserInfo(ctx, m, said, token.AccessToken); err != nil {
 		return result, err
 	}
+	p.addOverage(ctx, said, token.AccessToken)
 	now, err := p.identifyAgain(ctx, said, was)
 	if err != nil {
 		// What is wrong is not the answer but the user, who could not sign in

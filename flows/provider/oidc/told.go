@@ -2,19 +2,25 @@ package oidc
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 )
 
 // told is what a provider says of somebody, and where it says it.
 type told struct {
-	idToken  claimSet
-	signed   bool     // there is an ID token; else idToken is the subject alone
+	idToken claimSet
+	signed  bool // there is an ID token; else idToken is the subject alone
+	// id of the identity, where there is no ID token; else "".
+	id       string
 	userinfo claimSet // nil where it was not asked or did not answer
 	// accessToken is where the claims fromAccessToken are looked for, and no others;
 	// nil where it cannot be read.
 	accessToken     claimSet
 	fromAccessToken []string
+	// overage are the groups that were fetched from where they are announced; nil if
+	// they were not.
+	overage json.RawMessage
 	// lost is why userinfo said nothing though it was asked; else "".
 	lost identity.Cause
 }
@@ -29,6 +35,9 @@ func (t *told) find(name string) (raw json.RawMessage, cause identity.Cause) {
 		return t.findInAccessToken(name)
 	}
 	if t.idToken.delegates(name) || t.userinfo.delegates(name) {
+		if name == "groups" && t.overage != nil {
+			return t.overage, ""
+		}
 		return nil, identity.CauseElsewhere
 	}
 	for _, set := range []claimSet{t.idToken, t.userinfo} {
@@ -71,7 +80,7 @@ func (t *told) text(name string) string {
 
 // address is the e-mail address, and whether it is verified. Both are from one
 // source: the verdict of one says nothing of the other's address.
-func (t *told) address(trusts func(email string) bool) (email string, verified bool, cause identity.Cause) {
+func (t *told) address(also string, trusts func(email string) bool) (email string, verified bool, cause identity.Cause) {
 	raw, cause := t.find("email")
 	if raw == nil {
 		return "", false, cause
@@ -83,7 +92,7 @@ func (t *told) address(trusts func(email string) bool) (email string, verified b
 	if email = textOf(raw); email == "" {
 		return "", false, identity.CauseShape
 	}
-	return email, t.emailSource().verifies(trusts(email)), ""
+	return email, t.emailSource().verifies(also, trusts(email)), ""
 }
 
 // emailSource is what the address is read of.
@@ -96,11 +105,14 @@ func (t *told) emailSource() claimSet {
 
 // verifies takes true, and "true" as Amazon Cognito writes it; anything else is
 // false. The claim is missing at Microsoft Entra, where a tenant's administrator can
-// set any address: only the option makes that verified.
-func (s claimSet) verifies(trusted bool) bool {
+// set any address: only the option makes that verified, or a claim that says it in the
+// other's place.
+func (s claimSet) verifies(also string, trusted bool) bool {
 	if !s.has("email_verified") {
-		return trusted
+		return trusted || also != "" && slices.Contains(yes, string(s[also]))
 	}
-	v := string(s["email_verified"])
-	return v == "true" || v == `"true"`
+	return slices.Contains(yes[:2], string(s["email_verified"]))
 }
+
+// yes is how providers write true. Only Entra's xms_edov is a number.
+var yes = []string{"true", `"true"`, "1", `"1"`}

@@ -36,7 +36,7 @@ func (p *Provider) addUserInfo(ctx context.Context, m *metadata, t *told, access
 			slog.String("provider", p.config.Name), slog.Any("error", err))
 		return nil
 	}
-	info, err := parseClaims(body)
+	info, err := p.parseUserInfo(body)
 	if err != nil {
 		return p.refuse("userinfo", err)
 	}
@@ -83,7 +83,7 @@ func (p *Provider) verifyUserInfo(ctx context.Context, raw string) ([]byte, erro
 	if err != nil {
 		return nil, p.refuse("userinfo", fmt.Errorf("%w: %w", errNotOurs, err))
 	}
-	if claims.has("iss") && textOf(claims["iss"]) != p.config.Issuer {
+	if claims.has("iss") && p.config.checkIssuerOf(claims) != nil {
 		return nil, p.refuse("userinfo", fmt.Errorf("%w: it is of another issuer", errNotOurs))
 	}
 	if claims.has("aud") {

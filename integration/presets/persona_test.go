@@ -1,0 +1,225 @@
+package presets
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+type obj = map[string]any
+
+// persona is how one provider answers.
+type persona struct {
+	issuer string // to the letter
+	plain  bool   // there are no metadata and no ID token
+	// scopes that it knows; another one is refused. nil: all are taken.
+	scopes []string
+	auth   string // how clients must authenticate: "basic" or "post"
+	secret string // "" for any that verify accepts
+	verify func(secret string) error
+	// formPost: the answer must be asked for by POST where the scope has name or email.
+	formPost bool
+	metadata obj
+	idToken  obj // beside what all have
+	access   obj // claims of the access token, where it is a JWT; nil where it is opaque
+	userinfo obj
+	groups   obj // answer of Graph
+	user     string
+}
+
+// provider is a persona at work.
+type provider struct {
+	persona
+
+	t      *testing.T
+	key    *ecdsa.PrivateKey
+	mu     sync.Mutex
+	codes  map[string]url.Values // authorization requests by their codes
+	issued int
+}
+
+func newProvider(t *testing.T, p persona) *provider {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &provider{persona: p, t: t, key: key, codes: map[string]url.Values{}}
+}
+
+// base is where the endpoints are: below the issuer, whatever stands at its end.
+func (p *provider) base() string {
+	return strings.TrimSuffix(p.issuer, "/")
+}
+
+func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	address := "https://" + r.Host + r.URL.Path
+	discovery := strings.TrimSuffix(p.issuer, "/") + "/.well-known/openid-configuration"
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case address == discovery && !p.plain:
+		p.write(w, p.describe())
+	case address == p.base()+"/keys":
+		p.write(w, obj{"keys": []any{
+			obj{"kty": "unknown", "kid": "junk"}, obj{"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "weak"},
+			jose.JSONWebKey{Key: &p.key.PublicKey, KeyID: "1", Algorithm: "ES256", Use: "sig"},
+		}})
+	case strings.HasSuffix(address, "/authorize"):
+		p.authorize(w, r)
+	case strings.HasSuffix(address, "/token"), strings.HasSuffix(address, "/access_token"):
+		p.token(w, r)
+	case strings.HasSuffix(address, "/getMemberObjects"):
+		p.write(w, p.groups)
+	case strings.HasSuffix(address, "/userinfo"), strings.HasSuffix(address, "/users/@me"), strings.HasSuffix(address, "/api/v1/user"):
+		if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") || p.userinfo == nil {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		p.write(w, p.userinfo)
+	default:
+		p.t.Errorf("the provider was asked for %s %s, where nothing is", r.Method, address)
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+func (p *provider) write(w http.ResponseWriter, v any) {
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		p.t.Error(err)
+	}
+}
+
+func (p *provider) describe() obj {
+	m := obj{
+		"issuer": p.issuer, "authorization_endpoint": p.base() + "/authorize", "token_endpoint": p.base() + "/token",
+		"jwks_uri": p.base() + "/keys", "id_token_signing_alg_values_supported": []string{"ES256"},
+		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_" + p.auth},
+	}
+	if p.userinfo != nil {
+		m["userinfo_endpoint"] = p.base() + "/userinfo"
+	}
+	if p.scopes != nil {
+		m["scopes_supported"] = p.scopes
+	}
+	for name, value := range p.metadata {
+		m[name] = value
+	}
+	return m
+}
+
+// authorize signs the person in, as if they were already.
+func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	answer := url.Values{"state": q["state"]}
+	scopes := strings.Fields(q.Get("scope"))
+	switch {
+	case p.scopes != nil && slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(p.scopes, s) }):
+		answer.Set("error", "invalid_scope")
+	case p.formPost && (slices.Contains(scopes, "name") || slices.Contains(scopes, "email")) && q.Get("response_mode") != "form_post":
+		answer.Set("error", "invalid_request")
+	case q.Get("code_challenge_method") != "S256":
+		answer.Set("error", "invalid_request")
+	default:
+		p.mu.Lock()
+		p.issued++
+		code := fmt.Sprintf("code-%d", p.issued)
+		p.codes[code] = q
+		p.mu.Unlock()
+		answer.Set("code", code)
+	}
+	if q.Get("response_mode") != "form_post" {
+		http.Redirect(w, r, q.Get("redirect_uri")+"?"+answer.Encode(), http.StatusFound)
+		return
+	}
+	if p.user != "" {
+		answer.Set("user", p.user)
+	}
+	w.Header().Set("Content-Type", "text/html")
+	if err := posting.Execute(w, obj{"to": q.Get("redirect_uri"), "answer": answer}); err != nil {
+		p.t.Error(err)
+	}
+}
+
+var posting = template.Must(template.New("").Parse(`<form method="post" action="{{.to}}">
+{{range $name, $values := .answer}}<input type="hidden" name="{{$name}}" value="{{index $values 0}}">{{end}}</form>`))
+
+func (p *provider) token(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm()
+	p.mu.Lock()
+	asked, ok := p.codes[r.PostForm.Get("code")]
+	delete(p.codes, r.PostForm.Get("code"))
+	p.mu.Unlock()
+	challenge := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
+	fault := ""
+	switch {
+	case !p.isClient(r):
+		fault = "invalid_client"
+	case !ok, asked.Get("redirect_uri") != r.PostForm.Get("redirect_uri"), base64.RawURLEncoding.EncodeToString(challenge[:]) != asked.Get("code_challenge"):
+		fault = "invalid_grant"
+	}
+	if fault != "" {
+		p.t.Errorf("the provider refuses a code: %s", fault)
+		w.WriteHeader(http.StatusBadRequest)
+		p.write(w, obj{"error": fault})
+		return
+	}
+	answer := obj{"access_token": "opaque", "token_type": "Bearer", "expires_in": 3600, "scope": asked.Get("scope")}
+	if p.access != nil {
+		answer["access_token"] = p.sign(p.access)
+	}
+	if !p.plain {
+		claims := obj{"aud": asked.Get("client_id"), "nonce": asked.Get("nonce")}
+		for name, value := range p.idToken {
+			claims[name] = value
+		}
+		answer["id_token"] = p.sign(claims)
+	}
+	p.write(w, answer)
+}
+
+func (p *provider) isClient(r *http.Request) bool {
+	secret := r.PostForm.Get("client_secret")
+	if p.auth == "basic" {
+		_, basic, ok := r.BasicAuth()
+		if !ok || secret != "" {
+			return false
+		}
+		secret, _ = url.QueryUnescape(basic)
+	}
+	if p.verify != nil {
+		return p.verify(secret) == nil
+	}
+	return secret == clientSecret
+}
+
+func (p *provider) sign(claims obj) string {
+	all := obj{"iss": p.issuer, "sub": "subject-1", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
+	for name, value := range claims {
+		all[name] = value
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: p.key}, (&jose.SignerOptions{}).WithHeader("kid", "1").WithType("JWT"))
+	if err != nil {
+		p.t.Error(err)
+		return ""
+	}
+	raw, err := jwt.Signed(signer).Claims(all).Serialize()
+	if err != nil {
+		p.t.Error(err)
+	}
+	return raw
+}
