@@ -6,14 +6,13 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/usercode"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -24,13 +23,8 @@ const (
 	deviceInterval = 5 * time.Second
 	// userCodeKept is how long a user code is told from an unknown one: as long
 	// again after it has expired.
-	userCodeKept   = 2 * deviceValidity
-	userCodeTries  = 5
-	userCodeLength = 8
-	// userCodeLetters has no vowels, so that no words appear, and nothing that
-	// is read as something else (section 6.1). 20 to the 8th is 34.6 bits.
-	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
-	userCodeLabel   = "user code"
+	userCodeKept  = 2 * deviceValidity
+	userCodeTries = 5
 )
 
 func deviceKey(id uuid.UUID) string { return "device:" + id.String() }
@@ -94,7 +88,7 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 		_ = g.Cache.DeleteFlow(ctx, key, deviceOwner(req.ClientIP))
 		return err
 	}
-	shown := userCode[:4] + "-" + userCode[4:]
+	shown := usercode.Format(userCode)
 	verification := req.at.URL("device")
 	writeJSON(w, http.StatusOK, map[string]any{
 		"device_code": handle.MintCode(id, secret), "user_code": shown,
@@ -114,8 +108,8 @@ func shortUserAgent(s string) string {
 // newUserCode draws a code that no live flow has.
 func (g *Gateway) newUserCode(req *endpointRequest, key string) (string, error) {
 	for range userCodeTries {
-		code := g.drawUserCode()
-		err := g.Cache.SetAlias(req.Context(), userCodeAlias(g.Keyring.MAC(userCodeLabel, []byte(code), []byte(req.at.ID()))), key, userCodeKept)
+		code := usercode.New(g.Keyring)
+		err := g.Cache.SetAlias(req.Context(), usercode.Alias(g.Keyring, code, req.at.ID()), key, userCodeKept)
 		if err == nil {
 			return code, nil
 		}
@@ -130,55 +124,14 @@ func (g *Gateway) newUserCode(req *endpointRequest, key string) (string, error) 
 	}
 }
 
-// drawUserCode draws each letter uniformly: bytes beyond the largest multiple
-// of 20 are thrown away.
-func (g *Gateway) drawUserCode() string {
-	code := make([]byte, 0, userCodeLength)
-	for len(code) < userCodeLength {
-		for _, b := range g.Keyring.Random(2 * userCodeLength) {
-			if b < 240 && len(code) < userCodeLength {
-				code = append(code, userCodeLetters[int(b)%len(userCodeLetters)])
-			}
-		}
-	}
-	return string(code)
-}
-
-// userCodeAlias is where a user code is found: the cache holds its MAC only.
-func userCodeAlias(mac []byte) string { return "user:" + encode(mac[:24]) }
-
-// maxTypedCode is the most bytes that are read of a code. Letters may be of the
-// full width, with something invisible between.
-const maxTypedCode = 256
-
-// normalUserCode reads a code as people type or paste it: any case, any kind of
-// dash, space or quote, letters of the full width. Whatever is not in the set is
-// left out (RFC 8628, section 6.1). ok reports whether a code is left.
-func normalUserCode(s string) (code string, ok bool) {
-	if len(s) > maxTypedCode || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
-		return "", false // nobody types that
-	}
-	b := make([]byte, 0, userCodeLength)
-	for _, r := range strings.ToUpper(norm.NFKC.String(s)) {
-		if r >= 0x80 || !strings.ContainsRune(userCodeLetters, r) {
-			continue
-		}
-		if len(b) == userCodeLength {
-			return "", false
-		}
-		b = append(b, byte(r)) //nolint:gosec // ASCII was checked
-	}
-	return string(b), len(b) == userCodeLength
-}
-
 // findDevice returns the pending request of a user code, which is good where it
 // was issued.
 func (g *Gateway) findDevice(r *web.Request, at web.Issuer, code string) (string, deviceRequest, error) {
 	var d deviceRequest
 	var key string
 	err := cache.ErrNotFound
-	for _, mac := range g.Keyring.MACs(userCodeLabel, []byte(code), []byte(at.ID())) {
-		if key, err = g.Cache.Alias(r.Context(), userCodeAlias(mac)); !errors.Is(err, cache.ErrNotFound) {
+	for _, alias := range usercode.Aliases(g.Keyring, code, at.ID()) {
+		if key, err = g.Cache.Alias(r.Context(), alias); !errors.Is(err, cache.ErrNotFound) {
 			break
 		}
 	}

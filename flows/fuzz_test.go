@@ -53,23 +53,6 @@ func FuzzSafeReturnTo(f *testing.F) {
 	})
 }
 
-func FuzzNormalUserCode(f *testing.F) {
-	for _, spelling := range userCodeSpellings {
-		f.Add(spelling)
-	}
-	f.Add("ＢＣＤＦ\xff-GHJK")
-	f.Fuzz(func(t *testing.T, s string) {
-		code, ok := normalUserCode(s)
-		if ok && (len(code) != userCodeLength || strings.Trim(code, userCodeLetters) != "") {
-			t.Errorf("%q became %q", s, code)
-		}
-		// How it is written between, around and in which case makes no difference.
-		if again, fine := normalUserCode("\u201c" + strings.ToLower(code) + "\u200b\u00a0\u201d"); ok && (!fine || again != code) {
-			t.Errorf("%q became %q, and that %q", s, code, again)
-		}
-	})
-}
-
 func FuzzStripCookies(f *testing.F) {
 	f.Add("a=1; gatehouse=x; b=2")
 	f.Add("__Host-gatehouse=x;;=;gatehouse-try-1=y")

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -43,7 +42,7 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 	if err := g.access.SpendProof(ctx, req.proof); err != nil {
 		return nil, err
 	}
-	rotated, err := g.Store.Rotate(ctx, tokenstore.Rotation{
+	rotated, err := g.Sessions.Rotate(ctx, tokenstore.Rotation{
 		ID: presented.ID, Generation: presented.Generation, SecretHash: presented.SecretHash(),
 		ClientID: req.client.ID, Cnf: req.refreshKey(), Grace: refreshGrace,
 	})
@@ -158,12 +157,11 @@ func (g *Gateway) unrotate(ctx context.Context, r tokenstore.RotationResult) err
 	return err
 }
 
-// reused tells everybody of a family that was revoked because an old refresh
-// token came back. The revocation is committed already.
+// reused reports a family that was revoked because an old refresh token came back.
+// The revocation is committed, and announced, already.
 func (g *Gateway) reused(ctx context.Context, req *endpointRequest, r tokenstore.RotationResult) error {
 	g.Logger.WarnContext(ctx, "refresh token was reused; its family is revoked",
 		"client_id", req.client.ID, "session", r.Session.ID.String(), "client_ip", req.ClientIP)
 	g.Events(ctx, "refresh_reuse_detected")
-	g.Sessions.Announce(ctx, cache.Announcement{Sessions: r.Reused})
 	return invalidGrant()
 }

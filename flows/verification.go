@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/usercode"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -56,8 +57,8 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *web.Request, at we
 	code := noCode
 	if entered != "" {
 		code = entered
-		if len(code) > maxTypedCode {
-			code = code[:maxTypedCode]
+		if len(code) > usercode.MaxTyped {
+			code = code[:usercode.MaxTyped]
 		}
 	}
 	id, ok := g.whoIsHere(w, r, at)
@@ -131,7 +132,7 @@ func (g *Gateway) confirmPage(w http.ResponseWriter, r *web.Request, at web.Issu
 		g.codePage(w, r, at, http.StatusTooManyRequests, id, "", "Too many wrong codes. Please wait ten minutes, and check the code on your device.")
 		return
 	}
-	normal, ok := normalUserCode(code)
+	normal, ok := usercode.Parse(code)
 	if !ok {
 		g.codePage(w, r, at, http.StatusBadRequest, id, code, "A code has eight letters, like BCDF-GHJK. Please check it.")
 		return
@@ -320,7 +321,7 @@ func (g *Gateway) decisionFailed(w http.ResponseWriter, r *web.Request, at web.I
 // provider, so that it need not wait until the code expires. Nobody is signed in
 // here: what is wrong counts by address, and against nobody's own guesses.
 func (g *Gateway) refuseDevice(r *web.Request, at web.Issuer, code string) {
-	normal, ok := normalUserCode(code)
+	normal, ok := usercode.Parse(code)
 	if !ok {
 		return
 	}

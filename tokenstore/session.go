@@ -51,7 +51,8 @@ type NewSession struct {
 	// be looked for, and is not returned.
 	ProviderSession []byte
 	// Idle is how long the session lives unused, Lifetime how long at most.
-	// The absolute end is the earlier of now+Lifetime and the parent's.
+	// The absolute end is the earlier of now+Lifetime and the parent's. Both are
+	// required: without one the session would be dead at birth.
 	Idle     time.Duration
 	Lifetime time.Duration
 	// Replaces are secret hashes of earlier attempts to create this session
@@ -276,7 +277,8 @@ type Sessions interface {
 
 	// RevokeSession revokes a session and the children that came from it, and
 	// returns the ids that this call revoked (none if it was revoked
-	// already). ErrNotFound.
+	// already). ErrNotFound. No node is told, by this method or the next two: that
+	// is the caller's to do, by flows/session.Manager for one.
 	RevokeSession(ctx context.Context, id uuid.UUID) ([]uuid.UUID, error)
 	// RevokeSubject revokes all sessions of a subject and returns those that
 	// this call revoked. An empty subject is ErrInvalid.

@@ -25,7 +25,7 @@ func (n NewSession) Validate() error {
 		ValidateClaims(n.Claims),
 		faultIf(len(n.ProviderSession) > MaxProviderSession, "provider's session", "is too long"),
 		faultIf(len(n.Replaces) > MaxReplaces, "list of lost attempts", "is too long"),
-		faultIf(n.Idle < 0 || n.Lifetime < 0, "session's lifetime", "is negative"),
+		faultIf(n.Idle <= 0 || n.Lifetime <= 0, "session's lifetime", "is not positive"),
 	)
 }
 

@@ -18,7 +18,7 @@ type validator interface{ Validate() error }
 
 // acceptable returns one value of each type that stores are given.
 func acceptable() map[string]validator {
-	session := tokenstore.NewSession{ID: uuid.Must(uuid.NewV7()), Subject: "ann", Resource: []string{""}, AMR: []string{""}}
+	session := tokenstore.NewSession{ID: uuid.Must(uuid.NewV7()), Subject: "ann", Resource: []string{""}, AMR: []string{""}, Idle: time.Hour, Lifetime: time.Hour}
 	ann := tokenstore.Identity{Issuer: "https://idp.example", Subject: "1"}
 	return map[string]validator{
 		"session":       &session,
@@ -84,7 +84,7 @@ func spoilFields(t *testing.T, name string, v validator, in reflect.Value) {
 func TestValidate(t *testing.T) {
 	long := strings.Repeat("x", 2049)
 	session := func(change func(*tokenstore.NewSession)) error {
-		n := tokenstore.NewSession{ID: uuid.Must(uuid.NewV7()), Subject: "ann"}
+		n := tokenstore.NewSession{ID: uuid.Must(uuid.NewV7()), Subject: "ann", Idle: time.Hour, Lifetime: time.Hour}
 		change(&n)
 		return n.Validate()
 	}
@@ -100,7 +100,7 @@ func TestValidate(t *testing.T) {
 		"client id is too long":                                 session(func(n *tokenstore.NewSession) { n.ClientID = long }),
 		"scope is too long":                                     session(func(n *tokenstore.NewSession) { n.Scope = long }),
 		"claims are too long":                                   session(func(n *tokenstore.NewSession) { n.Claims = make([]byte, tokenstore.MaxClaims+1) }),
-		"session's lifetime is negative":                        session(func(n *tokenstore.NewSession) { n.Lifetime = -1 }),
+		"session's lifetime is not positive":                    session(func(n *tokenstore.NewSession) { n.Lifetime = 0 }),
 		"provider is too long":                                  token(func(p *tokenstore.ProviderToken) { p.Provider = long }),
 		"token has neither an access token nor a refresh token": token(func(p *tokenstore.ProviderToken) { p.RefreshToken, p.AccessToken = nil, nil }),
 		"refresh token's expiry is missing":                     token(func(p *tokenstore.ProviderToken) { p.RefreshExpiresAt = time.Time{} }),
@@ -144,12 +144,12 @@ func FuzzValidate(f *testing.F) {
 		}{
 			"text":     {tokenstore.ValidateText("subject", s), clean},
 			"required": {tokenstore.ValidateRequired("subject", s), clean && s != ""},
-			"subject":  {tokenstore.NewSession{ID: id, Subject: s}.Validate(), clean && s != "" && len(s) <= tokenstore.MaxSubject},
+			"subject":  {tokenstore.NewSession{ID: id, Subject: s, Idle: time.Hour, Lifetime: time.Hour}.Validate(), clean && s != "" && len(s) <= tokenstore.MaxSubject},
 			"client": {
-				tokenstore.NewSession{ID: id, Subject: "ann", ClientID: s}.Validate(),
+				tokenstore.NewSession{ID: id, Subject: "ann", ClientID: s, Idle: time.Hour, Lifetime: time.Hour}.Validate(),
 				clean && len(s) <= tokenstore.MaxClientID,
 			},
-			"scope": {tokenstore.NewSession{ID: id, Subject: "ann", Scope: s}.Validate(), clean && len(s) <= tokenstore.MaxScope},
+			"scope": {tokenstore.NewSession{ID: id, Subject: "ann", Scope: s, Idle: time.Hour, Lifetime: time.Hour}.Validate(), clean && len(s) <= tokenstore.MaxScope},
 			"provider": {
 				tokenstore.ProviderToken{Subject: "ann", Provider: s, RefreshToken: []byte{1}, RefreshExpiresAt: time.Unix(1, 0)}.Validate(),
 				clean && s != "" && len(s) <= tokenstore.MaxIssuer,

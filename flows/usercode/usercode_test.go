@@ -1,8 +1,10 @@
-package flows
+package usercode_test
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/flows/usercode"
 )
 
 // userCodeSpellings are ways in which people, phones and word processors write
@@ -38,19 +40,36 @@ var userCodeSpellings = map[string]string{
 	"letters of no code":    "BCDF-GHJK 1234 aeiou",
 }
 
-func TestUserCode_EverySpellingIsFound(t *testing.T) {
+func TestParse_FindsEverySpelling(t *testing.T) {
 	for name, spelling := range userCodeSpellings {
-		if code, ok := normalUserCode(spelling); !ok || code != "BCDFGHJK" {
+		if code, ok := usercode.Parse(spelling); !ok || code != "BCDFGHJK" {
 			t.Errorf("%s: %q became %q, %t", name, spelling, code, ok)
 		}
 	}
 	for name, other := range map[string]string{
 		"a letter short": "BCDF-GHJ", "a letter more": "BCDF-GHJKL", "nothing": "", "vowels": "AEIO-UAEI",
-		"too long": "BCDF-GHJK" + strings.Repeat(" ", maxTypedCode), "Cyrillic": "ВСДФ-ГХЙК",
+		"too long": "BCDF-GHJK" + strings.Repeat(" ", 256), "Cyrillic": "ВСДФ-ГХЙК",
 		"bytes that are none": "BCDF\xff\xfeGHJK", "a NUL": "BCDF\x00GHJK",
 	} {
-		if code, ok := normalUserCode(other); ok {
+		if code, ok := usercode.Parse(other); ok {
 			t.Errorf("%s: %q became %q", name, other, code)
 		}
 	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, spelling := range userCodeSpellings {
+		f.Add(spelling)
+	}
+	f.Add("ＢＣＤＦ\xff-GHJK")
+	f.Fuzz(func(t *testing.T, s string) {
+		code, ok := usercode.Parse(s)
+		if ok && (len(code) != usercode.Length || strings.Trim(code, usercode.Letters) != "") {
+			t.Errorf("%q became %q", s, code)
+		}
+		// How it is written between, around and in which case makes no difference.
+		if again, fine := usercode.Parse("\u201c" + strings.ToLower(code) + "\u200b\u00a0\u201d"); ok && (!fine || again != code) {
+			t.Errorf("%q became %q, and that %q", s, code, again)
+		}
+	})
 }
