@@ -18,7 +18,9 @@ import (
 //		deny  <condition…>
 //		hosts <name…>
 //		provider <provider>
-//		provider_token <provider>
+//		provider_token <provider> {
+//			scope <scope…>
+//		}
 //		dry_run
 //		upgrades <protocol…>
 //		finish_uploads [<duration>]

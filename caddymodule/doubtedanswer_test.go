@@ -115,8 +115,8 @@ func TestProviderToken_AnUpstreamsRefusalIsTheProvidersToConfirm(t *testing.T) {
 			t.Errorf("%s: the site's own headers are lost: %v", name, rec.Header())
 		}
 		if !navigates {
-			wantStatus(t, rec, http.StatusUnauthorized)
-			if !strings.Contains(rec.Body.String(), `"login_url"`) {
+			wantStatus(t, rec, http.StatusForbidden)
+			if !strings.Contains(rec.Body.String(), `"link_url"`) {
 				t.Errorf("%s: %s", name, rec.Body)
 			}
 			continue

@@ -63,6 +63,11 @@ type Guard struct {
 	// never passed on. Default: none.
 	ProviderToken string `json:"provider_token,omitempty"`
 
+	// Scopes that the token must cover, beside those of the provider's block. Who
+	// has allowed less is asked for more at the provider, and comes back. Default:
+	// none.
+	ProviderTokenScopes []string `json:"provider_token_scopes,omitempty"`
+
 	// Protocols besides `websocket` that a request may upgrade its connection to,
 	// such as `spdy/3.1` for kubectl. Requests inside such a connection pass no
 	// guard, so the upgrade passes only for users that the guard lets in. If several

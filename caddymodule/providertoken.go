@@ -11,13 +11,29 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows"
 )
 
-// parseToken parses `provider_token <provider>`.
+// parseToken parses:
+//
+//	provider_token <provider> {
+//		scope <scope…>
+//	}
 func (g *Guard) parseToken(h httpcaddyfile.Helper, app *App) error {
 	if g.ProviderToken != "" {
 		return h.Err("provider_token is given twice; one Authorization header holds one token")
 	}
-	if err := oneArg(h.Dispenser, &g.ProviderToken); err != nil {
-		return err
+	if !h.NextArg() {
+		return h.ArgErr()
+	}
+	g.ProviderToken = h.Val()
+	if h.NextArg() {
+		return h.Errf("provider_token has one argument, the provider; found %q", h.Val())
+	}
+	for nesting := h.Nesting(); h.NextBlock(nesting); {
+		if h.Val() != "scope" {
+			return h.Errf("unrecognized option %q of provider_token%s", h.Val(), didYouMean(h.Val(), []string{"scope"}))
+		}
+		if err := someWords(h.Dispenser, &g.ProviderTokenScopes); err != nil {
+			return err
+		}
 	}
 	if err := app.checkPassedToken(g.ProviderToken); err != nil {
 		return h.WrapErr(err)
@@ -72,14 +88,14 @@ func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows
 	if g.bearer == nil {
 		return w, true
 	}
-	token, err := gateway.ProviderToken(r.Context(), v.id, g.ProviderToken)
+	token, err := gateway.ProviderToken(r.Context(), v.id, g.ProviderToken, g.ProviderTokenScopes...)
 	if err != nil {
 		reason := "missing"
 		if flows.ProviderTokenIsAway(err) {
 			reason = "away"
 		}
 		tokensMissing.WithLabelValues(g.ProviderToken, reason).Inc()
-		gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err)
+		gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err, g.ProviderTokenScopes...)
 		return w, false
 	}
 	if token.Endless {
@@ -92,7 +108,9 @@ func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows
 					return nil
 				}
 				tokensMissing.WithLabelValues(g.ProviderToken, "missing").Inc()
-				return func(w http.ResponseWriter) { gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err) }
+				return func(w http.ResponseWriter) {
+					gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err, g.ProviderTokenScopes...)
+				}
 			},
 		}
 	}

@@ -55,13 +55,28 @@ func (b ProviderBlock) withOffline(scopes []string) []string {
 	return append(slices.Clone(scopes), offline)
 }
 
+// routeScopes are what guards want of a provider's tokens beside its own scopes.
+func (a *App) routeScopes(name string) []string {
+	a.guardsMu.Lock()
+	defer a.guardsMu.Unlock()
+	var scopes []string
+	for _, g := range a.guards {
+		if g.ProviderToken == name {
+			scopes = append(scopes, g.ProviderTokenScopes...)
+		}
+	}
+	return scopes
+}
+
 // newVault makes the vault of the providers whose tokens are kept, or nil when
 // there are none.
 func (a *App) newVault(entry *shared) (*vault.Vault, error) {
 	var sources []vault.Source
 	for i, c := range a.Providers {
 		if c.StoreTokens != nil {
-			sources = append(sources, vault.Source{Provider: a.providers[i], RevokeDisplaced: c.StoreTokens.RevokeDisplaced})
+			sources = append(sources, vault.Source{
+				Provider: a.providers[i], RevokeDisplaced: c.StoreTokens.RevokeDisplaced, Scopes: a.routeScopes(c.Name),
+			})
 		}
 	}
 	if len(sources) == 0 {

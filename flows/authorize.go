@@ -30,6 +30,7 @@ const (
 var authorizeParameters = []string{ //nolint:gochecknoglobals // a constant list
 	"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
 	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint", "provider", "pick",
+	"provider_scope",
 }
 
 // unknownClient says that nobody registered a client here.
@@ -163,6 +164,7 @@ func (g *Gateway) parseAuthorize(at web.Issuer, c *client.Client, query url.Valu
 	}
 	if site {
 		g.pick(&a, query.Get("pick"))
+		a.ProviderScope = g.scopesAsked(a.Provider, query.Get("provider_scope"))
 	}
 	if fault := g.parseRest(at, c, query, &a); fault != nil {
 		return a, fault

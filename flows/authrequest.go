@@ -47,6 +47,10 @@ type authRequest struct {
 	Provider string `json:"w,omitempty"`
 	// Pick is the provider that the guard sends people to, if nobody is signed in.
 	Pick string `json:"pk,omitempty"`
+	// ProviderScope to ask the provider for, beside its configured scopes.
+	ProviderScope string `json:"scope,omitempty"`
+	// Link that the sign-in at the provider is for; nil: it signs in.
+	Link *linkRequest `json:"link,omitempty"`
 	// Device is the user code that is to be confirmed after the sign-in.
 	Device string `json:"d,omitempty"`
 	// Session that was asked for consent, and Consented, its answer.

@@ -68,12 +68,18 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		return
 	}
 	flow, err := g.openFlow(stored)
-	if err != nil || flow.Provider != name {
+	linking := flow.Request.Link != nil
+	if err != nil || !flow.isOf(name) {
 		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser.")
 		return
 	}
+	flow.Provider = name
 	if flow.Answer != nil && answer.Code == "" && answer.Error == "" {
 		answer = *flow.Answer
+	}
+	if linking && (answer.Code == "" || answer.Error != "") {
+		g.linkRefused(w, r, at, flow, stored.Key, answer.Error)
+		return
 	}
 	if answer.Code == "" || answer.Error != "" {
 		g.providerRefused(w, r, at, flow, stored.Key, answer.Error)
@@ -83,7 +89,13 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		result, err := p.Exchange(ctx, provider.Callback{
 			Code: answer.Code, Issuer: answer.Issuer, User: answer.User, Nonce: g.derive(try, "nonce"),
 			Verifier: g.derive(try, "pkce verifier"), RedirectURI: flow.Callback, MaxAge: flow.Request.maxAge(),
+			Scopes: strings.Fields(flow.Request.ProviderScope),
 		})
+		if err != nil && linking && !errors.Is(err, provider.ErrUnavailable) {
+			g.Logger.WarnContext(ctx, "provider's answer was refused", "provider", name, "error", err)
+			g.linkRefused(w, r, at, flow, stored.Key, "invalid_response")
+			return
+		}
 		if err != nil {
 			g.exchangeFailed(w, r, at, try, flow, stored.Key, p, err)
 			return
@@ -97,6 +109,10 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		flow.Verified.IDToken = keptIDToken(p, result)
 	}
 	forgetPrompt(w, r, at)
+	if linking {
+		g.finishLink(w, r, at, flow, stored.Key, p)
+		return
+	}
 	claims := flow.Verified.Claims
 	if !g.Admit(claims) {
 		_ = g.Cache.DeleteFlow(ctx, stored.Key, web.AddressKey(r.ClientIP))
@@ -119,7 +135,7 @@ func (g *Gateway) complete(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		flow.Verified.Session, pending = try.id, uuid.Nil
 	}
 	start := flow.Verified.start(g)
-	start.Sought = &flow.Request.Provider
+	start.Sought = flow.Request.sought()
 	started, err := g.signIn(w, r, at, start)
 	switch {
 	case isPassing(err):

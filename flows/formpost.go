@@ -85,7 +85,7 @@ func (g *Gateway) keepAnswer(r *web.Request, name, state string, answer provider
 		return err
 	}
 	flow, err := g.openFlow(stored)
-	if err != nil || flow.Provider != name {
+	if err != nil || !flow.isOf(name) {
 		return errRequest
 	}
 	flow.Answer = &answer

@@ -78,6 +78,9 @@ func (g *Gateway) toPortal(w http.ResponseWriter, r *web.Request, a authRequest)
 	}
 	if a.Provider != "" {
 		query.Set("provider", a.Provider)
+		if a.ProviderScope != "" {
+			query.Set("provider_scope", a.ProviderScope)
+		}
 	}
 	if a.Pick != "" {
 		query.Set("pick", a.Pick)

@@ -35,6 +35,10 @@ func (g *Gateway) serveIssuer(w http.ResponseWriter, r *web.Request, at web.Issu
 		if web.Allowed(w, r, http.MethodGet, http.MethodPost) {
 			g.serveAuthorize(w, r, at)
 		}
+	case endpoint == "link":
+		if web.Allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+			g.serveLink(w, r, at)
+		}
 	case endpoint == "consent":
 		if g.answers.AllowedForm(w, r, at.Beginning()) {
 			g.serveConsent(w, r, at)

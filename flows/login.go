@@ -25,7 +25,9 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *web.Request) {
 	}
 	a.Own = a.Prompt == "select_account" // a link of our own pages
 	g.chooseAfterSignOut(r, r.SiteIssuer(), &a)
-	g.wantProvider(&a, query.Get("provider"))
+	if g.wantProvider(&a, query.Get("provider")) {
+		a.ProviderScope = g.scopesAsked(a.Provider, query.Get("scope"))
+	}
 	g.pick(&a, query.Get("pick"))
 	if g.HasPortal() {
 		g.toPortal(w, r, a)

@@ -33,6 +33,8 @@ type oauthApp struct {
 	signIns   int
 	expiresIn int    // in seconds; 0: it says nothing
 	token     string // in place of a fresh one
+	scope     string // of its tokens; "": repo
+	asked     string // the scope that it was last asked for
 	revoked   map[string]bool
 }
 
@@ -42,6 +44,7 @@ func (h *oauthApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/login/oauth/authorize":
 		h.signIns++
+		h.asked = r.URL.Query().Get("scope")
 		back := url.Values{"code": {"code"}, "state": {r.URL.Query().Get("state")}}
 		http.Redirect(w, r, r.URL.Query().Get("redirect_uri")+"?"+back.Encode(), http.StatusFound)
 	case "/login/oauth/access_token":
@@ -51,7 +54,7 @@ func (h *oauthApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		token := cmp.Or(h.token, fmt.Sprintf("gho_%d", h.signIns))
-		fmt.Fprintf(w, `{"access_token":"%s","token_type":"bearer","scope":"repo"%s}`, token, expires)
+		fmt.Fprintf(w, `{"access_token":"%s","token_type":"bearer","scope":"%s"%s}`, token, cmp.Or(h.scope, "repo"), expires)
 	case "/api/v3/user":
 		w.Header().Set("Content-Type", "application/json")
 		if h.revoked[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] {
@@ -98,7 +101,7 @@ func newHubbed(t *testing.T, portal bool, clients ...*client.Client) hubbed {
 	config := w.gateway.Config
 	var err error
 	config.Vault, err = vault.New(vault.Config{
-		Store: w.store, Keyring: config.Keyring, Now: config.Now, Logger: config.Logger, Sources: []vault.Source{{Provider: config.Providers[0]}},
+		Store: w.store, Keyring: config.Keyring, Now: config.Now, Logger: config.Logger, Sources: []vault.Source{{Provider: config.Providers[0], Scopes: []string{"gist"}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +234,7 @@ func TestChallengeProvider_SignsInAgainByItselfOnce(t *testing.T) {
 		b := newBrowser(t)
 		w.opens(b, 1)
 		w.loses()
-		if status, loginURL := w.call(b); status != http.StatusUnauthorized || !strings.Contains(loginURL, "provider=github") {
+		if status, loginURL := w.call(b); status != http.StatusForbidden || !strings.Contains(loginURL, "provider=github") {
 			t.Errorf("a program is answered %d %s", status, loginURL)
 		}
 		w.opens(b, 2)
@@ -334,7 +337,7 @@ func TestChallengeProvider_OfAnOlderNode(t *testing.T) {
 		"young, for the token":      {func(id *identity.Identity) { id.SoughtKnown, id.Sought = true, "github" }, http.StatusBadGateway},
 		"young, for another's":      {func(id *identity.Identity) { id.SoughtKnown, id.Sought = true, "google" }, http.StatusSeeOther},
 		"old, of an older node":     {func(*identity.Identity) { w.clock.advance(11 * time.Minute) }, http.StatusSeeOther},
-		"of another, an older node": {func(id *identity.Identity) { id.Provider = "google" }, http.StatusSeeOther},
+		"of another, an older node": {func(id *identity.Identity) { id.Provider = "google" }, http.StatusForbidden}, // a page, and no redirect
 	} {
 		id := &identity.Identity{SessionID: newV7(t, w.clock.now()), Claims: identity.Claims{Provider: "github"}}
 		c.change(id)

@@ -6,10 +6,12 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -23,18 +25,18 @@ import (
 var ErrNoPerson = errors.New("no person has signed in")
 
 // ProviderToken returns a fresh access token that a provider gave for somebody,
-// to be passed upstream. One that was passed on before costs no I/O. It is a
-// secret.
+// to be passed upstream, and that covers the scopes. One that was passed on before
+// costs no I/O. It is a secret.
 //
 // Errors are to be given to [Gateway.ChallengeProvider].
-func (g *Gateway) ProviderToken(ctx context.Context, id *identity.Identity, name string) (vault.Access, error) {
+func (g *Gateway) ProviderToken(ctx context.Context, id *identity.Identity, name string, scope ...string) (vault.Access, error) {
 	switch {
 	case g.Vault == nil:
 		return vault.Access{}, vault.ErrProvider
 	case id.SessionID == uuid.Nil:
 		return vault.Access{}, ErrNoPerson
 	}
-	return g.Vault.Use(ctx, id.Subject, name)
+	return g.Vault.Use(ctx, id.Subject, name, scope...)
 }
 
 // DoubtProviderToken is told that the upstream answered 401 to a request with an
@@ -56,15 +58,18 @@ func ProviderTokenIsAway(err error) bool {
 // there is no token of a provider to pass upstream.
 //
 // While the provider or the token store is away, that is 503 with Retry-After: the
-// person can do nothing, and a sign-in would fail as well. Else there is none, or
-// the provider refused it for good, and only the person can change that: a
-// navigation is sent to sign in there and comes back to the very URL, once; whoever
-// has just been there for it sees a page that says what is missing, never a second
-// redirect. A program gets 401 with login_url and the error of RFC 9470 (section
-// 3): its own token is good, and fetching another would change nothing. Where the
-// person has just been there, that leads nowhere: it gets 403 without login_url,
-// and the log says what to mend. A program without a user gets 403.
-func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *web.Request, id *identity.Identity, name string, err error) {
+// person can do nothing, and a sign-in would fail as well. Else there is none, it was
+// refused for good, or it covers less than the scopes, and only the person can change
+// that. Who came by that very provider is sent to sign in there and comes back to the
+// very URL, once; whoever has just been there for it sees a page that says what is
+// missing, never a second redirect. Who came by another one sees a page that leads to
+// where the provider is linked, and back: nobody becomes somebody else by the way.
+//
+// A program gets 403 with link_url, where the person can do that, and where the person
+// has just been there 403 without, and the log says what to mend. Only of a token that
+// has expired as it was to, its answer is 401 with login_url (RFC 9470, section 3). A
+// program without a user gets 403.
+func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *web.Request, id *identity.Identity, name string, err error, scope ...string) {
 	web.NoStore(w)
 	switch {
 	case errors.Is(err, ErrNoPerson):
@@ -75,25 +80,58 @@ func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *web.Request, id *i
 		g.providerTokenAway(w, r, name, err)
 		return
 	}
-	if g.wasJustAt(id, name) && !gotOne(id, err) {
+	want := wanted{provider: name, scope: strings.Join(scope, " "), own: id.Provider == name, lapsed: errors.Is(err, vault.ErrLapsed)}
+	if g.wasJustAt(id, name, scope) && !gotOne(id, err) {
 		g.Logger.ErrorContext(r.Context(), "the user has just signed in at the provider for its token, and there is still none that can be used: "+
 			"have the provider give this client tokens (scope offline_access, consent, a grant for refresh tokens), or remove provider_token from the site",
 			"provider", name, "user", id.User, "error", err)
-		g.providerTokenMissing(w, r, id, name)
+		g.providerTokenMissing(w, r, id, want)
 		return
 	}
 	g.Logger.InfoContext(r.Context(), "no provider token; the user must sign in there", "provider", name, "user", id.User, "error", err)
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
-		http.Redirect(w, r.Request, web.ProviderLoginPath(r.ReturnTo(), name), http.StatusSeeOther)
+		if !want.own {
+			g.connectPage(w, r, id, want)
+			return
+		}
+		http.Redirect(w, r.Request, web.ProviderLoginPath(r.ReturnTo(), name, want.scope), http.StatusSeeOther)
 	case web.CallerHTMX:
-		w.Header().Set("HX-Redirect", web.ProviderLoginPath(web.RefererPath(r.Header.Get("HX-Current-URL"), r.Origin()), name))
-		g.needsProvider(w, r, name)
+		w.Header().Set("HX-Redirect", g.linkURL(r, want, web.RefererPath(r.Header.Get("HX-Current-URL"), r.Origin())))
+		g.needsProvider(w, r, want)
 	case web.CallerGRPC:
 		web.GRPCStatus(w, "16", "sign in at the provider first")
 	default:
-		g.needsProvider(w, r, name)
+		g.needsProvider(w, r, want)
 	}
+}
+
+// wanted is a provider's token that there is not.
+type wanted struct {
+	provider, scope string
+	own             bool // the person came by that provider
+	lapsed          bool // it has expired as it was to
+}
+
+// linkURL is where the person can have it, and comes back from to a path of the site.
+func (g *Gateway) linkURL(r *web.Request, want wanted, returnTo string) string {
+	if want.own {
+		return r.Origin() + web.ProviderLoginPath(returnTo, want.provider, want.scope) // which names a site of ours
+	}
+	at := g.issuerOf(r)
+	return at.Origin + linkPath(at, want.provider, want.scope, r.Origin()+returnTo)
+}
+
+// connectPage leads to where the provider is linked, and back to the very URL.
+func (g *Gateway) connectPage(w http.ResponseWriter, r *web.Request, id *identity.Identity, want wanted) {
+	title := g.providerTitle(want.provider)
+	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+		Title: "Connect " + title,
+		Message: web.HostName(r.Host) + " works with your account of " + title + ", and may not use it yet, or not any more. " +
+			"Connect it once; then you come back here.",
+		Detail: "provider_not_linked", User: id.User,
+		RetryURL: g.linkURL(r, want, r.ReturnTo()), RetryLabel: "Connect " + title,
+	})
 }
 
 // justNow is for how long a sign-in counts as one of just now: as long as one may
@@ -106,12 +144,12 @@ const justNow = web.FlowValidity + time.Minute
 // sign-in's beginning, and that of a site is younger than the portal's that it came
 // from. Of a sign-in by way of an older node it is not known what it was for, and
 // any at the provider counts.
-func (g *Gateway) wasJustAt(id *identity.Identity, name string) bool {
-	at := id.Sought
+func (g *Gateway) wasJustAt(id *identity.Identity, name string, scope []string) bool {
+	at, had, _ := strings.Cut(id.Sought, " ")
 	if !id.SoughtKnown {
 		at = id.Provider
 	}
-	return at == name && g.Now().Sub(signInBegan(id)) < justNow
+	return at == name && client.Subset(scope, strings.Fields(had)) && g.Now().Sub(signInBegan(id)) < justNow
 }
 
 // signInBegan is the time in the id of somebody's sign-in.
@@ -132,19 +170,26 @@ func gotOne(id *identity.Identity, err error) bool {
 	return ok && lapsed.ExpiresAt.After(signInBegan(id).Add(30*time.Second))
 }
 
-// needsProvider is 401 for programs.
-func (g *Gateway) needsProvider(w http.ResponseWriter, r *web.Request, name string) {
+// needsProvider answers programs.
+func (g *Gateway) needsProvider(w http.ResponseWriter, r *web.Request, want wanted) {
+	link := g.linkURL(r, want, web.RefererPath(r.Referer(), r.Origin()))
+	if !want.own || !want.lapsed {
+		more := map[string]string{"link_url": link}
+		if want.own {
+			more["login_url"] = link
+		}
+		web.Problem(w, http.StatusForbidden, "Connect "+g.providerTitle(want.provider)+" to continue.", more)
+		return
+	}
 	// The request came to us with whatever it authenticated by taken off.
 	web.SetChallenges(w.Header(), "", web.ResourceParameter(r),
-		`error="insufficient_user_authentication", error_description="the user must sign in at `+name+`"`)
-	web.Problem(w, http.StatusUnauthorized, "Sign in at "+name+" to continue.", map[string]string{
-		"login_url": r.Origin() + web.ProviderLoginPath(web.RefererPath(r.Referer(), r.Origin()), name),
-	})
+		`error="insufficient_user_authentication", error_description="the user must sign in at `+want.provider+`"`)
+	web.Problem(w, http.StatusUnauthorized, "Sign in at "+want.provider+" to continue.", map[string]string{"login_url": link})
 }
 
 // providerTokenMissing answers where another sign-in would lead nowhere.
-func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *web.Request, id *identity.Identity, name string) {
-	title := g.providerTitle(name)
+func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *web.Request, id *identity.Identity, want wanted) {
+	title := g.providerTitle(want.provider)
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
 		g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
@@ -152,7 +197,7 @@ func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *web.Request, id
 			Message: "You're signed in, but " + title + " didn't give us the access in your name that " + web.HostName(r.Host) +
 				" needs. If signing in there once more doesn't help, contact the administrator of this site.",
 			Detail: "provider_token_missing", User: id.User,
-			RetryURL: web.ProviderLoginPath(r.ReturnTo(), name), RetryLabel: "Sign in at " + title,
+			RetryURL: web.ProviderLoginPath(r.ReturnTo(), want.provider, want.scope), RetryLabel: "Sign in at " + title,
 		})
 	case web.CallerGRPC:
 		web.GRPCStatus(w, "7", "no access at the provider")

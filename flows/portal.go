@@ -20,7 +20,7 @@ func (g *Gateway) OwnPortalPath(uri string) bool {
 	}
 	first, _, _ := strings.Cut(endpoint, "/")
 	switch first {
-	case "login", "signin", "callback", "backchannel_logout", "authorize", "consent", "logout",
+	case "login", "signin", "callback", "backchannel_logout", "authorize", "consent", "link", "logout",
 		"token", "par", "revoke", "device_authorization", "introspect", "device", "userinfo":
 		return true
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
@@ -33,7 +34,13 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issue
 	ctx := r.Context()
 	try := g.newAttempt()
 	a.Tried = max(a.Tried, g.triedPrompt(r, at, p))
+	g.addGranted(r, at, &a, p.Name())
 	location, own, ok, err := g.beginURL(ctx, at, &a, p, try)
+	if !ok && a.Link != nil {
+		// The provider lets nobody choose; the page has named the account that it is for.
+		a.Prompt, a.Own = "", false
+		location, own, ok, err = g.beginURL(ctx, at, &a, p, try)
+	}
 	switch {
 	case !ok:
 		g.withoutChoice(w, r, at, a, p)
@@ -49,6 +56,9 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issue
 		return
 	}
 	flow := providerFlow{Request: a, Provider: p.Name(), Callback: callbackURL(at, p), OwnPrompt: own}
+	if a.Link != nil {
+		flow.Provider = linkFlow(p.Name())
+	}
 	key := flowKey(try)
 	err = g.startFlowOf(ctx, cache.NewFlow{
 		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
@@ -98,6 +108,7 @@ func (g *Gateway) authURL(ctx context.Context, at web.Issuer, a authRequest, p p
 	return p.AuthURL(ctx, provider.AuthRequest{
 		State: g.state(try, p.Name()), Nonce: g.derive(try, "nonce"), Verifier: g.derive(try, "pkce verifier"),
 		RedirectURI: callbackURL(at, p), Prompt: prompt, LoginHint: a.LoginHint, ACRValues: a.ACRValues, MaxAge: a.maxAge(),
+		Scopes: strings.Fields(a.ProviderScope),
 	})
 }
 
@@ -158,7 +169,10 @@ func (g *Gateway) tooMany(w http.ResponseWriter, r *web.Request, err error) {
 
 // retryURL begins the same sign-in anew.
 func (g *Gateway) retryURL(at web.Issuer, a authRequest) string {
-	if a.forSite() {
+	if a.Link != nil {
+		return at.Path
+	}
+	if a.forSite() && !at.IsPortal {
 		return web.PickedLoginPath(a.ReturnTo, a.Pick)
 	}
 	return at.Path + "signin?request=" + g.sealRequest(at, a)

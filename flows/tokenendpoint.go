@@ -135,7 +135,9 @@ func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenRespon
 	case client.GrantDevice:
 		serve = g.grantDevice
 	case client.GrantTokenExchange:
-		serve = g.grantExchange
+		if g.Vault != nil {
+			serve = g.grantExchange
+		}
 	}
 	switch {
 	case grant == "":

@@ -12,3 +12,13 @@ func (g *Gateway) wantProvider(a *authRequest, name string) bool {
 	a.Provider = name
 	return true
 }
+
+// sought is what the person was sent to the provider for, as sessions remember it: the
+// provider's name, and behind it the scopes that its token was to have.
+func (a *authRequest) sought() *string {
+	sought := a.Provider
+	if sought != "" && a.ProviderScope != "" {
+		sought += " " + a.ProviderScope
+	}
+	return &sought
+}

@@ -95,6 +95,7 @@ type world struct {
 	host     string           // of the portal
 	pick     string           // the provider that the site's guard picks, or ""
 	passes   string           // the provider whose tokens the site passes on, or ""
+	wants    []string         // scopes that they must cover
 }
 
 type worldOptions struct {
@@ -251,9 +252,9 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.gateway.StripCredentials(r, id)
 	if w.passes != "" {
-		token, err := w.gateway.ProviderToken(r.Context(), id, w.passes)
+		token, err := w.gateway.ProviderToken(r.Context(), id, w.passes, w.wants...)
 		if err != nil {
-			w.gateway.ChallengeProvider(rw, req, id, w.passes, err)
+			w.gateway.ChallengeProvider(rw, req, id, w.passes, err, w.wants...)
 			return
 		}
 		r.Header.Set("Authorization", "Bearer "+token.AccessToken)

@@ -52,6 +52,16 @@ func (p SignedOut) bounded() SignedOut {
 	return p
 }
 
+func (p Link) bounded() Link {
+	p.Provider = line(p.Provider, maxName)
+	p.Site = line(p.Site, maxHost)
+	p.User = line(p.User, maxName)
+	p.Scopes = lines(p.Scopes, maxLine)
+	p.Action, p.CancelURL = address(p.Action), address(p.CancelURL)
+	p.Fields = whole(p.Fields)
+	return p
+}
+
 func (p Consent) bounded() Consent {
 	p.Client = line(p.Client, maxName)
 	p.ClientHost = line(p.ClientHost, maxHost)

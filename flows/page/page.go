@@ -92,6 +92,21 @@ type SignedOut struct {
 	SignInURL string
 }
 
+// Link asks whether an account of a provider is to be connected.
+type Link struct {
+	// Provider, as people know it.
+	Provider string
+	// Site that wants it; "" if none does.
+	Site string
+	User string
+	// Scopes that the provider will be asked for besides, in its own words.
+	Scopes []string
+	// Action is where the form is posted to, CancelURL leads away.
+	Action    string
+	CancelURL string
+	Fields    []Field
+}
+
 // Consent asks whether a client may have what it asks for.
 type Consent struct {
 	Client string

@@ -27,6 +27,11 @@ func (r *Renderer) Consent(w http.ResponseWriter, req *http.Request, status int,
 	r.write(w, req, status, consent, p.bounded(), p.Targets)
 }
 
+// Link asks whether an account of a provider is to be connected.
+func (r *Renderer) Link(w http.ResponseWriter, req *http.Request, status int, p Link) {
+	r.write(w, req, status, link, p.bounded(), nil)
+}
+
 // Onward sends the browser to another origin after a form has been posted.
 // See the type for why this is not a redirect.
 func (r *Renderer) Onward(w http.ResponseWriter, req *http.Request, status int, p Onward) {

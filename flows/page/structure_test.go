@@ -43,6 +43,11 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 				Client: text, ClientHost: text, User: text, Scopes: []string{text, text}, Action: text, Fields: fields,
 			})
 		},
+		"link": func(w http.ResponseWriter, q *http.Request) {
+			r.Link(w, q, 200, Link{
+				Provider: text, Site: text, User: text, Scopes: []string{text, text}, Action: text, CancelURL: text, Fields: fields,
+			})
+		},
 		"onward": func(w http.ResponseWriter, q *http.Request) { r.Onward(w, q, 200, Onward{Site: text, URL: text}) },
 		"formpost": func(w http.ResponseWriter, q *http.Request) {
 			r.FormPost(w, q, 200, FormPost{Site: text, URL: text, Answer: url.Values{text: {text}}})

@@ -30,6 +30,7 @@ const (
 	deviceDone    name = "device-done"
 	home          name = "home"
 	formPost      name = "formpost"
+	link          name = "link"
 )
 
 // The templates around the pages: the frame, and pieces that several use.
@@ -39,7 +40,7 @@ const (
 )
 
 func names() []name {
-	return []name{signIn, fault, signOut, signedOut, consent, onward, deviceCode, deviceConfirm, deviceDone, home, formPost}
+	return []name{signIn, fault, signOut, signedOut, consent, onward, deviceCode, deviceConfirm, deviceDone, home, formPost, link}
 }
 
 // parse makes one template set per page, each of frame, parts and page: every
@@ -121,7 +122,7 @@ func samples(full bool) map[name]any {
 		return map[name]any{
 			signIn: SignIn{}, fault: Fault{}, signOut: SignOut{}, signedOut: SignedOut{}, consent: Consent{},
 			onward: onwardView{}, deviceCode: DeviceCode{}, deviceConfirm: deviceConfirmView{},
-			deviceDone: DeviceDone{}, home: homeView{}, formPost: formPostView{},
+			deviceDone: DeviceDone{}, home: homeView{}, formPost: formPostView{}, link: Link{},
 		}
 	}
 	const site, user, text, url = "app.example.com", "alice", "text", "/x"
@@ -149,6 +150,7 @@ func samples(full bool) map[name]any {
 			Started: at, Action: url, Fields: fields,
 		}.bounded(now),
 		deviceDone: DeviceDone{Client: text, Approved: true},
+		link:       Link{Provider: text, Site: site, User: user, Scopes: []string{text}, Action: url, CancelURL: url, Fields: fields},
 		home: Home{
 			User: user, Message: text, Action: url, Fields: fields, SignOutURL: url, MoreURL: url,
 			Sessions: []Session{{ID: text, Site: site, UserAgent: text, Since: at, LastSeen: at, Current: true}},

@@ -21,6 +21,9 @@ var (
 	// to, after a minute or longer, and the provider gave no refresh token with it.
 	// Another sign-in gives another one. It is a [*LapsedError].
 	ErrLapsed = errors.New("its access token has expired, and the provider gave no refresh token")
+	// ErrScope: the token does not cover a scope that is wanted. The user can allow
+	// it at the provider.
+	ErrScope = errors.New("the token does not cover the scope")
 	// ErrKey: the token was sealed by a secret that is not configured. It is
 	// readable again when that secret is.
 	ErrKey = errors.New("provider token was sealed by an unknown key")

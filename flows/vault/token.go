@@ -2,6 +2,7 @@ package vault
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -47,6 +48,16 @@ func (Access) String() string { return "provider's access token" }
 
 // GoString is String, for %#v.
 func (a Access) GoString() string { return a.String() }
+
+// covers reports whether the token has a scope. It allocates nothing.
+func (a *Access) covers(scope string) bool {
+	for s := range strings.FieldsSeq(a.Scope) {
+		if s == scope {
+			return true
+		}
+	}
+	return false
+}
 
 // isEndless reports whether the token neither expires nor can be refreshed.
 func (t Token) isEndless() bool { return t.RefreshToken == "" && t.ExpiresAt.IsZero() }

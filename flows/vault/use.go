@@ -30,9 +30,23 @@ const (
 // Use is [Vault.Fresh] for one request out of many: an access token that was
 // asked for before costs no I/O until shortly before it expires. Tokens in use
 // are refreshed, and their rows looked at, in the background. While the token
-// store does not answer, a token is used that was good when it last did.
-// Errors as for [Vault.Fresh].
-func (v *Vault) Use(ctx context.Context, subject, providerName string) (Access, error) {
+// store does not answer, a token is used that was good when it last did. A token that
+// covers more than the scopes that are wanted is as good.
+// Errors as for [Vault.Fresh], and [ErrScope].
+func (v *Vault) Use(ctx context.Context, subject, providerName string, scope ...string) (Access, error) {
+	a, err := v.use(ctx, subject, providerName)
+	if err != nil {
+		return a, err
+	}
+	for _, wanted := range scope {
+		if !a.covers(wanted) {
+			return Access{}, fmt.Errorf("using token of %s: %w %s", providerName, ErrScope, wanted)
+		}
+	}
+	return a, nil
+}
+
+func (v *Vault) use(ctx context.Context, subject, providerName string) (Access, error) {
 	s := v.source(providerName)
 	if s == nil {
 		return Access{}, fmt.Errorf("using token of %q: %w", providerName, ErrProvider)

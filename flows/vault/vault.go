@@ -171,6 +171,15 @@ func New(c Config) (*Vault, error) {
 // issuer.
 func (v *Vault) Keeps(providerName string) bool { return v.source(providerName) != nil }
 
+// Scopes are all that this configuration asks a provider for, by its name or issuer;
+// nil if that cannot be told.
+func (v *Vault) Scopes(providerName string) []string {
+	if s := v.source(providerName); s != nil {
+		return s.scopes()
+	}
+	return nil
+}
+
 // source finds a provider by its name or issuer, or nil.
 func (v *Vault) source(name string) *source {
 	for _, s := range v.sources {

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// maxReturnTo is the longest address that a sign-in returns to; a flow must
+// MaxReturnTo is the longest address that a sign-in returns to; a flow must
 // stay small.
-const maxReturnTo = 1200
+const MaxReturnTo = 1200
 
 // SafeReturnTo is where to go after a sign-in: the address itself when it is a
 // path of this very site, else "/". An address that a browser could read as
 // another site's is none of ours (proxies that let one through: CVE-2021-21291,
 // GHSA-8hp3-rmr7-xh88).
 func SafeReturnTo(s string) string {
-	if len(s) > maxReturnTo || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") {
+	if len(s) > MaxReturnTo || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") {
 		return "/"
 	}
 	for i := 0; i < len(s); i++ {
@@ -78,9 +78,13 @@ func PickedLoginPath(returnTo, pick string) string {
 	return Prefix + "login?" + query.Encode()
 }
 
-// ProviderLoginPath is loginPath by way of a certain provider.
-func ProviderLoginPath(returnTo, name string) string {
+// ProviderLoginPath is LoginPath by way of a certain provider, for a token with these
+// scopes beside the configured ones.
+func ProviderLoginPath(returnTo, name, scope string) string {
 	query := url.Values{"provider": {name}}
+	if scope != "" {
+		query.Set("scope", scope)
+	}
 	if returnTo != "/" {
 		query.Set("return_to", returnTo)
 	}

@@ -33,7 +33,7 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 	if err != nil {
 		return provider.Result{}, p.grantFailed("redeeming a code", err, c.Code, c.Verifier)
 	}
-	token, err := p.token(answer, p.scopes(m))
+	token, err := p.token(answer, joinScopes(p.scopes(m), c.Scopes))
 	if err != nil {
 		return provider.Result{}, p.refuse("token", err)
 	}
