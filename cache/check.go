@@ -58,6 +58,9 @@ func (t Transition) Check() error {
 			return err
 		}
 	}
+	if len(t.Note) > MaxValue {
+		return fmt.Errorf("note of %d bytes: %w", len(t.Note), ErrInvalid)
+	}
 	return checkContent(t.Value, t.Proof, t.Owner)
 }
 

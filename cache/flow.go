@@ -17,8 +17,17 @@ const (
 	Error   State = "ERROR"
 )
 
-// MaxValue is the most a flow's value may hold, in bytes.
-const MaxValue = 16 << 10
+// Sizes of what a flow holds, in bytes.
+const (
+	// MaxValue is the most that a flow's value, and its note, may have.
+	MaxValue = 32 << 10
+	// PlaceSize is how much of a value takes one place under the caps, so that they
+	// bound bytes as well: a flow is counted once for each PlaceSize that it begins
+	// with.
+	PlaceSize = 2 << 10
+	// MaxPlaces is how many places the largest flow takes.
+	MaxPlaces = MaxValue / PlaceSize
+)
 
 // NewFlow is a flow to be started. All of it is one key of the cache.
 type NewFlow struct {
@@ -42,6 +51,11 @@ type NewFlow struct {
 	Owner string
 }
 
+// Places is how many places the flow takes under the caps.
+func (f NewFlow) Places() int {
+	return max(1, (len(f.Value)+PlaceSize-1)/PlaceSize)
+}
+
 // Flow is a flow as it stands.
 type Flow struct {
 	Key       string
@@ -58,6 +72,9 @@ type Flow struct {
 	// Abandoned are the marks given to [Flows.ReopenFlow]: redemptions that took the
 	// flow and issued nothing.
 	Abandoned [][]byte
+	// Note is that of the last [Transition] with one, if it is still known. Only
+	// [Flows.Flow] returns it.
+	Note []byte
 }
 
 // How polls of a PENDING flow are paced (RFC 8628, section 3.5).
@@ -86,6 +103,10 @@ type Transition struct {
 	From, To State
 	// Value and Proof replace the flow's; nil keeps them.
 	Value, Proof []byte
+	// Note says what the flow was for, to whoever comes back to it after the end: it
+	// outlives the value, for [NoteLife] where there is room, and no longer than the
+	// tombstone. The caller seals it. nil keeps the one that is there.
+	Note []byte
 	// Validity, when positive, starts anew from now; 0 keeps the flow's end.
 	Validity time.Duration
 	// Owner, when the transition finishes the flow, has its cap released. It
@@ -98,6 +119,10 @@ type Transition struct {
 // unknown one. Where room is short, the oldest are forgotten earlier, but no
 // finished one before its validity has passed.
 const Retention = time.Hour
+
+// NoteLife is how long a flow's note is kept after the transition that set it. It may
+// be forgotten earlier where room is short: nothing depends on it.
+const NoteLife = 10 * time.Minute
 
 // Flows holds the state machines. Each method is one atomic step on one key
 // and one round trip.
@@ -153,8 +178,10 @@ type Flows interface {
 	Alias(ctx context.Context, alias string) (string, error)
 }
 
-// Caps bound how many live (PENDING or READY) flows there may be. Every
-// implementation takes them at construction. A negative cap is none.
+// Caps bound how many live (PENDING or READY) flows there may be, and thereby how
+// many bytes: a flow takes a place for each [PlaceSize] of the value that it starts
+// with ([NewFlow.Places]). Every implementation takes them at construction. A negative
+// cap is none.
 type Caps struct {
 	// Owner is per NewFlow.Owner. Default (0): 200.
 	Owner int

@@ -14,7 +14,7 @@ const (
 	MaxClientID  = 255
 	MaxSubject   = 255
 	MaxUserAgent = 512
-	MaxClaims    = 16 << 10
+	MaxClaims    = 32 << 10
 
 	MaxProviderSession = 64
 )

@@ -17,6 +17,8 @@ var capTests = []test{
 	{"Caps_FollowTheValidity", testCapValidity},
 	{"Caps_AreKeptByWhatFails", testCapKept},
 	{"Caps_NobodyReleasesAnothersSlot", testCapForeign},
+	{"Caps_CountBytes", testCapBytes},
+	{"Caps_KeepThePlacesOfALargeFlow", testCapLarge},
 }
 
 // fill starts as many flows of owner as its cap allows and returns the keys.
@@ -197,4 +199,68 @@ func testCapForeign(t *testing.T, h Harness) {
 		wantState(t, h.Store, key, cache.Pending)
 	}
 	wantFree(t, h.Store, "b", OwnerCap)
+}
+
+// sized is a pending flow whose value takes some places, to the byte.
+func sized(key string, places int) cache.NewFlow {
+	f := pending(key)
+	f.Value = make([]byte, places*cache.PlaceSize)
+	return f
+}
+
+func testCapBytes(t *testing.T, h Harness) {
+	over := sized("over", OwnerCap)
+	over.Value = append(over.Value, 0)
+	wantFull(t, h.Store.StartFlow(t.Context(), owned(over, "a")), "owner", OwnerCap)
+	start(t, h.Store, owned(sized("large", OwnerCap-1), "a"))
+	wantFull(t, h.other().StartFlow(t.Context(), owned(sized("second", 2), "a")), "owner", OwnerCap)
+	wantFree(t, h.Store, "a", 1)
+	wantFree(t, h.Store, "", GlobalCap-OwnerCap+1)
+	start(t, h.other(), owned(sized("other", OwnerCap), "b"))
+	rest := GlobalCap - 2*OwnerCap + 1
+	wantFull(t, h.other().StartFlow(t.Context(), sized("third", rest+1)), "global", GlobalCap)
+	start(t, h.Store, sized("third", rest))
+	wantFull(t, h.Store.StartFlow(t.Context(), sized("fourth", 1)), "global", GlobalCap)
+	for _, key := range []string{"over", "second", "fourth"} {
+		_, err := h.Store.Flow(t.Context(), key)
+		wantErr(t, "Flow", err, cache.ErrNotFound)
+	}
+	h.Advance(validity + time.Second)
+	wantFree(t, h.Store, "a", OwnerCap)
+	wantFree(t, h.Store, "", GlobalCap)
+}
+
+// Whatever happens to a large flow, its places are kept while it is live, and all of
+// them are given back when it is not.
+func testCapLarge(t *testing.T, h Harness) {
+	const places = 3
+	for name, finish := range map[string]func(key, owner string) error{
+		"redeemed": func(key, owner string) error {
+			_, err := h.other().RedeemFlow(t.Context(), key, proof, owner)
+			return err
+		},
+		"refused": func(key, owner string) error {
+			_, err := h.other().AdvanceFlow(t.Context(), cache.Transition{Key: key, From: cache.Ready, To: cache.Error, Owner: owner})
+			return err
+		},
+		"deleted": func(key, owner string) error { return h.other().DeleteFlow(t.Context(), key, owner) },
+	} {
+		for _, owner := range []string{"a", "b", ""} {
+			key := "large:" + name + ":" + owner
+			start(t, h.Store, owned(sized(key, places), "a"))
+			wantFree(t, h.Store, "a", OwnerCap-places)
+			_, err := h.Store.RedeemFlow(t.Context(), key, wrong, owner)
+			wantErr(t, "RedeemFlow", err, cache.ErrMismatch)
+			advance(t, h.Store, cache.Transition{Key: key, From: cache.Pending, To: cache.Ready, Value: binary, Validity: 2 * validity, Owner: owner})
+			_, err = h.Store.RedeemFlow(t.Context(), key, wrong, owner)
+			wantErr(t, "RedeemFlow", err, cache.ErrMismatch)
+			wantErr(t, "StartFlow", h.Store.StartFlow(t.Context(), owned(sized(key, 1), "a")), cache.ErrExists)
+			h.Advance(validity + time.Second)
+			wantFree(t, h.Store, "a", OwnerCap-places)
+			wantFree(t, h.Store, "", GlobalCap-places)
+			wantOK(t, name, finish(key, owner))
+			wantFree(t, h.Store, "a", OwnerCap)
+			wantFree(t, h.Store, "", GlobalCap)
+		}
+	}
 }

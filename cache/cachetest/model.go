@@ -23,6 +23,7 @@ var (
 	modelLeaps      = []time.Duration{50 * time.Second, 500 * time.Second, 5000 * time.Second, cache.Retention}
 	modelValidities = []time.Duration{120 * time.Second, 1020 * time.Second, 72_020 * time.Second}
 	modelIntervals  = []time.Duration{0, 22_500 * time.Millisecond}
+	modelValues     = [][]byte{nil, binary, binary, binary, bytes.Repeat(binary, cache.PlaceSize/len(binary)+1), make([]byte, 3*cache.PlaceSize)}
 )
 
 // testModel drives the store and a simple model of it with the same random
@@ -57,6 +58,7 @@ type model struct {
 
 type modelFlow struct {
 	cache.NewFlow
+	places        int
 	expires, gone time.Duration
 	polled        bool
 	lastPoll      time.Duration
@@ -81,7 +83,7 @@ func (m *model) step(rt *rapid.T) {
 		f := cache.NewFlow{
 			Key: key, Owner: owner, Proof: given,
 			State:    rapid.SampledFrom([]cache.State{cache.Pending, cache.Ready}).Draw(rt, "state"),
-			Value:    rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(rt, "value"),
+			Value:    rapid.SampledFrom(modelValues).Draw(rt, "value"),
 			Validity: rapid.SampledFrom(modelValidities).Draw(rt, "validity"),
 			Interval: rapid.SampledFrom(modelIntervals).Draw(rt, "interval"),
 		}
@@ -139,17 +141,17 @@ func (m *model) start(n cache.NewFlow) error {
 	mine, all := 0, 0
 	for _, f := range m.flows {
 		if f.live(m.now) {
-			all++
+			all += f.places
 			if f.Owner == n.Owner {
-				mine++
+				mine += f.places
 			}
 		}
 	}
-	if (n.Owner != "" && mine >= OwnerCap) || all >= GlobalCap {
+	if (n.Owner != "" && mine+n.Places() > OwnerCap) || all+n.Places() > GlobalCap {
 		return cache.ErrFull
 	}
 	expires := m.now + n.Validity
-	m.flows[n.Key] = &modelFlow{NewFlow: n, expires: expires, gone: expires + cache.Retention}
+	m.flows[n.Key] = &modelFlow{NewFlow: n, places: n.Places(), expires: expires, gone: expires + cache.Retention}
 	return nil
 }
 

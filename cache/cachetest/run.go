@@ -10,8 +10,8 @@ import (
 // The caps that a store under test is opened with: small, so that they are
 // reached, and the global one not a multiple of the owner's.
 const (
-	OwnerCap  = 4
-	GlobalCap = 11
+	OwnerCap  = 8
+	GlobalCap = 19
 )
 
 // Caps returns OwnerCap and GlobalCap as options.
@@ -47,7 +47,7 @@ func (h Harness) other() cache.Store {
 // store, and closes it with t.Cleanup.
 func Run(t *testing.T, open func(t testing.TB) Harness) {
 	for _, group := range [][]test{
-		startTests, advanceTests, redeemTests, pollTests, reopenTests, expiryTests, capTests, sizeTests,
+		startTests, advanceTests, redeemTests, pollTests, reopenTests, expiryTests, capTests, sizeTests, noteTests,
 		concurrencyTests, aliasTests, throttleTests, announcementTests, lifecycleTests,
 	} {
 		for _, test := range group {

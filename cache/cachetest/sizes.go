@@ -37,7 +37,7 @@ func testInvalidFlow(t *testing.T, h Harness) {
 		wantErr(t, name, h.Store.StartFlow(t.Context(), f), cache.ErrInvalid)
 	}
 	f := pending(strings.Repeat("~", cache.MaxKey))
-	f.Value, f.Proof = make([]byte, cache.MaxValue), bytes.Repeat([]byte{1}, cache.MaxProof)
+	f.Value, f.Proof = make([]byte, OwnerCap*cache.PlaceSize), bytes.Repeat([]byte{1}, cache.MaxProof)
 	f.Owner, f.Validity, f.Interval = strings.Repeat("\xff", cache.MaxKey), 24*time.Hour, cache.MaxInterval
 	start(t, h.Store, f)
 }
@@ -84,6 +84,7 @@ func testInvalidTransition(t *testing.T, h Harness) {
 	start(t, h.Store, pending("code:1"))
 	for name, spoil := range map[string]func(*cache.Transition){
 		"long value":        func(c *cache.Transition) { c.Value = make([]byte, cache.MaxValue+1) },
+		"long note":         func(c *cache.Transition) { c.Note = make([]byte, cache.MaxValue+1) },
 		"long proof":        func(c *cache.Transition) { c.Proof = make([]byte, cache.MaxProof+1) },
 		"negative validity": func(c *cache.Transition) { c.Validity = -1 },
 		"long validity":     func(c *cache.Transition) { c.Validity = 25 * time.Hour },

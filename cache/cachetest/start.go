@@ -39,6 +39,7 @@ func testReadBack(t *testing.T, h Harness) {
 				t.Errorf("%s: now is %v, created %v", name, got.Now, got.CreatedAt)
 			}
 		}
+		wantOK(t, "DeleteFlow", h.Store.DeleteFlow(t.Context(), f.Key, ""))
 	}
 }
 

@@ -36,11 +36,12 @@ func (s *Store) expireFlows(now time.Time) {
 			s.spent.add(it)
 		default:
 			s.settle(f)
-			s.flows.remove(it)
+			s.remove(it)
 		}
 	}
 	s.forget(&s.ruins)
 	s.forget(&s.spent)
+	s.expireNotes(now)
 }
 
 // forget removes the oldest of too many tombstones.
@@ -52,7 +53,7 @@ func (s *Store) forget(of *tombstones) {
 		if !s.tooMany(len(of.items) - 1) {
 			return false
 		}
-		s.flows.remove(oldest)
+		s.remove(oldest)
 		return true
 	})
 }

@@ -24,6 +24,9 @@ type flow struct {
 	live       bool      // PENDING or READY, and not expired: it counts under the caps
 	fresh      bool      // DONE, or READY once more, and not expired
 	goneAt     time.Time // when the tombstone of a fresh one is gone
+	places     int       // under the caps, while it is live
+	note       []byte
+	noteUntil  time.Time
 }
 
 func (f *flow) expired(now time.Time) bool { return !now.Before(f.expiresAt) }
@@ -56,10 +59,10 @@ func (s *Store) StartFlow(ctx context.Context, f cache.NewFlow) error {
 	if _, ok := s.flows.get(f.Key); ok {
 		return cache.ErrExists
 	}
-	if f.Owner != "" && s.caps.Owner >= 0 && s.owners[f.Owner] >= s.caps.Owner {
+	if f.Owner != "" && s.caps.Owner >= 0 && s.owners[f.Owner]+f.Places() > s.caps.Owner {
 		return &cache.FullError{Cap: "owner", Limit: s.caps.Owner}
 	}
-	if err := s.room(s.live); err != nil {
+	if err := s.room(s.live + f.Places() - 1); err != nil {
 		return err
 	}
 	if s.tooMany(s.fresh) { // none of them may be forgotten yet
@@ -67,11 +70,11 @@ func (s *Store) StartFlow(ctx context.Context, f cache.NewFlow) error {
 	}
 	s.flows.put(f.Key, now.Add(f.Validity), flow{
 		state: f.State, value: bytes.Clone(f.Value), proof: bytes.Clone(f.Proof), owner: f.Owner,
-		createdAt: now, expiresAt: now.Add(f.Validity), interval: f.Interval, live: true,
+		createdAt: now, expiresAt: now.Add(f.Validity), interval: f.Interval, live: true, places: f.Places(),
 	})
-	s.live++
+	s.live += f.Places()
 	if f.Owner != "" {
-		s.owners[f.Owner]++
+		s.owners[f.Owner] += f.Places()
 	}
 	return nil
 }
@@ -91,17 +94,20 @@ func (s *Store) Flow(ctx context.Context, key string) (cache.Flow, error) {
 		return cache.Flow{}, cache.ErrNotFound
 	}
 	f := &it.value
+	answer := f.answer(key, now)
+	if now.Before(f.noteUntil) {
+		answer.Note = bytes.Clone(f.note)
+	}
 	switch {
 	case f.state == cache.Done:
-		answer := f.answer(key, now)
 		answer.Value = nil // a redemption alone has it
 		return answer, cache.ErrUsed
 	case f.state == cache.Error:
-		return f.answer(key, now), cache.ErrState
+		return answer, cache.ErrState
 	case f.expired(now):
 		return cache.Flow{}, cache.ErrExpired
 	}
-	return f.answer(key, now), nil
+	return answer, nil
 }
 
 // AdvanceFlow implements [cache.Flows].
@@ -135,6 +141,9 @@ func (s *Store) AdvanceFlow(ctx context.Context, t cache.Transition) (cache.Flow
 	}
 	if t.Proof != nil {
 		f.proof = bytes.Clone(t.Proof)
+	}
+	if t.Note != nil {
+		s.setNote(it, t.Note, now)
 	}
 	f.state = t.To
 	if t.Value != nil || t.To == cache.Error {
@@ -289,11 +298,11 @@ func (s *Store) release(f *flow) {
 		return
 	}
 	f.live = false
-	s.live--
+	s.live -= f.places
 	if f.owner == "" {
 		return
 	}
-	if s.owners[f.owner]--; s.owners[f.owner] == 0 {
+	if s.owners[f.owner] -= f.places; s.owners[f.owner] == 0 {
 		delete(s.owners, f.owner)
 	}
 }
@@ -313,7 +322,7 @@ func (s *Store) DeleteFlow(ctx context.Context, key, owner string) error {
 	if it, ok := s.flows.get(key); ok {
 		s.release(&it.value)
 		s.settle(&it.value)
-		s.flows.remove(it)
+		s.remove(it)
 	}
 	return nil
 }

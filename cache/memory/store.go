@@ -32,11 +32,12 @@ type Store struct {
 	mu       sync.Mutex // guards all below
 	closed   bool
 	flows    shelf[flow]
-	live     int            // PENDING and READY flows
-	owners   map[string]int // live flows per owner
-	fresh    int            // DONE flows whose validity has not passed
-	ruins    tombstones     // flows that expired unfinished
-	spent    tombstones     // flows that were refused, or finished and have expired since
+	live     int            // places of PENDING and READY flows
+	owners   map[string]int // the same per owner
+	notes    notes
+	fresh    int        // DONE flows whose validity has not passed
+	ruins    tombstones // flows that expired unfinished
+	spent    tombstones // flows that were refused, or finished and have expired since
 	aliases  shelf[string]
 	counters shelf[int]
 	guards   shelf[struct{}]

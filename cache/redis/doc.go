@@ -10,6 +10,7 @@
 // no script ever touches two slots. All names begin with the prefix:
 //
 //	f:KEY               a flow, until its tombstone is gone
+//	{f:KEY}/note        what a flow was for, after its end
 //	live, o:OWNER       sorted sets of live flows, for the caps
 //	a:ALIAS             an alias
 //	t:KEY, g:KEY        a counter, a guard

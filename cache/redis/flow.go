@@ -18,17 +18,25 @@ func (s *Store) onFlow(script *script, key string, args ...any) call {
 // the flow's validity and the tombstone stays.
 func (s *Store) onFinished(script *script, key string, args ...any) call {
 	c := s.onFlow(script, key, args...)
-	c.beside = beside(s.prefix, c.keys[0])
+	c.beside = beside(s.prefix, c.keys[0], "/value")
+	return c
+}
+
+// onNoted is onFlow for a script that needs the flow's note as well, which is a key
+// of its own, since it goes before the tombstone.
+func (s *Store) onNoted(script *script, key string, args ...any) call {
+	c := s.onFlow(script, key, args...)
+	c.beside = beside(s.prefix, c.keys[0], "/note")
 	return c
 }
 
 // beside returns a key that a cluster keeps in the slot of the given one.
-func beside(prefix, key string) string {
+func beside(prefix, key, end string) string {
 	full := prefix + key
 	if _, rest, ok := strings.Cut(full, "{"); ok && strings.Index(rest, "}") > 0 {
-		return key + "/value" // the hash tag that it has decides
+		return key + end // the hash tag that it has decides
 	}
-	return "{" + full + "}/value"
+	return "{" + full + "}" + end
 }
 
 // Flow implements [cache.Flows].
@@ -36,7 +44,7 @@ func (s *Store) Flow(ctx context.Context, key string) (cache.Flow, error) {
 	if err := cache.CheckKey(key); err != nil {
 		return cache.Flow{}, err
 	}
-	replies, err := s.run(ctx, s.onFlow(flowRead, key))
+	replies, err := s.run(ctx, s.onNoted(flowRead, key))
 	if err != nil {
 		return cache.Flow{}, err
 	}
@@ -52,9 +60,9 @@ func (s *Store) AdvanceFlow(ctx context.Context, t cache.Transition) (cache.Flow
 	if err := t.Check(); err != nil {
 		return cache.Flow{}, err
 	}
-	calls := []call{s.onFlow(flowAdvance, t.Key, string(t.From), string(t.To),
+	calls := []call{s.onNoted(flowAdvance, t.Key, string(t.From), string(t.To),
 		flag(t.Value != nil), t.Value, flag(t.Proof != nil), t.Proof,
-		milliseconds(t.Validity), milliseconds(cache.Retention))}
+		milliseconds(t.Validity), milliseconds(cache.Retention), t.Note, milliseconds(cache.NoteLife))}
 	finishes := t.To == cache.Done || t.To == cache.Error
 	renews := !finishes && (t.To != t.From || t.Validity > 0)
 	slots := s.slots(t.Owner)
@@ -75,7 +83,7 @@ func (s *Store) AdvanceFlow(ctx context.Context, t cache.Transition) (cache.Flow
 	case v.finished():
 		s.settleFinished(ctx, t.Key, t.Owner, v, replies[1:])
 	case v.err != nil && v.live() && anyChanged(replies[1:]):
-		s.giveBack(ctx, t.Key, v)
+		s.giveBack(ctx, t.Key, v, replies[1:])
 	case v.err == nil && renews && v.owner != t.Owner && v.owner != "":
 		s.settle(ctx, s.ownerSlot(v.owner).renew(t.Key, t.Validity, t.To == cache.Ready))
 	}
@@ -113,7 +121,7 @@ func (s *Store) redeem(ctx context.Context, key string, proof []byte, owner stri
 	case v.finished() && v.flow.State == cache.Done:
 		s.settleFinished(ctx, key, owner, v, replies[1:])
 	case v.live() && anyChanged(replies[1:]):
-		s.giveBack(ctx, key, v)
+		s.giveBack(ctx, key, v, replies[1:])
 	}
 	if errors.Is(v.err, cache.ErrUsed) {
 		return v.flow, v.err

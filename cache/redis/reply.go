@@ -57,6 +57,11 @@ func parseVerdict(key string, reply *goredis.Cmd) (verdict, error) {
 			v.flow.Abandoned = append(v.flow.Abandoned, chunk)
 		}
 	}
+	if len(fields) > 11 {
+		if note, _ := fields[11].(string); note != "" {
+			v.flow.Note = []byte(note)
+		}
+	}
 	return v, nil
 }
 

@@ -15,6 +15,22 @@ type slot struct {
 	limit     int
 }
 
+// A flow that takes several places under a cap is in its set under several names: its
+// key, and that with extraPlace and a number, which no key has.
+const extraPlace = "\x01"
+
+// placesOf is how many places were released or renewed, at most.
+func placesOf(released []*goredis.Cmd) int64 {
+	most := int64(1)
+	for _, reply := range released {
+		if fields, err := reply.Slice(); err == nil && len(fields) > 1 {
+			places, _ := fields[1].(int64)
+			most = max(most, places)
+		}
+	}
+	return most
+}
+
 // slots are the owner's, which is judged first, and the global one.
 func (s *Store) slots(owner string) []slot {
 	global := slot{"live", "global", s.caps.Global}
@@ -32,16 +48,16 @@ func (t slot) reserve(f cache.NewFlow) call {
 	return call{
 		script: slotReserve,
 		keys:   []string{t.key},
-		args:   []any{f.Key, milliseconds(f.Validity), t.limit, flag(f.State == cache.Ready)},
+		args:   []any{f.Key, milliseconds(f.Validity), t.limit, flag(f.State == cache.Ready), f.Places()},
 	}
 }
 
 func (t slot) release(flow string, onlyReady bool) call {
-	return call{script: slotRelease, keys: []string{t.key}, args: []any{flow, flag(onlyReady)}}
+	return call{script: slotRelease, keys: []string{t.key}, args: []any{flow, flag(onlyReady), cache.MaxPlaces}}
 }
 
 func (t slot) renew(flow string, validity time.Duration, ready bool) call {
-	return call{script: slotRenew, keys: []string{t.key}, args: []any{flow, milliseconds(validity), flag(ready)}}
+	return call{script: slotRenew, keys: []string{t.key}, args: []any{flow, milliseconds(validity), flag(ready), cache.MaxPlaces}}
 }
 
 // settleFinished releases what the finishing pipeline has not: a slot that was
@@ -62,13 +78,13 @@ func (s *Store) settleFinished(ctx context.Context, key, owner string, v verdict
 // giveBack restores the slots of a flow that goes on living. If it was finished
 // meanwhile by another, whose release came before, they are released again:
 // whoever finishes it later than our look releases after our restoring.
-func (s *Store) giveBack(ctx context.Context, key string, v verdict) {
+func (s *Store) giveBack(ctx context.Context, key string, v verdict, released []*goredis.Cmd) {
 	var restore, release []call
 	for _, slot := range s.slots(v.owner) {
 		restore = append(restore, call{
 			script: slotRestore,
 			keys:   []string{slot.key},
-			args:   []any{key, v.flow.ExpiresAt.UnixMilli(), flag(v.flow.State == cache.Ready)},
+			args:   []any{key, v.flow.ExpiresAt.UnixMilli(), flag(v.flow.State == cache.Ready), placesOf(released)},
 		})
 		release = append(release, slot.release(key, false))
 	}

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -103,7 +104,7 @@ func (r *ruins) add(reserved *goredis.Cmd) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, field := range fields[1:] {
-		if key, ok := field.(string); ok && len(r.keys) < maxRuins {
+		if key, ok := field.(string); ok && len(r.keys) < maxRuins && !strings.Contains(key, extraPlace) {
 			r.keys = append(r.keys, key)
 		}
 	}

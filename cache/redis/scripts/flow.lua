@@ -1,10 +1,11 @@
 -- Scripts that judge a flow go on with this. The hash holds: s state, v value,
 -- p proof, c created, e end of validity, g when the tombstone is gone,
 -- i interval, l last poll, o owner, x marks of abandoned redemptions, r whether it was
--- reopened and holds no slot, k whether its value was kept when it was redeemed;
+-- reopened and holds no slot, k whether its value was kept when it was redeemed,
+-- m whether it was given a note;
 -- times in milliseconds.
 local OK, NOT_FOUND, EXPIRED, USED, STATE, MISMATCH = 0, 1, 2, 3, 4, 5
-local f = redis.call('HMGET', KEYS[1], 's', 'v', 'p', 'c', 'e', 'g', 'i', 'l', 'o', 'x', 'r', 'k')
+local f = redis.call('HMGET', KEYS[1], 's', 'v', 'p', 'c', 'e', 'g', 'i', 'l', 'o', 'x', 'r', 'k', 'm')
 local state, value, proof = f[1], f[2] or '', f[3] or ''
 local created, expires, gone = tonumber(f[4]), tonumber(f[5]), tonumber(f[6])
 local interval, last, owner = tonumber(f[7] or 0), tonumber(f[8] or 0), f[9] or ''
@@ -15,8 +16,8 @@ local slow = 0
 
 -- The value goes out only where the caller may have it. Owner, state and end
 -- always do: the client settles the caps by them.
-local function answer(code, v)
-  return {code, state, v or '', created, expires, now, interval, slow, owner, marks, f[11] and 1 or 0}
+local function answer(code, v, note)
+  return {code, state, v or '', created, expires, now, interval, slow, owner, marks, f[11] and 1 or 0, note or ''}
 end
 
 -- The key of the value may be left from an earlier flow with the same key, whose

@@ -1,5 +1,7 @@
+-- KEYS: flow, its note. Without the latter, which a cluster that moves the slot may
+-- not have, it gets none.
 -- ARGV: offset, from, to, replace value (0 or 1), value, replace proof, proof,
--- validity (0 keeps it), retention.
+-- validity (0 keeps it), retention, note ('' keeps it), its life.
 if not known then return {NOT_FOUND} end
 if state == 'DONE' then return answer(USED) end
 if state == 'ERROR' then return answer(STATE) end
@@ -17,6 +19,10 @@ if validity > 0 then
   expires = now + validity
   redis.call('HSET', KEYS[1], 'e', expires, 'g', expires + retention)
   redis.call('PEXPIRE', KEYS[1], validity + retention)
+end
+if ARGV[10] ~= '' and KEYS[2] then
+  redis.call('SET', KEYS[2], ARGV[10], 'PX', ARGV[11])
+  redis.call('HSET', KEYS[1], 'm', 1)
 end
 if to == 'DONE' or to == 'ERROR' then
   finish(to, retention)

@@ -1,7 +1,9 @@
--- ARGV: offset, flow, only if READY (0 or 1).
--- Answers 1 when the slot was released, 0 when it is held, 2 when there was none.
+-- ARGV: offset, flow, only if READY (0 or 1), most places of a flow.
+-- Answers 1 and how many places were released, 0 when they are held, 2 when there
+-- were none.
 local score = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[2]) or -1)
 if score < 0 then return 2 end
 if ARGV[3] == '1' and score == math.floor(score) then return 0 end
-redis.call('ZREM', KEYS[1], ARGV[2])
-return 1
+local names = {ARGV[2]}
+for i = 2, tonumber(ARGV[4]) do names[i] = ARGV[2] .. '\1' .. i end
+return {1, redis.call('ZREM', KEYS[1], unpack(names))}
