@@ -198,7 +198,7 @@ func (p *Provider) stillIs(ctx context.Context, token provider.Token, was identi
 }
 
 func (p *Provider) withClient(ctx context.Context) context.Context {
-	return context.WithValue(ctx, oauth2.HTTPClient, p.client)
+	return context.WithValue(ctx, oauth2.HTTPClient, outbound.TokenClient(p.client))
 }
 
 func (p *Provider) refuse(err error) error {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 )
 
 // Exchange redeems the code and verifies who signed in. The code is sent once.
@@ -82,5 +83,5 @@ func checkResponseIssuer(m *metadata, iss string) error {
 }
 
 func (p *Provider) withClient(ctx context.Context) context.Context {
-	return context.WithValue(ctx, oauth2.HTTPClient, p.client)
+	return context.WithValue(ctx, oauth2.HTTPClient, outbound.TokenClient(p.client))
 }

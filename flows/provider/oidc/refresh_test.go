@@ -65,7 +65,7 @@ func TestRefreshErrors(t *testing.T) {
 		{500, `{"error":"server_error"}`, provider.ErrUnavailable, true},
 		{502, `down`, provider.ErrUnavailable, true},
 		{200, `{"error":"temporarily_unavailable"}`, provider.ErrUnavailable, false},
-		{200, `{"access_token":"at","expires_in":1e300}`, provider.ErrUnavailable, true},
+		{200, `{"access_token":["at"]}`, provider.ErrUnavailable, true},
 		{200, `{"access_token":"a\u0000t"}`, provider.ErrResponse, true},
 		{200, `{"access_token":"at","token_type":"mac"}`, provider.ErrResponse, true},
 		{200, `{"access_token":"at","token_type":"DPoP"}`, provider.ErrResponse, true},
