@@ -109,13 +109,19 @@ type App struct {
 	claimKeepers  map[string]claimKeeper  // by provider name
 	expressions   *expression.Compiler
 
-	guardsMu   sync.Mutex
-	guards     []*Guard
-	fronts     map[*caddyhttp.Server]*front
-	matched    identity.Needs // what matchers look at
-	portalHost string         // of a gatehouse_portal in this configuration, or ""
-	hasPortal  bool           // a gatehouse_portal is in this configuration, at the issuer's host
-	sites      []site         // where the guards stand; since Start
+	guardsMu sync.Mutex
+	guards   []*Guard
+	fronts   map[*caddyhttp.Server]*front
+	matched  identity.Needs // what matchers look at
+	// matchedGroups are the groups that matchers name.
+	matchedGroups []string
+	keeps         struct {
+		once sync.Once
+		of   map[string]identity.Keep
+	}
+	portalHost string // of a gatehouse_portal in this configuration, or ""
+	hasPortal  bool   // a gatehouse_portal is in this configuration, at the issuer's host
+	sites      []site // where the guards stand; since Start
 	// faults keep people from signing in, warnings may; since Start.
 	faults, warnings []string
 	portalByTLS      bool // browsers reach the https issuer's portal
@@ -162,6 +168,10 @@ type ProviderConfig struct {
 	// Who types an e-mail address of one of these domains on the sign-in page is sent
 	// to this provider. Default: none.
 	Domains []string `json:"domains,omitempty"`
+	// Which groups of its users are kept, once rules have judged all of them: patterns
+	// in which * stands for any characters. Groups that a rule names are kept besides.
+	// Default: all, those that rules name first, up to 16 KiB of names.
+	KeepGroups []string `json:"keep_groups,omitempty"`
 	// Whether the tokens that it gives at sign-ins are kept, so that fresh
 	// ones can be had. Default: they are not.
 	StoreTokens *StoreTokensConfig `json:"store_tokens,omitempty"`

@@ -74,6 +74,7 @@ var blockOptions = []string{"token_store", "cache", "session", "provider", "poli
 //		site <origin…>
 //		headers {
 //			user | email | name | groups <header name> | off
+//			groups_size <size>
 //		}
 //	}
 //

@@ -11,8 +11,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 )
 
-// provider parses `provider NAME [TYPE] [ARG…] { … }`. title, store_tokens, allow
-// and deny are ours; everything else is for the module of that type.
+// provider parses `provider NAME [TYPE] [ARG…] { … }`. title, keep_groups, store_tokens,
+// allow and deny are ours; everything else is for the module of that type.
 func (p *globalParser) provider(d *caddyfile.Dispenser) error {
 	start := d.Token()
 	if !d.NextArg() {
@@ -42,6 +42,10 @@ func (p *globalParser) provider(d *caddyfile.Dispenser) error {
 			}
 		case "domains":
 			if err := parseDomains(d, config); err != nil {
+				return err
+			}
+		case "keep_groups":
+			if err := parseKeepGroups(d, config); err != nil {
 				return err
 			}
 		case "store_tokens":

@@ -44,7 +44,7 @@ var clientOptions = map[string]clientOption{
 }
 
 // everyProvidersOptions are the options of every provider, whatever its type.
-var everyProvidersOptions = []string{"title", "store_tokens", "allow", "deny", "domains", "hidden"}
+var everyProvidersOptions = []string{"title", "keep_groups", "store_tokens", "allow", "deny", "domains", "hidden"}
 
 // parseOption parses one option of a client. further are options that the type has
 // beside those.

@@ -39,6 +39,7 @@
 //				deny  <condition…>
 //				hidden                                  # left out of the choice on the sign-in page
 //				domains <domain…>                       # who types an address of these there is sent to this provider
+//				keep_groups <glob…>                     # of those that no rule names; default: all, up to 16 KiB
 //				store_tokens [revoke_displaced]         # keeps the provider's tokens fresh, for provider_token
 //				client_id      <id>                     # but for local
 //				client_secret  <secret>
@@ -117,6 +118,7 @@
 //			site         <origin…>                      # guarded sites of another Caddy that the portal serves
 //			headers {                                   # default: Remote-User, Remote-Email, Remote-Name, Remote-Groups
 //				user | email | name | groups <header name> | off
+//				groups_size <size>                      # at most so long; whole groups beyond are left out; default: no limit
 //			}
 //		}
 //	}

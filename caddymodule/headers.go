@@ -1,11 +1,13 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -22,6 +24,10 @@ type Headers struct {
 	Name string `json:"name,omitempty"`
 	// The groups, separated by commas. Default: `Remote-Groups`.
 	Groups string `json:"groups,omitempty"`
+	// The most bytes of the groups' header: groups beyond are left out of it, as a
+	// whole. Servers refuse requests whose headers are too long, often of more than
+	// 8 KiB. Default: no limit.
+	GroupsSize int `json:"groups_size,omitempty"`
 }
 
 // headerOff is the name that switches a header off.
@@ -39,8 +45,14 @@ func parseHeaders(d *caddyfile.Dispenser) (*Headers, error) {
 		return nil, err
 	}
 	h := new(Headers)
-	kinds := []string{"user", "email", "name", "groups"}
+	kinds := []string{"user", "email", "name", "groups", "groups_size"}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if d.Val() == "groups_size" {
+			if err := h.parseGroupsSize(d); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		i := slices.Index(kinds, d.Val())
 		if i < 0 {
 			return nil, d.Errf("unrecognized header %q%s", d.Val(), meant(d.Val(), kinds, globalOptions...))
@@ -57,6 +69,26 @@ func parseHeaders(d *caddyfile.Dispenser) (*Headers, error) {
 		}
 	}
 	return h, nil
+}
+
+// minGroupsSize is the least that groups_size can be: room for one group.
+const minGroupsSize = 256
+
+// parseGroupsSize parses `groups_size <size>`.
+func (h *Headers) parseGroupsSize(d *caddyfile.Dispenser) error {
+	if h.GroupsSize != 0 {
+		return d.Err("groups_size is given twice")
+	}
+	var value string
+	if err := oneArg(d, &value); err != nil {
+		return err
+	}
+	size, err := humanize.ParseBytes(value)
+	if err != nil || size < minGroupsSize || size > 1<<20 {
+		return d.Errf("groups_size must be a size from 256 bytes to 1 MiB, such as 4KiB, not %q", value)
+	}
+	h.GroupsSize = int(size) //nolint:gosec // bounded above
+	return nil
 }
 
 // reservedHeaders cannot carry an identity: something else gives them meaning.
@@ -86,6 +118,9 @@ func (h *Headers) compile() (*headerSet, error) {
 		set.remove(*name)
 	}
 	if h != nil {
+		if set.groupsSize = h.GroupsSize; set.groupsSize < 0 {
+			return nil, errors.New("headers: groups_size is negative")
+		}
 		for i, name := range h.fields() {
 			if *name == "" {
 				continue

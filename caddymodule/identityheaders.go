@@ -23,6 +23,8 @@ type headerSet struct {
 	// lengths has bit n set when a form has n bytes: most headers are told
 	// apart by their length alone.
 	lengths uint64
+	// groupsSize is the most bytes of the groups' header; 0: any.
+	groupsSize int
 }
 
 // credentialTrailers are trailers that are never passed on: a server that merges
@@ -196,7 +198,7 @@ func (f *trailerFilter) Read(p []byte) (int, error) {
 // set tells the upstream who is signed in. The values are the request's own,
 // since another handler may edit them in place.
 func (s *headerSet) set(h http.Header, id *identity.Identity, values *[4]string) {
-	*values = [...]string{headerValue(id.User), "", headerValue(id.Name), groupsValue(id.Groups)}
+	*values = [...]string{headerValue(id.User), "", headerValue(id.Name), s.groups(id)}
 	if id.EmailVerified {
 		values[1] = headerValue(id.Email)
 	}
@@ -205,4 +207,14 @@ func (s *headerSet) set(h http.Header, id *identity.Identity, values *[4]string)
 			h[name] = values[i : i+1 : i+1]
 		}
 	}
+}
+
+// groups is the value of the groups' header: as many as it may hold.
+func (s *headerSet) groups(id *identity.Identity) string {
+	value := groupsValue(id.Groups)
+	if s.groupsSize == 0 || len(value) <= s.groupsSize {
+		return value
+	}
+	end := strings.LastIndexByte(value[:s.groupsSize+1], ',')
+	return value[:max(end, 0)]
 }

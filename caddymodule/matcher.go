@@ -164,6 +164,9 @@ func (m *MatchIdentity) who(r *http.Request) (*identity.Identity, error) {
 var errUnread = errors.New("gatehouse: a claim of the user from the provider cannot be read")
 
 func (m *MatchIdentity) asksUnread(c *identity.Claims) bool {
+	if c.GroupsLeft > 0 && slices.ContainsFunc(m.Groups, func(g string) bool { return c.MayBeInGroup(g) && !c.InGroup(g) }) {
+		return true
+	}
 	if len(c.Unread) == 0 && len(c.Extra) == 0 {
 		return false
 	}
@@ -209,7 +212,7 @@ func (m *MatchIdentity) join(ctx caddy.Context) error {
 		return err
 	}
 	m.app = app.(*App)
-	m.app.joinMatcher(m.needs())
+	m.app.joinMatcher(m.needs(), m.Groups)
 	for name := range m.Claims {
 		if isOwnClaim(name) {
 			continue

@@ -43,10 +43,11 @@ func (a *App) needs(name string) identity.Needs {
 }
 
 // joinMatcher makes known what a matcher looks at.
-func (a *App) joinMatcher(n identity.Needs) {
+func (a *App) joinMatcher(n identity.Needs, groups []string) {
 	a.guardsMu.Lock()
 	defer a.guardsMu.Unlock()
 	a.matched = a.matched.Join(n)
+	a.matchedGroups = append(a.matchedGroups, groups...)
 }
 
 // needs are what the headers show to upstreams.

@@ -127,6 +127,7 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 		Providers: a.providers,
 		Offers:    a.offers(),
 		Admit:     a.admit,
+		Keep:      a.keep,
 		Vault:     kept,
 		Recheck:   a.recheck(),
 		Clients:   a.clients,

@@ -47,8 +47,8 @@ func (g *Gateway) state(a attempt, purpose string) string {
 	return base64.RawURLEncoding.EncodeToString(append(slices.Clone(a.id[:]), mac...))
 }
 
-// resume finds the attempt of a state in this browser. missing tells that the
-// browser sent no cookie for it.
+// resume finds the attempt of a state in this browser. missing reports that the
+// browser sent no cookie for it: then its id is whatever the state says.
 func (g *Gateway) resume(r *http.Request, at web.Issuer, state, purpose string) (a attempt, missing, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(state)
 	if err != nil || len(raw) != 32 {
@@ -57,7 +57,7 @@ func (g *Gateway) resume(r *http.Request, at web.Issuer, state, purpose string) 
 	copy(a.id[:], raw)
 	value := web.PathCookie(r, at, a.cookie())
 	if value == "" {
-		return attempt{}, true, false
+		return a, true, false
 	}
 	a.secret, err = base64.RawURLEncoding.Strict().DecodeString(value)
 	if err != nil || len(a.secret) != 16 {

@@ -262,10 +262,10 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *web.Request, at web.Issue
 	}
 	switch {
 	case refusal != nil:
-		g.forget(r, pending)
+		g.conclude(r, pending, a, id.Subject)
 		g.toClient(w, r, a, refusal)
 	case needed:
-		g.forget(r, pending)
+		g.conclude(r, pending, a, id.Subject)
 		g.consentPage(w, r, at, c, a, id)
 	default:
 		g.sendCode(w, r, at, a, id, pending)

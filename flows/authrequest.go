@@ -38,7 +38,9 @@ type authRequest struct {
 	// Own: the select_account in Prompt is a wish of ours, which nobody asked for.
 	Own bool `json:"q,omitempty"`
 	// Tried is the rank of the last prompt of our own that a provider refused.
-	Tried     int    `json:"z,omitempty"`
+	Tried int `json:"z,omitempty"`
+	// Again: the sign-in was begun anew, since the provider's page had expired.
+	Again     bool   `json:"ag,omitempty"`
 	LoginHint string `json:"l,omitempty"`
 	ACRValues string `json:"v,omitempty"`
 	// Hint is the subject that the request is about, if it named one.
@@ -70,7 +72,7 @@ func (g *Gateway) sealRequest(at web.Issuer, a authRequest) string {
 }
 
 // openRequest opens what sealRequest made at the same place within the last
-// hour: a sign-in page may stay open over a coffee.
+// hour: a sign-in page may stay open over a coffee. An older one comes with the error.
 func (g *Gateway) openRequest(at web.Issuer, sealed string) (authRequest, error) {
 	var a authRequest
 	plain, err := g.Keyring.OpenString("auth request", []byte(at.ID()), sealed)

@@ -17,9 +17,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
-// callbackParameters must not be there twice.
-var callbackParameters = []string{"code", "state", "error", "error_description", "iss"}
-
 // serveCallback ends a sign-in at a provider. The order is the point: first
 // the state and this browser's cookie, which need no I/O; then the flow; only
 // then is the code sent to the provider.
@@ -30,7 +27,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		g.answers.NotFound(w, r, at)
 		return
 	}
-	query, err := r.Query()
+	query, err := callbackQuery(r)
 	if err != nil {
 		g.badCallback(w, r, at, "The provider's answer cannot be read.")
 		return
@@ -43,7 +40,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 	try, missing, ok := g.resume(r.Request, at, query.Get("state"), name)
 	switch {
 	case missing:
-		g.noCookies(w, r, at)
+		g.callbackWithoutAttempt(w, r, at, try)
 		return
 	case !ok:
 		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser.")
@@ -54,13 +51,13 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		g.answers.Unfinished(w, r, err, r.URI)
 		return
 	}
-	// The attempt is over for the browser, unless it is told to try again.
-	web.ClearPathCookie(w, at, try.cookie())
-	switch {
-	case errors.Is(err, cache.ErrUsed), errors.Is(err, cache.ErrState):
-		g.badCallback(w, r, at, "This sign-in was finished already.")
+	if errors.Is(err, cache.ErrUsed) || errors.Is(err, cache.ErrState) {
+		g.finishedAlready(w, r, at, stored)
 		return
+	}
+	switch {
 	case errors.Is(err, cache.ErrExpired), errors.Is(err, cache.ErrNotFound):
+		web.ClearPathCookie(w, at, try.cookie())
 		g.badCallback(w, r, at, "This sign-in took longer than ten minutes and has expired.")
 		return
 	case err != nil:
@@ -82,6 +79,10 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		return
 	}
 	if answer.Code == "" || answer.Error != "" {
+		if isExpiredThere(answer) && !flow.Request.Again {
+			g.beginAgain(w, r, at, flow, stored.Key, p)
+			return
+		}
 		g.providerRefused(w, r, at, flow, stored.Key, answer.Error)
 		return
 	}
@@ -115,10 +116,11 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 	}
 	claims := flow.Verified.Claims
 	if !g.Admit(claims) {
-		_ = g.Cache.DeleteFlow(ctx, stored.Key, web.AddressKey(r.ClientIP))
+		g.giveUp(r, stored.Key, flow.Request)
 		g.refuse(w, r, at, flow.Request, claims)
 		return
 	}
+	g.keepGroups(ctx, &flow.Verified.Claims)
 	if !g.isOurs(flow.Request) && !g.recentEnough(&flow.Request, claims.AuthTime) {
 		g.notSignedInAgain(w, r, at, flow, stored.Key)
 		return
@@ -141,16 +143,16 @@ func (g *Gateway) complete(w http.ResponseWriter, r *web.Request, at web.Issuer,
 	case isPassing(err):
 		again := g.retryURL(at, flow.Request)
 		if g.keepVerified(r.Context(), flowKey(try), flow) {
-			web.KeepPathCookie(w, at, try.cookie())
 			again = r.URI
 		}
 		g.answers.Unfinished(w, r, err, again)
 		return
 	case err != nil:
-		g.forget(r, pending)
+		g.giveUp(r, flowKey(try), flow.Request)
 		g.signInFailed(w, r, at, err)
 		return
 	}
+	web.ClearPathCookie(w, at, try.cookie())
 	g.rememberOnce(w, r, at, started.Identity.Subject)
 	g.rememberChoice(w, r, at, flow.Provider)
 	g.keepToken(r.Context(), started.Identity, flow.Verified.Token)
@@ -159,6 +161,7 @@ func (g *Gateway) complete(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		// that nothing depends on it.
 		_, err := g.Cache.AdvanceFlow(r.Context(), cache.Transition{
 			Key: flowKey(try), From: cache.Pending, To: cache.Done, Owner: web.AddressKey(r.ClientIP),
+			Note: g.noteOf(flowKey(try), flow.Request, started.Identity.Subject),
 		})
 		if err != nil {
 			g.Logger.WarnContext(r.Context(), "the end of a sign-in could not be noted", "error", err)
@@ -224,13 +227,28 @@ func (g *Gateway) whoIsHere(w http.ResponseWriter, r *web.Request, at web.Issuer
 	return id, true
 }
 
+// isExpiredThere reports whether a provider says no more than that its own page was
+// open for too long: Keycloak sends the browser back then, and expects a new request.
+func isExpiredThere(a providerAnswer) bool {
+	return a.Error == "temporarily_unavailable" && a.Description == "authentication_expired"
+}
+
+// beginAgain begins the same sign-in anew, once, for a person who has done nothing
+// wrong.
+func (g *Gateway) beginAgain(w http.ResponseWriter, r *web.Request, at web.Issuer, flow providerFlow, key string, p provider.Redirect) {
+	g.Logger.InfoContext(r.Context(), "the sign-in page of a provider has expired; beginning again", "provider", p.Name())
+	g.giveUp(r, key, flow.Request)
+	flow.Request.Again = true
+	g.toProvider(w, r, at, flow.Request, p)
+}
+
 // providerRefused ends a sign-in that the provider, or the person there, did
 // not allow. What the provider says is shown only if it is one of the words
 // that the standards define. A client is told what it has to know of: that the
 // person refused (RFC 6749, section 4.1.2.1). What may work at the next try is the
 // person's to try again.
 func (g *Gateway) providerRefused(w http.ResponseWriter, r *web.Request, at web.Issuer, flow providerFlow, key, code string) {
-	_ = g.Cache.DeleteFlow(r.Context(), key, web.AddressKey(r.ClientIP))
+	g.giveUp(r, key, flow.Request)
 	if p, ok := g.providers[flow.Provider].(provider.Redirect); ok && refusedOurPrompt(flow, code) {
 		g.Logger.WarnContext(r.Context(), "provider refused a prompt that Gatehouse added; trying without it",
 			"provider", flow.Provider, "prompt", flow.OwnPrompt, "code", outbound.Printable(code))
@@ -270,11 +288,10 @@ func (g *Gateway) providerRefused(w http.ResponseWriter, r *web.Request, at web.
 func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *web.Request, at web.Issuer, try attempt, flow providerFlow, key string, p provider.Provider, err error) {
 	if errors.Is(err, provider.ErrUnavailable) {
 		// The code may be good still: a reload of the page tries it again.
-		web.KeepPathCookie(w, at, try.cookie())
 		g.providerDown(w, r, at, flow.Request, p, err)
 		return
 	}
-	_ = g.Cache.DeleteFlow(r.Context(), key, web.AddressKey(r.ClientIP))
+	g.giveUp(r, key, flow.Request)
 	if errors.Is(err, provider.ErrReauthentication) && !g.isOurs(flow.Request) {
 		g.notSignedInAgain(w, r, at, flow, key)
 		return
@@ -299,7 +316,7 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *web.Request, at web.I
 // notSignedInAgain tells a client that asked for a new sign-in, or for a recent one,
 // that the provider did not give it.
 func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *web.Request, at web.Issuer, flow providerFlow, key string) {
-	_ = g.Cache.DeleteFlow(r.Context(), key, web.AddressKey(r.ClientIP))
+	g.giveUp(r, key, flow.Request)
 	g.Logger.WarnContext(r.Context(), "provider did not sign somebody in again as it was asked to", "provider", flow.Provider, "client_id", flow.Request.Client)
 	g.Events(r.Context(), "login_failed", slog.String("provider", flow.Provider), slog.String("reason", "login_required"))
 	g.toClient(w, r, flow.Request, g.errorAnswer(at, flow.Request, "login_required", "the provider did not sign the person in again, or not recently enough"))

@@ -36,6 +36,10 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 	}
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
+		if len(r.URI) > web.MaxReturnTo {
+			g.cannotReturn(w, r)
+			return
+		}
 		http.Redirect(w, r.Request, web.PickedLoginPath(r.ReturnTo(), r.Pick), http.StatusSeeOther)
 	case web.CallerHTMX:
 		w.Header().Set("HX-Redirect", web.PickedLoginPath(web.RefererPath(r.Header.Get("HX-Current-URL"), r.Origin()), r.Pick))
@@ -45,6 +49,17 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 	default:
 		web.Unauthorized(w, r)
 	}
+}
+
+// cannotReturn answers a navigation to an address that is too long to come back to.
+func (g *Gateway) cannotReturn(w http.ResponseWriter, r *web.Request) {
+	g.Logger.InfoContext(r.Context(), "an address is too long to return to after the sign-in", "host", r.Host, "bytes", len(r.URI), "longest", web.MaxReturnTo)
+	g.Pages.Fault(w, r.Request, http.StatusRequestURITooLong, page.Fault{
+		Title:    "Sign in first",
+		Message:  "This address is too long to come back to after signing in. Sign in now, and then open it once more.",
+		Detail:   "address_too_long",
+		RetryURL: web.PickedLoginPath("/", r.Pick), RetryLabel: "Sign in",
+	})
 }
 
 // Forbid answers somebody who is signed in and may not enter.

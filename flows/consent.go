@@ -111,7 +111,7 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *web.Request, at web.Iss
 	c := g.Clients[a.Client]
 	// The person who answers must be the one who was asked.
 	if err != nil || c == nil || id == nil || a.Session != id.SessionID.String() || web.CheckForm(g.Keyring, r, at) != web.FormFine {
-		g.startOver(w, r, at)
+		g.startOverFor(w, r, at, a)
 		return
 	}
 	if r.PostForm.Get(page.FieldDecision) != page.Approve {

@@ -27,13 +27,13 @@ const portalClient = ":portal"
 func (g *Gateway) carryOn(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, started session.Started, pending uuid.UUID) {
 	// Whoever signs in by hand has done what was asked for.
 	a.Prompt = strings.Join(slices.DeleteFunc(strings.Fields(a.Prompt), func(p string) bool { return p != "consent" }), " ")
-	a.Own, a.Tried = false, 0
+	a.Own, a.Tried, a.Again = false, 0, false
 	forgetSignOut(w, r, at)
 	switch {
 	case a.forSite():
 		web.SeeOther(w, r, a.ReturnTo)
 	case a.Device != "":
-		g.forget(r, pending)
+		g.conclude(r, pending, a, started.Identity.Subject)
 		g.confirmPage(w, r, at, a.Device, started.Identity)
 	default:
 		c := g.clientOrSite(a.Client)

@@ -20,9 +20,11 @@ import (
 
 // providerAnswer is what a provider's answer holds.
 type providerAnswer struct {
-	Code   string `json:"c,omitempty"`
-	Error  string `json:"e,omitempty"`
-	Issuer string `json:"i,omitempty"`
+	Code  string `json:"c,omitempty"`
+	Error string `json:"e,omitempty"`
+	// Description of the error. Only one is looked at: see isExpiredThere.
+	Description string `json:"d,omitempty"`
+	Issuer      string `json:"i,omitempty"`
 	// User is what Apple says of somebody's name at the first sign-in.
 	User string `json:"u,omitempty"`
 }
@@ -33,8 +35,15 @@ func answerIn(values url.Values) (answer providerAnswer, ok bool) {
 	if web.Repeated(values, callbackParameters...) != "" || values.Has("code") && values.Has("error") {
 		return providerAnswer{}, false
 	}
-	return providerAnswer{Code: values.Get("code"), Error: values.Get("error"), Issuer: values.Get("iss")}, true
+	answer = providerAnswer{Code: values.Get("code"), Error: values.Get("error"), Issuer: values.Get("iss")}
+	if description := values.Get("error_description"); len(description) <= maxDescription {
+		answer.Description = description
+	}
+	return answer, true
 }
+
+// maxDescription is the most that is kept of an error's description, in bytes.
+const maxDescription = 256
 
 // maxAppleUser is the most that is kept of what Apple says of a name, in bytes.
 const maxAppleUser = 1024

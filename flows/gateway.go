@@ -47,6 +47,10 @@ type Config struct {
 	// all. Default: everybody.
 	Admit func(identity.Claims) bool
 
+	// Keep says which groups of a provider's users are kept, once all have been judged.
+	// Default: all that there is room for.
+	Keep func(provider string) identity.Keep
+
 	// Vault keeps the tokens that the providers give. Nil: none are kept.
 	Vault *vault.Vault
 
@@ -85,14 +89,15 @@ type Config struct {
 // and holds no state of its own but what it has verified before.
 type Gateway struct {
 	Config
-	portal    web.Issuer // zero without an issuer
-	sites     []web.OriginPattern
-	answers   *web.Answers
-	origins   client.Origins // of pages that may call the endpoints
-	providers map[string]provider.Provider
-	access    *accesstoken.Verifier
-	checking  inFlight
-	starters  starters
+	portal     web.Issuer // zero without an issuer
+	sites      []web.OriginPattern
+	answers    *web.Answers
+	origins    client.Origins // of pages that may call the endpoints
+	providers  map[string]provider.Provider
+	access     *accesstoken.Verifier
+	checking   inFlight
+	starters   starters
+	refreshers refreshers
 	// schemeWarnings are of browsers that use https where we see plain http.
 	schemeWarnings warnings
 	discovery      sync.Map // issuer and algorithms to metadata, serialised
@@ -126,6 +131,9 @@ func New(c Config) (*Gateway, error) {
 	}
 	if c.Admit == nil {
 		c.Admit = func(identity.Claims) bool { return true }
+	}
+	if c.Keep == nil {
+		c.Keep = func(string) identity.Keep { return identity.Keep{} }
 	}
 	if c.Events == nil {
 		c.Events = func(context.Context, string, ...slog.Attr) {}

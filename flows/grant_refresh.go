@@ -107,6 +107,9 @@ func (g *Gateway) refreshed(ctx context.Context, req *endpointRequest, s tokenst
 	if !g.mayUse(req.client, id) {
 		return nil, invalidGrant()
 	}
+	if g.Vault != nil && g.Vault.Rechecks(id.Issuer) {
+		g.refreshers.note(id, g.Now())
+	}
 	return g.tokens(req.at, grantee{
 		client: req.client, subject: s.Subject, session: s.ID.String(), claims: claims, scope: scope,
 		resource: resource, jkt: req.proof.JKT, ends: s.ExpiresAt,

@@ -3,7 +3,6 @@ package flows
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -55,19 +54,24 @@ func codeProof(secret []byte, issuer, client, redirectURI, challenge, jkt string
 	return h.Sum(nil)
 }
 
-// toPortal sends the browser from a site to the portal. Nothing is stored: the
-// return address travels sealed in the state, bound to this browser's cookie.
+// toPortal sends the browser from a site to the portal. Nothing is stored, unless the
+// return address is long: it travels sealed in the state, bound to this browser's
+// cookie.
 func (g *Gateway) toPortal(w http.ResponseWriter, r *web.Request, a authRequest) {
 	at := r.SiteIssuer()
 	if g.portal.Secure() && !r.Secure() && g.plainSite(a.Client, at.URL("callback")) != "" && !g.isSite(a.Client, at.URL("callback")) {
 		g.wrongScheme(w, r, false) // the portal hands over by https only
 		return
 	}
-	if !g.answers.MayBegin(w, r, true) {
+	if !g.answers.MayBegin(w, r, len(a.ReturnTo) <= maxReturnInState) {
 		return
 	}
 	try := g.newAttempt()
-	state := encode(try.id[:]) + "." + g.Keyring.SealString("hand-over state", handoverAAD(at, try), []byte(a.ReturnTo))
+	state, err := g.handoverState(r, at, try, a.ReturnTo)
+	if err != nil {
+		g.notBegun(w, r, err)
+		return
+	}
 	setAttempt(w, r.Request, at, try)
 	query := url.Values{
 		"response_type": {"code"}, "client_id": {a.Client}, "redirect_uri": {at.URL("callback")}, "scope": {"openid"},
@@ -112,6 +116,7 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		Subject: who.Subject, Portal: who.SessionID, Client: a.Client, Scope: strings.Fields(a.Scope),
 		Resource: a.Resource, Nonce: a.Nonce, Claims: who.Claims,
 	}
+	g.Keep(who.Provider).Apply(&stands.Claims)
 	if who.SoughtKnown {
 		stands.Sought = &who.Sought
 	}
@@ -125,6 +130,7 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *web.Request, at web.Issuer,
 	if pending != uuid.Nil {
 		_, err = g.Cache.AdvanceFlow(r.Context(), cache.Transition{
 			Key: key, From: cache.Pending, To: cache.Ready, Value: value, Proof: proof, Validity: codeValidity,
+			Note: g.noteOf(key, a, who.Subject),
 		})
 	} else {
 		err = g.startFlowOf(r.Context(), cache.NewFlow{
@@ -162,7 +168,7 @@ func (g *Gateway) toClient(w http.ResponseWriter, r *web.Request, a authRequest,
 // serveHandover is the site's end of the hand-over: …/callback?code=…&state=….
 func (g *Gateway) serveHandover(w http.ResponseWriter, r *web.Request) {
 	at := r.SiteIssuer()
-	query, err := r.Query()
+	query, err := callbackQuery(r)
 	if err != nil {
 		g.badCallback(w, r, at, "The portal's answer cannot be read.")
 		return
@@ -171,10 +177,13 @@ func (g *Gateway) serveHandover(w http.ResponseWriter, r *web.Request) {
 		g.badCallback(w, r, at, "The portal's answer is ambiguous.")
 		return
 	}
-	try, returnTo, fault := g.resumeHandover(r, at, query.Get("state"))
+	try, returnTo, fault, err := g.resumeHandover(r, at, query.Get("state"))
 	switch {
+	case err != nil:
+		g.answers.Unfinished(w, r, err, r.URI)
+		return
 	case fault == web.FormNoCookie:
-		g.noCookies(w, r, at)
+		g.withoutAttempt(w, r, at, try)
 		return
 	case fault != web.FormFine, g.age(try) > web.FlowValidity:
 		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser within the last ten minutes.")
@@ -183,36 +192,22 @@ func (g *Gateway) serveHandover(w http.ResponseWriter, r *web.Request) {
 		g.badCallback(w, r, at, "This answer does not come from our portal.")
 		return
 	}
+	if g.isFinished(r, at, try) {
+		id, ok := g.whoIsHere(w, r, at)
+		if !ok {
+			return
+		}
+		if id != nil {
+			web.SeeOther(w, r, returnTo)
+			return
+		}
+	}
 	if query.Has("error") {
 		web.ClearPathCookie(w, at, try.cookie())
 		g.badCallbackFor(w, r, at, "The portal did not sign you in.", returnTo)
 		return
 	}
 	g.redeemHandover(w, r, at, try, query.Get("code"), returnTo)
-}
-
-// resumeHandover finds the attempt of a hand-over's state in this browser.
-func (g *Gateway) resumeHandover(r *web.Request, at web.Issuer, state string) (attempt, string, web.FormFault) {
-	var try attempt
-	head, sealed, ok := strings.Cut(state, ".")
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(head)
-	if !ok || err != nil || len(raw) != len(try.id) {
-		return try, "", web.FormForeign
-	}
-	copy(try.id[:], raw)
-	value := web.PathCookie(r.Request, at, try.cookie())
-	if value == "" {
-		return try, "", web.FormNoCookie
-	}
-	try.secret, err = base64.RawURLEncoding.Strict().DecodeString(value)
-	if err != nil || len(try.secret) != 16 {
-		return try, "", web.FormForeign
-	}
-	returnTo, err := g.Keyring.OpenString("hand-over state", handoverAAD(at, try), sealed)
-	if err != nil {
-		return try, "", web.FormForeign
-	}
-	return try, web.SafeReturnTo(string(returnTo)), web.FormFine
 }
 
 // redeemHandover turns the code into a session: one round trip to the cache,
@@ -259,6 +254,7 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *web.Request, at web.I
 	g.signedInEvent(r, started)
 	web.SetSession(w, web.SiteCookie, started.Handle, at.Secure(), started.ExpiresAt.Sub(g.Now()))
 	web.ClearPathCookie(w, at, web.LeftCookie)
+	g.finishHandover(w, r, at, try, returnTo)
 	web.SeeOther(w, r, returnTo)
 }
 

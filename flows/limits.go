@@ -53,7 +53,7 @@ func (g *Gateway) fits(at web.Issuer, a authRequest) bool {
 	if most := "consent select_account"; len(a.Prompt) < len(most) {
 		a.Prompt = most
 	}
-	a.Own, a.Tried = true, len(ownPromptOrder)
+	a.Own, a.Tried, a.Again = true, len(ownPromptOrder), true
 	sealed := sealedLength(a)
 	for _, p := range g.Providers {
 		if len(signInURL(at, p.Name(), ""))+sealed > page.MaxURL {

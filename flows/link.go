@@ -128,7 +128,7 @@ func (g *Gateway) beginLink(w http.ResponseWriter, r *web.Request, at web.Issuer
 // of one of our sites, else "".
 func (g *Gateway) linkReturn(at web.Issuer, raw string) string {
 	u, err := url.Parse(raw)
-	if err != nil || raw == "" || u.User != nil || u.Fragment != "" || len(raw) > web.MaxReturnTo+maxOrigin {
+	if err != nil || raw == "" || u.User != nil || u.Fragment != "" || len(raw) > maxLinkReturn+maxOrigin {
 		return ""
 	}
 	path := web.SafeReturnTo(u.RequestURI())
@@ -149,6 +149,10 @@ func (g *Gateway) linkReturn(at web.Issuer, raw string) string {
 	}
 	return ""
 }
+
+// maxLinkReturn is the longest path and query that a link returns to, in bytes: they
+// travel within another address.
+const maxLinkReturn = 1200
 
 // maxOrigin is the longest origin of an address that is returned to, in bytes.
 const maxOrigin = 300

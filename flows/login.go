@@ -111,7 +111,7 @@ func (g *Gateway) serveSignIn(w http.ResponseWriter, r *web.Request, at web.Issu
 	}
 	a, err := g.openRequest(at, query.Get("request"))
 	if err != nil {
-		g.startOver(w, r, at)
+		g.startOverFor(w, r, at, a)
 		return
 	}
 	name := query.Get("provider")
@@ -144,15 +144,6 @@ func (g *Gateway) resumeRequest(w http.ResponseWriter, r *web.Request, at web.Is
 	default:
 		g.offer(w, r, at, a, "")
 	}
-}
-
-// startOver is the page for a sign-in whose page is too old or not ours.
-func (g *Gateway) startOver(w http.ResponseWriter, r *web.Request, at web.Issuer) {
-	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{
-		Title:   "Please start again",
-		Message: "This sign-in page has been open too long, or its address is incomplete.",
-		Detail:  "invalid_request", RetryURL: at.Beginning(), RetryLabel: "Start again",
-	})
 }
 
 // noCookies is the one page for a browser that keeps no cookie; sending it

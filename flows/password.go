@@ -31,10 +31,14 @@ func (g *Gateway) servePassword(w http.ResponseWriter, r *web.Request, at web.Is
 	}
 	a, err := g.openRequest(at, r.PostForm.Get("request"))
 	if err != nil {
-		g.startOver(w, r, at)
+		g.startOverFor(w, r, at, a)
 		return
 	}
-	switch web.CheckForm(g.Keyring, r, at) {
+	fault := web.CheckForm(g.Keyring, r, at)
+	if fault == web.FormNoCookie && sendsOurCookies(r.Request) {
+		fault = web.FormForeign // a page of before its cookie went
+	}
+	switch fault {
 	case web.FormFine:
 	case web.FormNoCookie:
 		g.noCookies(w, r, at)
@@ -100,6 +104,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Is
 		g.refuse(w, r, at, a, claims)
 		return
 	}
+	g.keepGroups(ctx, &claims)
 	started, err := g.signIn(w, r, at, session.Start{Claims: claims})
 	if isPassing(err) {
 		g.answers.Unfinished(w, r, err, g.retryURL(at, a))

@@ -39,7 +39,7 @@ type recheck struct {
 }
 
 // recheckForEver asks providers again about the people whose sessions are used
-// at this node, when the provider's access token has expired, and at most hourly
+// or refreshed at this node, when the provider's access token has expired, and at most hourly
 // on all nodes together. It never happens while a request waits. A provider that
 // does not answer changes nothing.
 func (g *Gateway) recheckForEver(ctx context.Context) {
@@ -60,7 +60,7 @@ func (g *Gateway) recheckForEver(ctx context.Context) {
 // recheckRound asks about all who are due.
 func (g *Gateway) recheckRound(ctx context.Context, known map[recheckKey]*recheck) {
 	used := make(map[recheckKey]*identity.Identity)
-	for _, id := range g.Sessions.Used(recheckUsed) {
+	for _, id := range append(g.refreshers.since(g.Now().Add(-recheckUsed)), g.Sessions.Used(recheckUsed)...) {
 		if g.Vault.Rechecks(id.Issuer) {
 			used[recheckKey{id.Subject, id.Issuer}] = id
 		}
@@ -156,6 +156,7 @@ func (g *Gateway) reclaim(ctx context.Context, key recheckKey, id *identity.Iden
 		g.Logger.WarnContext(ctx, "not allowed any more, as the provider has the user now", "provider", id.Provider, "user", id.User)
 		return g.endAtProvider(ctx, key, id.Provider, "not_allowed", time.Time{})
 	}
+	g.keepGroups(ctx, &now)
 	changed, err := g.Sessions.Reclaim(ctx, key.subject, now)
 	if changed > 0 {
 		g.Logger.InfoContext(ctx, "the provider has other claims of a user now", "provider", id.Provider, "user", id.User,

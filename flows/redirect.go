@@ -64,12 +64,8 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issue
 		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
 		Validity: web.FlowValidity, Owner: web.AddressKey(r.ClientIP),
 	}, g.knownPerson(r, at))
-	switch {
-	case errors.Is(err, cache.ErrFull):
-		g.tooMany(w, r, err)
-		return
-	case err != nil:
-		g.answers.Unavailable(w, r, err)
+	if err != nil {
+		g.notBegun(w, r, err)
 		return
 	}
 	setAttempt(w, r.Request, at, try)

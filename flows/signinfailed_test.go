@@ -2,39 +2,18 @@ package flows_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
-	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
-
-// Somebody of whom more is said than a session holds is told so: to try again in
-// a few seconds is no advice.
-func TestSignIn_TooManyGroups(t *testing.T) {
-	w := newWorld(t, worldOptions{providers: func(now func() time.Time) []provider.Provider {
-		u := local.User{Name: "alice", PasswordHash: "$plain$wonderland", Comparer: plain{}}
-		for i := range 1000 {
-			u.Groups = append(u.Groups, fmt.Sprintf("group-of-a-large-organisation-%04d", i))
-		}
-		p, err := local.New(local.Config{Name: "local", Now: now, Users: []local.User{u}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return []provider.Provider{p}
-	}})
-	b := newBrowser(t)
-	b.get(w.siteURL("app")+"/").signIn("alice", "wonderland").want(http.StatusForbidden, "more than can be kept")
-}
 
 // Who is not let in any more since the page was shown is told so.
 func TestSignIn_GoneMeanwhile(t *testing.T) {

@@ -3,6 +3,7 @@ package flows
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -18,6 +19,10 @@ const (
 	startBurst  = 10_000
 	startsEvery = time.Second / 20
 )
+
+// maxBegun is the most bytes of a flow that anybody may begin. One that somebody has
+// signed in for also holds what the provider said of them.
+const maxBegun = 10 << 10
 
 // maxStarters bounds the addresses that are counted. Beyond it, those who come
 // new are not.
@@ -77,8 +82,11 @@ func (s *starters) room(now time.Time) bool {
 }
 
 // startFlow starts a flow that its owner pays for, under the cache's caps and the
-// owner's rate. [cache.ErrFull]: it was reached.
+// owner's rate. [cache.ErrFull]: it was reached. [cache.ErrInvalid]: it is too large.
 func (g *Gateway) startFlow(ctx context.Context, f cache.NewFlow) error {
+	if f.State == cache.Pending && len(f.Value) > maxBegun {
+		return fmt.Errorf("a flow of %d bytes: %w", len(f.Value), cache.ErrInvalid)
+	}
 	if !g.starters.take(f.Owner, g.Now()) {
 		return &cache.FullError{Cap: "owner", Limit: startBurst}
 	}

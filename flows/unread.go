@@ -37,6 +37,10 @@ func (g *Gateway) unread(c *identity.Claims) string {
 // logUnread says to the operator that somebody was refused, perhaps for what is not
 // known of them. Why it is not known was logged when the provider said it.
 func (g *Gateway) logUnread(r *web.Request, rules string, c *identity.Claims) {
+	if c.GroupsLeft > 0 {
+		g.Logger.WarnContext(r.Context(), "refused a user some of whose groups were left out at the sign-in; a rule about groups that is newer counts them as unknown until the next one",
+			"rules", rules, "provider", c.Provider, "user", c.User, "left_out", c.GroupsLeft, "host", r.Host)
+	}
 	if len(c.Unread) == 0 {
 		return
 	}

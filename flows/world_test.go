@@ -114,6 +114,7 @@ type worldOptions struct {
 	offers      map[string]flows.Offer
 	// beside are further providers of twoWorlds.
 	beside func(now func() time.Time) []provider.Provider
+	keep   func(provider string) identity.Keep
 }
 
 func newWorld(t *testing.T, o worldOptions) *world {
@@ -165,7 +166,7 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	w.portal = httptest.NewUnstartedServer(given.record(t, w.servePortal))
 	config := flows.Config{
 		Sessions: w.sessions, Store: durable, Cache: short, Keyring: keys, Keys: w.keys, Pages: pages, Logger: logger,
-		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit, Offers: o.offers,
+		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit, Keep: o.keep, Offers: o.offers,
 	}
 	for _, c := range o.clients {
 		if c.IDTokenAlgorithm == "" {

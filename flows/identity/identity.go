@@ -27,8 +27,12 @@ type Claims struct {
 	// belongs to its domain. Rules that allow by a domain do not count it.
 	DomainUnverified bool   `json:"domain_unverified,omitempty"`
 	Name             string `json:"name,omitempty"`
-	// Groups, all of them or none: see Unread.
-	Groups []string `json:"groups,omitempty"`
+	// Groups, all of them or none (see Unread), but for GroupsLeft that were left out
+	// once all had been judged. GroupsJudged are then those that rules named, and that
+	// the user was not in.
+	Groups       []string `json:"groups,omitempty"`
+	GroupsLeft   int      `json:"groups_left,omitempty"`
+	GroupsJudged []string `json:"groups_judged,omitempty"`
 	// Unread maps claims that are not known, although the provider may have them, to
 	// the reason. Keys are our names for the claims.
 	Unread map[string]Cause `json:"unread,omitempty"`

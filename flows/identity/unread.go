@@ -56,7 +56,7 @@ func (c *Claims) InGroup(group string) bool {
 
 // MayBeInGroup reports whether the user may be in a group. Deny rules ask it.
 func (c *Claims) MayBeInGroup(group string) bool {
-	return c.IsUnread(ClaimGroups) || c.InGroup(group)
+	return c.IsUnread(ClaimGroups) || c.InGroup(group) || c.GroupsLeft > 0 && !slices.Contains(c.GroupsJudged, group)
 }
 
 // MayBeUser reports whether a deny rule about a user name means this user. ASCII

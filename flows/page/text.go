@@ -6,14 +6,18 @@ import (
 	"unicode/utf8"
 )
 
-// MaxURL is the longest address of a link, a form or [Onward], and MaxField the
-// longest value of a hidden field, in bytes as they are sent. What is longer is left
-// out of a page, so whoever shows one must have refused it before.
+// MaxURL is the longest address that somebody else gives for a link, a form or
+// [Onward], and MaxField the longest such value of a hidden field, in bytes as they are
+// sent. What is much longer is left out of a page, so whoever shows one must have
+// refused it before.
 //
 // A request line of 8 KiB is what proxies and servers commonly take (nginx, Apache).
+// maxOwn is what our own pages take: a sealed request of a site whose address is that
+// long.
 const (
 	MaxURL   = 8000
 	MaxField = 8192
+	maxOwn   = 16_000
 )
 
 // Longest texts shown, in runes. They bound what a request can make a page
@@ -81,7 +85,7 @@ func lines(list []string, limit int) []string {
 // address is a URL for a link or a form. A URL that is too long is dropped and
 // not cut: half an address leads elsewhere. Schemes are html/template's care.
 func address(s string) string {
-	if len(s) > MaxURL || !utf8.ValidString(s) {
+	if len(s) > maxOwn || !utf8.ValidString(s) {
 		return ""
 	}
 	return s
@@ -95,7 +99,7 @@ func whole(fields []Field) []Field {
 		if len(out) == maxItems {
 			break
 		}
-		if len(f.Name) > maxLine || len(f.Value) > MaxField || !utf8.ValidString(f.Name+f.Value) {
+		if len(f.Name) > maxLine || len(f.Value) > maxOwn || !utf8.ValidString(f.Name+f.Value) {
 			continue
 		}
 		out = append(out, f)

@@ -37,7 +37,7 @@ func TestGrouped(t *testing.T) {
 }
 
 func TestFieldsAreWholeOrAbsent(t *testing.T) {
-	long := strings.Repeat("x", MaxField+1)
+	long := strings.Repeat("x", maxOwn+1)
 	got := whole([]Field{{"a", "1"}, {"b", long}, {"c", "\xff"}, {"d", "line\nbreak"}})
 	if diff := cmp.Diff([]Field{{"a", "1"}, {"d", "line\nbreak"}}, got); diff != "" {
 		t.Error(diff)

@@ -16,6 +16,17 @@ func (p *Policy) Needs(provider string) identity.Needs {
 	return needs
 }
 
+// Groups are those that the policy's rules name.
+func (p *Policy) Groups() []string {
+	var named []string
+	for _, rules := range [][]Rule{p.Allow, p.Deny} {
+		for i := range rules {
+			named = append(named, rules[i].Group...)
+		}
+	}
+	return named
+}
+
 func (r *Rule) needs(provider string) (needs identity.Needs) {
 	if len(r.Provider) > 0 && !r.ofProvider(provider) {
 		return needs

@@ -130,6 +130,7 @@ func (m *Manager) revalidate(ctx context.Context, entries []*entry, touch []sess
 			touched[e.id] = true
 		}
 	}
+	touch = withSignIns(touch, entries, touched)
 	states, storeNow, err := m.store.Revalidate(ctx, ids, touch)
 	m.heard(ctx, err)
 	if err != nil {
@@ -143,6 +144,21 @@ func (m *Manager) revalidate(ctx context.Context, entries []*entry, touch []sess
 		m.apply(e, byID[e.id], before, storeNow, touched[e.id])
 	}
 	return nil
+}
+
+// withSignIns adds the sign-ins that the touched entries came from: whoever uses one of
+// the sites has not left.
+func withSignIns(touch []sessionID, entries []*entry, touched map[sessionID]bool) []sessionID {
+	added := make(map[sessionID]bool)
+	for _, e := range entries {
+		signIn := e.who.Load().Portal
+		if signIn == uuid.Nil || !touched[e.id] || added[signIn] || touched[signIn] {
+			continue
+		}
+		added[signIn] = true
+		touch = append(touch, signIn)
+	}
+	return touch
 }
 
 // apply is what one row's state means for its entry.

@@ -88,6 +88,9 @@ func (m *Manager) adopt(e *entry, before mark) (*entry, error) {
 func (m *Manager) evicted(e *entry) {
 	if e.touchDue() && len(m.touch) < maxTouch {
 		m.touch = append(m.touch, e.id)
+		if signIn := e.who.Load().Portal; signIn != uuid.Nil {
+			m.touch = append(m.touch, signIn)
+		}
 	}
 }
 

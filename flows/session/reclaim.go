@@ -66,6 +66,7 @@ func (m *Manager) reclaimOne(ctx context.Context, row tokenstore.Session, now id
 	next.User, next.Email, next.EmailVerified, next.Name = now.User, now.Email, now.EmailVerified, now.Name
 	next.DomainUnverified = now.DomainUnverified
 	next.Groups, next.Unread, next.Extra = now.Groups, now.Unread, now.Extra
+	next.GroupsLeft, next.GroupsJudged = now.GroupsLeft, now.GroupsJudged
 	if equalClaims(&was.Claims, &next.Claims) {
 		return false, nil
 	}

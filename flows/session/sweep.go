@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // unusedFor is how long a session is remembered that nobody uses.
@@ -59,6 +61,9 @@ func cutSweep(due []*entry, touch []sessionID, size int) (entries, touched int) 
 		cost := 1
 		if e.touchDue() {
 			cost = touchCost
+			if e.who.Load().Portal != uuid.Nil {
+				cost *= 2 // its sign-in as well
+			}
 		}
 		if size -= cost; size < 0 {
 			break

@@ -4,11 +4,12 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
-// MaxReturnTo is the longest address that a sign-in returns to; a flow must
-// stay small.
-const MaxReturnTo = 1200
+// MaxReturnTo is the longest address that a sign-in returns to, in bytes as a flow
+// holds it: 8 KiB, which is as long as a request line commonly may be.
+const MaxReturnTo = 8 << 10
 
 // SafeReturnTo is where to go after a sign-in: the address itself when it is a
 // path of this very site, else "/". An address that a browser could read as
@@ -18,11 +19,19 @@ func SafeReturnTo(s string) string {
 	if len(s) > MaxReturnTo || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") {
 		return "/"
 	}
+	inPath := true
 	for i := 0; i < len(s); i++ {
-		// Browsers take a backslash for a slash and skip tabs and newlines.
-		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' || c == '#' {
+		// Browsers skip tabs and newlines, and in a path take a backslash for a slash.
+		c := s[i]
+		if c == '?' {
+			inPath = false
+		}
+		if c <= ' ' || c == 0x7f || c == '#' || c == '\\' && inPath {
 			return "/"
 		}
+	}
+	if s = escaped(s); len(s)+strings.Count(s, `"`)+strings.Count(s, `\`) > MaxReturnTo {
+		return "/" // the two take two bytes each where they are stored
 	}
 	u, err := url.ParseRequestURI(s)
 	if err != nil || u.Host != "" || u.Scheme != "" {
@@ -34,6 +43,22 @@ func SafeReturnTo(s string) string {
 		return "/"
 	}
 	return s
+}
+
+// escaped is an address whose bytes beyond ASCII are escaped, as a browser does before
+// it sends them: what a header may hold besides is read differently (RFC 9110, section
+// 5.5).
+func escaped(s string) string {
+	const digits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= utf8.RuneSelf {
+			b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // RefererPath is the path and query of a Referer of the same origin, or "/".

@@ -15,7 +15,7 @@ import (
 const (
 	maxValue  = 255
 	maxValues = 100
-	maxGroups = 1000
+	maxGroups = 20_000 // of an answer that is bounded as a whole
 	maxExtra  = 4 << 10
 )
 

@@ -43,7 +43,7 @@
 //     have no separator.
 //
 // A group is at most 255 bytes of UTF-8, without control characters and without space
-// at either end. There are at most 1,000. They are all read or none is: one that is
+// at either end. There are at most 20,000. They are all read or none is: one that is
 // left out might be the one that somebody is denied for.
 //
 // E-mail addresses: one string. It is verified if email_verified is true, or "true";

@@ -3,6 +3,7 @@ package oidc
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestGroups(t *testing.T) {
 	list := func(n int) string {
 		var groups []string
 		for i := range n {
-			groups = append(groups, "g"+strings.Repeat("x", i%200)+string(rune('a'+i%26)))
+			groups = append(groups, "g"+strconv.Itoa(i))
 		}
 		raw, _ := json.Marshal(groups)
 		return string(raw)
@@ -62,7 +63,7 @@ func TestGroups(t *testing.T) {
 		{"", "[\"\xff\"]", "!"},
 		{"", `["` + strings.Repeat("g", 255) + `"]`, strings.Repeat("g", 255)},
 		{"", `["` + strings.Repeat("g", 256) + `"]`, "!"},
-		{"", list(10_000), "!"},
+		{"", list(25_000), "!"},
 
 		{GroupsAsNames, `[{"name":"staff"},{"name":"dev","x":1}]`, "staff dev"},
 		{GroupsAsNames, `{"name":"staff"}`, "staff"},
