@@ -16,6 +16,7 @@ import (
 //		hosts <name…>
 //		allow anyone | <condition…>
 //		deny  <condition…>
+//		provider <provider>
 //		provider_token <provider>
 //	}
 //

@@ -161,6 +161,7 @@
 //		hosts <name…>                                   # the sites that the proxy serves; required
 //		allow anyone | <condition…>
 //		deny  <condition…>
+//		provider <provider>
 //		provider_token <provider>
 //	}
 //

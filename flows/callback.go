@@ -329,7 +329,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *web.Request, at web.Issuer, a
 	g.Events(r.Context(), "login_failed", slog.String("provider", claims.Provider), slog.String("user", claims.User), slog.String("reason", "not_allowed"))
 	g.logUnread(r, "the provider's", &claims)
 	a.chooseAccount()
-	message := "You signed in, but this account is not among those that are let in here. Perhaps you have another one?"
+	message := "You signed in, but this account is not among those that are let in here. Perhaps you have another one?" + g.unverified(&claims)
 	if unread := g.unread(&claims); unread != "" {
 		message = "You signed in, but " + unread + ", and who is let in here may depend on that. Please tell whoever runs this site."
 	}

@@ -69,7 +69,7 @@ func (g *Gateway) Forbid(w http.ResponseWriter, r *web.Request, id *identity.Ide
 	unread := g.unread(&id.Claims)
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
-		message := "Your account isn't allowed to use " + web.HostName(r.Host) + ". If you think it should be, contact its administrator."
+		message := "Your account isn't allowed to use " + web.HostName(r.Host) + ". If you think it should be, contact its administrator." + g.unverified(&id.Claims)
 		if unread != "" {
 			message = "You're signed in, but " + unread + ", and the rules of " + web.HostName(r.Host) + " may depend on that. Contact its administrator."
 			g.logUnread(r, "a guard", &id.Claims)

@@ -34,6 +34,16 @@ func (g *Gateway) unread(c *identity.Claims) string {
 	return strings.Join(parts, ", and ")
 }
 
+// unverified says that a provider does not call somebody's address verified, as a
+// sentence behind another, or is "". Rules that allow by addresses do not count it then.
+func (g *Gateway) unverified(c *identity.Claims) string {
+	p := g.providers[c.Provider]
+	if p == nil || c.Email == "" || c.EmailVerified || c.IsUnread(identity.ClaimEmail) {
+		return ""
+	}
+	return " " + p.Title() + " doesn't say that your e-mail address is verified, so rules about addresses don't count it."
+}
+
 // logUnread says to the operator that somebody was refused, perhaps for what is not
 // known of them. Why it is not known was logged when the provider said it.
 func (g *Gateway) logUnread(r *web.Request, rules string, c *identity.Claims) {

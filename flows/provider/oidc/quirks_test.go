@@ -252,3 +252,44 @@ func TestAppleUser(t *testing.T) {
 		}
 	}
 }
+
+func FuzzNameIn(f *testing.F) {
+	f.Add(`{"name":{"firstName":"Ada","lastName":"King"}}`)
+	f.Add(`{"name":{"firstName":"\u0000"}}`)
+	f.Add(`null`)
+	f.Fuzz(func(t *testing.T, user string) {
+		if name := nameIn(user); len(name) > maxValue || strings.ContainsAny(name, "\r\n\x00") {
+			t.Fatalf("%q has the name %q", user, name)
+		}
+	})
+}
+
+// FuzzUserInfo: members by other names are read as strictly as claims, and what the
+// answer itself calls a claim of another name is not it.
+func FuzzUserInfo(f *testing.F) {
+	f.Add([]byte(`{"id":7,"sub":"x","email":"a@example.com","data":{"ok":true}}`))
+	f.Add([]byte(`{"id":"a\u0000","verified":"true"}`))
+	f.Add([]byte(`[]`))
+	p := &Provider{config: Config{Plain: true, ClaimNames: map[string]string{"sub": "id", "email_verified": "data.ok"}}}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		info, err := p.parseUserInfo(body)
+		if err != nil {
+			return
+		}
+		plain, err := parseClaims(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, at := plain.lookup("id")
+		want := string(raw)
+		switch {
+		case at != foundValue:
+			want = ""
+		case isDigits(raw):
+			want = string(quoted(want))
+		}
+		if got := string(info["sub"]); got != want {
+			t.Fatalf("the subject of %s is %s", body, got)
+		}
+	})
+}
