@@ -40,6 +40,10 @@ type persona struct {
 	userinfo obj
 	groups   obj // answer of Graph
 	user     string
+	// api are answers at further addresses: JSON, or a status.
+	api map[string]any
+	// granted is the scope in token answers, where it is written in another way.
+	granted string
 }
 
 // provider is a persona at work.
@@ -71,7 +75,13 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	address := "https://" + r.Host + r.URL.Path
 	discovery := strings.TrimSuffix(p.issuer, "/") + "/.well-known/openid-configuration"
 	w.Header().Set("Content-Type", "application/json")
-	switch {
+	switch answer, ok := p.api[address]; {
+	case ok:
+		if status, bare := answer.(int); bare {
+			w.WriteHeader(status)
+			return
+		}
+		p.write(w, answer)
 	case address == discovery && !p.plain:
 		p.write(w, p.describe())
 	case address == p.base()+"/keys":
@@ -173,12 +183,17 @@ func (p *provider) token(w http.ResponseWriter, r *http.Request) {
 		fault = "invalid_grant"
 	}
 	if fault != "" {
-		p.t.Errorf("the provider refuses a code: %s", fault)
+		if fault != "invalid_grant" || !strings.HasPrefix(r.PostForm.Get("code"), "this-is-no-code") { // the doctor's
+			p.t.Errorf("the provider refuses a code: %s", fault)
+		}
 		w.WriteHeader(http.StatusBadRequest)
 		p.write(w, obj{"error": fault})
 		return
 	}
 	answer := obj{"access_token": "opaque", "token_type": "Bearer", "expires_in": 3600, "scope": asked.Get("scope")}
+	if p.granted != "" {
+		answer["scope"] = p.granted
+	}
 	if p.access != nil {
 		answer["access_token"] = p.sign(p.access)
 	}

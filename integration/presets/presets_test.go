@@ -76,6 +76,18 @@ func scenarios() []scenario {
 
 	add("google", "of the Workspace", google, func(p *persona) { p.idToken = with(verified, obj{"hd": "example.com"}) }, alice)
 	add("google", "a private account", google, func(p *persona) { p.idToken = verified }, refused)
+	add("github", "organisations and teams", persona{
+		issuer: "https://github.com", plain: true, auth: "post", scopes: []string{"read:user", "user:email", "read:org"},
+		granted: "read:org,read:user,user:email",
+		api: obj{
+			"https://api.github.com/user":        obj{"id": 583231, "login": "octocat", "name": "Alice", "email": nil, "type": "User"},
+			"https://api.github.com/user/emails": []obj{{"email": "alice@example.com", "primary": true, "verified": true}, {"email": "x@example.com", "verified": false}},
+			"https://api.github.com/user/orgs":   []obj{{"login": "Acme"}},
+			"https://api.github.com/user/teams":  []obj{{"slug": "devs", "organization": obj{"login": "Acme"}}},
+
+			"https://api.github.com/applications/gatehouse/token": http.StatusNotFound,
+		},
+	}, nil, scenario{status: 200, user: "alice@example.com", fullName: "Alice", groups: "acme,acme/devs"})
 	add("gitlab", "groups in userinfo", persona{
 		issuer: "https://gitlab.com", auth: "basic", scopes: basic, idToken: verified,
 		metadata: obj{"claims_supported": []string{"sub", "email", "groups"}},
@@ -172,7 +184,7 @@ func TestPresets(t *testing.T) {
 		t.Fatalf("no pages: %v", err)
 	}
 	for _, page := range pages {
-		if name := strings.TrimSuffix(filepath.Base(page), ".md"); !seen[name] && name != "github" {
+		if name := strings.TrimSuffix(filepath.Base(page), ".md"); !seen[name] {
 			t.Errorf("nobody signs in with the Caddyfile of %s", page)
 		}
 	}
@@ -220,6 +232,9 @@ func (s *scenario) run(t *testing.T) {
 	}
 	if last.URI != "/reports?year=2026" {
 		t.Errorf("landed on %s", last.URI)
+	}
+	if report := node.Verb(t, "doctor"); !strings.Contains(report, "): ok\n") || !strings.Contains(report, "register the redirect URI "+site+"/.gatehouse/callback/") {
+		t.Errorf("the doctor says\n%s", report)
 	}
 }
 
