@@ -72,10 +72,7 @@ var blockOptions = []string{"token_store", "cache", "session", "provider", "poli
 //		}
 //		signing_keys <file>
 //		site <origin…>
-//		headers {
-//			user | email | name | groups <header name> | off
-//			groups_size <size>
-//		}
+//		headers { … }
 //	}
 //
 // A condition is one of user, email, domain, group, client or provider with one or
@@ -158,7 +155,7 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 		p.app.ServeStale, err = durationArg(d)
 		return err
 	default: // headers
-		p.app.Headers, err = parseHeaders(d)
+		p.app.Headers, err = parseHeaders(d, globalOptions...)
 		return err
 	}
 }

@@ -22,6 +22,7 @@ import (
 //			scope <scope…>
 //		}
 //		dry_run
+//		headers { … }
 //		upgrades <protocol…>
 //		finish_uploads [<duration>]
 //	}
@@ -104,6 +105,13 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		return g.parseToken(h, app)
 	case "dry_run":
 		return flag(h.Dispenser, &g.DryRun)
+	case "headers":
+		if g.Headers != nil {
+			return h.Err("headers is given twice")
+		}
+		var err error
+		g.Headers, err = parseHeaders(h.Dispenser, append(slices.Clone(guardOptions), "gatehouse")...)
+		return err
 	case "upgrades":
 		return g.parseUpgrades(h)
 	case "finish_uploads":

@@ -116,9 +116,13 @@
 //			}
 //			signing_keys <file>                         # default: made, stored and rotated
 //			site         <origin…>                      # guarded sites of another Caddy that the portal serves
-//			headers {                                   # default: Remote-User, Remote-Email, Remote-Name, Remote-Groups
-//				user | email | name | groups <header name> | off
+//			headers {                                   # to the applications; default: Remote-User, Remote-Email, Remote-Name, Remote-Groups
+//				user | email | name <header name> | off
+//				groups     <header name> | off [as json | repeated | separated <character> [refuse]] # default: commas, escaped inside a name
 //				groups_size <size>                      # at most so long; whole groups beyond are left out; default: no limit
+//				claim      <claim> <header name>        # a claim that the providers' blocks keep; may be repeated
+//				assertion  <header name> | off          # a signed JWT for the site alone, good for a minute; default: off
+//				basic_auth <password>                   # Authorization: Basic with the user's name; default: none
 //			}
 //		}
 //	}
@@ -143,6 +147,7 @@
 //	gatehouse [<matcher>] [<policy…>] {
 //		allow anyone | <condition…>
 //		deny  <condition…>
+//		headers { … }                # as in the global block, for this site
 //		dry_run                      # the rules only log whom they would refuse
 //		hosts <name…>                # for a site without a host name
 //		finish_uploads [<duration>]  # an upload may finish after its session has ended; default: no; alone: 10m

@@ -144,9 +144,9 @@ func (f *ForwardAuth) decide(w http.ResponseWriter, r, original *http.Request, y
 // yes tells the proxy who it is, and what to set on the request.
 func (f *ForwardAuth) yes(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
-	for _, name := range f.headers.names {
-		if name != "" {
-			h[name] = []string{r.Header.Get(name)}
+	for _, name := range f.headers.all() {
+		if h[name] = r.Header[name]; len(h[name]) == 0 {
+			h[name] = []string{""}
 		}
 	}
 	for _, name := range [...]string{"Cookie", "Authorization"} {

@@ -24,17 +24,17 @@ func TestGroupsSize(t *testing.T) {
 		{256, []string{strings.Repeat("%", 100), "a"}, nil},
 		{256, []string{long, "x" + strings.Repeat(",", 80)}, []string{long}},
 	} {
-		set, err := (&Headers{GroupsSize: tt.size}).compile()
+		set, err := (&Headers{GroupsSize: tt.size}).compile(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		h := http.Header{}
-		set.set(h, &identity.Identity{Claims: identity.Claims{User: "alice", Groups: tt.groups}}, new([4]string))
-		if got := h.Get("Remote-Groups"); got != groupsValue(tt.want) || h.Get("Remote-User") != "alice" {
+		err = set.set(h, &identity.Identity{Claims: identity.Claims{User: "alice", Groups: tt.groups}}, new([4]string))
+		if got := h.Get("Remote-Groups"); err != nil || got != groupsValue(tt.want) || h.Get("Remote-User") != "alice" {
 			t.Errorf("%d bytes of %.300q: %.300q", tt.size, tt.groups, got)
 		}
 	}
-	if _, err := (&Headers{GroupsSize: -1}).compile(); err == nil {
+	if _, err := (&Headers{GroupsSize: -1}).compile(nil); err == nil {
 		t.Error("a negative size is accepted")
 	}
 }

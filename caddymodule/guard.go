@@ -68,6 +68,11 @@ type Guard struct {
 	// none.
 	ProviderTokenScopes []string `json:"provider_token_scopes,omitempty"`
 
+	// The headers that tell the application who is signed in, where they differ from
+	// the app's. If several guards of a site say this, they must say the same. Default:
+	// the app's.
+	Headers *Headers `json:"headers,omitempty"`
+
 	// Protocols besides `websocket` that a request may upgrade its connection to,
 	// such as `spdy/3.1` for kubectl. Requests inside such a connection pass no
 	// guard, so the upgrade passes only for users that the guard lets in. If several
@@ -111,6 +116,14 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.app, g.headers = app, app.headers
+	if g.Headers != nil {
+		if g.headers, err = g.Headers.compile(app.Headers); err != nil {
+			return err
+		}
+	}
+	if err := app.checkHeaderClaims(g.headers); err != nil {
+		return err
+	}
 	if err := g.provisionMatchers(ctx); err != nil {
 		return err
 	}
@@ -252,6 +265,7 @@ func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		}
 		if !match {
 			v.hide(gateway, r)
+			g.headers.takeAuthorization(r)
 			return next.ServeHTTP(w, r)
 		}
 	}
@@ -292,7 +306,9 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	}
 	g.rehearse(r, v)
 	gateway.StripCredentials(r, id)
-	g.headers.set(r.Header, id, &v.values)
+	if ok, err := g.tell(w, r, gateway, v); !ok {
+		return err
+	}
 	w, ok := g.passToken(w, r, gateway, v)
 	if !ok {
 		return nil

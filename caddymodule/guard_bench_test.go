@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,14 +59,19 @@ var programHeaders = map[string]string{"Accept": "application/json", "Accept-Enc
 func warmGuards(tb testing.TB) map[string]*warm {
 	tb.Helper()
 	tb.Setenv("GATEHOUSE_TEST_ROBOT", robotSecret)
-	r := serve(tb, aliceLocal+apiClient+"policy staff {\n\tallow group staff\n\tallow user client:robot\n}\n",
+	alice := strings.Replace(aliceLocal, "groups staff", "groups staff\n\t\tclaim department physics\n\t\tclaim office B1\n\t\tclaim site cern", 1)
+	r := serve(tb, alice+apiClient+"policy staff {\n\tallow group staff\n\tallow user client:robot\n}\n"+
+		"policy lab {\n\tallow claim department physics claim office B1 claim site cern\n\tdeny expression `\"interns\" in groups`\n}\n",
 		"http://auth.example.com {\n\tgatehouse_portal\n}\n"+
 			"http://app.example.com, http://api.example.com {\n\tgatehouse staff\n\trespond ok\n}\n"+
+			"http://lab.example.com {\n\tgatehouse lab {\n\t\theaders {\n\t\t\tclaim department X-Department\n\t\t\tclaim office X-Office\n\t\t\tclaim site X-Site\n\t\t\tassertion X-Assertion\n\t\t}\n\t}\n\trespond ok\n}\n"+
 			"http://open.example.com {\n\tgatehouse /admin/* staff\n\trespond ok\n}")
 	browser := http.Header{"Cookie": {"_ga=GA1.1.1033265918.1760000000; theme=dark; " + r.signIn("app.example.com", nil).String() + "; lang=en"}}
 	for name, value := range browserHeaders {
 		browser.Set(name, value)
 	}
+	lab := browser.Clone()
+	lab.Set("Cookie", "_ga=GA1.1.1033265918.1760000000; theme=dark; "+r.signIn("lab.example.com", nil).String()+"; lang=en")
 	program := http.Header{"Authorization": {"Bearer " + r.token("http://api.example.com")}}
 	for name, value := range programHeaders {
 		program.Set(name, value)
@@ -73,6 +79,7 @@ func warmGuards(tb testing.TB) map[string]*warm {
 	return map[string]*warm{
 		"session": r.warm("http://app.example.com/reports?year=2026", browser),
 		"token":   r.warm("http://api.example.com/reports?year=2026", program),
+		"claims":  r.warm("http://lab.example.com/reports?year=2026", lab),
 		"open":    r.warm("http://open.example.com/reports?year=2026", browser),
 	}
 }
@@ -124,8 +131,12 @@ func TestGuard_WarmRequestAllocatesLittle(t *testing.T) {
 				}
 				i++
 			})
-			if got > maxWarmAllocs {
-				t.Errorf("the guard allocates %v times on a warm request, more than %d", got, maxWarmAllocs)
+			limit := maxWarmAllocs
+			if name == "claims" {
+				limit += 4
+			}
+			if got > float64(limit) {
+				t.Errorf("the guard allocates %v times on a warm request, more than %d", got, limit)
 			}
 		})
 	}

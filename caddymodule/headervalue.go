@@ -8,15 +8,18 @@ const hexDigits = "0123456789ABCDEF"
 // unharmed (controls, non-ASCII, a space at either end) and "%" itself become
 // %XX, so that two different values never become the same one and nothing ends
 // the header. A plain value stays as it is and costs nothing.
-func headerValue(s string) string { return escapeValue(s, false) }
+func headerValue(s string) string { return escapeValue(s, 0) }
 
 // groupsValue joins group names with commas. A comma inside a name becomes %2C.
-func groupsValue(groups []string) string {
+func groupsValue(groups []string) string { return joinValues(groups, ',') }
+
+// joinValues joins values by a separator, which inside a value becomes %XX.
+func joinValues(groups []string, separator byte) string {
 	switch len(groups) {
 	case 0:
 		return ""
 	case 1:
-		return escapeValue(groups[0], true)
+		return escapeValue(groups[0], separator)
 	}
 	size := len(groups)
 	for _, g := range groups {
@@ -29,17 +32,17 @@ func groupsValue(groups []string) string {
 			continue
 		}
 		if b.Len() > 0 {
-			b.WriteByte(',')
+			b.WriteByte(separator)
 		}
-		b.WriteString(escapeValue(g, true))
+		b.WriteString(escapeValue(g, separator))
 	}
 	return b.String()
 }
 
-func escapeValue(s string, comma bool) string {
+func escapeValue(s string, separator byte) string {
 	first := 0
 	for ; first < len(s); first++ {
-		if mustEscape(s, first, comma) {
+		if mustEscape(s, first, separator) {
 			break
 		}
 	}
@@ -50,7 +53,7 @@ func escapeValue(s string, comma bool) string {
 	b.Grow(len(s) + 16)
 	b.WriteString(s[:first])
 	for i := first; i < len(s); i++ {
-		if !mustEscape(s, i, comma) {
+		if !mustEscape(s, i, separator) {
 			b.WriteByte(s[i])
 			continue
 		}
@@ -61,14 +64,12 @@ func escapeValue(s string, comma bool) string {
 	return b.String()
 }
 
-func mustEscape(s string, i int, comma bool) bool {
+func mustEscape(s string, i int, separator byte) bool {
 	switch c := s[i]; {
-	case c < ' ', c >= 0x7f, c == '%':
+	case c < ' ', c >= 0x7f, c == '%', c == separator:
 		return true
 	case c == ' ':
 		return i == 0 || i == len(s)-1
-	case c == ',':
-		return comma
 	}
 	return false
 }

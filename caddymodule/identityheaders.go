@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
 
@@ -19,12 +18,20 @@ import (
 // whatever is neither letter nor digit is a dash.
 type headerSet struct {
 	names [4]string // user, email, name, groups; canonical, "" for none
-	forms []string  // normal forms of all names to remove
+	lists listFormat
+	// groupsSize is how long the groups' header is at most, in bytes; 0: no limit.
+	groupsSize int
+	// claims are the headers of further claims; assertion is the header of the signed
+	// statement, or ""; basic is the password of Basic credentials, or "".
+	claims    []claimHeader
+	assertion string
+	asserts   []string // the claims that the assertion holds: those that have headers
+	basic     string
+
+	forms []string // normal forms of all names to remove
 	// lengths has bit n set when a form has n bytes: most headers are told
 	// apart by their length alone.
 	lengths uint64
-	// groupsSize is the most bytes of the groups' header; 0: any.
-	groupsSize int
 }
 
 // credentialTrailers are trailers that are never passed on: a server that merges
@@ -193,28 +200,4 @@ func (f *trailerFilter) Read(p []byte) (int, error) {
 		f.set.stripTrailers(f.trailer)
 	}
 	return n, err
-}
-
-// set tells the upstream who is signed in. The values are the request's own,
-// since another handler may edit them in place.
-func (s *headerSet) set(h http.Header, id *identity.Identity, values *[4]string) {
-	*values = [...]string{headerValue(id.User), "", headerValue(id.Name), s.groups(id)}
-	if id.EmailVerified {
-		values[1] = headerValue(id.Email)
-	}
-	for i, name := range s.names {
-		if name != "" && values[i] != "" {
-			h[name] = values[i : i+1 : i+1]
-		}
-	}
-}
-
-// groups is the value of the groups' header: as many as it may hold.
-func (s *headerSet) groups(id *identity.Identity) string {
-	value := groupsValue(id.Groups)
-	if s.groupsSize == 0 || len(value) <= s.groupsSize {
-		return value
-	}
-	end := strings.LastIndexByte(value[:s.groupsSize+1], ',')
-	return value[:max(end, 0)]
 }

@@ -17,7 +17,7 @@ import (
 
 func headersForTest(t testing.TB, h *Headers) *headerSet {
 	t.Helper()
-	set, err := h.compile()
+	set, err := h.compile(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

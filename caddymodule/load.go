@@ -28,7 +28,7 @@ func (a *App) expandOwn() error {
 		}
 		a.secrets = append(a.secrets, secret)
 	}
-	if a.headers, err = a.Headers.compile(); err != nil {
+	if a.headers, err = a.Headers.compile(nil); err != nil {
 		mistakes = append(mistakes, err)
 	}
 	return together(mistakes...)

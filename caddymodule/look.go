@@ -16,17 +16,18 @@ import (
 // looked is who a request is of, or why that is not known. It is found out once: a
 // proof of possession (RFC 9449) is good for one question.
 type looked struct {
-	id  *identity.Identity
-	err error
+	done bool
+	id   *identity.Identity
+	err  error
 }
 
 // authenticate is who a request is of.
 func (v *verdict) authenticate(app *App, gateway *flows.Gateway, r *http.Request) (*identity.Identity, error) {
-	if v.looked == nil {
+	if !v.looked.done {
 		if v.scheme == "" {
 			v.scheme = app.schemeOf(r)
 		}
-		v.looked = new(looked)
+		v.looked.done = true
 		v.looked.id, v.looked.err = gateway.Authenticate(v.withCredentials(r), r.Host, v.scheme == "https")
 	}
 	return v.looked.id, v.looked.err

@@ -57,6 +57,15 @@ func (s *headerSet) needs() (n identity.Needs) {
 			*need = identity.Shown
 		}
 	}
+	if s.assertion != "" {
+		n = n.Join(identity.Needs{User: identity.Shown, Email: identity.Shown, Name: identity.Shown, Groups: identity.Shown})
+	}
+	if s.basic != "" {
+		n.User = max(n.User, identity.Shown)
+	}
+	if len(s.claims) > 0 {
+		n.Claims = identity.Shown
+	}
 	return n
 }
 

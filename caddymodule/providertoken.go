@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -69,12 +70,17 @@ func (a *App) checkKept(option, name string) error {
 	return nil
 }
 
+var errTwoAuthorizations = errors.New("provider_token and basic_auth both set Authorization: leave one of them out")
+
 func (g *Guard) provisionToken() error {
 	if g.ProviderToken == "" {
 		return nil
 	}
 	if err := g.app.checkPassedToken(g.ProviderToken); err != nil {
 		return err
+	}
+	if g.headers.basic != "" {
+		return errTwoAuthorizations
 	}
 	g.bearer = new(headerSet)
 	g.bearer.remove("Authorization")

@@ -65,6 +65,16 @@ func (a *App) checkClaims(p *policy.Policy) error {
 	return errors.Join(mistakes...)
 }
 
+// checkHeaderClaims refuses headers of claims that no provider keeps.
+func (a *App) checkHeaderClaims(s *headerSet) error {
+	for _, c := range s.claims {
+		if err := a.checkClaim(policy.Rule{}, c.claim); err != nil {
+			return fmt.Errorf("headers: claim %s %s: %w", c.claim, c.key, err)
+		}
+	}
+	return nil
+}
+
 func (a *App) checkClaim(r policy.Rule, claim string) error {
 	var without string
 	for _, name := range a.providerNames() {

@@ -110,6 +110,9 @@ func (a *App) placeGuards() ([]site, error) {
 		}
 		g.addNames(g.Hosts)
 	}
+	if err := a.settleHeaders(); err != nil {
+		return nil, err
+	}
 	a.findPortal(portals)
 	a.learnNames()
 	a.logFaults()

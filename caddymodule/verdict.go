@@ -30,7 +30,7 @@ type verdict struct {
 	upgraded bool
 	// id is who it is, once a guard has asked.
 	id        *identity.Identity
-	looked    *looked // once a guard or a matcher has asked
+	looked    looked // once a guard or a matcher has asked
 	forbidden bool
 	// hidden are the lines of credentialHeaders that were taken away from a
 	// request that matched no guard so far; a later one may need them.

@@ -134,6 +134,7 @@ func (v *Verifier) VerifySignature(at web.Issuer, raw string) (*Verified, error)
 		b.who = &identity.Identity{
 			Claims: ClientClaims(at, claims.ClientID), Subject: claims.Subject, ClientID: claims.ClientID,
 			Scope: strings.Fields(claims.Scope), TokenID: claims.ID, TokenExpires: claims.ExpiresAt.Time, TokenKey: key,
+			Judgements: new(identity.Judgements),
 		}
 		return b, nil
 	}
