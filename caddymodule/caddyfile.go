@@ -19,7 +19,7 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("gatehouse", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterDirective("gatehouse_forward_auth", parseForwardAuthDirective)
 	httpcaddyfile.RegisterDirectiveOrder("gatehouse_forward_auth", httpcaddyfile.Before, "respond")
-	httpcaddyfile.RegisterHandlerDirective("gatehouse_portal", parsePortalDirective)
+	httpcaddyfile.RegisterDirective("gatehouse_portal", parsePortalDirective)
 	httpcaddyfile.RegisterDirectiveOrder("gatehouse_portal", httpcaddyfile.Before, "respond")
 }
 

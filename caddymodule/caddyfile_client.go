@@ -12,7 +12,7 @@ import (
 var oauthClientOptions = []string{
 	"public", "secret", "jwks", "title", "first_party", "policy", "redirect_uri", "post_logout_redirect_uri",
 	"response_modes", "native_scheme", "backchannel_logout_uri", "grants", "scopes", "claims", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg",
-	"access_token_signing_alg", "require", "may_exchange",
+	"access_token_signing_alg", "refresh_grace", "assertion_audience", "require", "may_exchange",
 }
 
 // client parses:
@@ -36,6 +36,8 @@ var oauthClientOptions = []string{
 //		audience                 <uri>
 //		resources                <uri…>
 //		resource_server          <uri…>
+//		refresh_grace            <duration>
+//		assertion_audience       issuer | token_endpoint
 //		access_token_lifetime    <duration>
 //		id_token_signing_alg     RS256 | ES256 | EdDSA
 //		access_token_signing_alg ES256 | EdDSA | RS256
@@ -120,6 +122,12 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 		var err error
 		c.AccessTokenLifetime, err = durationArg(d)
 		return err
+	case "refresh_grace":
+		var err error
+		c.RefreshGrace, err = durationArg(d)
+		return err
+	case "assertion_audience":
+		return parseAssertionAudience(d, c)
 	case "id_token_signing_alg":
 		return parseAlgorithm(d, &c.IDTokenAlgorithm)
 	case "access_token_signing_alg":
@@ -215,6 +223,7 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, Resources: c.Resources,
 		ResponseModes: c.ResponseModes, NativeSchemes: c.NativeSchemes,
+		RefreshGrace: time.Duration(c.RefreshGrace), AssertionAudience: c.AssertionAudience,
 		ResourceServer:      c.ResourceServer,
 		RefreshTokens:       client.RefreshTokens(c.RefreshTokens),
 		Claims:              c.Claims,

@@ -30,3 +30,13 @@ func parseAlgorithm(d *caddyfile.Dispenser, alg *string) error {
 	}
 	return nil
 }
+
+func parseAssertionAudience(d *caddyfile.Dispenser, c *ClientConfig) error {
+	if err := oneArg(d, &c.AssertionAudience); err != nil {
+		return err
+	}
+	if known := client.AssertionAudiences(); !slices.Contains(known, c.AssertionAudience) {
+		return d.Errf("assertion_audience must be issuer or token_endpoint, not %q%s", c.AssertionAudience, didYouMean(c.AssertionAudience, known))
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -215,8 +216,15 @@ func openProviderError(name string) error {
 // parsePortalDirective parses the site directive, which has no options:
 //
 //	gatehouse_portal [<matcher>]
-func parsePortalDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+func parsePortalDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	app, err := configuredApp(h)
+	if err != nil {
+		return nil, err
+	}
+	if !h.Next() {
+		return nil, h.ArgErr()
+	}
+	matcher, err := h.ExtractMatcherSet()
 	if err != nil {
 		return nil, err
 	}
@@ -231,5 +239,20 @@ func parsePortalDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 	if app.Issuer == "" {
 		return nil, h.Err("gatehouse_portal needs an issuer; write in the global gatehouse block: issuer https://auth.example.com")
 	}
-	return new(Portal), nil
+	routes := h.NewRoute(matcher, new(Portal))
+	if paths := metadataPaths(app.Issuer); matcher != nil && paths != nil {
+		routes = append(routes, h.NewRoute(caddy.ModuleMap{"path": h.JSON(paths)}, new(Portal))...)
+	}
+	return routes, nil
+}
+
+// metadataPaths are where the metadata of an issuer with a path is found, outside of
+// that path (RFC 8414, section 3.1): a matcher for the path would lose it.
+func metadataPaths(issuer string) caddyhttp.MatchPath {
+	u, err := url.Parse(issuer)
+	if err != nil || strings.Trim(u.Path, "/") == "" {
+		return nil
+	}
+	path := strings.TrimSuffix(u.Path, "/")
+	return caddyhttp.MatchPath{"/.well-known/oauth-authorization-server" + path, "/.well-known/openid-configuration" + path}
 }

@@ -77,6 +77,12 @@ type ClientConfig struct {
 	// The resources that the client is the server of: it may introspect the tokens
 	// whose audience they are.
 	ResourceServer []string `json:"resource_server,omitempty"`
+	// How long the refresh token before the current one is still answered, at most `1m`.
+	// Clients with a secret, a key or DPoP are not held to it. Default: `30s`.
+	RefreshGrace caddy.Duration `json:"refresh_grace,omitempty"`
+	// What the audience of the client's assertions (private_key_jwt) may be: issuer
+	// (default) or token_endpoint, for libraries that can send nothing else.
+	AssertionAudience string `json:"assertion_audience,omitempty"`
 	// How long access tokens live, at most `24h`. Default: `20m`.
 	AccessTokenLifetime caddy.Duration `json:"access_token_lifetime,omitempty"`
 	// How ID tokens and logout tokens are signed: RS256 (default), ES256 or EdDSA.
@@ -137,6 +143,7 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		ID: c.ID, Title: c.Title, Public: c.Public, FirstParty: c.FirstParty,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		ResponseModes: c.ResponseModes, NativeSchemes: c.NativeSchemes,
+		RefreshGrace: time.Duration(c.RefreshGrace), AssertionAudience: c.AssertionAudience,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes, Claims: c.Claims, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
 		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, MayExchange: c.MayExchange,
 		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,

@@ -105,6 +105,8 @@
 //				audience                 <uri>          # of access tokens without a resource; default: the issuer
 //				resources                <uri…>         # that it may ask for; default: any guarded site if first_party, or for itself; else none
 //				resource_server          <uri…>         # that it is the server of: it may introspect tokens for them
+//				refresh_grace            <duration>     # a repeated refresh gets the same answer; default: 30s, at most 1m
+//				assertion_audience       issuer | token_endpoint # of private_key_jwt; default: issuer
 //				access_token_lifetime    <duration>     # default: 20m
 //				id_token_signing_alg     RS256 | ES256 | EdDSA # of ID and logout tokens; default: RS256
 //				access_token_signing_alg ES256 | EdDSA | RS256 # default: ES256

@@ -42,6 +42,15 @@ func (g *Gateway) Authenticate(r *http.Request, host string, secure bool) (*iden
 // ErrBearer: an access token of ours is not valid here.
 var ErrBearer = errors.New("access token is not valid here")
 
+// audienceError is [ErrBearer] for a token that is good elsewhere.
+type audienceError struct{ site string }
+
+func (e *audienceError) Error() string {
+	return "the access token is not for this site; ask for it with resource=" + e.site + " (RFC 8707)"
+}
+
+func (*audienceError) Is(target error) bool { return target == ErrBearer } //nolint:errorlint // the sentinel itself
+
 // fromBearer verifies an access token: it is of the site's issuer, and its
 // audience holds the site's origin.
 func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t accesstoken.Credential) (*identity.Identity, error) {
@@ -50,8 +59,10 @@ func (g *Gateway) fromBearer(r *http.Request, host string, secure bool, t access
 	switch {
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
 		return nil, session.ErrUnavailable
-	case err != nil, !accesstoken.MayOpen(claims, origin):
+	case err != nil:
 		return nil, ErrBearer
+	case !accesstoken.MayOpen(claims, origin):
+		return nil, &audienceError{site: origin}
 	}
 	if claims.Cnf != nil || t.Scheme == "dpop" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")

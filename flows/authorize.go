@@ -82,7 +82,7 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *web.Request, at web.I
 		g.badAuthorize(w, r, fault.description)
 		return
 	case fault != nil:
-		g.toClient(w, r, a, g.errorAnswer(at, a, fault.code, fault.description))
+		g.refuseClient(w, r, at, a, fault.code, fault.description)
 		return
 	}
 	if a.JKT == "" {
@@ -229,7 +229,7 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *web.Request, at web.Issuer
 		return
 	}
 	if a.asks("none") {
-		g.toClient(w, r, a, g.errorAnswer(at, a, "login_required", "nobody is signed in, or not recently enough"))
+		g.refuseClient(w, r, at, a, "login_required", "nobody is signed in, or not recently enough")
 		return
 	}
 	if id == nil {
@@ -241,15 +241,15 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *web.Request, at web.Issuer
 // authorized gives the client its code, if policy allows and consent is given.
 // pending is the flow that the sign-in went through, or uuid.Nil.
 func (g *Gateway) authorized(w http.ResponseWriter, r *web.Request, at web.Issuer, c *client.Client, a authRequest, id *identity.Identity, pending uuid.UUID) {
-	var refusal url.Values
+	var refusal *authorizeFault
 	needed := false
 	switch {
 	case !g.mayUse(c, id):
 		g.Logger.WarnContext(r.Context(), "policy refuses a client", "client_id", c.ID, "user", id.User)
 		g.logUnread(r, "the client's policy", &id.Claims)
-		refusal = g.errorAnswer(at, a, "access_denied", "this account may not use the application")
+		refusal = &authorizeFault{code: "access_denied", description: "this account may not use the application"}
 	case a.Hint != "" && a.Hint != id.Subject:
-		refusal = g.errorAnswer(at, a, "login_required", "somebody else is signed in")
+		refusal = &authorizeFault{code: "login_required", description: "somebody else is signed in"}
 	default:
 		var err error
 		if needed, err = g.needsConsent(r, at, c, &a, id); err != nil {
@@ -257,13 +257,13 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *web.Request, at web.Issue
 			return
 		}
 		if needed && a.asks("none") {
-			refusal = g.errorAnswer(at, a, "consent_required", "the person has to be asked")
+			refusal = &authorizeFault{code: "consent_required", description: "the person has to be asked"}
 		}
 	}
 	switch {
 	case refusal != nil:
 		g.conclude(r, pending, a, id.Subject)
-		g.toClient(w, r, a, refusal)
+		g.refuseClient(w, r, at, a, refusal.code, refusal.description)
 	case needed:
 		g.conclude(r, pending, a, id.Subject)
 		g.consentPage(w, r, at, c, a, id)
@@ -307,9 +307,20 @@ func (g *Gateway) isSiteName(id string) bool {
 	return slices.ContainsFunc(g.sites, func(p web.OriginPattern) bool { return p.HasName(id) })
 }
 
+// badAuthorize refuses a request on a page, where no address of the client's is known
+// that could be trusted with an error.
 func (g *Gateway) badAuthorize(w http.ResponseWriter, r *web.Request, message string) {
-	g.Logger.WarnContext(r.Context(), "authorization request refused", "reason", message, "client_ip", r.ClientIP)
+	claimed := r.URL.Query()
+	for name, values := range r.PostForm {
+		claimed[name] = values
+	}
+	reference := g.newReference()
+	g.Logger.WarnContext(r.Context(), "authorization request refused", "reason", message, "client_id", shortened(claimed.Get("client_id")),
+		"redirect_uri", shortened(claimed.Get("redirect_uri")), "reference", reference, "client_ip", r.ClientIP)
 	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{
-		Title: "This link cannot be used", Message: message, Detail: "invalid_request",
+		Title: "This link cannot be used", Message: message, Detail: "invalid_request", SupportID: reference,
 	})
 }
+
+// shortened is as much of what a stranger sent as a log needs.
+func shortened(s string) string { return strings.ToValidUTF8(s[:min(len(s), 255)], "") }

@@ -276,7 +276,7 @@ func (g *Gateway) providerRefused(w http.ResponseWriter, r *web.Request, at web.
 	g.Logger.WarnContext(r.Context(), "provider refused the sign-in", "provider", flow.Provider, "code", code)
 	g.Events(r.Context(), "login_failed", slog.String("provider", flow.Provider), slog.String("reason", code))
 	if code == "access_denied" && !g.isOurs(flow.Request) {
-		g.toClient(w, r, flow.Request, g.errorAnswer(at, flow.Request, code, "the sign-in was cancelled or refused at the provider"))
+		g.refuseClient(w, r, at, flow.Request, code, "the sign-in was cancelled or refused at the provider")
 		return
 	}
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
@@ -319,7 +319,7 @@ func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *web.Request, at web
 	g.giveUp(r, key, flow.Request)
 	g.Logger.WarnContext(r.Context(), "provider did not sign somebody in again as it was asked to", "provider", flow.Provider, "client_id", flow.Request.Client)
 	g.Events(r.Context(), "login_failed", slog.String("provider", flow.Provider), slog.String("reason", "login_required"))
-	g.toClient(w, r, flow.Request, g.errorAnswer(at, flow.Request, "login_required", "the provider did not sign the person in again, or not recently enough"))
+	g.refuseClient(w, r, at, flow.Request, "login_required", "the provider did not sign the person in again, or not recently enough")
 }
 
 // refuse answers somebody whom a provider vouched for and whom the provider's

@@ -30,8 +30,12 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 		return
 	case errors.Is(err, ErrBearer):
 		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		web.SetChallenges(w.Header(), scheme, web.ResourceParameter(r), `error="invalid_token", error_description="the access token is not valid here"`)
-		web.Problem(w, http.StatusUnauthorized, "The access token is not valid here.", nil)
+		reason := "the access token is not valid here"
+		if elsewhere := (*audienceError)(nil); errors.As(err, &elsewhere) {
+			reason = elsewhere.Error()
+		}
+		web.SetChallenges(w.Header(), scheme, web.ResourceParameter(r), `error="invalid_token", error_description="`+reason+`"`)
+		web.Problem(w, http.StatusUnauthorized, strings.ToUpper(reason[:1])+reason[1:]+".", nil)
 		return
 	}
 	switch web.CallerOf(r.Request) {

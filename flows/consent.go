@@ -115,7 +115,7 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *web.Request, at web.Iss
 		return
 	}
 	if r.PostForm.Get(page.FieldDecision) != page.Approve {
-		g.toClient(w, r, a, g.errorAnswer(at, a, "access_denied", "the person refused"))
+		g.refuseClient(w, r, at, a, "access_denied", "the person refused")
 		return
 	}
 	err = g.Store.SetConsent(r.Context(), tokenstore.Consent{Subject: id.Subject, ClientID: c.ID, Scope: g.mergedConsent(r, id.Subject, c.ID, asked(at, c, a.Scope, a.Resource))})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -15,11 +14,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
-
-// refreshGrace is how long the refresh token before the current one is still
-// answered with the current one: long enough for a lost answer to be asked for
-// again, too short to be worth stealing.
-const refreshGrace = 30 * time.Second
 
 // grantRefresh rotates a refresh token (RFC 6749, section 6; RFC 9700, section
 // 4.14): one round trip. A refused refresh consumes nothing.
@@ -44,7 +38,7 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 	}
 	rotated, err := g.Sessions.Rotate(ctx, tokenstore.Rotation{
 		ID: presented.ID, Generation: presented.Generation, SecretHash: presented.SecretHash(),
-		ClientID: req.client.ID, Cnf: req.refreshKey(), Grace: refreshGrace,
+		ClientID: req.client.ID, Cnf: req.refreshKey(), Grace: req.client.GraceOf(req.refreshKey() != ""),
 	})
 	if errors.Is(err, tokenstore.ErrReused) {
 		return nil, g.reused(ctx, req, rotated)

@@ -39,5 +39,5 @@ func (g *Gateway) malformedAuthorize(w http.ResponseWriter, r *web.Request, at w
 	if state := query["state"]; len(state) == 1 {
 		_ = g.takeState(at, &a, state[0]) // without it, if it is none
 	}
-	g.toClient(w, r, a, g.errorAnswer(at, a, "invalid_request", description))
+	g.refuseClient(w, r, at, a, "invalid_request", description)
 }

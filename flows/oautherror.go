@@ -107,7 +107,10 @@ func (g *Gateway) cannotServe(ctx context.Context, err error) {
 
 // writeOAuthError answers with an error in JSON.
 func (g *Gateway) writeOAuthError(w http.ResponseWriter, r *http.Request, err error) {
-	e := g.oauthErrorOf(r, err)
+	e := *g.oauthErrorOf(r, err)
+	reference := g.newReference()
+	g.logRefusal(r, claimedClient(r), e.Code, cause(r.Context(), err), reference)
+	e.Description = withReference(e.Description, reference)
 	h := w.Header()
 	if e.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Basic realm="gatehouse"`)

@@ -46,7 +46,7 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issue
 		g.withoutChoice(w, r, at, a, p)
 		return
 	case errors.Is(err, provider.ErrReauthentication):
-		g.toClient(w, r, a, g.errorAnswer(at, a, "login_required", "the provider "+p.Name()+" neither signs anybody in again nor tells when it did"))
+		g.refuseClient(w, r, at, a, "login_required", "the provider "+p.Name()+" neither signs anybody in again nor tells when it did")
 		return
 	case err != nil:
 		g.providerDown(w, r, at, a, p, err)

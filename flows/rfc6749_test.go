@@ -232,12 +232,11 @@ func TestRFC6749_EveryBadGrantLooksTheSame(t *testing.T) {
 	used, bound := w.code(b, params), w.code(b, with(params, set("resource", w.siteURL("one"))))
 	w.call("token", redeem(used), basic("web"))
 	w.call("token", redeem(used), basic("web"))
-	live, revoked, old := w.tokens(b, nil), w.tokens(b, nil), w.tokens(b, nil)
+	live, revoked := w.tokens(b, nil), w.tokens(b, nil)
 	w.call("revoke", url.Values{"token": {revoked.answer.text("refresh_token")}}, basic("web"))
 	refresh := func(raw string) url.Values {
 		return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {raw}}
 	}
-	w.call("token", refresh(old.answer.text("refresh_token")), basic("web"))
 	w.clock.advance(31 * time.Second)
 
 	const want = `{"error":"invalid_grant","error_description":"the grant is not valid, has expired or was used already"}` + "\n"
@@ -262,7 +261,6 @@ func TestRFC6749_EveryBadGrantLooksTheSame(t *testing.T) {
 		"a code as a refresh token":           {refresh(bound), "web"},
 		"a refresh token of another":          {refresh(token), "other"},
 		"a revoked refresh token":             {refresh(revoked.answer.text("refresh_token")), "web"},
-		"a refresh token used before":         {refresh(old.answer.text("refresh_token")), "web"},
 		"an access token as a refresh token":  {refresh(live.answer.text("access_token")), "web"},
 		"an ID token as a refresh token":      {refresh(live.answer.text("id_token")), "web"},
 		"a session handle as a refresh token": {refresh(strings.Replace(token, "gtr_", "gts_", 1)), "web"},
@@ -274,7 +272,7 @@ func TestRFC6749_EveryBadGrantLooksTheSame(t *testing.T) {
 		"a refresh token without end":         {refresh(strings.Repeat("A", 60_000)), "web"},
 	} {
 		got := w.call("token", c.form, basic(c.client))
-		if got.status != http.StatusBadRequest || got.text != want {
+		if got.status != http.StatusBadRequest || withoutReference(got.text) != want {
 			t.Errorf("%s: %d %s", name, got.status, got.text)
 		}
 	}

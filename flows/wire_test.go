@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -82,6 +83,11 @@ func (s said) refused(t *testing.T, what string, status int, code string) {
 
 // describes tells whether a text may be an error_description (RFC 6749, section
 // 5.2).
+// reference is what names a refusal, for people to tell.
+var reference = regexp.MustCompile(` \(reference [a-z2-7]{16}\)`)
+
+func withoutReference(s string) string { return reference.ReplaceAllString(s, "") }
+
 func describes(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' || r == '\\' })
 }

@@ -70,7 +70,7 @@ func (a *Authenticator) withAssertion(ctx context.Context, form url.Values) (*Cl
 	if id := form.Get("client_id"); id != "" && id != s.client.ID {
 		return nil, ErrRequest
 	}
-	if !a.isAudience(s.claims.Audience) {
+	if !a.isAudience(s.client, s.claims.Audience) {
 		return nil, errAudience
 	}
 	left := s.claims.ExpiresAt.Sub(a.Now())
@@ -115,14 +115,6 @@ func (a *Authenticator) parseAssertion(raw string) (*assertion, error) {
 		return nil, errAssertionTime
 	}
 	return s, nil
-}
-
-// isAudience tells whether an assertion was made for this server; see
-// [Authenticator] for why.
-func (a *Authenticator) isAudience(aud []string) bool {
-	return slices.Contains(aud, a.Issuer) && !slices.ContainsFunc(aud, func(value string) bool {
-		return value != a.Issuer && value != a.TokenEndpoint
-	})
 }
 
 // guard is what the assertion is remembered by.

@@ -36,6 +36,9 @@ var ErrAssertionType = errors.New("client_assertion_type must be " + assertionTy
 // that works here (audience injection, 2025). The issuer is what whoever runs the
 // client configured, so it is not the hostile server's to choose, and an
 // assertion that is for somebody else as well is refused.
+// A client whose library can send nothing else (OpenID Connect Core, section 9, says
+// that the aud SHOULD be the token endpoint) says so by its AssertionAudience, and has
+// to trust every server that it uses.
 // draft-ietf-oauth-rfc7523bis goes on to forbid the token endpoint beside the
 // issuer; it is taken because zitadel's client sends both, and it names nobody
 // whom the issuer does not name already.

@@ -86,6 +86,14 @@ type Client struct {
 	// defaulted: Validate chose the RefreshTokens, so that it does not take them for
 	// the operator's when it is called again.
 	defaulted bool
+	// RefreshGrace is how long the refresh token before the current one is still
+	// answered with the current one, at most [MaxRefreshGrace]. Default: 30 seconds. A
+	// client that proves itself, by its own credentials or the key that its tokens are
+	// bound to, is not held to it; see [Client.GraceOf].
+	RefreshGrace time.Duration
+	// AssertionAudience is what the aud of the client's assertions may be: [AudienceIssuer]
+	// (default) or [AudienceTokenEndpoint].
+	AssertionAudience string
 	// AccessTokenLifetime, at most [MaxAccessTokenLifetime]. Default: 20 minutes.
 	AccessTokenLifetime time.Duration
 	// IDTokenAlgorithm signs ID tokens and logout tokens: RS256 (default), which all
@@ -137,6 +145,12 @@ func (c *Client) Validate() error {
 		return err
 	}
 	if err := c.validateResponseModes(); err != nil {
+		return err
+	}
+	if err := c.validateGrace(); err != nil {
+		return err
+	}
+	if err := c.validateAssertionAudience(); err != nil {
 		return err
 	}
 	if c.AccessTokenLifetime < time.Second || c.AccessTokenLifetime > MaxAccessTokenLifetime {

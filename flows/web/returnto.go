@@ -70,7 +70,20 @@ func RefererPath(referer, origin string) string {
 	if u.Scheme+"://"+CanonicalHost(u.Scheme, u.Host) != origin {
 		return "/"
 	}
+	if isScript(u.Path) {
+		return "/" // a worker made the call; nobody can be sent to its source
+	}
 	return SafeReturnTo(u.RequestURI())
+}
+
+// isScript reports whether a path is that of a script, or what a script loads, and of
+// no document.
+func isScript(p string) bool {
+	switch strings.ToLower(path.Ext(p)) {
+	case ".js", ".mjs", ".cjs", ".wasm", ".css", ".map":
+		return true
+	}
+	return false
 }
 
 // IsOwnPath tells whether a path is reserved on every guarded site.

@@ -1,0 +1,67 @@
+package flows
+
+import (
+	"context"
+	"encoding/base32"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
+)
+
+// quiet are the errors that clients meet in their ordinary course: a device that
+// polls, a page that asks silently.
+var quiet = []string{ //nolint:gochecknoglobals // a constant list
+	"authorization_pending", "slow_down", "login_required", "consent_required", "interaction_required",
+}
+
+// logRefusal writes the line by which an operator finds out why a client was refused:
+// who, what and why, with the reference that the client was told. The errors hold no
+// secret: the stores and the cache never see one.
+func (g *Gateway) logRefusal(r *http.Request, clientID, code, reason, reference string, more ...any) {
+	level := slog.LevelInfo
+	for _, known := range quiet {
+		if code == known {
+			level = slog.LevelDebug
+		}
+	}
+	attributes := append([]any{"client_id", clientID, "error", code, "reason", reason, "reference", reference, "endpoint", r.URL.Path}, more...)
+	g.Logger.Log(r.Context(), level, "a client was refused", attributes...)
+}
+
+// newReference names one refusal, in the answer and in the log.
+func (g *Gateway) newReference() string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(g.Keyring.Random(10)))
+}
+
+// withReference is a description that ends with a reference.
+func withReference(description, reference string) string {
+	return strings.TrimPrefix(description+" (reference "+reference+")", " ")
+}
+
+// claimedClient is the client that a request to the token endpoint or its kin names,
+// whether or not it is that client's.
+func claimedClient(r *http.Request) string {
+	id := r.PostForm.Get("client_id")
+	if id == "" {
+		id, _, _ = client.ParseBasic(r.Header.Get("Authorization"))
+	}
+	return shortened(id)
+}
+
+// refuseClient sends the browser back to the client with an error.
+func (g *Gateway) refuseClient(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, code, description string) {
+	reference := g.newReference()
+	g.logRefusal(r.Request, a.Client, code, description, reference, "redirect_uri", a.RedirectURI, "client_ip", r.ClientIP)
+	g.toClient(w, r, a, g.errorAnswer(at, a, code, withReference(description, reference)))
+}
+
+// cause is what an error says, where the client is told less.
+func cause(ctx context.Context, err error) string {
+	if ctx.Err() != nil {
+		return "the client has left: " + err.Error()
+	}
+	return err.Error()
+}
