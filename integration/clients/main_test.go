@@ -14,7 +14,9 @@ func TestMain(m *testing.M) {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(modulesFolder())
+	os.Exit(code)
 }
 
 // missing skips a test on a machine that lacks something, but not where the whole

@@ -8,12 +8,33 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/integration/browser"
 )
 
-// modules is a folder with the applications in js and what they import.
+// installed installs the applications in js and what they import into a folder, once;
+// TestMain removes it.
+var installed = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // once in a process
+	folder := modulesFolder()
+	if err := os.CopyFS(folder, os.DirFS("js")); err != nil {
+		return folder, err
+	}
+	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--no-progress", "--ignore-scripts", "--prefer-offline")
+	install.Dir = folder
+	if out, err := install.CombinedOutput(); err != nil {
+		return folder, fmt.Errorf("npm ci: %w\n%s", err, out)
+	}
+	return folder, nil
+})
+
+// modulesFolder is this process's.
+func modulesFolder() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("clients-js-%d", os.Getpid()))
+}
+
+// modules is the folder of the applications in JavaScript.
 func modules(t *testing.T) string {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
@@ -21,14 +42,9 @@ func modules(t *testing.T) string {
 			missing(t, "the applications in JavaScript need "+program+": apt-get install nodejs npm")
 		}
 	}
-	folder := t.TempDir()
-	if err := os.CopyFS(folder, os.DirFS("js")); err != nil {
-		t.Fatal(err)
-	}
-	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--no-progress", "--ignore-scripts", "--prefer-offline")
-	install.Dir = folder
-	if out, err := install.CombinedOutput(); err != nil {
-		missing(t, fmt.Sprintf("npm ci: %v\n%s", err, out))
+	folder, err := installed()
+	if err != nil {
+		missing(t, err.Error())
 	}
 	return folder
 }
