@@ -39,6 +39,7 @@ var clientOptions = map[string]clientOption{
 	"sign_out":            isSet(func(c *OIDCClient) *bool { return &c.SignOut }),
 	"tls_trust_pool":      parseTrustPool,
 	"trust_email":         parseTrustEmail,
+	"trust_prompt":        isSet(func(c *OIDCClient) *bool { return &c.TrustPrompt }),
 	"user_claim":          text(func(c *OIDCClient) *string { return &c.UserClaim }),
 	"userinfo":            choice(func(c *OIDCClient) *string { return &c.UserInfo }, oidc.UserInfoModes...),
 }

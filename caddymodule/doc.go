@@ -66,6 +66,7 @@
 //				claims         <claim…>                 # further ones that are kept, for rules, headers and tokens
 //				access_token_claims <claim…>            # those that only the access token has
 //				trust_email    <domain…>                # addresses there count as verified if the provider does not say
+//				trust_prompt                            # prompt=login counts as done if the provider does not say auth_time
 //				url            <url>                    # github: of an Enterprise server
 //				hosted_domain  <domain>                 # google: the Workspace's primary domain
 //				tenant         <id> | organizations | common # entra

@@ -46,6 +46,11 @@ type OIDCClient struct {
 	ACRValues []string `json:"acr_values,omitempty"`
 	// How the provider answers: `query` or `form_post`. Default: `query`.
 	ResponseMode string `json:"response_mode,omitempty"`
+	// Whether prompt=login is taken for done, at a provider that does not say when
+	// somebody signed in (auth_time). People can take the prompt out of the address on
+	// the way, unless requests are pushed. Default: false; a client that asks for it
+	// is refused then.
+	TrustPrompt bool `json:"trust_prompt,omitempty"`
 	// Whether authorization requests are pushed (RFC 9126) although the provider does
 	// not require it. Default: false.
 	PAR bool `json:"par,omitempty"`
@@ -203,7 +208,7 @@ func (c clientConfig) config(b ProviderBlock) oidc.Config {
 		Name: b.Name, Title: b.Title, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
 		ClientAuth: methods[c.ClientAuth], Key: c.key, AssertionAudience: c.AssertionAudience,
 		Scopes: b.withOffline(c.Scopes), AuthParams: c.AuthParams, Prompt: c.Prompt, ACRValues: strings.Join(c.ACRValues, " "),
-		FormPost: c.ResponseMode == "form_post", PAR: c.PAR, SignOut: c.SignOut, IdentityNamespace: c.IdentityNamespace,
+		FormPost: c.ResponseMode == "form_post", PAR: c.PAR, TrustPrompt: c.TrustPrompt, SignOut: c.SignOut, IdentityNamespace: c.IdentityNamespace,
 		InternalURL: c.InternalURL, InsecureHTTP: c.InsecureHTTP,
 		GroupsClaim: c.GroupsClaim, GroupsAs: c.GroupsAs, UserClaim: c.UserClaim, UserInfo: c.UserInfo, TrustEmail: c.TrustEmail,
 		ExtraClaims: c.Claims, AccessTokenClaims: c.AccessTokenClaims,

@@ -90,6 +90,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		result, err := p.Exchange(ctx, provider.Callback{
 			Code: answer.Code, Issuer: answer.Issuer, User: answer.User, Nonce: g.derive(try, "nonce"),
 			Verifier: g.derive(try, "pkce verifier"), RedirectURI: flow.Callback, MaxAge: flow.Request.maxAge(),
+			Prompt: flow.sentPrompt(),
 			Scopes: strings.Fields(flow.Request.ProviderScope),
 		})
 		if err != nil && linking && !errors.Is(err, provider.ErrUnavailable) {
@@ -100,11 +101,6 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		if err != nil {
 			g.exchangeFailed(w, r, at, try, flow, stored.Key, p, err)
 			return
-		}
-		if result.Claims.AuthTime.IsZero() && flow.Request.asks("login") {
-			// The provider was asked to sign the person in again. If it cannot, it
-			// must say so (OpenID Connect Core, section 3.1.2.1).
-			result.Claims.AuthTime = g.Now()
 		}
 		flow.Verified = newVerified(answer.Code, result)
 		flow.Verified.IDToken = keptIDToken(p, result)
@@ -317,7 +313,9 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *web.Request, at web.I
 // that the provider did not give it.
 func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *web.Request, at web.Issuer, flow providerFlow, key string) {
 	g.giveUp(r, key, flow.Request)
-	g.Logger.WarnContext(r.Context(), "provider did not sign somebody in again as it was asked to", "provider", flow.Provider, "client_id", flow.Request.Client)
+	g.Logger.WarnContext(r.Context(), "provider did not show that it signed somebody in again, or lately enough, as a client asked",
+		"provider", flow.Provider, "client_id", flow.Request.Client, "prompt", flow.Request.Prompt, "max_age", flow.Request.maxAge(),
+		"cure", "if the provider says no auth_time: with par, or else trust_prompt, prompt=login counts as done; max_age alone never does")
 	g.Events(r.Context(), "login_failed", slog.String("provider", flow.Provider), slog.String("reason", "login_required"))
 	g.refuseClient(w, r, at, flow.Request, "login_required", "the provider did not sign the person in again, or not recently enough")
 }

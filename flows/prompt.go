@@ -63,11 +63,11 @@ const providerSkew = time.Minute
 // recentEnough tells whether a provider signed somebody in when the request wants:
 // since it was made, with prompt=login, and within max_age. That the provider was
 // asked to is not enough (OpenID Connect Core, sections 3.1.2.1 and 3.1.3.7). at is
-// zero where it does not tell, and no max_age is kept then.
+// zero where it does not tell, and neither is kept then.
 func (g *Gateway) recentEnough(a *authRequest, at time.Time) bool {
 	switch {
 	case at.IsZero():
-		return a.MaxAge == 0
+		return a.MaxAge == 0 && !a.asks("login")
 	case a.asks("login") && at.Before(time.Unix(a.Begun, 0).Add(-providerSkew)):
 		return false
 	}

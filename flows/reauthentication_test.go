@@ -63,10 +63,10 @@ func TestReauthentication_IsHeldAgainstWhatTheProviderSays(t *testing.T) {
 			none   bool // error where it is not told
 		}{
 			{"nothing asked for", 1000 * time.Second, nil, false, false, false},
-			{"prompt=login", 1000 * time.Second, set("prompt", "login"), true, true, false},
-			{"prompt=login, an account too", 1000 * time.Second, set("prompt", "login select_account"), true, true, false},
-			{"prompt=login, within the clocks' difference", 50 * time.Second, set("prompt", "login"), false, true, false},
-			{"prompt=login, beyond it", 70 * time.Second, set("prompt", "login"), true, true, false},
+			{"prompt=login", 1000 * time.Second, set("prompt", "login"), true, false, true},
+			{"prompt=login, an account too", 1000 * time.Second, set("prompt", "login select_account"), true, false, true},
+			{"prompt=login, within the clocks' difference", 50 * time.Second, set("prompt", "login"), false, false, true},
+			{"prompt=login, beyond it", 70 * time.Second, set("prompt", "login"), true, false, true},
 			{"prompt=select_account", 1000 * time.Second, set("prompt", "select_account"), false, false, false},
 			{"max_age", 1000 * time.Second, set("max_age", "900"), true, false, true},
 			{"max_age, within the clocks' difference", 1000 * time.Second, set("max_age", "950"), false, false, true},

@@ -26,6 +26,14 @@ type providerFlow struct {
 	Verified *verified `json:"v,omitempty"`
 }
 
+// sentPrompt is the prompt that the provider was asked for.
+func (f *providerFlow) sentPrompt() string {
+	if f.OwnPrompt != "" {
+		return f.OwnPrompt
+	}
+	return f.Request.providerPrompt()
+}
+
 func flowKey(a attempt) string { return "flow:" + a.id.String() }
 
 // toProvider sends the browser to a provider: the one step of a sign-in that

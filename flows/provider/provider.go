@@ -117,6 +117,7 @@ type Callback struct {
 	RedirectURI string
 	MaxAge      time.Duration // of the AuthRequest; < 0 unset
 	Scopes      []string      // of the AuthRequest
+	Prompt      string        // of the AuthRequest
 	// User is the parameter of that name, by which Apple says somebody's name. It
 	// comes by way of the browser, and nobody vouches for it.
 	User string

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -65,7 +66,7 @@ func (v *Vault) Fresh(ctx context.Context, subject, providerName string, minLeft
 
 // isFresh tells whether the access token needs no refresh.
 func (v *Vault) isFresh(s *source, t Token, minLeft time.Duration) bool {
-	if t.AccessToken == "" || t.NeedsReauth || !t.AccessRevokedAt.IsZero() {
+	if t.AccessToken == "" || t.NeedsReauth || !t.AccessRevokedAt.IsZero() || !outbound.IsBearer(t.TokenType) {
 		return false
 	}
 	now := v.Now()
@@ -118,7 +119,8 @@ func (v *Vault) refusal(s *source, t Token) error {
 // older returns an access token that is still valid in place of a fresh one,
 // else err.
 func (v *Vault) older(t Token, err error) (Access, error) {
-	valid := t.AccessToken != "" && !t.NeedsReauth && t.AccessRevokedAt.IsZero() && !t.IsExpired(v.Now())
+	valid := t.AccessToken != "" && !t.NeedsReauth && t.AccessRevokedAt.IsZero() && !t.IsExpired(v.Now()) &&
+		outbound.IsBearer(t.TokenType) // others were kept by versions of before 2026-12
 	if !valid || t.ExpiresAt.IsZero() && errors.Is(err, ErrNeedsReauth) {
 		return Access{}, err
 	}

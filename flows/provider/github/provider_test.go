@@ -128,6 +128,9 @@ func TestAnswers(t *testing.T) {
 	}{
 		{name: "code refused with 200", change: map[string]string{"/login/oauth/access_token": "error=bad_verification_code"}, want: provider.ErrGrant},
 		{name: "bad secret", change: map[string]string{"/login/oauth/access_token": `{"error":"incorrect_client_credentials"}`}, want: provider.ErrRefused},
+		{name: "bad secret is no outage", change: map[string]string{"/login/oauth/access_token": `{"error":"incorrect_client_credentials"}`}, want: provider.ErrMisconfigured},
+		{name: "bad callback URL is no outage", change: map[string]string{"/login/oauth/access_token": `{"error":"redirect_uri_mismatch"}`}, want: provider.ErrMisconfigured},
+		{name: "API does not say who it is", change: map[string]string{"/api/v3/user": "403"}, want: provider.ErrWithheld},
 		{name: "token endpoint redirects", change: map[string]string{"/login/oauth/access_token": "302"}, want: provider.ErrUnavailable},
 		{name: "token with a line break", change: map[string]string{"/login/oauth/access_token": "access_token=a%0d%0ab"}, want: provider.ErrResponse},
 		{name: "API is down", change: map[string]string{"/api/v3/user": "503"}, want: provider.ErrUnavailable},

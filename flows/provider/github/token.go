@@ -109,6 +109,13 @@ func spaced(scope string) string {
 // for good.
 var finalErrors = []string{"bad_verification_code", "bad_refresh_token", "invalid_grant", "access_denied", "unverified_user_email"}
 
+// clientCures are what to do about answers that concern the app, and no grant of it.
+var clientCures = map[string]string{
+	"incorrect_client_credentials": "check client_id and client_secret",
+	"redirect_uri_mismatch":        "set the app's callback URL at GitHub; doctor prints it",
+	"application_suspended":        "the app was suspended at GitHub: ask its owner",
+}
+
 // grantFailed makes ErrGrant or ErrUnavailable of a failed token request, which
 // is ErrNotSpent as well where the provider cannot have acted on it. What
 // GitHub answered is reduced to its error code.
@@ -121,6 +128,9 @@ func (p *Provider) grantFailed(doing string, err error) error {
 		return fmt.Errorf("%s at provider %s: %w (%s)", doing, p.config.Name, provider.ErrGrant, refused.ErrorCode)
 	case refused.ErrorCode != "":
 		err = fmt.Errorf("it answers %q", outbound.Printable(refused.ErrorCode))
+		if cure, ok := clientCures[refused.ErrorCode]; ok {
+			err = fmt.Errorf("%w: %w; %s", provider.ErrMisconfigured, err, cure)
+		}
 	default:
 		err = fmt.Errorf("it answers %d", refused.Response.StatusCode)
 	}

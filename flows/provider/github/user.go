@@ -61,7 +61,11 @@ func (p *Provider) identify(ctx context.Context, token provider.Token) (identity
 // read reads all but the user's name, and the login.
 func (p *Provider) read(ctx context.Context, token provider.Token) (c identity.Claims, login string, err error) {
 	var u user
-	if err := p.get(ctx, "/user", token, &u); err != nil {
+	err = p.get(ctx, "/user", token, &u)
+	switch {
+	case isRefusal(err):
+		return c, "", p.refuse(fmt.Errorf("%w: %w", provider.ErrWithheld, err))
+	case err != nil:
 		return c, "", err
 	}
 	if u.ID <= 0 || !fit(u.Login) || u.Type == "Organization" {

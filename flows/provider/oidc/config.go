@@ -116,6 +116,10 @@ type Config struct {
 	Plain bool
 	// ClaimNames says what in the answer of userinfo is which claim, as a name or path.
 	ClaimNames map[string]string
+	// TrustPrompt takes prompt=login for done by whoever comes back with a code, at a
+	// provider that does not tell auth_time. A person can take the prompt out of the
+	// address on the way, so it proves nothing by itself.
+	TrustPrompt bool
 	// UserInfo is when the userinfo endpoint is asked, one of UserInfoModes.
 	// Default: UserInfoAuto.
 	UserInfo string

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -42,7 +43,8 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 		return p.signInPlain(ctx, m, token)
 	}
 	idToken, _ := answer.Extra("id_token").(string)
-	claims, err := p.verifyIDToken(ctx, m, idToken, expected{nonce: c.Nonce, maxAge: c.MaxAge, accessToken: token.AccessToken})
+	signedIn := p.showsPrompt(m) && cmp.Or(c.Prompt, p.config.Prompt) == "login"
+	claims, err := p.verifyIDToken(ctx, m, idToken, expected{nonce: c.Nonce, maxAge: c.MaxAge, accessToken: token.AccessToken, signedIn: signedIn})
 	if err != nil {
 		return provider.Result{}, err
 	}
@@ -61,8 +63,16 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 	if who.Name == "" && p.config.UserParameter {
 		who.Name = nameIn(c.User)
 	}
+	if who.AuthTime.IsZero() && signedIn {
+		who.AuthTime = p.config.Now()
+	}
 	return provider.Result{Claims: who, Token: &token, IDToken: idToken}, nil
 }
+
+// showsPrompt reports whether a prompt of ours has reached the provider as it was
+// sent: by a request that was pushed, not by way of the browser, where the person
+// could take it out; or as far as the operator vouches for that.
+func (p *Provider) showsPrompt(m *metadata) bool { return p.config.TrustPrompt || p.pushes(m) }
 
 // checkResponseIssuer is the defence against mix-up (RFC 9207, section 2.4): a
 // provider that announces the parameter must send it, and whoever sends it

@@ -23,6 +23,7 @@ type expected struct {
 	nonce       string        // "" for a refreshed token
 	maxAge      time.Duration // < 0 for none
 	accessToken string
+	signedIn    bool // just now, though the token may not say so
 }
 
 // verifyIDToken checks an ID token (OpenID Connect Core, section 3.1.3.7) and
@@ -127,6 +128,8 @@ func (s claimSet) checkSignIn(clientID string, want expected, now time.Time) err
 	switch {
 	case err != nil:
 		return err
+	case !ok && want.signedIn:
+		return nil
 	case want.maxAge >= 0 && !ok:
 		return fmt.Errorf("it does not say when the user signed in, as was asked: %w", provider.ErrReauthentication)
 	case ok && at.After(now.Add(leeway)):

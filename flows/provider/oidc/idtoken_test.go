@@ -130,6 +130,55 @@ func TestMaxAge(t *testing.T) {
 	}
 }
 
+// keycloak#33641: a provider that does not tell when somebody signed in. Whether it did
+// as prompt=login asked it is known only where the prompt could not be taken out on the
+// way, or the operator vouches for that; of max_age alone nothing is known (OpenID
+// Connect Core, section 3.1.2.1).
+func TestSignedInAgainWithoutAuthTime(t *testing.T) {
+	t.Parallel()
+	for _, how := range []struct {
+		name     string
+		edit     func(*Config)
+		shown    bool
+		required bool
+	}{
+		{"by the browser", nil, false, false},
+		{"pushed", func(c *Config) { c.PAR = true }, true, false},
+		{"pushed, since the provider requires it", nil, true, true},
+		{"trusted", func(c *Config) { c.TrustPrompt = true }, true, false},
+	} {
+		for _, asked := range []struct {
+			prompt string
+			maxAge time.Duration
+		}{{"", -1}, {"login", -1}, {"login", time.Hour}, {"login", 0}, {"", time.Hour}, {"consent", time.Hour}, {"select_account", -1}} {
+			o := newOP(t)
+			o.metadata = func(m obj) {
+				m["pushed_authorization_request_endpoint"] = o.URL + "/par"
+				m["require_pushed_authorization_requests"] = how.required
+			}
+			c := callback()
+			c.Prompt, c.MaxAge = asked.prompt, asked.maxAge
+			got, err := o.client(how.edit).Exchange(t.Context(), c)
+			isShown := how.shown && asked.prompt == "login"
+			if refused := asked.maxAge >= 0 && !isShown; refused != errors.Is(err, provider.ErrReauthentication) || refused != (err != nil) {
+				t.Errorf("%s, prompt %q, max_age %v: %v", how.name, asked.prompt, asked.maxAge, err)
+				continue
+			}
+			if at := got.Claims.AuthTime; isShown != at.Equal(noon) || !isShown && !at.IsZero() {
+				t.Errorf("%s, prompt %q, max_age %v: auth_time %v", how.name, asked.prompt, asked.maxAge, at)
+			}
+		}
+	}
+	// What the provider says counts before our clock.
+	o := newOP(t)
+	o.claims = func(c obj) { c["auth_time"] = noon.Add(-time.Hour).Unix() }
+	c := callback()
+	c.Prompt, c.MaxAge = "login", time.Minute
+	if _, err := o.client(func(c *Config) { c.TrustPrompt = true }).Exchange(t.Context(), c); !errors.Is(err, provider.ErrReauthentication) {
+		t.Errorf("signed in an hour ago: %v", err)
+	}
+}
+
 func TestIDTokenForm(t *testing.T) {
 	t.Parallel()
 	b64 := base64.RawURLEncoding.EncodeToString

@@ -141,6 +141,10 @@ func TestUserInfoFails(t *testing.T) {
 			_ = conn.Close()
 		}
 	}
+	page := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<h1>Sign in</h1>"))
+	}
 	noEmail := func(c obj) { c["email"], c["email_verified"] = nil, nil }
 	noGroups := func(c obj) { c["groups"] = nil }
 	for _, tt := range []struct {
@@ -166,7 +170,9 @@ func TestUserInfoFails(t *testing.T) {
 		{"cut off, groups that a rule is about", judgedGroups, nil, noGroups, cut, provider.ErrUnavailable, nil},
 		{"cut off, groups that are shown", shownAll, func(c *Config) { c.Scopes = []string{"email", "groups"} }, noGroups, cut, nil, map[string]identity.Cause{"groups": "unavailable"}},
 		{"503, the name that is shown", shownAll, nil, func(c obj) { c["name"] = nil }, answer(503), nil, nil},
-		{"a redirect", judgedGroups, nil, noGroups, answer(302, "Location", "/elsewhere"), provider.ErrUnavailable, nil},
+		{"a redirect", judgedGroups, nil, noGroups, answer(302, "Location", "/elsewhere"), nil, map[string]identity.Cause{"groups": "refused"}},
+		{"a page for people", judgedGroups, nil, noGroups, page, nil, map[string]identity.Cause{"groups": "refused"}},
+		{"a page, the user claim", identity.Needs{}, func(c *Config) { c.UserClaim = "uid" }, nil, page, provider.ErrWithheld, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

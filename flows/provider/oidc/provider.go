@@ -133,10 +133,15 @@ func (p *Provider) AuthURL(ctx context.Context, r provider.AuthRequest) (string,
 	c.RedirectURL = r.RedirectURI
 	c.Scopes = joinScopes(p.scopes(m), r.Scopes)
 	request := c.AuthCodeURL(r.State, options...)
-	if p.config.PAR || m.RequiresPAR && m.PARURL != "" {
+	if p.pushes(m) {
 		return p.push(ctx, m, request)
 	}
 	return request, nil
+}
+
+// pushes reports whether authorization requests are pushed (RFC 9126).
+func (p *Provider) pushes(m *metadata) bool {
+	return p.config.PAR || m.RequiresPAR && m.PARURL != ""
 }
 
 // PostsAnswers reports whether the answer comes by POST.

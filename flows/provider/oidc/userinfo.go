@@ -21,7 +21,7 @@ func (p *Provider) addUserInfo(ctx context.Context, m *metadata, t *told, access
 		return nil
 	}
 	body, err := p.fetchUserInfo(ctx, m, accessToken)
-	if refused := (*outbound.StatusError)(nil); errors.As(err, &refused) && refused.IsRefusal() {
+	if refused := (*outbound.StatusError)(nil); errors.As(err, &refused) && refused.IsRefusal() || errors.Is(err, errNoClaims) {
 		t.lost = identity.CauseRefused
 		p.config.Logger.WarnContext(ctx, "a provider's userinfo endpoint refused the request", slog.String("provider", p.config.Name),
 			slog.Any("error", err), slog.String("cure", cures[t.lost]))
@@ -51,6 +51,9 @@ func (p *Provider) addUserInfo(ctx context.Context, m *metadata, t *told, access
 	return nil
 }
 
+// errNoClaims: a page for people, most likely, which asking again does not change.
+var errNoClaims = errors.New("answers no JSON")
+
 var errNotOurs = errors.New("the answer is not for us")
 
 // fetchUserInfo fetches the claims, in clear or signed (OpenID Connect Core, section
@@ -63,7 +66,7 @@ func (p *Provider) fetchUserInfo(ctx context.Context, m *metadata, accessToken s
 	case answer.Type == "application/jwt":
 		return p.verifyUserInfo(ctx, string(answer.Body))
 	case !json.Valid(answer.Body):
-		return nil, p.unavailable("asking for the user", fmt.Errorf("%s answers no JSON", m.UserInfoURL))
+		return nil, p.unavailable("asking for the user", fmt.Errorf("%s %w", m.UserInfoURL, errNoClaims))
 	}
 	return answer.Body, nil
 }

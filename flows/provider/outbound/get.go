@@ -50,7 +50,8 @@ func (e *StatusError) IsRefusal() bool {
 	case e.limits, e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests, e.Status == http.StatusTooEarly:
 		return false
 	}
-	return e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError
+	// What it redirects to is not followed, so that is no answer either.
+	return e.Status >= http.StatusMultipleChoices && e.Status < http.StatusInternalServerError
 }
 
 // Get fetches a document, with a bearer token unless that is "". An error says no
