@@ -170,7 +170,7 @@ func (a *App) explainGuard(g *Guard, u *url.URL, answer *ExplainedPerson, judge 
 		return
 	}
 	policies := g.rehearsed
-	for _, d := range g.deciders {
+	for _, d := range g.rules.Deciders {
 		if p, ok := d.(*policy.Policy); ok {
 			policies = append(policies, p)
 		}

@@ -66,7 +66,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (ca
 	bare := new(http.Request)
 	*bare = *r
 	bare.Header = http.Header{"Authorization": authorization, "Dpop": r.Header["Dpop"]}
-	id, err := gateway.Authenticate(bare, r.Host, a.app.schemeOf(r) == "https")
+	id, err := gateway.Guard().Authenticate(bare, r.Host, a.app.schemeOf(r) == "https")
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
 		return caddyauth.User{}, false, err
@@ -75,7 +75,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (ca
 		web.SetChallenges(w.Header(), scheme, "", `error="invalid_token"`)
 		return caddyauth.User{}, false, nil
 	}
-	gateway.StripCredentials(r, id)
+	gateway.Guard().StripCredentials(r, id)
 	return caddyauth.User{ID: id.User, Metadata: map[string]string{
 		"sub": id.Subject, "provider": id.Provider, "email": id.VerifiedEmail(), "name": id.Name,
 		"groups": groupsValue(id.Groups), "scope": strings.Join(id.Scope, " "), "client_id": id.ClientID,

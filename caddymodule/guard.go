@@ -11,8 +11,10 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 	"github.com/gatehouse-auth/gatehouse/flows/reading"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 func init() {
@@ -94,7 +96,7 @@ type Guard struct {
 	sights   []sights // of the matchers, set by set
 	sight    sight    // of all of them
 	made     sight    // of the handlers that made the variables that they look at
-	deciders []policy.Decider
+	rules    guard.Rules
 	// rehearsed are the policies that only the log hears of.
 	rehearsed []*policy.Policy
 	headers   *headerSet
@@ -116,6 +118,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		return err
 	}
 	g.app, g.headers = app, app.headers
+	g.rules.IsOwnHost = g.isOwnHost
 	if g.Headers != nil {
 		if g.headers, err = g.Headers.compile(app.Headers); err != nil {
 			return err
@@ -272,64 +275,59 @@ func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	return g.serve(w, r, gateway, v, next)
 }
 
-// serve authenticates, unless a guard before it did, applies this guard's
-// policies, and lets pass whom all allow.
+// serve lets pass whom all guards allow. The first that a request meets finds out who
+// it is.
 func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict, next caddyhttp.Handler) error {
-	if v.id != nil {
-		if !g.allows(v) {
-			return g.forbid(w, r, gateway, v)
-		}
+	again := v.id != nil
+	decision := g.decide(r, gateway, v, again)
+	switch decision.Outcome {
+	case guard.Pass, guard.NoToken:
 		g.rehearse(r, v)
-		w, ok := g.passToken(w, r, gateway, v)
-		if !ok {
-			return nil
+	case guard.Forbidden:
+		return g.forbid(w, r, gateway, v)
+	case guard.Foreign:
+		v.forbidden = true
+	}
+	if decision.Outcome != guard.Pass {
+		g.countMissing(decision)
+		gateway.Guard().Answer(w, g.request(r, v), decision)
+		return nil
+	}
+	if !again {
+		if ok, err := g.tell(w, r, gateway, v); !ok {
+			return err
 		}
-		g.passUpgrade(r, v)
-		v.answer.judgedBy(g.deciders)
+	}
+	w = g.passToken(w, r, gateway, v, decision.Token)
+	g.passUpgrade(r, v)
+	if again {
+		v.answer.judgedBy(g.rules.Deciders)
 		return next.ServeHTTP(w, r)
 	}
-	v.show(r)
-	id, err := v.authenticate(g.app, gateway, r)
-	if err != nil {
-		request := v.request(r)
-		request.Pick = g.Provider
-		gateway.Challenge(w, request, err)
-		return nil
-	}
-	v.id = id
-	if g.openedElsewhere(r, v, id) {
-		v.forbidden = true
-		return foreign(w)
-	}
-	if !g.allows(v) {
-		return g.forbid(w, r, gateway, v)
-	}
-	g.rehearse(r, v)
-	gateway.StripCredentials(r, id)
-	if ok, err := g.tell(w, r, gateway, v); !ok {
-		return err
-	}
-	w, ok := g.passToken(w, r, gateway, v)
-	if !ok {
-		return nil
-	}
-	g.passUpgrade(r, v)
 	return g.pass(w, r, gateway, v, next)
 }
 
-func (g *Guard) allows(v *verdict) bool {
-	for _, d := range g.deciders {
-		if !d.Allows(v.id) {
-			return false
-		}
+func (g *Guard) decide(r *http.Request, gateway *flows.Gateway, v *verdict, again bool) guard.Decision {
+	if again {
+		return gateway.Guard().DecideAgain(g.request(r, v), &g.rules, v.id)
 	}
-	return true
+	v.show(r)
+	id, err := v.authenticate(g.app, gateway, r)
+	v.id = id
+	return gateway.Guard().DecideFor(g.request(r, v), &g.rules, id, err)
+}
+
+// request is the request as this guard wants it answered.
+func (g *Guard) request(r *http.Request, v *verdict) *web.Request {
+	request := v.request(r)
+	request.Pick = g.Provider
+	return request
 }
 
 func (g *Guard) forbid(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict) error {
 	g.logForbidden(r, v)
 	v.forbidden = true
-	gateway.Forbid(w, v.request(r), v.id)
+	gateway.Guard().Forbid(w, v.request(r), v.id)
 	return nil
 }
 

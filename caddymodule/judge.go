@@ -15,7 +15,7 @@ func (g *Guard) ruledBy(p *policy.Policy) {
 		g.rehearsed = append(g.rehearsed, p)
 		return
 	}
-	g.deciders = append(g.deciders, p)
+	g.rules.Deciders = append(g.rules.Deciders, p)
 }
 
 // rehearse logs what the policies would refuse if the guard had no dry_run.
@@ -30,7 +30,7 @@ func (g *Guard) rehearse(r *http.Request, v *verdict) {
 // logForbidden names the rule by which somebody is refused.
 func (g *Guard) logForbidden(r *http.Request, v *verdict) {
 	rule := "what a matcher asks for cannot be read"
-	for _, d := range g.deciders {
+	for _, d := range g.rules.Deciders {
 		if p, ok := d.(*policy.Policy); ok && !p.Allows(v.id) {
 			rule = p.Explain(v.id).String()
 			break

@@ -28,7 +28,7 @@ func (v *verdict) authenticate(app *App, gateway *flows.Gateway, r *http.Request
 			v.scheme = app.schemeOf(r)
 		}
 		v.looked.done = true
-		v.looked.id, v.looked.err = gateway.Authenticate(v.withCredentials(r), r.Host, v.scheme == "https")
+		v.looked.id, v.looked.err = gateway.Guard().Authenticate(v.withCredentials(r), r.Host, v.scheme == "https")
 	}
 	return v.looked.id, v.looked.err
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
+	"github.com/gatehouse-auth/gatehouse/flows/vault"
 )
 
 // parseToken parses:
@@ -82,40 +84,42 @@ func (g *Guard) provisionToken() error {
 	if g.headers.basic != "" {
 		return errTwoAuthorizations
 	}
+	g.rules.ProviderToken, g.rules.Scopes = g.ProviderToken, g.ProviderTokenScopes
 	g.bearer = new(headerSet)
 	g.bearer.remove("Authorization")
 	return nil
 }
 
-// passToken puts the provider's token into the request for the upstream, in
-// place of whatever the client sent there. Without one the request is answered. The
-// writer is the one to answer by.
-func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict) (http.ResponseWriter, bool) {
-	if g.bearer == nil {
-		return w, true
+// countMissing counts the requests that there was no token of the provider for.
+func (g *Guard) countMissing(d guard.Decision) {
+	if d.Outcome != guard.NoToken {
+		return
 	}
-	token, err := gateway.ProviderToken(r.Context(), v.id, g.ProviderToken, g.ProviderTokenScopes...)
-	if err != nil {
-		reason := "missing"
-		if flows.ProviderTokenIsAway(err) {
-			reason = "away"
-		}
-		tokensMissing.WithLabelValues(g.ProviderToken, reason).Inc()
-		gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err, g.ProviderTokenScopes...)
-		return w, false
+	reason := "missing"
+	if d.IsAway() {
+		reason = "away"
+	}
+	tokensMissing.WithLabelValues(g.ProviderToken, reason).Inc()
+}
+
+// passToken puts the provider's token into the request for the upstream, in
+// place of whatever the client sent there. It returns the writer to answer by.
+func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict, token vault.Access) http.ResponseWriter {
+	if g.bearer == nil {
+		return w
 	}
 	if token.Endless {
 		w = &doubtedAnswer{
 			ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 			before:                w.Header().Clone(),
 			challenge: func() func(http.ResponseWriter) {
-				err := gateway.DoubtProviderToken(r.Context(), v.id, g.ProviderToken, token.AccessToken)
+				err := gateway.Guard().DoubtProviderToken(r.Context(), v.id, g.ProviderToken, token.AccessToken)
 				if err == nil {
 					return nil
 				}
 				tokensMissing.WithLabelValues(g.ProviderToken, "missing").Inc()
 				return func(w http.ResponseWriter) {
-					gateway.ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err, g.ProviderTokenScopes...)
+					gateway.Guard().ChallengeProvider(w, v.request(r), v.id, g.ProviderToken, err, g.ProviderTokenScopes...)
 				}
 			},
 		}
@@ -123,5 +127,5 @@ func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows
 	g.bearer.strip(r)
 	delete(r.Header, "Dpop") // a proof for what has just been removed
 	r.Header["Authorization"] = []string{"Bearer " + token.AccessToken}
-	return w, true
+	return w
 }

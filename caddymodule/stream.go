@@ -17,7 +17,7 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 	a := &v.answer
 	a.ResponseWriterWrapper = caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
 	a.app, a.gateway, a.id, a.request = g.app, gateway, v.id, r
-	a.deciders = g.deciders
+	a.deciders = g.rules.Deciders
 	a.upload = newUpload(r, g.uploadTime())
 	if v.stream || r.ProtoMajor > 2 {
 		ctx, cancel := context.WithCancel(r.Context())

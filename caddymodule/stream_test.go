@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -222,16 +221,6 @@ func TestWebSocket_IsRefusedToPagesOfOthers(t *testing.T) {
 			req.Header["Origin"] = tt.origins
 			wantStatus(t, r.do(req), tt.want)
 		})
-	}
-	tls := &verdict{scheme: "https"}
-	req := get("http://app.example.com/")
-	req.Header.Set("Upgrade", "websocket")
-	req.Header.Set("Origin", "http://app.example.com")
-	if !r.app.guards[0].openedElsewhere(req, tls, &identity.Identity{}) {
-		t.Error("a page that came by plain http may open a WebSocket of an https site")
-	}
-	if r.app.guards[0].openedElsewhere(req, tls, &identity.Identity{TokenID: "x"}) {
-		t.Error("an access token, which no page can send, is refused for its Origin")
 	}
 }
 

@@ -16,7 +16,7 @@ func (g *Guard) tell(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 		g.app.logger.WarnContext(r.Context(), "the headers for the application cannot be written for a user, who is refused",
 			slog.String("user", v.id.User), slog.String("provider", v.id.Provider), slog.String("host", r.Host), slog.Any("error", err))
 		v.forbidden = true
-		gateway.Forbid(w, v.request(r), v.id)
+		gateway.Guard().Forbid(w, v.request(r), v.id)
 		return false, nil
 	}
 	if g.headers.assertion == "" {
@@ -26,7 +26,7 @@ func (g *Guard) tell(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 	if err != nil {
 		g.app.logger.ErrorContext(r.Context(), "an assertion cannot be signed", slog.String("host", r.Host), slog.Any("error", err))
 		v.forbidden = true
-		gateway.Challenge(w, v.request(r), session.ErrUnavailable)
+		gateway.Guard().Challenge(w, v.request(r), session.ErrUnavailable)
 		return false, nil
 	}
 	r.Header[g.headers.assertion] = []string{assertion}

@@ -37,6 +37,7 @@ type verdict struct {
 	hidden *[len(credentialHeaders)][]string
 	values [4]string // of the identity headers
 	answer answer
+	asked  web.Request // see request
 }
 
 func verdictOf(r *http.Request) *verdict {
@@ -58,9 +59,10 @@ func newVerdict(r *http.Request) *verdict {
 // request is the request as flows wants it.
 func (v *verdict) request(r *http.Request) *web.Request {
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return &web.Request{
+	v.asked = web.Request{
 		Request: r, URI: v.uri, Scheme: v.scheme, Host: r.Host, ClientIP: client, KnownPort: v.known, TrustedProxy: fromTrustedProxy(r),
 	}
+	return &v.asked
 }
 
 // credentialHeaders are those that may hold a credential of ours, or a proof.
@@ -75,7 +77,7 @@ func (v *verdict) hide(g *flows.Gateway, r *http.Request) {
 	for i, name := range credentialHeaders {
 		v.hidden[i] = r.Header[name] // what is stripped is replaced, never edited
 	}
-	g.StripCredentials(r, nil)
+	g.Guard().StripCredentials(r, nil)
 }
 
 // show undoes hide.

@@ -41,7 +41,7 @@ func (g *Gateway) Assertion(id *identity.Identity, host string, secure bool, kep
 	if g.Keys == nil {
 		return "", token.ErrNoKey
 	}
-	at, origin := g.issuerAt(host, secure)
+	at, origin := g.guard.IssuerAt(host, secure)
 	claims := assertionClaims{
 		Issuer: at.ID(), Subject: id.Subject, Audience: origin, IssuedAt: now.Unix(), ExpiresAt: now.Add(assertionLifetime).Unix(),
 		Username: id.User, Provider: id.Provider, Name: id.Name, Groups: append([]string{}, id.Groups...),

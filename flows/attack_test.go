@@ -134,7 +134,7 @@ func TestStripCredentials_FindsOurTokenInAnySpelling(t *testing.T) {
 	} {
 		req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
 		req.Header.Set("Authorization", value)
-		w.gateway.StripCredentials(req, nil)
+		w.gateway.Guard().StripCredentials(req, nil)
 		if got := req.Header.Get("Authorization"); got != "" {
 			t.Errorf("an upstream gets %q", got)
 		}
@@ -142,7 +142,7 @@ func TestStripCredentials_FindsOurTokenInAnySpelling(t *testing.T) {
 	for _, value := range []string{"Basic dXNlcjpwYXNz", "Bearer somebody-elses", "Bearer e30.e30.e30", ""} {
 		req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
 		req.Header.Set("Authorization", value)
-		w.gateway.StripCredentials(req, nil)
+		w.gateway.Guard().StripCredentials(req, nil)
 		if got := req.Header.Get("Authorization"); got != value {
 			t.Errorf("%q becomes %q", value, got)
 		}

@@ -246,7 +246,7 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *web.Request, at web.Issue
 	switch {
 	case !g.mayUse(c, id):
 		g.Logger.WarnContext(r.Context(), "policy refuses a client", "client_id", c.ID, "user", id.User)
-		g.logUnread(r, "the client's policy", &id.Claims)
+		g.answers.LogUnread(r, "the client's policy", &id.Claims)
 		refusal = &authorizeFault{code: "access_denied", description: "this account may not use the application"}
 	case a.Hint != "" && a.Hint != id.Subject:
 		refusal = &authorizeFault{code: "login_required", description: "somebody else is signed in"}

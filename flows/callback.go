@@ -206,7 +206,7 @@ func (g *Gateway) signedIn(r *web.Request, at web.Issuer) (*identity.Identity, e
 	if at.IsPortal {
 		name, client = web.PortalCookie, portalClient
 	}
-	id, err := g.fromCookies(r.Context(), r.Header, web.SessionCookieName(name, r.Secure()), client)
+	id, err := web.FromCookies(r.Context(), g.Sessions, r.Header, web.SessionCookieName(name, r.Secure()), client)
 	if errors.Is(err, session.ErrUnavailable) {
 		return nil, err
 	}
@@ -325,10 +325,10 @@ func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *web.Request, at web
 func (g *Gateway) refuse(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, claims identity.Claims) {
 	g.Logger.WarnContext(r.Context(), "sign-in not allowed", "provider", claims.Provider, "user", claims.User)
 	g.Events(r.Context(), "login_failed", slog.String("provider", claims.Provider), slog.String("user", claims.User), slog.String("reason", "not_allowed"))
-	g.logUnread(r, "the provider's", &claims)
+	g.answers.LogUnread(r, "the provider's", &claims)
 	a.chooseAccount()
-	message := "You signed in, but this account is not among those that are let in here. Perhaps you have another one?" + g.unverified(&claims)
-	if unread := g.unread(&claims); unread != "" {
+	message := "You signed in, but this account is not among those that are let in here. Perhaps you have another one?" + g.answers.Unverified(&claims)
+	if unread := g.answers.Unread(&claims); unread != "" {
 		message = "You signed in, but " + unread + ", and who is let in here may depend on that. Please tell whoever runs this site."
 	}
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{

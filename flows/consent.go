@@ -74,7 +74,7 @@ func asked(at web.Issuer, c *client.Client, scope string, resources []string) []
 // plainScope says what a scope means, or a resource.
 func (g *Gateway) plainScope(scope string) string {
 	if name, ok := client.ScopeProvider(scope); ok {
-		return "Use " + g.providerTitle(name) + " in your name, with your access there"
+		return "Use " + g.answers.ProviderTitle(name) + " in your name, with your access there"
 	}
 	if resource, ok := strings.CutPrefix(scope, resourceConsent); ok {
 		if u, err := url.Parse(resource); err == nil && u.Host != "" {

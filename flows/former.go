@@ -35,7 +35,7 @@ func (f formerSignIn) isOf(c identity.Claims) bool {
 // I/O. Error: [session.ErrUnavailable].
 func (g *Gateway) formerSignIn(r *web.Request, cookie, client string) (formerSignIn, error) {
 	name := web.SessionCookieName(cookie, r.Secure())
-	id, err := g.fromCookies(r.Context(), r.Header, name, client)
+	id, err := web.FromCookies(r.Context(), g.Sessions, r.Header, name, client)
 	switch {
 	case err == nil:
 		return formerSignIn{session: id.SessionID, claims: id.Claims}, nil
@@ -45,7 +45,7 @@ func (g *Gateway) formerSignIn(r *web.Request, cookie, client string) (formerSig
 	var found formerSignIn
 	tries, lookups := 0, 0
 	web.EachCookie(r.Header, name, func(value string) bool {
-		if tries++; tries > maxTossed || lookups == maxLookups {
+		if tries++; tries > web.MaxTossed || lookups == web.MaxLookups {
 			return true
 		}
 		h, parsing := handle.ParseSession(g.Keyring, value)

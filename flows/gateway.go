@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
@@ -95,6 +96,7 @@ type Gateway struct {
 	origins    client.Origins // of pages that may call the endpoints
 	providers  map[string]provider.Provider
 	access     *accesstoken.Verifier
+	guard      *guard.Guard
 	checking   inFlight
 	starters   starters
 	refreshers refreshers
@@ -139,7 +141,11 @@ func New(c Config) (*Gateway, error) {
 		c.Events = func(context.Context, string, ...slog.Attr) {}
 	}
 	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers))}
-	g.answers = &web.Answers{Pages: c.Pages, Logger: c.Logger}
+	titles := make(map[string]string, len(c.Providers))
+	for _, p := range c.Providers {
+		titles[p.Name()] = p.Title()
+	}
+	g.answers = &web.Answers{Pages: c.Pages, Logger: c.Logger, Titles: titles}
 	g.origins = client.NewOrigins(c.Clients)
 	longest := client.DefaultAccessTokenLifetime
 	for _, c := range c.Clients {
@@ -168,6 +174,10 @@ func New(c Config) (*Gateway, error) {
 	g.access = accesstoken.New(accesstoken.Config{
 		Keys: c.Keys, Sessions: c.Sessions, Store: c.Store, Cache: c.Cache, Logger: c.Logger, Now: c.Now, Portal: g.portal, Longest: longest,
 	})
+	g.guard = guard.New(guard.Config{
+		Answers: g.answers, Access: g.access, Sessions: c.Sessions, Keyring: c.Keyring, Keys: c.Keys, Vault: c.Vault, Pages: c.Pages,
+		Logger: c.Logger, Now: c.Now, Portal: g.portal, BodyTimeout: c.BodyTimeout,
+	})
 	if g.Vault != nil {
 		g.Vault.Refused = g.providerRefusedToken
 	}
@@ -177,6 +187,9 @@ func New(c Config) (*Gateway, error) {
 	}
 	return g, nil
 }
+
+// Guard decides for guarded sites.
+func (g *Gateway) Guard() *guard.Guard { return g.guard }
 
 // HasPortal tells whether an issuer is configured.
 func (g *Gateway) HasPortal() bool { return g.portal.Origin != "" }

@@ -185,7 +185,7 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 		return nil, err
 	}
 	if offline || givesSessionTokens(req.client) {
-		answer.RefreshToken = handle.MintRefresh(g.Keyring, g.grantIssuer(req.at), handle.Handle{ID: t.id, Secret: started.Secret, Generation: 0})
+		answer.RefreshToken = handle.MintRefresh(g.Keyring, req.at.GrantIssuer(), handle.Handle{ID: t.id, Secret: started.Secret, Generation: 0})
 	}
 	return answer, nil
 }

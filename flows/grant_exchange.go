@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -118,11 +119,11 @@ func (g *Gateway) exchangeSubject(ctx context.Context, req *endpointRequest, p p
 // noProviderToken says why there is no token. What only the person can mend is
 // interaction_required (OpenID Connect Core, section 3.1.2.6).
 func (g *Gateway) noProviderToken(ctx context.Context, req *endpointRequest, who *identity.Identity, p provider.Provider, err error) error {
-	if ProviderTokenIsAway(err) {
+	if guard.ProviderTokenIsAway(err) {
 		g.Logger.WarnContext(ctx, "no provider token now", "provider", p.Name(), "client_id", req.client.ID, "user", who.User, "error", err)
 		return &oauthError{
 			Code: "temporarily_unavailable", Description: "the provider or the token store cannot be asked now", status: http.StatusServiceUnavailable,
-			retryAfter: retryAfter(err),
+			retryAfter: guard.RetryAfter(err),
 		}
 	}
 	g.Logger.InfoContext(ctx, "no provider token; the user must sign in there", "provider", p.Name(), "client_id", req.client.ID, "user", who.User, "error", err)

@@ -22,7 +22,7 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 	if form.Get("refresh_token") == "" {
 		return nil, invalid("invalid_request", "refresh_token is missing")
 	}
-	presented, err := handle.ParseRefresh(g.Keyring, g.grantIssuer(req.at), form.Get("refresh_token"))
+	presented, err := handle.ParseRefresh(g.Keyring, req.at.GrantIssuer(), form.Get("refresh_token"))
 	if err != nil {
 		return nil, invalidGrant()
 	}
@@ -57,7 +57,7 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 		}
 		return nil, err
 	}
-	answer.RefreshToken = handle.MintRefresh(g.Keyring, g.grantIssuer(req.at), handle.Handle{
+	answer.RefreshToken = handle.MintRefresh(g.Keyring, req.at.GrantIssuer(), handle.Handle{
 		ID: presented.ID, Secret: presented.Secret, Generation: rotated.Session.Generation,
 	})
 	return answer, nil

@@ -54,7 +54,7 @@ func TestStripCredentials_FindsTokensInAnyForm(t *testing.T) {
 		for _, field := range []string{"Authorization", "Proxy-Authorization"} {
 			req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
 			req.Header[field] = []string{"Negotiate abc", value}
-			w.gateway.StripCredentials(req, nil)
+			w.gateway.Guard().StripCredentials(req, nil)
 			if got := req.Header[field]; got != nil {
 				t.Errorf("%s, %s: %q goes upstream", field, name, got)
 			}
@@ -70,7 +70,7 @@ func TestStripCredentials_FindsTokensInAnyForm(t *testing.T) {
 	} {
 		req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
 		req.Header["Authorization"] = []string{value}
-		w.gateway.StripCredentials(req, nil)
+		w.gateway.Guard().StripCredentials(req, nil)
 		if req.Header.Get("Authorization") != value {
 			t.Errorf("%s is the app's own, and is dropped", name)
 		}
@@ -82,7 +82,7 @@ func TestStripCredentials_FindsTokensInAnyForm(t *testing.T) {
 	} {
 		req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
 		req.Header["Cookie"] = []string{line}
-		w.gateway.StripCredentials(req, nil)
+		w.gateway.Guard().StripCredentials(req, nil)
 		if got := strings.Join(req.Header["Cookie"], "|"); got != want {
 			t.Errorf("Cookie %q becomes %q, want %q", line, got, want)
 		}

@@ -123,7 +123,7 @@ func (g *Gateway) introspectRefresh(ctx context.Context, req *endpointRequest, r
 // refreshSession finds the session of a refresh token; nil when the token is
 // not one of ours.
 func (g *Gateway) refreshSession(ctx context.Context, at web.Issuer, raw string) (handle.Handle, *tokenstore.Session, error) {
-	presented, err := handle.ParseRefresh(g.Keyring, g.grantIssuer(at), raw)
+	presented, err := handle.ParseRefresh(g.Keyring, at.GrantIssuer(), raw)
 	if err != nil {
 		return presented, nil, nil
 	}

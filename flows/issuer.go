@@ -50,16 +50,6 @@ func (g *Gateway) serveIssuer(w http.ResponseWriter, r *web.Request, at web.Issu
 	}
 }
 
-// grantIssuer is what refresh tokens are bound to: the site that issued them,
-// where each is an issuer, or nothing: a portal is the only issuer, whatever it is
-// called from one day to the next.
-func (g *Gateway) grantIssuer(at web.Issuer) string {
-	if g.HasPortal() {
-		return ""
-	}
-	return at.ID()
-}
-
 // serveTokens answers the endpoints that programs use.
 func (g *Gateway) serveTokens(w http.ResponseWriter, r *web.Request, at web.Issuer, endpoint string) {
 	post := func(serve func(http.ResponseWriter, *web.Request, web.Issuer)) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -16,7 +17,7 @@ import (
 
 // linkFreshness is how old the sign-in may be of a person who links a provider: who
 // finds an open browser must not be able to add a way in of their own.
-const linkFreshness = justNow
+const linkFreshness = guard.JustNow
 
 // linkRequest is about whom, and in which session, a provider is linked.
 type linkRequest struct {
@@ -31,18 +32,6 @@ type linkForm struct {
 	ReturnTo string `json:"r,omitempty"`
 	Session  string `json:"e"`
 	Begun    int64  `json:"t"`
-}
-
-// linkPath is the page on which a person links a provider, below a place's path.
-func linkPath(at web.Issuer, name, scope, returnTo string) string {
-	query := url.Values{"provider": {name}}
-	if scope != "" {
-		query.Set("scope", scope)
-	}
-	if returnTo != "" {
-		query.Set("return_to", returnTo)
-	}
-	return at.Path + "link?" + query.Encode()
 }
 
 // serveLink is where a person who is signed in lets an identity at a further provider
@@ -70,7 +59,7 @@ func (g *Gateway) serveLink(w http.ResponseWriter, r *web.Request, at web.Issuer
 	case !ok:
 		g.answers.NotFound(w, r, at)
 	case id == nil:
-		g.offer(w, r, at, authRequest{Client: at.Host, ReturnTo: linkPath(at, form.Provider, form.Scope, form.ReturnTo), Begun: g.Now().Unix()}, "")
+		g.offer(w, r, at, authRequest{Client: at.Host, ReturnTo: web.LinkPath(at, form.Provider, form.Scope, form.ReturnTo), Begun: g.Now().Unix()}, "")
 	default:
 		g.linkPage(w, r, at, id, p, form)
 	}
@@ -111,8 +100,8 @@ func (g *Gateway) beginLink(w http.ResponseWriter, r *web.Request, at web.Issuer
 		return
 	}
 	a := authRequest{Client: at.Host, ReturnTo: form.ReturnTo, ProviderScope: form.Scope, Begun: g.Now().Unix()}
-	if g.Now().Sub(signInBegan(id)) > linkFreshness {
-		a.ReturnTo, a.ProviderScope, a.Prompt, a.Own = linkPath(at, form.Provider, form.Scope, form.ReturnTo), "", "login", true
+	if g.Now().Sub(guard.SignInBegan(id)) > linkFreshness {
+		a.ReturnTo, a.ProviderScope, a.Prompt, a.Own = web.LinkPath(at, form.Provider, form.Scope, form.ReturnTo), "", "login", true
 		g.offer(w, r, at, a, id.Provider)
 		return
 	}

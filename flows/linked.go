@@ -92,7 +92,7 @@ func (g *Gateway) Link(ctx context.Context, subject string, p provider.Provider,
 func (g *Gateway) linkFault(w http.ResponseWriter, r *web.Request, at web.Issuer, flow providerFlow, status int, message, detail string) {
 	g.Events(r.Context(), "identity_link_failed", slog.String("provider", flow.Provider), slog.String("reason", detail))
 	g.Pages.Fault(w, r.Request, status, page.Fault{
-		Title: g.providerTitle(flow.Provider) + " was not connected", Message: message, Detail: detail,
+		Title: g.answers.ProviderTitle(flow.Provider) + " was not connected", Message: message, Detail: detail,
 		RetryURL: at.Path, RetryLabel: "Go to your own page",
 	})
 }
@@ -105,9 +105,9 @@ func (g *Gateway) linkRefused(w http.ResponseWriter, r *web.Request, at web.Issu
 		g.toProvider(w, r, at, flow.Request, p)
 		return
 	}
-	message := g.providerTitle(flow.Provider) + " did not connect your account."
+	message := g.answers.ProviderTitle(flow.Provider) + " did not connect your account."
 	if code == "access_denied" {
-		message = "You cancelled it, or " + g.providerTitle(flow.Provider) + " refused."
+		message = "You cancelled it, or " + g.answers.ProviderTitle(flow.Provider) + " refused."
 	}
 	g.linkFault(w, r, at, flow, http.StatusForbidden, message, "refused")
 }

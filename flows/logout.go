@@ -23,7 +23,7 @@ const leftFor = 24 * time.Hour
 // (end_session_endpoint), and where they name the session of this very browser,
 // nobody is asked.
 func (g *Gateway) serveLogout(w http.ResponseWriter, r *web.Request, at web.Issuer, cookie, client string) {
-	id, err := g.fromCookies(r.Context(), r.Header, web.SessionCookieName(cookie, r.Secure()), client)
+	id, err := web.FromCookies(r.Context(), g.Sessions, r.Header, web.SessionCookieName(cookie, r.Secure()), client)
 	if errors.Is(err, session.ErrUnavailable) {
 		g.answers.Unavailable(w, r, err)
 		return
@@ -131,7 +131,7 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *web.Request, at web.Issuer, 
 func (g *Gateway) confirmSignedOut(r *web.Request, cookie string) (err error) {
 	tries, lookups := 0, 0
 	web.EachCookie(r.Header, web.SessionCookieName(cookie, r.Secure()), func(value string) bool {
-		if tries++; tries > maxTossed || lookups == maxLookups {
+		if tries++; tries > web.MaxTossed || lookups == web.MaxLookups {
 			return true
 		}
 		h, parsing := handle.ParseSession(g.Keyring, value)

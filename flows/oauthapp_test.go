@@ -212,7 +212,7 @@ func TestOAuthApp_ItsTokenIsUsedUntilItIsRefused(t *testing.T) {
 			w.opens(b, round) // nobody knows yet
 			w.clock.advance(time.Minute)
 			who := &identity.Identity{Subject: w.subject(), Claims: identity.Claims{Provider: "github", Issuer: w.hub.url, ID: "7"}}
-			if err := w.gateway.DoubtProviderToken(t.Context(), who, "github", token); err == nil {
+			if err := w.gateway.Guard().DoubtProviderToken(t.Context(), who, "github", token); err == nil {
 				t.Fatal("the token that the provider refuses is not found out")
 			}
 			if status, loginURL := w.call(b); status != http.StatusUnauthorized || loginURL == "" {
@@ -344,7 +344,7 @@ func TestChallengeProvider_OfAnOlderNode(t *testing.T) {
 		req := httptest.NewRequest(http.MethodGet, "/", nil)
 		req.Header.Set("Accept", "text/html")
 		rec := httptest.NewRecorder()
-		w.gateway.ChallengeProvider(rec, asRequest(req), id, "github", vault.ErrNeedsReauth)
+		w.gateway.Guard().ChallengeProvider(rec, asRequest(req), id, "github", vault.ErrNeedsReauth)
 		if rec.Code != c.want {
 			t.Errorf("%s: %d, want %d", name, rec.Code, c.want)
 		}

@@ -54,7 +54,7 @@ func (g *Gateway) holdsRevoked(r *web.Request) bool {
 	tries := 0
 	revoked := false
 	web.EachCookie(r.Header, web.SessionCookieName(web.PortalCookie, r.Secure()), func(value string) bool {
-		if tries++; tries > maxTossed {
+		if tries++; tries > web.MaxTossed {
 			return true
 		}
 		h, err := handle.ParseSession(g.Keyring, value)

@@ -19,7 +19,7 @@ func TestStripCredentials_LooksAtFewWords(t *testing.T) {
 		req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
 		req.Header["Authorization"] = values
 		req.Header["Dpop"] = []string{"proof"}
-		w.gateway.StripCredentials(req, nil)
+		w.gateway.Guard().StripCredentials(req, nil)
 		if len(req.Header["Authorization"]) == 0 && len(req.Header["Dpop"]) != 0 {
 			t.Error("the proof of what was dropped goes upstream")
 		}

@@ -238,7 +238,7 @@ func (g *Gateway) serveDecision(w http.ResponseWriter, r *web.Request, at web.Is
 	if answer.Approved && !g.mayUse(c, id) {
 		answer.Approved, answer.Barred = false, true
 		g.Logger.WarnContext(r.Context(), "policy refuses a device", "client_id", c.ID, "user", id.User)
-		g.logUnread(r, "the client's policy", &id.Claims)
+		g.answers.LogUnread(r, "the client's policy", &id.Claims)
 	}
 	g.decide(w, r, at, d, c, id, answer)
 }

@@ -31,7 +31,7 @@ func TestWatchToken_StopsWhatATokenWithoutSessionOpened(t *testing.T) {
 	token := web.post("token", url.Values{"grant_type": {"client_credentials"}, "resource": {w.siteURL("app")}}).text("access_token")
 	req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
 	req.Header.Set("Authorization", "Bearer "+token)
-	id, err := w.gateway.Authenticate(req, req.Host, false)
+	id, err := w.gateway.Guard().Authenticate(req, req.Host, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache/memory"
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
@@ -246,23 +247,17 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		w.gateway.ServeSite(rw, req)
 		return
 	}
-	id, err := w.gateway.Authenticate(r, r.Host, false)
-	if err != nil {
-		w.gateway.Challenge(rw, req, err)
+	decision := w.gateway.Guard().Decide(req, &guard.Rules{ProviderToken: w.passes, Scopes: w.wants})
+	if decision.Outcome != guard.Pass {
+		w.gateway.Guard().Answer(rw, req, decision)
 		return
 	}
-	w.gateway.StripCredentials(r, id)
 	if w.passes != "" {
-		token, err := w.gateway.ProviderToken(r.Context(), id, w.passes, w.wants...)
-		if err != nil {
-			w.gateway.ChallengeProvider(rw, req, id, w.passes, err, w.wants...)
-			return
-		}
-		r.Header.Set("Authorization", "Bearer "+token.AccessToken)
+		r.Header.Set("Authorization", "Bearer "+decision.Token.AccessToken)
 	}
 	rw.Header().Set("Upstream-Cookie", r.Header.Get("Cookie"))
 	rw.Header().Set("Upstream-Authorization", r.Header.Get("Authorization"))
-	_, _ = io.WriteString(rw, "hello "+id.User+" at "+r.RequestURI)
+	_, _ = io.WriteString(rw, "hello "+decision.Identity.User+" at "+r.RequestURI)
 }
 
 func (w *world) servePortal(rw http.ResponseWriter, r *http.Request) {

@@ -207,9 +207,9 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(rw, strings.Repeat("welcome ", maxAnswer))
 		return
 	}
-	id, err := w.gateway.Authenticate(r, r.Host, false)
+	id, err := w.gateway.Guard().Authenticate(r, r.Host, false)
 	if err != nil {
-		w.gateway.Challenge(rw, req, err)
+		w.gateway.Guard().Challenge(rw, req, err)
 		return
 	}
 	if strings.HasSuffix(r.URL.Path, ".git/info/refs") {

@@ -13,6 +13,8 @@ import (
 type Answers struct {
 	Pages  *page.Renderer
 	Logger *slog.Logger
+	// Titles of the providers, by name.
+	Titles map[string]string
 }
 
 // Unavailable answers while a store cannot be asked.

@@ -61,3 +61,13 @@ func (i Issuer) Beginning() string {
 // ResourceMetadataPath is where a protected resource describes itself
 // (RFC 9728, section 3).
 const ResourceMetadataPath = "/.well-known/oauth-protected-resource"
+
+// GrantIssuer is what refresh tokens are bound to: the site that issued them,
+// where each is an issuer, or nothing: a portal is the only issuer, whatever it is
+// called from one day to the next.
+func (i Issuer) GrantIssuer() string {
+	if i.IsPortal {
+		return ""
+	}
+	return i.ID()
+}

@@ -128,3 +128,15 @@ func ProviderLoginPath(returnTo, name, scope string) string {
 	}
 	return Prefix + "login?" + query.Encode()
 }
+
+// LinkPath is the page on which a person links a provider, below a place's path.
+func LinkPath(at Issuer, name, scope, returnTo string) string {
+	query := url.Values{"provider": {name}}
+	if scope != "" {
+		query.Set("scope", scope)
+	}
+	if returnTo != "" {
+		query.Set("return_to", returnTo)
+	}
+	return at.Path + "link?" + query.Encode()
+}

@@ -1,4 +1,4 @@
-package flows
+package guard
 
 import (
 	"errors"
@@ -17,10 +17,10 @@ import (
 // very URL, a program gets 401 and problem+json with login_url. When err is
 // [session.ErrUnavailable] the answer is 503 with Retry-After, and no cookie is
 // touched: a store that is down logs nobody out.
-func (g *Gateway) Challenge(w http.ResponseWriter, r *web.Request, err error) {
-	g.LimitBody(w, r.Request)
+func (g *Guard) Challenge(w http.ResponseWriter, r *web.Request, err error) {
+	web.LimitBody(w, r.Request, g.BodyTimeout)
 	if errors.Is(err, session.ErrUnavailable) {
-		g.answers.Unavailable(w, r, err)
+		g.Answers.Unavailable(w, r, err)
 		return
 	}
 	web.NoStore(w)
@@ -28,7 +28,7 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 	case errors.Is(err, accesstoken.ErrTwoCredentials):
 		web.Problem(w, http.StatusBadRequest, "The request holds two credentials; send one.", nil)
 		return
-	case errors.Is(err, ErrBearer):
+	case errors.Is(err, ErrToken):
 		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		reason := "the access token is not valid here"
 		if elsewhere := (*audienceError)(nil); errors.As(err, &elsewhere) {
@@ -56,7 +56,7 @@ func (g *Gateway) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 }
 
 // cannotReturn answers a navigation to an address that is too long to come back to.
-func (g *Gateway) cannotReturn(w http.ResponseWriter, r *web.Request) {
+func (g *Guard) cannotReturn(w http.ResponseWriter, r *web.Request) {
 	g.Logger.InfoContext(r.Context(), "an address is too long to return to after the sign-in", "host", r.Host, "bytes", len(r.URI), "longest", web.MaxReturnTo)
 	g.Pages.Fault(w, r.Request, http.StatusRequestURITooLong, page.Fault{
 		Title:    "Sign in first",
@@ -67,16 +67,16 @@ func (g *Gateway) cannotReturn(w http.ResponseWriter, r *web.Request) {
 }
 
 // Forbid answers somebody who is signed in and may not enter.
-func (g *Gateway) Forbid(w http.ResponseWriter, r *web.Request, id *identity.Identity) {
-	g.LimitBody(w, r.Request)
+func (g *Guard) Forbid(w http.ResponseWriter, r *web.Request, id *identity.Identity) {
+	web.LimitBody(w, r.Request, g.BodyTimeout)
 	web.NoStore(w)
-	unread := g.unread(&id.Claims)
+	unread := g.Answers.Unread(&id.Claims)
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
-		message := "Your account isn't allowed to use " + web.HostName(r.Host) + ". If you think it should be, contact its administrator." + g.unverified(&id.Claims)
+		message := "Your account isn't allowed to use " + web.HostName(r.Host) + ". If you think it should be, contact its administrator." + g.Answers.Unverified(&id.Claims)
 		if unread != "" {
 			message = "You're signed in, but " + unread + ", and the rules of " + web.HostName(r.Host) + " may depend on that. Contact its administrator."
-			g.logUnread(r, "a guard", &id.Claims)
+			g.Answers.LogUnread(r, "a guard", &id.Claims)
 		}
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title:      "You don't have access",

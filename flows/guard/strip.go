@@ -1,4 +1,4 @@
-package flows
+package guard
 
 import (
 	"encoding/base64"
@@ -17,7 +17,7 @@ import (
 // cookies, and whatever else of Cookie, Authorization and Proxy-Authorization holds
 // a token or a handle of ours. id is who the request authenticated as, or nil if
 // nobody has asked.
-func (g *Gateway) StripCredentials(r *http.Request, id *identity.Identity) {
+func (g *Guard) StripCredentials(r *http.Request, id *identity.Identity) {
 	web.StripCookies(r.Header)
 	g.stripCookiesWithTokens(r.Header, r.Host)
 	if values, there := r.Header["Proxy-Authorization"]; there && g.mayHoldToken(values, r.Host) {
@@ -44,7 +44,7 @@ const (
 // mayHoldToken reports whether a token of ours stands anywhere in the values of a
 // header, whatever is around it: a server may read a scheme or a list that we do
 // not. Of what is too much to look at, that cannot be told, and so it may.
-func (g *Gateway) mayHoldToken(values []string, host string) bool {
+func (g *Guard) mayHoldToken(values []string, host string) bool {
 	size := 0
 	s := search{gateway: g, host: host}
 	for _, value := range values {
@@ -63,7 +63,7 @@ func (g *Gateway) mayHoldToken(values []string, host string) bool {
 
 // search looks for tokens of a host's issuer.
 type search struct {
-	gateway *Gateway
+	gateway *Guard
 	host    string
 	// How many words of the form of a JWT, and beginnings of handles, so far.
 	words, handles int
@@ -161,7 +161,7 @@ func (s *search) claimsIn(word string) bool {
 		var claims struct {
 			Issuer string `json:"iss"`
 		}
-		if json.Unmarshal(raw, &claims) == nil && claims.Issuer != "" && s.gateway.access.IsIssuerOf(claims.Issuer, s.host) {
+		if json.Unmarshal(raw, &claims) == nil && claims.Issuer != "" && s.gateway.Access.IsIssuerOf(claims.Issuer, s.host) {
 			return true
 		}
 	}
@@ -169,14 +169,14 @@ func (s *search) claimsIn(word string) bool {
 }
 
 // grantIssuers are what a host's refresh tokens may be bound to.
-func (g *Gateway) grantIssuers(host string) []string {
-	if g.HasPortal() {
-		return []string{g.grantIssuer(g.portal)}
+func (g *Guard) grantIssuers(host string) []string {
+	if g.hasPortal() {
+		return []string{g.Portal.GrantIssuer()}
 	}
 	var issuers []string
 	for _, secure := range []bool{true, false} {
-		at, _ := g.issuerAt(host, secure)
-		issuers = append(issuers, g.grantIssuer(at))
+		at, _ := g.IssuerAt(host, secure)
+		issuers = append(issuers, at.GrantIssuer())
 	}
 	return issuers
 }
@@ -191,7 +191,7 @@ const ourClaims = "eyJpc3MiO"
 
 // stripCookiesWithTokens removes cookies of other names that hold a token of ours.
 // What others keep in cookies is not looked into unless it begins like ours.
-func (g *Gateway) stripCookiesWithTokens(h http.Header, host string) {
+func (g *Guard) stripCookiesWithTokens(h http.Header, host string) {
 	lines := h["Cookie"]
 	for i, line := range lines {
 		if !strings.Contains(line, handle.SessionPrefix) && !strings.Contains(line, handle.RefreshPrefix) && !strings.Contains(line, ourClaims) {

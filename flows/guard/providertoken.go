@@ -1,4 +1,4 @@
-package flows
+package guard
 
 import (
 	"context"
@@ -28,8 +28,8 @@ var ErrNoPerson = errors.New("no person has signed in")
 // to be passed upstream, and that covers the scopes. One that was passed on before
 // costs no I/O. It is a secret.
 //
-// Errors are to be given to [Gateway.ChallengeProvider].
-func (g *Gateway) ProviderToken(ctx context.Context, id *identity.Identity, name string, scope ...string) (vault.Access, error) {
+// Errors are to be given to [Guard.ChallengeProvider].
+func (g *Guard) ProviderToken(ctx context.Context, id *identity.Identity, name string, scope ...string) (vault.Access, error) {
 	switch {
 	case g.Vault == nil:
 		return vault.Access{}, vault.ErrProvider
@@ -40,14 +40,14 @@ func (g *Gateway) ProviderToken(ctx context.Context, id *identity.Identity, name
 }
 
 // DoubtProviderToken is told that the upstream answered 401 to a request with an
-// endless token of [Gateway.ProviderToken]. An error, for
-// [Gateway.ChallengeProvider], means that there is to be another; see
+// endless token of [Guard.ProviderToken]. An error, for
+// [Guard.ChallengeProvider], means that there is to be another; see
 // [vault.Vault.Doubted].
-func (g *Gateway) DoubtProviderToken(ctx context.Context, id *identity.Identity, name, token string) error {
+func (g *Guard) DoubtProviderToken(ctx context.Context, id *identity.Identity, name, token string) error {
 	return g.Vault.Doubted(ctx, id.Subject, name, token, id.Claims)
 }
 
-// ProviderTokenIsAway reports whether an error of [Gateway.ProviderToken] means
+// ProviderTokenIsAway reports whether an error of [Guard.ProviderToken] means
 // that there is no token now, and not that the person has to do something.
 func ProviderTokenIsAway(err error) bool {
 	return errors.Is(err, provider.ErrUnavailable) || errors.Is(err, tokenstore.ErrUnavailable) ||
@@ -69,7 +69,7 @@ func ProviderTokenIsAway(err error) bool {
 // has just been there 403 without, and the log says what to mend. Only of a token that
 // has expired as it was to, its answer is 401 with login_url (RFC 9470, section 3). A
 // program without a user gets 403.
-func (g *Gateway) ChallengeProvider(w http.ResponseWriter, r *web.Request, id *identity.Identity, name string, err error, scope ...string) {
+func (g *Guard) ChallengeProvider(w http.ResponseWriter, r *web.Request, id *identity.Identity, name string, err error, scope ...string) {
 	web.NoStore(w)
 	switch {
 	case errors.Is(err, ErrNoPerson):
@@ -114,17 +114,17 @@ type wanted struct {
 }
 
 // linkURL is where the person can have it, and comes back from to a path of the site.
-func (g *Gateway) linkURL(r *web.Request, want wanted, returnTo string) string {
+func (g *Guard) linkURL(r *web.Request, want wanted, returnTo string) string {
 	if want.own {
 		return r.Origin() + web.ProviderLoginPath(returnTo, want.provider, want.scope) // which names a site of ours
 	}
 	at := g.issuerOf(r)
-	return at.Origin + linkPath(at, want.provider, want.scope, r.Origin()+returnTo)
+	return at.Origin + web.LinkPath(at, want.provider, want.scope, r.Origin()+returnTo)
 }
 
 // connectPage leads to where the provider is linked, and back to the very URL.
-func (g *Gateway) connectPage(w http.ResponseWriter, r *web.Request, id *identity.Identity, want wanted) {
-	title := g.providerTitle(want.provider)
+func (g *Guard) connectPage(w http.ResponseWriter, r *web.Request, id *identity.Identity, want wanted) {
+	title := g.Answers.ProviderTitle(want.provider)
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 		Title: "Connect " + title,
 		Message: web.HostName(r.Host) + " works with your account of " + title + ", and may not use it yet, or not any more. " +
@@ -134,9 +134,9 @@ func (g *Gateway) connectPage(w http.ResponseWriter, r *web.Request, id *identit
 	})
 }
 
-// justNow is for how long a sign-in counts as one of just now: as long as one may
+// JustNow is for how long a sign-in counts as one of just now: as long as one may
 // take, and a little more to come back.
-const justNow = web.FlowValidity + time.Minute
+const JustNow = web.FlowValidity + time.Minute
 
 // wasJustAt reports whether somebody was sent to a provider for its token so lately
 // that doing it again would change nothing. A sign-in at it for another reason says
@@ -144,16 +144,16 @@ const justNow = web.FlowValidity + time.Minute
 // sign-in's beginning, and that of a site is younger than the portal's that it came
 // from. Of a sign-in by way of an older node it is not known what it was for, and
 // any at the provider counts.
-func (g *Gateway) wasJustAt(id *identity.Identity, name string, scope []string) bool {
+func (g *Guard) wasJustAt(id *identity.Identity, name string, scope []string) bool {
 	at, had, _ := strings.Cut(id.Sought, " ")
 	if !id.SoughtKnown {
 		at = id.Provider
 	}
-	return at == name && client.Subset(scope, strings.Fields(had)) && g.Now().Sub(signInBegan(id)) < justNow
+	return at == name && client.Subset(scope, strings.Fields(had)) && g.Now().Sub(SignInBegan(id)) < JustNow
 }
 
-// signInBegan is the time in the id of somebody's sign-in.
-func signInBegan(id *identity.Identity) time.Time {
+// SignInBegan is the time in the id of somebody's sign-in.
+func SignInBegan(id *identity.Identity) time.Time {
 	signIn := id.SessionID
 	if id.Portal != uuid.Nil {
 		signIn = id.Portal
@@ -167,18 +167,18 @@ func signInBegan(id *identity.Identity) time.Time {
 // of that is left to clocks that differ.
 func gotOne(id *identity.Identity, err error) bool {
 	lapsed, ok := errors.AsType[*vault.LapsedError](err)
-	return ok && lapsed.ExpiresAt.After(signInBegan(id).Add(30*time.Second))
+	return ok && lapsed.ExpiresAt.After(SignInBegan(id).Add(30*time.Second))
 }
 
 // needsProvider answers programs.
-func (g *Gateway) needsProvider(w http.ResponseWriter, r *web.Request, want wanted) {
+func (g *Guard) needsProvider(w http.ResponseWriter, r *web.Request, want wanted) {
 	link := g.linkURL(r, want, web.RefererPath(r.Referer(), r.Origin()))
 	if !want.own || !want.lapsed {
 		more := map[string]string{"link_url": link}
 		if want.own {
 			more["login_url"] = link
 		}
-		web.Problem(w, http.StatusForbidden, "Connect "+g.providerTitle(want.provider)+" to continue.", more)
+		web.Problem(w, http.StatusForbidden, "Connect "+g.Answers.ProviderTitle(want.provider)+" to continue.", more)
 		return
 	}
 	// The request came to us with whatever it authenticated by taken off.
@@ -188,8 +188,8 @@ func (g *Gateway) needsProvider(w http.ResponseWriter, r *web.Request, want want
 }
 
 // providerTokenMissing answers where another sign-in would lead nowhere.
-func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *web.Request, id *identity.Identity, want wanted) {
-	title := g.providerTitle(want.provider)
+func (g *Guard) providerTokenMissing(w http.ResponseWriter, r *web.Request, id *identity.Identity, want wanted) {
+	title := g.Answers.ProviderTitle(want.provider)
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
 		g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
@@ -206,9 +206,9 @@ func (g *Gateway) providerTokenMissing(w http.ResponseWriter, r *web.Request, id
 	}
 }
 
-func (g *Gateway) providerTokenAway(w http.ResponseWriter, r *web.Request, name string, err error) {
-	w.Header().Set("Retry-After", retryAfter(err))
-	title := g.providerTitle(name)
+func (g *Guard) providerTokenAway(w http.ResponseWriter, r *web.Request, name string, err error) {
+	w.Header().Set("Retry-After", RetryAfter(err))
+	title := g.Answers.ProviderTitle(name)
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
 		g.Pages.Fault(w, r.Request, http.StatusServiceUnavailable, page.Fault{
@@ -224,19 +224,11 @@ func (g *Gateway) providerTokenAway(w http.ResponseWriter, r *web.Request, name 
 	}
 }
 
-// retryAfter is when trying again may be of use, as the header of that name has it.
-func retryAfter(err error) string {
+// RetryAfter is when trying again may be of use, as the header of that name has it.
+func RetryAfter(err error) string {
 	wait := 5 * time.Second
 	if away, ok := errors.AsType[*vault.UnavailableError](err); ok {
 		wait = max(wait, away.RetryAfter)
 	}
 	return strconv.Itoa(int(math.Ceil(wait.Seconds())))
-}
-
-// providerTitle is what people know a provider by.
-func (g *Gateway) providerTitle(name string) string {
-	if p := g.providers[name]; p != nil {
-		return p.Title()
-	}
-	return name
 }

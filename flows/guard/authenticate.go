@@ -1,0 +1,94 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
+)
+
+// Authenticate returns the verified identity of a request to a guarded site, by
+// its session cookie or its access token. host is as requested; secure tells
+// whether the client came by https. A warm session costs no I/O.
+//
+// Errors, all to be given to [Guard.Challenge]: [session.ErrNoSession] when
+// nobody is signed in, [session.ErrUnavailable] when that cannot be told now,
+// [ErrToken] for an access token of ours that does not open this site,
+// [accesstoken.ErrTwoCredentials].
+func (g *Guard) Authenticate(r *http.Request, host string, secure bool) (*identity.Identity, error) {
+	id, err := web.FromCookies(r.Context(), g.Sessions, r.Header, web.SessionCookieName(web.SiteCookie, secure), web.ClientOf(host))
+	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
+		return id, err
+	}
+	t, fault := g.Access.Presented(r.Header, host)
+	switch {
+	case fault != nil:
+		return nil, fault
+	case t.Raw == "":
+		return id, err
+	case id != nil:
+		return nil, accesstoken.ErrTwoCredentials
+	}
+	return g.fromBearer(r, host, secure, t)
+}
+
+// ErrToken: an access token of ours is not valid here.
+var ErrToken = errors.New("access token is not valid here")
+
+// audienceError is [ErrToken] for a token that is good elsewhere.
+type audienceError struct{ site string }
+
+func (e *audienceError) Error() string {
+	return "the access token is not for this site; ask for it with resource=" + e.site + " (RFC 8707)"
+}
+
+func (*audienceError) Is(target error) bool { return target == ErrToken } //nolint:errorlint // the sentinel itself
+
+// fromBearer verifies an access token: it is of the site's issuer, and its
+// audience holds the site's origin.
+func (g *Guard) fromBearer(r *http.Request, host string, secure bool, t accesstoken.Credential) (*identity.Identity, error) {
+	at, origin := g.IssuerAt(host, secure)
+	claims, id, err := g.Access.VerifyPresented(r.Context(), at, t)
+	switch {
+	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
+		return nil, session.ErrUnavailable
+	case err != nil:
+		return nil, ErrToken
+	case !accesstoken.MayOpen(claims, origin):
+		return nil, &audienceError{site: origin}
+	}
+	if claims.Cnf != nil || t.Scheme == "dpop" {
+		path, _, _ := strings.Cut(r.RequestURI, "?")
+		if err := g.Access.CheckBinding(&web.Request{Request: r}, origin+path, claims, t.Scheme, t.Raw); err != nil {
+			if !errors.Is(err, accesstoken.ErrProof) {
+				return nil, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
+			}
+			return nil, ErrToken
+		}
+	}
+	if id.SessionID.ID() == 0 && id.TokenID != "" {
+		return id, nil
+	}
+	with := *id
+	with.Scope, with.TokenID = strings.Fields(claims.Scope), claims.ID
+	return &with, nil
+}
+
+// IssuerAt is the issuer of a site, and the site's origin.
+func (g *Guard) IssuerAt(host string, secure bool) (web.Issuer, string) {
+	scheme := "http"
+	if secure {
+		scheme = "https"
+	}
+	origin := scheme + "://" + web.CanonicalHost(scheme, host)
+	if g.hasPortal() {
+		return g.Portal, origin
+	}
+	return web.SiteIssuer(origin, web.ClientOf(host)), origin
+}

@@ -1,0 +1,148 @@
+package guard
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/policy"
+	"github.com/gatehouse-auth/gatehouse/flows/vault"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
+)
+
+// Rules are what a guarded site, or a part of it, asks of a request. The zero Rules
+// let everybody pass who is signed in.
+type Rules struct {
+	// Deciders must all allow.
+	Deciders []policy.Decider
+	// ProviderToken names the provider whose token for the user goes upstream.
+	// Optional.
+	ProviderToken string
+	// Scopes that the provider's token must cover. Optional.
+	Scopes []string
+	// IsOwnHost reports whether pages of a host may open WebSockets at another with the
+	// visitor's cookie. Default: those of the same name.
+	IsOwnHost func(origin, asked string) bool
+}
+
+// Outcome is how a decision turned out.
+type Outcome int
+
+// All but Pass are to be answered by [Guard.Answer].
+const (
+	Pass            Outcome = iota
+	Unauthenticated         // nobody is signed in, or that cannot be told now
+	Foreign                 // a page of another site opens a WebSocket
+	Forbidden               // the rules do not let the user in
+	NoToken                 // there is no token of the provider
+)
+
+// Decision is what becomes of a request.
+type Decision struct {
+	Outcome Outcome
+	// Identity of the user; nil if Unauthenticated.
+	Identity *identity.Identity
+	// Token of the provider of the rules, for the Authorization of the request that
+	// goes upstream. It is a secret.
+	Token vault.Access
+	rules *Rules
+	err   error
+}
+
+// IsAway reports whether there is no token of the provider now because the provider
+// or a store does not answer.
+func (d Decision) IsAway() bool { return d.Outcome == NoToken && ProviderTokenIsAway(d.err) }
+
+// Decide decides about a request. Where it may pass, our credentials have been removed
+// from it. A warm session costs no I/O.
+func (g *Guard) Decide(r *web.Request, rules *Rules) Decision {
+	id, err := g.Authenticate(r.Request, r.Host, r.Secure())
+	return g.DecideFor(r, rules, id, err)
+}
+
+// DecideFor is Decide with what [Guard.Authenticate] returned: a proof of possession is
+// good for one question.
+func (g *Guard) DecideFor(r *web.Request, rules *Rules, id *identity.Identity, err error) Decision {
+	if err != nil {
+		return Decision{Outcome: Unauthenticated, err: err}
+	}
+	if rules.isForeign(r, id) {
+		return Decision{Outcome: Foreign, Identity: id}
+	}
+	d := g.DecideAgain(r, rules, id)
+	if d.Outcome != Forbidden {
+		g.StripCredentials(r.Request, id)
+	}
+	return d
+}
+
+// DecideAgain is Decide for further rules that a request meets which others have let
+// pass.
+func (g *Guard) DecideAgain(r *web.Request, rules *Rules, id *identity.Identity) Decision {
+	d := Decision{Identity: id, rules: rules}
+	for _, decider := range rules.Deciders {
+		if !decider.Allows(id) {
+			d.Outcome = Forbidden
+			return d
+		}
+	}
+	if rules.ProviderToken == "" {
+		return d
+	}
+	if d.Token, d.err = g.ProviderToken(r.Context(), id, rules.ProviderToken, rules.Scopes...); d.err != nil {
+		d.Outcome = NoToken
+	}
+	return d
+}
+
+// Answer answers a request that does not pass.
+func (g *Guard) Answer(w http.ResponseWriter, r *web.Request, d Decision) {
+	switch d.Outcome {
+	case Pass:
+	case Unauthenticated:
+		g.Challenge(w, r, d.err)
+	case Foreign:
+		web.NoStore(w)
+		http.Error(w, "Pages of other sites may not open WebSockets here.", http.StatusForbidden)
+	case Forbidden:
+		g.Forbid(w, r, d.Identity)
+	case NoToken:
+		g.ChallengeProvider(w, r, d.Identity, d.rules.ProviderToken, d.err, d.rules.Scopes...)
+	}
+}
+
+// isForeign reports whether a page of another host, or of plain http where
+// the site is https, opens a WebSocket with the visitor's cookie. No CORS holds
+// such a page back, and SameSite holds no cookie back from another sub-domain,
+// so it would speak as the visitor (cross-site WebSocket hijacking; RFC 6455,
+// section 10.2). Pages of another port have the cookie anyway: cookies know no
+// ports.
+//
+// A program sends no Origin, and no page can send an access token here.
+func (rules *Rules) isForeign(r *web.Request, id *identity.Identity) bool {
+	_, upgrade := r.Header["Upgrade"]
+	if !upgrade && r.Method != http.MethodConnect || id.TokenID != "" {
+		return false
+	}
+	for _, origin := range r.Header["Origin"] {
+		if !rules.isOwnOrigin(origin, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOwnOrigin reports whether an origin is the site's own, by the scheme of the
+// request or by https.
+func (rules *Rules) isOwnOrigin(origin string, r *web.Request) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "https" && (u.Scheme != "http" || r.Secure()) {
+		return false
+	}
+	if rules.IsOwnHost != nil {
+		return rules.IsOwnHost(u.Host, r.Host)
+	}
+	name := web.HostName(u.Host)
+	return name != "" && strings.EqualFold(name, web.HostName(r.Host))
+}

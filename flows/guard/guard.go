@@ -1,0 +1,49 @@
+package guard
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/flows/keyring"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/vault"
+	"github.com/gatehouse-auth/gatehouse/flows/web"
+)
+
+// Config is what a Guard is made of.
+type Config struct {
+	Answers  *web.Answers
+	Access   *accesstoken.Verifier
+	Sessions *session.Manager
+	Keyring  *keyring.Keyring
+	// Keys that access tokens are signed with. Nil: no token is looked at.
+	Keys *token.Keys
+	// Vault keeps the tokens that providers give. Nil: none are passed on.
+	Vault  *vault.Vault
+	Pages  *page.Renderer
+	Logger *slog.Logger
+	Now    func() time.Time
+	// Portal is where people sign in; zero where each site is its own issuer.
+	Portal web.Issuer
+	// BodyTimeout limits how long the body of a request that is answered here may take.
+	BodyTimeout time.Duration
+}
+
+// Guard decides for guarded sites. It is safe for concurrent use.
+type Guard struct{ Config }
+
+// New makes a guard.
+func New(c Config) *Guard { return &Guard{c} }
+
+func (g *Guard) hasPortal() bool { return g.Portal.Origin != "" }
+
+// issuerOf is where people of a site sign in.
+func (g *Guard) issuerOf(r *web.Request) web.Issuer {
+	if g.hasPortal() {
+		return g.Portal
+	}
+	return r.SiteIssuer()
+}
