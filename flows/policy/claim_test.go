@@ -113,6 +113,8 @@ func TestAllows_Expression(t *testing.T) {
 		{"does not hold", judgedBy{}, nil, false, false},
 		{"fails", judgedBy{holds: true, err: errors.New("x")}, nil, false, true},
 		{"groups unread", judgedBy{holds: true, looks: policy.Looks{Groups: true}}, groups, false, true},
+		{"groups left out", judgedBy{holds: true, looks: policy.Looks{Groups: true}}, func(c *identity.Claims) { c.GroupsLeft = 1 }, false, true},
+		{"groups left out, not looked at", judgedBy{holds: true}, func(c *identity.Claims) { c.GroupsLeft = 1 }, true, true},
 		{"groups unread, not looked at", judgedBy{holds: true}, groups, true, true},
 		{"claim unread", judgedBy{looks: policy.Looks{Claims: []string{"a"}}}, claim, false, true},
 		{"another claim unread", judgedBy{looks: policy.Looks{Claims: []string{"b"}}}, claim, false, false},

@@ -41,6 +41,9 @@ func (l Looks) needs() (n identity.Needs) {
 
 // meetsUnread reports whether something that it looks at is not known.
 func (l Looks) meetsUnread(c *identity.Claims) bool {
+	if l.Groups && c.GroupsLeft > 0 {
+		return true // any group may be among those that were left out
+	}
 	if len(c.Unread) == 0 {
 		return false
 	}
