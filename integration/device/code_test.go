@@ -169,7 +169,7 @@ func TestStart_IsRefusedClearly(t *testing.T) {
 		code   string
 	}{
 		"unknown client":   {"nobody", nil, http.StatusUnauthorized, "invalid_client"},
-		"scope too wide":   {"other", url.Values{"scope": {"openid offline_access"}}, http.StatusBadRequest, "invalid_scope"},
+		"scope too wide":   {"other", url.Values{"scope": {"offline_access"}}, http.StatusBadRequest, "invalid_scope"},
 		"foreign resource": {"cli", url.Values{"resource": {"https://elsewhere.example"}}, http.StatusBadRequest, "invalid_target"},
 		"scope not ASCII":  {"cli", url.Values{"scope": {"opénid"}}, http.StatusBadRequest, "invalid_scope"},
 		"scope twice":      {"cli", url.Values{"scope": {"openid", "profile"}}, http.StatusBadRequest, "invalid_request"},

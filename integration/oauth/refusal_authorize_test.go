@@ -82,7 +82,7 @@ func TestRefusal_AuthorizationRequests(t *testing.T) {
 		"method plain":               {"web", "invalid_request", set("code_challenge_method", "plain")},
 		"method in lower case":       {"web", "invalid_request", set("code_challenge_method", "s256")},
 		"no method":                  {"web", "invalid_request", drop("code_challenge_method")},
-		"a scope of others":          {"web", "invalid_scope", set("scope", "openid admin")},
+		"a scope of others":          {"web", "invalid_scope", set("scope", "admin")},
 		"a scope in upper case":      {"web", "invalid_scope", set("scope", "OPENID")},
 		"a malformed scope":          {"web", "invalid_scope", set("scope", "openid\\")},
 		"a scope without end":        {"web", "invalid_scope", set("scope", strings.Repeat("openid ", 2000)+"openid")},
