@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/dialect"
+	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
 
 func init() {
@@ -82,39 +84,67 @@ func (f *ForwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyh
 
 // serveAsk answers the question whether a request may pass.
 func (f *ForwardAuth) serveAsk(w http.ResponseWriter, r *http.Request) error {
-	asked, err := f.dialect.Read(r)
+	answer := &askAnswer{ResponseWriter: w, onlyYesOrNo: f.dialect.OnlyYesOrNo()}
+	asked, err := f.read(r)
 	if err != nil {
 		f.complain(r, err.Error()+"; the configuration for each proxy is in docs/forward-auth.md")
-		return refuseProxy(w, http.StatusBadRequest, "The request cannot be read from the headers of the dialect "+f.Proxy+".")
+		return refuseProxy(answer, http.StatusBadRequest, unreadable)
 	}
 	if gateway := f.app.running(r.Context()); gateway != nil && gateway.OwnPath(asked.URI) {
 		f.complain(r, "the proxy asks about one of Gatehouse's own addresses; have it pass /.gatehouse/* on to Gatehouse without asking")
-		return refuseProxy(w, http.StatusForbidden, "This address is Gatehouse's own.")
+		return refuseProxy(answer, http.StatusForbidden, "This address is Gatehouse's own.")
 	}
 	if !f.knows(asked.Host) {
 		f.complain(r, "forward auth was asked about a host that hosts does not list", "asked_host", shortened(asked.Host))
 	}
-	answer := w
-	if f.dialect.OnlyYesOrNo() {
-		answer = &yesOrNo{ResponseWriter: w}
+	err = f.decide(answer, r, f.describe(r, asked, http.NoBody), func(w http.ResponseWriter, r *http.Request) error {
+		answer.yes = true
+		defer func() { answer.yes = false }()
+		return f.yes(w, r)
+	})
+	if err == nil {
+		answer.finish()
 	}
-	return f.decide(answer, r, f.describe(r, asked, http.NoBody), f.yes)
+	return err
+}
+
+const unreadable = "The request cannot pass: what describes it is missing or contradicts itself, or it asks for an upgrade."
+
+// read is the request that the proxy asks about. It fails where the
+// application could see another request than the guard.
+func (f *ForwardAuth) read(r *http.Request) (dialect.Asked, error) {
+	asked, err := f.dialect.Read(r)
+	if err != nil {
+		return asked, err
+	}
+	for _, protocol := range r.Header["Upgrade"] {
+		if !reading.IsWebSocket(protocol) {
+			return asked, fmt.Errorf("the client asks for an upgrade to %s, in which the proxy would ask about no request", shortened(protocol))
+		}
+	}
+	return asked, nil
 }
 
 // serveAnswer serves what is Gatehouse's own, and gives the answer to a request that
 // the proxy has refused.
 func (f *ForwardAuth) serveAnswer(w http.ResponseWriter, r *http.Request) error {
-	asked, err := f.dialect.Read(r)
-	if err != nil {
+	asked, unread := f.read(r)
+	if asked.Host == "" {
 		asked = f.sent(r)
 	}
-	asked.Method, asked.URI = r.Method, r.URL.RequestURI()
+	var err error
+	asked.Method = r.Method
+	// In r.URL the front has hidden the query of our own addresses.
+	if asked.URI, err = originalURI(r); err != nil {
+		return malformed(w)
+	}
 	return f.decide(w, r, f.describe(r, asked, r.Body), func(w http.ResponseWriter, _ *http.Request) error {
+		if unread != nil {
+			return refuseProxy(w, http.StatusBadRequest, unreadable)
+		}
 		// It was refused a moment ago. What this answer would say is the proxy's to know.
 		w.Header().Set("Retry-After", "1")
-		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, "Try again in a moment.", http.StatusServiceUnavailable)
-		return nil
+		return refuseProxy(w, http.StatusServiceUnavailable, "Try again in a moment.")
 	})
 }
 
@@ -173,7 +203,7 @@ func (f *ForwardAuth) describe(r *http.Request, asked dialect.Asked, body io.Rea
 	}
 	dialect.Strip(original.Header)
 	original.Header.Set("X-Forwarded-Proto", asked.Scheme)
-	if len(original.Header["Sec-Websocket-Key"]) > 0 {
+	if len(original.Header["Sec-Websocket-Key"])+len(original.Header["Upgrade"]) > 0 {
 		// Proxies leave out what concerns their own connection.
 		original.Header.Set("Upgrade", "websocket")
 		original.Header.Set("Connection", "Upgrade")
@@ -214,40 +244,21 @@ func refuseProxy(w http.ResponseWriter, status int, text string) error {
 	return nil
 }
 
-// yesOrNo turns every answer that is not "yes" into a bare 401, which the proxy
-// takes for no. It then sends the request itself, for the answer.
-type yesOrNo struct {
-	http.ResponseWriter
-	no bool
-}
-
-// WriteHeader implements [http.ResponseWriter].
-func (y *yesOrNo) WriteHeader(status int) {
-	if y.no || status < 200 {
-		return
+// checkReach refuses a place that some questions do not reach. Where Caddy finds no
+// route it answers 200, which to the proxy is yes.
+func (f *ForwardAuth) checkReach(around []caddyhttp.MatcherSet) error {
+	chosen := slices.ContainsFunc(around, func(set caddyhttp.MatcherSet) bool {
+		return slices.ContainsFunc(set, func(matcher any) bool {
+			_, ours := matcher.(*front) // which matches everything
+			return !ours
+		})
+	})
+	if !chosen {
+		return nil
 	}
-	if status == http.StatusOK {
-		y.ResponseWriter.WriteHeader(status)
-		return
-	}
-	y.no = true
-	h := y.Header()
-	clear(h)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Length", "0")
-	y.ResponseWriter.WriteHeader(http.StatusUnauthorized)
+	return fmt.Errorf("gatehouse_forward_auth must meet every request of its address, or the proxy takes Caddy's empty answer for yes; "+
+		"give the site no host name and no matcher around it: http://:9091 { gatehouse_forward_auth { hosts %s … } }", strings.Join(f.Hosts, " "))
 }
-
-// Write implements [http.ResponseWriter].
-func (y *yesOrNo) Write(p []byte) (int, error) {
-	if y.no {
-		return len(p), nil
-	}
-	return y.ResponseWriter.Write(p)
-}
-
-// Unwrap is for [http.ResponseController].
-func (y *yesOrNo) Unwrap() http.ResponseWriter { return y.ResponseWriter }
 
 // placeForwardAuth tells the guard the names of its sites, and returns their origins:
 // browsers reach them at the proxy, whatever the listener is.

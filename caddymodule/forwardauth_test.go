@@ -1,15 +1,18 @@
 package caddymodule
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 )
 
-const gate = "http://gate.internal, http://app.corp.test {\n\tgatehouse_forward_auth /private/* {\n\t\tproxy PROXY\n\t\thosts app.corp.test\n\t}\n}\n"
+const gate = "http:// {\n\tgatehouse_forward_auth /private/* {\n\t\tproxy PROXY\n\t\thosts app.corp.test\n\t}\n}\n"
 
 // asks is what a proxy of a dialect sends to ask about a request.
 func asks(name, method, uri string, cookies ...*http.Cookie) *http.Request {
@@ -109,6 +112,139 @@ func TestForwardAuth_NoInTheFormThatTheProxyCarries(t *testing.T) {
 		program := r.do(asks(name, "GET", "/private/x"))
 		if program.Code != http.StatusUnauthorized {
 			t.Errorf("%s: a program gets %d", name, program.Code)
+		}
+	}
+}
+
+// The front hides what belongs in no log; the code of a sign-in must arrive.
+func TestForwardAuth_PassesTheQueryOfItsOwnAddressesOn(t *testing.T) {
+	for _, name := range allDialects {
+		r := trusting(t, aliceLocal, strings.ReplaceAll(gate, "PROXY", name))
+		login := navigation("http://app.corp.test/.gatehouse/login?return_to=%2Fprivate%2F")
+		login.Header.Set("X-Forwarded-Proto", "https")
+		begun := r.do(login)
+		request := regexp.MustCompile(`name="request" value="([^"]+)"`).FindStringSubmatch(begun.Body.String())
+		if request == nil {
+			t.Fatalf("%s: %d %s", name, begun.Code, begun.Body)
+		}
+		again := navigation("http://app.corp.test/.gatehouse/signin?provider=local&request="+request[1], begun.Result().Cookies()...)
+		again.Header.Set("X-Forwarded-Proto", "https")
+		if got := r.do(again); got.Code == http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, got.Code, got.Body)
+		}
+	}
+}
+
+// Requests within such a connection are asked about by nobody (h2c smuggling:
+// Bishop Fox, 2020).
+func TestForwardAuth_RefusesUpgradesButWebSockets(t *testing.T) {
+	r := trusting(t, aliceLocal, strings.ReplaceAll(gate, "PROXY", "caddy"))
+	for protocol, want := range map[string]int{"h2c": 400, "websocket, h2c": 400, "TLS/1.2": 400, "websocket": 200, "WebSocket": 200} {
+		req := asks("caddy", "GET", "/open")
+		req.Header.Set("Upgrade", protocol)
+		req.Header.Set("Connection", "Upgrade")
+		if got := r.do(req); got.Code != want {
+			t.Errorf("%s: %d", protocol, got.Code)
+		}
+	}
+}
+
+// Where Caddy finds no route it answers 200, which the proxy would take for yes.
+func TestForwardAuth_MustMeetEveryQuestion(t *testing.T) {
+	for _, site := range []string{
+		"http://gate.internal {\n\tBLOCK\n}\n", "http:// {\n\thandle /forward_auth {\n\t\tBLOCK\n\t}\n}\n",
+		"http:// {\n\t@inside remote_ip 10.0.0.0/8\n\thandle @inside {\n\t\tBLOCK\n\t}\n}\n",
+	} {
+		block := "gatehouse_forward_auth {\n\t\tproxy nginx\n\t\thosts app.corp.test\n\t}"
+		_, err := begin(t, config(t, t.TempDir(), aliceLocal, strings.Replace(site, "BLOCK", block, 1)))
+		if err == nil || !strings.Contains(err.Error(), "gatehouse_forward_auth must meet every request of its address") {
+			t.Errorf("%s: %v", site, err)
+		}
+	}
+}
+
+func TestForwardAuth_RefusesHostsThatNoRequestHas(t *testing.T) {
+	for _, host := range []string{"app.corp.test:8443", "https://app.corp.test", "app.corp.test/x", "app.corp.test.", "[::1]"} {
+		_, err := provision(t, config(t, t.TempDir(), aliceLocal, strings.NewReplacer("PROXY", "nginx", "app.corp.test", host).Replace(gate)))
+		if err == nil || !strings.Contains(err.Error(), "is not a host name; write it without scheme, port") {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
+// A proxy may show a certificate instead of coming from a known address.
+func TestForwardAuth_AnswersClientsOfItsMTLS(t *testing.T) {
+	r := trusting(t, aliceLocal, strings.ReplaceAll(gate, "PROXY", "nginx"))
+	cookie := r.secureSignIn("app.corp.test")
+	chain := [][]*x509.Certificate{{{}}}
+	for name, test := range map[string]struct {
+		state *tls.ConnectionState
+		want  int
+	}{
+		"verified":   {&tls.ConnectionState{VerifiedChains: chain, PeerCertificates: chain[0]}, http.StatusOK},
+		"unverified": {&tls.ConnectionState{PeerCertificates: chain[0]}, http.StatusForbidden},
+		"none":       {&tls.ConnectionState{}, http.StatusForbidden},
+	} {
+		req := asks("nginx", "GET", "/private/x", cookie)
+		req.RemoteAddr, req.TLS = "203.0.113.9:1234", test.state
+		got := r.do(req)
+		if got.Code != test.want || (got.Header().Get("Remote-User") == "alice") != (test.want == http.StatusOK) {
+			t.Errorf("%s: %d %v", name, got.Code, got.Header())
+		}
+		if test.want != http.StatusOK {
+			continue
+		}
+		// The scheme is that of the browser, whatever the proxy speaks to us.
+		plain := asks("nginx", "GET", "/private/x", cookie)
+		plain.RemoteAddr, plain.TLS = req.RemoteAddr, test.state
+		plain.Header.Set("X-Original-URL", "http://app.corp.test/private/x")
+		if got := r.do(plain); got.Code != http.StatusUnauthorized {
+			t.Errorf("a cookie of https over http: %d", got.Code)
+		}
+		sent := get("http://app.corp.test/private/x")
+		sent.Header = asks("nginx", "GET", "/private/x").Header
+		sent.RemoteAddr, sent.TLS = req.RemoteAddr, test.state
+		if got := r.do(sent); got.Code != http.StatusUnauthorized || !strings.Contains(got.Body.String(), `"https://app.corp.test/.gatehouse/login"`) {
+			t.Errorf("sent on: %d %s", got.Code, got.Body)
+		}
+	}
+}
+
+// Proxies take every 2xx for yes, and gRPC has its refusals in a 200.
+func TestForwardAuth_NoIsNeverA2xx(t *testing.T) {
+	callers := map[string][]string{
+		"gRPC":       {"Content-Type: application/grpc"},
+		"gRPC-Web":   {"Content-Type: application/grpc-web+proto", "X-Grpc-Web: 1"},
+		"htmx":       {"HX-Request: true"},
+		"fetch":      {"Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"},
+		"a frame":    {"Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe", "Accept: text/html"},
+		"a prefetch": {"Sec-Fetch-Mode: navigate", "Sec-Purpose: prefetch", "Accept: text/html"},
+		"an image":   {"Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"},
+		"preflight":  {"Origin: https://evil.test", "Access-Control-Request-Method: PUT"},
+		"WebSocket":  {"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Upgrade: websocket", "Connection: Upgrade"},
+		"a program":  nil,
+		"two tokens": {"Authorization: Bearer gta_x", "Gatehouse-Authorization: Bearer gta_y"},
+	}
+	for _, name := range allDialects {
+		site := strings.ReplaceAll(gate, "PROXY", name)
+		for _, site := range []string{site, strings.Replace(site, "hosts", "allow user bob\n\t\thosts", 1)} {
+			r := trusting(t, aliceLocal, site)
+			var cookies []*http.Cookie
+			if strings.Contains(site, "bob") {
+				cookies = append(cookies, r.secureSignIn("app.corp.test"))
+			}
+			for caller, headers := range callers {
+				for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS", "CONNECT"} {
+					req := asks(name, method, "/private/x", cookies...)
+					for _, h := range headers {
+						key, value, _ := strings.Cut(h, ": ")
+						req.Header.Add(key, value)
+					}
+					if got := r.do(req); got.Code < 300 || got.Header().Get("Remote-User") != "" {
+						t.Errorf("%s: %s of %s: %d %v", name, method, caller, got.Code, got.Header())
+					}
+				}
+			}
 		}
 	}
 }

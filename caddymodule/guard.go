@@ -157,6 +157,9 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		if g.Hosts[i], err = expand("hosts", h); err != nil {
 			return err
 		}
+		if err = checkHost(g.Hosts[i]); err != nil {
+			return err
+		}
 	}
 	app.join(g)
 	app.standInFront(ctx, g)

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 )
@@ -33,6 +34,15 @@ func hostName(host string) string {
 		return ""
 	}
 	return name
+}
+
+// checkHost refuses a name that no request could have: hosts are compared without
+// their ports.
+func checkHost(name string) error {
+	if _, err := netip.ParseAddr(name); err == nil || isHostName(strings.ReplaceAll(name, "*", "x")) {
+		return nil
+	}
+	return fmt.Errorf("hosts: %q is not a host name; write it without scheme, port, brackets and path, as app.example.com, *.example.com or ::1", name)
 }
 
 // isHostName reports whether s is a DNS name as hosts have it (RFC 1123, section

@@ -64,6 +64,9 @@ func (w *routeWalk) handler(handler caddyhttp.MiddlewareHandler, around []caddyh
 		}
 		w.found = append(w.found, s)
 	case *ForwardAuth:
+		if err := h.checkReach(around); err != nil {
+			return err
+		}
 		w.asked = append(w.asked, h)
 	case *Portal:
 		w.portals = append(w.portals, around)
