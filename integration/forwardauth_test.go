@@ -88,7 +88,7 @@ func TestForwardAuth_Nginx(t *testing.T) {
 		"listen 443 ssl;", "listen 127.0.0.1:%PORT% ssl;", "app.example.com;", strings.Join(askingNames, " ")+";",
 		"/etc/ssl/example.com.pem", "cert.pem", "/etc/ssl/example.com.key", "key.pem",
 		"include gatehouse-ask.conf;", "include gatehouse-ask.conf; client_max_body_size 0; proxy_http_version 1.1; "+
-			"proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;",
+			"proxy_set_header Upgrade $websocket; proxy_set_header Connection $connection_upgrade;",
 	)
 	blocks := documented(t, "nginx")
 	p := nginx.Start(t, nginx.Options{Names: askingNames, Server: place.Replace(blocks[2]), Files: map[string]string{

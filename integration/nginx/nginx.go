@@ -138,6 +138,7 @@ http {
 	access_log %[1]s/access.log short;
 	error_log %[1]s/error.log;
 	map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+	map $http_upgrade $websocket { default ''; ~*^websocket$ websocket; }
 	map $http_upgrade $forwarded { default %[3]s; websocket %[4]s; }
 `, p.folder, temporary.String(), forwarded, upgraded)
 	if o.Server != "" {
