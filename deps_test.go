@@ -42,6 +42,16 @@ func TestImportsRunOneWay(t *testing.T) {
 			why:  "stores serve flows and know nothing of them, so that others can add stores",
 		},
 		{
+			from: []string{"flows/web"},
+			to:   []string{module + "flows/accesstoken", module + "flows/guard", module + "flows/vault"},
+			why:  "web is HTTP as all endpoints see it; what they are about lies above it",
+		},
+		{
+			from: []string{"flows/accesstoken"},
+			to:   []string{module + "flows/guard", module + "flows/vault"},
+			why:  "the verifier of access tokens serves the guard and the endpoints",
+		},
+		{
 			from: []string{"tokenstore/..."},
 			to:   []string{module + "cache", "github.com/redis/go-redis"},
 			why:  "durable and short-lived state are two things",
@@ -108,7 +118,7 @@ func packages(t *testing.T) []pkg {
 	return pkgs
 }
 
-// matches tells whether a package is the folder, or with /... below it.
+// matches reports whether a package is the folder, or with /... below it.
 func matches(path, folder string) bool {
 	if prefix, found := strings.CutSuffix(folder, "/..."); found {
 		return below(path, []string{module + prefix})
@@ -116,7 +126,7 @@ func matches(path, folder string) bool {
 	return path == module+folder
 }
 
-// below tells whether a path is one of the prefixes or below one.
+// below reports whether a path is one of the prefixes or below one.
 func below(path string, prefixes []string) bool {
 	if path == "database/sql/driver" {
 		return false // types only: google/uuid can be stored by database/sql

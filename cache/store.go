@@ -86,7 +86,7 @@ type Store interface {
 	Guards
 	Announcements
 
-	// Ping tells whether the cache can be used now.
+	// Ping reports whether the cache can be used now.
 	Ping(ctx context.Context) error
 	// Close releases the cache's connections.
 	Close() error

@@ -36,7 +36,7 @@ func (a *App) serveOwn(w http.ResponseWriter, r *web.Request, serve func(http.Re
 		"status", recorder.Status(), "client_ip", r.ClientIP)
 }
 
-// leadsToSecret tells whether a header of an answer holds an address with one of
+// leadsToSecret reports whether a header of an answer holds an address with one of
 // the parameters, in its query or in its fragment, and whatever stands around it.
 func leadsToSecret(h http.Header) bool {
 	for _, values := range h {
@@ -53,7 +53,7 @@ func leadsToSecret(h http.Header) bool {
 	return false
 }
 
-// betweenAddresses tells whether a character of a header's value cannot be part
+// betweenAddresses reports whether a character of a header's value cannot be part
 // of a URL (RFC 3986, section 2).
 func betweenAddresses(c rune) bool { return c <= ' ' || strings.ContainsRune("\"<>", c) }
 
@@ -63,7 +63,7 @@ func queryOf(address string) string {
 	return query
 }
 
-// hasSecret tells whether a raw query has one of the parameters.
+// hasSecret reports whether a raw query has one of the parameters.
 func hasSecret(query string) bool {
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")

@@ -93,7 +93,7 @@ func didYouMeanOnly(word string, ours ...string) string {
 	return "did" + meant
 }
 
-// isAddress tells whether a word looks like a site's address, and so like nothing
+// isAddress reports whether a word looks like a site's address, and so like nothing
 // that stands inside a block.
 func isAddress(word string) bool {
 	return strings.Contains(word, "://") || strings.ContainsAny(word, ".:*") || word == "localhost"

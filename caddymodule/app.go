@@ -271,7 +271,7 @@ func (a *App) joinPortal(host string) {
 	a.hasPortal, a.portalHost = true, host
 }
 
-// portalElsewhere tells whether people sign in at an issuer that this
+// portalElsewhere reports whether people sign in at an issuer that this
 // configuration does not serve. Another gateway may do so; or somebody forgot.
 func (a *App) portalElsewhere() bool {
 	a.guardsMu.Lock()

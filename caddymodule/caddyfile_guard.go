@@ -186,7 +186,7 @@ func didYouMeanPolicy(name string, app *App) string {
 	return didYouMean(name, known)
 }
 
-// peekOpen tells whether anybody can open an account, from the unprovisioned
+// peekOpen reports whether anybody can open an account, from the unprovisioned
 // module.
 func (p *ProviderConfig) peekOpen() (bool, error) {
 	var typ struct {

@@ -215,7 +215,7 @@ func meantCondition(word, condition string) string {
 
 func ruleEmpty(r policy.Rule) bool { return r.String() == "" }
 
-// validName tells whether a name can stand in URLs, cookies and logs.
+// validName reports whether a name can stand in URLs, cookies and logs.
 func validName(name string) bool {
 	for i := 0; i < len(name); i++ {
 		switch c := name[i]; {

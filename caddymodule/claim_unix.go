@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockAlone tells whether no other process has a lock, by taking one for itself.
+// lockAlone reports whether no other process has a lock, by taking one for itself.
 func lockAlone(f *os.File) (bool, error) {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {

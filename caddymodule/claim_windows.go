@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockAlone tells whether no other process has a lock, by taking one for itself
+// lockAlone reports whether no other process has a lock, by taking one for itself
 // for a moment.
 func lockAlone(f *os.File) (bool, error) {
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,

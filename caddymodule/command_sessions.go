@@ -127,7 +127,7 @@ func askSessions(fl caddycmd.Flags) (sessionPage, error) {
 	}
 }
 
-// live tells whether the session is good.
+// live reports whether the session is good.
 func (s SessionInfo) live(now time.Time) bool {
 	return s.RevokedAt == nil && !s.Suspended && s.EndsAt.After(now)
 }

@@ -74,7 +74,7 @@ func normalByte(c byte) byte {
 	}
 }
 
-// matches tells whether a name is one of the set in some spelling.
+// matches reports whether a name is one of the set in some spelling.
 func (s *headerSet) matches(name string) bool {
 	if s.lengths&(1<<min(len(name), 63)) == 0 {
 		return false

@@ -220,7 +220,7 @@ func (a *App) warnSameNames(modules []ProviderModule) {
 	}
 }
 
-// admit tells whether a provider's own rules let somebody in.
+// admit reports whether a provider's own rules let somebody in.
 func (a *App) admit(c identity.Claims) bool {
 	rules := a.callers[c.Provider]
 	return rules == nil || rules.Allows(&identity.Identity{Claims: c})

@@ -27,7 +27,7 @@ type TokenStoreModule interface {
 	// Key is equal for two configurations of the same store. It may hold
 	// secrets; only its hash is kept.
 	Key() string
-	// Shared tells whether other gateways may use the same store.
+	// Shared reports whether other gateways may use the same store.
 	Shared() bool
 }
 
@@ -38,7 +38,7 @@ type CacheModule interface {
 	// Key is equal for two configurations of the same cache. It may hold
 	// secrets; only its hash is kept.
 	Key() string
-	// Shared tells whether other gateways may use the same cache.
+	// Shared reports whether other gateways may use the same cache.
 	Shared() bool
 }
 

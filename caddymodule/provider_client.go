@@ -116,7 +116,7 @@ type clientConfig struct {
 	roots caddytls.CA
 }
 
-// provision replaces placeholders and reads files. open tells whether anybody can
+// provision replaces placeholders and reads files. open reports whether anybody can
 // open an account at the provider.
 func (c *OIDCClient) provision(ctx caddy.Context, open bool) (clientConfig, error) {
 	p := clientConfig{OIDCClient: *c}

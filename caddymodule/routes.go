@@ -131,7 +131,7 @@ func hostsAround(around []caddyhttp.MatcherSet) (names []string, limited bool) {
 	return names, limited
 }
 
-// servesHost tells whether a route with these matchers around it is reached by a
+// servesHost reports whether a route with these matchers around it is reached by a
 // host name.
 func servesHost(around []caddyhttp.MatcherSet, host string) bool {
 	names, limited := hostsAround(around)
@@ -157,7 +157,7 @@ func bothNames(a, b []string) []string {
 	return slices.Compact(both)
 }
 
-// matchName tells whether a pattern, whose labels may be "*", covers a name.
+// matchName reports whether a pattern, whose labels may be "*", covers a name.
 func matchName(pattern, name string) bool {
 	if strings.EqualFold(pattern, name) {
 		return true
@@ -233,7 +233,7 @@ func describe(matcher any) string {
 	return "a route with a matcher"
 }
 
-// reaches tells whether a matcher lets a request through, as far as its path,
+// reaches reports whether a matcher lets a request through, as far as its path,
 // method and query decide. Whatever looks at something else (an address, a
 // header) may let it through.
 func reaches(matcher any, r *http.Request) bool {

@@ -49,7 +49,7 @@ func whyEmpty(value string, err error) error {
 	return errors.New(strings.Join(lacking, ", "))
 }
 
-// isLiteral tells whether a value has no placeholder, so that it is written out
+// isLiteral reports whether a value has no placeholder, so that it is written out
 // in the configuration, its dumps and autosave.json.
 func isLiteral(value string) bool {
 	open := strings.IndexByte(value, '{')

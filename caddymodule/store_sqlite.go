@@ -71,7 +71,7 @@ func (s *SQLite) OpenTokenStore(context.Context, *slog.Logger) (tokenstore.Store
 // lockFile is what the gateways that have the file open lock.
 func (s *SQLite) lockFile() string { return s.path + ".lock" }
 
-// isMade tells whether there is a file, be it one that cannot be used.
+// isMade reports whether there is a file, be it one that cannot be used.
 func (s *SQLite) isMade() bool {
 	_, err := os.Stat(s.path)
 	return !errors.Is(err, fs.ErrNotExist)

@@ -81,7 +81,7 @@ func (t *trace) route(route *caddyhttp.Route) fate {
 	return f
 }
 
-// describes tells whether a matcher set says more than what was found inside.
+// describes reports whether a matcher set says more than what was found inside.
 func (t *trace) describes(set caddyhttp.MatcherSet) bool {
 	if len(set) != 1 || strings.HasPrefix(t.taker, "a route") {
 		return false
@@ -127,7 +127,7 @@ func (t *trace) handler(handler caddyhttp.MiddlewareHandler) fate {
 	return taken
 }
 
-// ends tells whether a handler answers and never passes on.
+// ends reports whether a handler answers and never passes on.
 func (t *trace) ends(handler caddyhttp.MiddlewareHandler) bool {
 	t.redirected = false
 	switch h := handler.(type) {

@@ -24,7 +24,7 @@ func namesOf(m ProviderModule) userNames {
 	return userNames{anything: true}
 }
 
-// meet tells whether one name can be yielded by both. A provider that has
+// meet reports whether one name can be yielded by both. A provider that has
 // neither claim nor address calls a user PROVIDER:sub, which no other does
 // unless it can call them anything.
 func (n userNames) meet(other userNames) bool {

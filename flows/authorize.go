@@ -111,7 +111,7 @@ func requestOf(c *client.Client, query url.Values) authRequest {
 	return a
 }
 
-// isRedirectURI tells whether a redirect URI is one of a client's.
+// isRedirectURI reports whether a redirect URI is one of a client's.
 func (g *Gateway) isRedirectURI(c *client.Client, uri string) bool {
 	if len(uri) > maxRedirectURI {
 		return false
@@ -283,7 +283,7 @@ func (g *Gateway) errorAnswer(at web.Issuer, a authRequest, code, description st
 	return answer
 }
 
-// isSite tells whether a client is a guarded site and a redirect URI its own:
+// isSite reports whether a client is a guarded site and a redirect URI its own:
 // ORIGIN/.gatehouse/callback, byte for byte.
 func (g *Gateway) isSite(id, redirectURI string) bool {
 	origin, ok := strings.CutSuffix(redirectURI, web.Prefix+"callback")

@@ -62,7 +62,7 @@ type authRequest struct {
 	Begun int64 `json:"t"`
 }
 
-// forSite tells whether the sign-in is for the very site that it happens at.
+// forSite reports whether the sign-in is for the very site that it happens at.
 func (a *authRequest) forSite() bool { return a.RedirectURI == "" && a.Device == "" }
 
 var errRequest = errors.New("sign-in request is malformed or too old")

@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// needsConsent tells whether the person has to be asked first.
+// needsConsent reports whether the person has to be asked first.
 func (g *Gateway) needsConsent(r *web.Request, at web.Issuer, c *client.Client, a *authRequest, id *identity.Identity) (bool, error) {
 	if a.Consented {
 		return false, nil

@@ -26,7 +26,7 @@ type formerSignIn struct {
 	claims  identity.Claims
 }
 
-// isOf tells whether the claims are those of the same person.
+// isOf reports whether the claims are those of the same person.
 func (f formerSignIn) isOf(c identity.Claims) bool {
 	return f.session != uuid.Nil && f.claims.Issuer == c.Issuer && f.claims.ID == c.ID
 }

@@ -44,7 +44,7 @@ type Config struct {
 	// Offers say how people come to the providers, by name. Default: each can be
 	// chosen.
 	Offers map[string]Offer
-	// Admit tells whether somebody whom a provider vouched for may sign in at
+	// Admit reports whether somebody whom a provider vouched for may sign in at
 	// all. Default: everybody.
 	Admit func(identity.Claims) bool
 
@@ -191,7 +191,7 @@ func New(c Config) (*Gateway, error) {
 // Guard decides for guarded sites.
 func (g *Gateway) Guard() *guard.Guard { return g.guard }
 
-// HasPortal tells whether an issuer is configured.
+// HasPortal reports whether an issuer is configured.
 func (g *Gateway) HasPortal() bool { return g.portal.Origin != "" }
 
 // RedirectURIs are the addresses to register at the providers, for the portal

@@ -126,7 +126,7 @@ func mayRefresh(c *client.Client, s tokenstore.Session) bool {
 	return s.Parent != uuid.Nil && c.RefreshTokens != client.RefreshOffline
 }
 
-// mayUse tells whether somebody may use a client at all: the providers' own
+// mayUse reports whether somebody may use a client at all: the providers' own
 // rules and the client's policy, as they are now. A rule about a client means this
 // one, though somebody comes with the portal's session.
 func (g *Gateway) mayUse(c *client.Client, id *identity.Identity) bool {

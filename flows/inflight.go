@@ -41,7 +41,7 @@ func (f *inFlight) enter(counts []cache.Count) (with []int, leave func()) {
 	}
 }
 
-// overWith tells whether a check could be one beyond a limit, if all that are
+// overWith reports whether a check could be one beyond a limit, if all that are
 // under way fail.
 func overWith(counts []cache.Count, failed []cache.Throttle, with []int) bool {
 	for i, c := range counts {

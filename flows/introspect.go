@@ -87,7 +87,7 @@ func (g *Gateway) introspect(ctx context.Context, req *endpointRequest, raw stri
 	}, nil
 }
 
-// concerns tells whether an access token is a client's business: it was issued to
+// concerns reports whether an access token is a client's business: it was issued to
 // the client, or is for it (the audience names the client, or a resource that it
 // is the server of). That a client may ask for tokens of a resource makes those of
 // others none of its business (RFC 7662, section 4).

@@ -17,7 +17,7 @@ import (
 // bytes as it is spelt: a code, or an error and what is said of it.
 const longestAnswer = 512
 
-// fitsAnswer tells whether the browser can be sent to a request's redirect URI with
+// fitsAnswer reports whether the browser can be sent to a request's redirect URI with
 // its state and any answer. Both grow as they are spelt there, and a form's POST is
 // answered by a page, see onward, that holds no longer address.
 func (g *Gateway) fitsAnswer(at web.Issuer, a authRequest) bool {
@@ -41,7 +41,7 @@ func (g *Gateway) takeState(at web.Issuer, a *authRequest, state string) *author
 	return nil
 }
 
-// fits tells whether a request is short enough for every link and form that it
+// fits reports whether a request is short enough for every link and form that it
 // travels through, sealed, until it is answered. Whoever finds that out later is a
 // person who has signed in for nothing.
 func (g *Gateway) fits(at web.Issuer, a authRequest) bool {

@@ -80,7 +80,7 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *web.Request, at web.Issu
 	g.Pages.SignOut(w, r.Request, http.StatusOK, p)
 }
 
-// sentSession tells whether a request holds a session cookie, good or not.
+// sentSession reports whether a request holds a session cookie, good or not.
 func sentSession(r *web.Request, cookie string) bool {
 	return web.EachCookie(r.Header, web.SessionCookieName(cookie, r.Secure()), func(string) bool { return true })
 }

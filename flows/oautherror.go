@@ -54,7 +54,7 @@ func isVerdict(err error) bool {
 	return slices.ContainsFunc(verdicts, func(v error) bool { return errors.Is(err, v) })
 }
 
-// isAway tells whether what would have to be asked does not answer.
+// isAway reports whether what would have to be asked does not answer.
 func isAway(err error) bool {
 	return errors.Is(err, cache.ErrUnavailable) || errors.Is(err, tokenstore.ErrUnavailable) ||
 		errors.Is(err, session.ErrUnavailable) || errors.Is(err, token.ErrNoKey)

@@ -146,5 +146,5 @@ func (g *Gateway) pulled(r *web.Request, at web.Issuer, query url.Values) (*push
 	return &p, nil
 }
 
-// mustPush tells whether a client has to push its requests.
+// mustPush reports whether a client has to push its requests.
 func mustPush(c *client.Client) bool { return c != nil && c.RequirePAR }

@@ -165,7 +165,7 @@ func longest(throttles []cache.Throttle) time.Duration {
 	return wait
 }
 
-// overLimit tells whether a counter went beyond its limit: the tenth failure is
+// overLimit reports whether a counter went beyond its limit: the tenth failure is
 // still answered as what it is, the eleventh is not checked any more.
 func overLimit(throttles []cache.Throttle, counts []cache.Count) bool {
 	for i, t := range throttles {

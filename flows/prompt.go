@@ -43,12 +43,12 @@ func parsePrompt(query url.Values, a *authRequest) *authorizeFault {
 	return nil
 }
 
-// asks tells whether a prompt was asked for.
+// asks reports whether a prompt was asked for.
 func (a *authRequest) asks(prompt string) bool {
 	return slices.Contains(strings.Fields(a.Prompt), prompt)
 }
 
-// fresh tells whether a sign-in is recent enough for max_age, was not asked to
+// fresh reports whether a sign-in is recent enough for max_age, was not asked to
 // be repeated, and is of the person that the request is about.
 func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
 	if a.asks("login") || a.asks("select_account") || a.Hint != "" && a.Hint != id.Subject {
@@ -60,7 +60,7 @@ func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
 // providerSkew is how far a provider's clock may be from ours.
 const providerSkew = time.Minute
 
-// recentEnough tells whether a provider signed somebody in when the request wants:
+// recentEnough reports whether a provider signed somebody in when the request wants:
 // since it was made, with prompt=login, and within max_age. That the provider was
 // asked to is not enough (OpenID Connect Core, sections 3.1.2.1 and 3.1.3.7). at is
 // zero where it does not tell, and neither is kept then.
@@ -97,7 +97,7 @@ func (g *Gateway) parseHint(at web.Issuer, c *client.Client, hint string, a *aut
 	return nil
 }
 
-// looksIssued tells whether a hint that cannot be verified has the form of an ID
+// looksIssued reports whether a hint that cannot be verified has the form of an ID
 // token that this client was given. Nothing of it is believed.
 func looksIssued(at web.Issuer, c *client.Client, hint string) bool {
 	var claims jwt.RegisteredClaims

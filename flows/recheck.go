@@ -114,7 +114,7 @@ func (g *Gateway) recheckOne(ctx context.Context, key recheckKey, id *identity.I
 	}
 }
 
-// takeRecheck tells whether this node is to ask now. Else it says when to look
+// takeRecheck reports whether this node is to ask now. Else it says when to look
 // again.
 func (g *Gateway) takeRecheck(ctx context.Context, key recheckKey, rc *recheck) bool {
 	now := g.Now()

@@ -118,7 +118,7 @@ func (g *Gateway) authURL(ctx context.Context, at web.Issuer, a authRequest, p p
 
 func callbackURL(at web.Issuer, p provider.Redirect) string { return at.URL("callback/" + p.Name()) }
 
-// isOurs tells whether a sign-in is for a guarded site, or for our own page about a
+// isOurs reports whether a sign-in is for a guarded site, or for our own page about a
 // device, and not for a client that relies on what it is told of the sign-in.
 func (g *Gateway) isOurs(a authRequest) bool {
 	return a.RedirectURI == "" || g.isSite(a.Client, a.RedirectURI)

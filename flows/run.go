@@ -44,7 +44,7 @@ func (g *Gateway) newDrain() (*outbox.Drain, error) {
 	return outbox.New(outbox.Config{Store: g.Store, Handlers: handlers, Now: g.Now, Logger: g.Logger})
 }
 
-// hasTokens tells whether access tokens are issued here.
+// hasTokens reports whether access tokens are issued here.
 func (g *Gateway) hasTokens() bool { return g.Keys != nil && len(g.Clients) > 0 }
 
 // listen hears at once of access tokens that other nodes revoked, and of users

@@ -7,14 +7,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
-// OwnPath tells whether a request URI, as the client sent it, is one of ours on
+// OwnPath reports whether a request URI, as the client sent it, is one of ours on
 // a guarded site.
 func (g *Gateway) OwnPath(uri string) bool {
 	path, _, _ := strings.Cut(uri, "?")
 	return web.IsOwnPath(path) || (!g.HasPortal() && isSiteMetadata(path))
 }
 
-// isSiteMetadata tells whether a path is where RFC 8414, section 3, puts the
+// isSiteMetadata reports whether a path is where RFC 8414, section 3, puts the
 // metadata of an issuer with a path: between host and path.
 func isSiteMetadata(path string) bool {
 	const issuer = "/.gatehouse"

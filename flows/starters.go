@@ -35,7 +35,7 @@ type starters struct {
 	cleaned time.Time
 }
 
-// take tells whether an address may start a flow, and counts it.
+// take reports whether an address may start a flow, and counts it.
 func (s *starters) take(address string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -82,7 +82,7 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *web.Request, at we
 	g.confirmPage(w, r, at, code, id)
 }
 
-// ownDoing tells whether a person opened an address by themselves, from a QR code
+// ownDoing reports whether a person opened an address by themselves, from a QR code
 // or a program, and was not sent there by another site's page (Fetch Metadata).
 // Browsers that do not tell are not believed.
 func ownDoing(r *web.Request) bool {

@@ -81,7 +81,7 @@ func (s said) refused(t *testing.T, what string, status int, code string) {
 	}
 }
 
-// describes tells whether a text may be an error_description (RFC 6749, section
+// describes reports whether a text may be an error_description (RFC 6749, section
 // 5.2).
 // reference is what names a refusal, for people to tell.
 var reference = regexp.MustCompile(` \(reference [a-z2-7]{16}\)`)

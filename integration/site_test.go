@@ -99,7 +99,7 @@ func signOut(t testing.TB, b *browser.Browser, origin string) *browser.Page {
 	return b.Submit(page, forms[0], nil)
 }
 
-// signedIn tells whether the browser is let in without more ado.
+// signedIn reports whether the browser is let in without more ado.
 func signedIn(t testing.TB, b *browser.Browser, address string) bool {
 	t.Helper()
 	return b.Step(address).Status == http.StatusOK

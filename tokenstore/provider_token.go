@@ -47,13 +47,13 @@ type ProviderToken struct {
 	LeaseUntil time.Time
 }
 
-// IsExpired tells whether the access token has expired at now. A token without
+// IsExpired reports whether the access token has expired at now. A token without
 // an expiry has not.
 func (t ProviderToken) IsExpired(now time.Time) bool {
 	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt)
 }
 
-// IsRevoked tells whether either token was revoked.
+// IsRevoked reports whether either token was revoked.
 func (t ProviderToken) IsRevoked() bool {
 	return !t.AccessRevokedAt.IsZero() || !t.RefreshRevokedAt.IsZero()
 }
@@ -70,7 +70,7 @@ func (t ProviderToken) GetExpiresIn() time.Duration {
 	return t.ExpiresAt.Sub(t.IssuedAt)
 }
 
-// CheckClient tells whether the token was issued to a client.
+// CheckClient reports whether the token was issued to a client.
 func (t ProviderToken) CheckClient(clientID string) bool { return t.ClientID == clientID }
 
 // ProviderTokenQuery selects provider tokens. Zero fields do not limit.

@@ -103,7 +103,7 @@ func (q ProviderTokenQuery) Validate() error {
 	)
 }
 
-// limited tells whether the query has a condition.
+// limited reports whether the query has a condition.
 func (q ProviderTokenQuery) limited() bool {
 	return cmp.Or(q.Subject, q.Provider, q.ClientID, q.KeyIDNot) != "" ||
 		len(q.AccessHash) > 0 || len(q.RefreshHash) > 0 || !q.ExpiredBefore.IsZero() || q.Revoked != nil

@@ -33,7 +33,7 @@ type Store interface {
 	// longest ever. The sessions of a month are kept until that has passed since
 	// its end, and for [StartLag] more.
 	Maintain(ctx context.Context, longestLifetime time.Duration) (MaintenanceReport, error)
-	// Ping tells whether the store can be used now.
+	// Ping reports whether the store can be used now.
 	Ping(ctx context.Context) error
 	// Close releases the store's connections.
 	Close() error

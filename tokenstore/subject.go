@@ -16,7 +16,7 @@ type Subject struct {
 	SuspendedAt time.Time // zero: not suspended
 }
 
-// Suspended tells whether the subject may not sign in or refresh.
+// Suspended reports whether the subject may not sign in or refresh.
 func (s Subject) Suspended() bool { return !s.SuspendedAt.IsZero() }
 
 // Identity is who somebody is at a provider: the provider's issuer and its

@@ -9,7 +9,7 @@ import (
 // minTombstones is how many of a kind are kept however low the global cap is.
 const minTombstones = 1000
 
-// tooMany tells whether tombstones of a kind are more than are kept.
+// tooMany reports whether tombstones of a kind are more than are kept.
 func (s *Store) tooMany(tombstones int) bool {
 	return s.caps.Global >= 0 && tombstones >= max(s.caps.Global, minTombstones)
 }

@@ -65,12 +65,12 @@ func parseVerdict(key string, reply *goredis.Cmd) (verdict, error) {
 	return v, nil
 }
 
-// live tells whether the flow, after what was done, counts under the caps.
+// live reports whether the flow, after what was done, counts under the caps.
 func (v verdict) live() bool {
 	return !v.free && (v.flow.State == cache.Pending || v.flow.State == cache.Ready) && v.flow.Now.Before(v.flow.ExpiresAt)
 }
 
-// finished tells whether this very call finished the flow.
+// finished reports whether this very call finished the flow.
 func (v verdict) finished() bool {
 	return v.err == nil && !v.flow.SlowDown && (v.flow.State == cache.Done || v.flow.State == cache.Error)
 }

@@ -105,7 +105,7 @@ func (s *Store) settle(ctx context.Context, calls ...call) {
 	_, _ = s.run(ctx, calls...)
 }
 
-// anyChanged tells whether a slot was released or renewed.
+// anyChanged reports whether a slot was released or renewed.
 func anyChanged(replies []*goredis.Cmd) bool {
 	for _, reply := range replies {
 		if reply.Err() == nil && number(reply) == 1 {

@@ -50,7 +50,7 @@ func parseNamed(raw string, by *url.URL) (*url.URL, error) {
 	return u, nil
 }
 
-// isLoopback tells whether a host name is this machine's; RFC 6761, section
+// isLoopback reports whether a host name is this machine's; RFC 6761, section
 // 6.3, reserves localhost and all names below it.
 func isLoopback(host string) bool {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
@@ -80,7 +80,7 @@ func wellKnown(u *url.URL, name string) string {
 	return u.Scheme + "://" + u.Host + "/.well-known/" + name + strings.TrimSuffix(u.EscapedPath(), "/")
 }
 
-// covers tells whether a resource is the address's origin, or a path above the
+// covers reports whether a resource is the address's origin, or a path above the
 // address at that origin.
 func covers(resource, address *url.URL) bool {
 	if origin(resource) != origin(address) || resource.RawQuery != "" || resource.Fragment != "" {

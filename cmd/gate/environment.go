@@ -59,7 +59,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// draws tells whether the terminal can show half blocks.
+// draws reports whether the terminal can show half blocks.
 func (e environment) draws() bool {
 	if e.columns == 0 || e.getenv("TERM") == "dumb" {
 		return false

@@ -220,7 +220,7 @@ users:
 	}
 }
 
-// oldKubectl tells whether kubectl knows the protocol's beta alone, as before
+// oldKubectl reports whether kubectl knows the protocol's beta alone, as before
 // 1.22.
 func oldKubectl(t *testing.T) bool {
 	t.Helper()

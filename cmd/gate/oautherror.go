@@ -53,7 +53,7 @@ func answer(issuer string, r reply, sent url.Values, into any) error {
 	return e
 }
 
-// passing tells whether an error may be gone at the next try, and when the
+// passing reports whether an error may be gone at the next try, and when the
 // server wants that to be, if it says so.
 func passing(err error) (bool, time.Duration) {
 	if e, ok := errors.AsType[*oauthError](err); ok {

@@ -54,7 +54,7 @@ func (v *Verifier) Presented(h http.Header, host string) (found Credential, err 
 	return found, nil
 }
 
-// claimsOurs tells whether a token names the host's issuer, whether or not this
+// claimsOurs reports whether a token names the host's issuer, whether or not this
 // node has verified it before; nothing of it is believed unless it has. Where each
 // site is an issuer, another site's token is another issuer's.
 func (v *Verifier) claimsOurs(raw, host string) (known *Verified, ours bool) {
@@ -74,7 +74,7 @@ func (v *Verifier) claimsOurs(raw, host string) (known *Verified, ours bool) {
 	return nil, v.IsIssuerOf(claims.Issuer, host)
 }
 
-// IsIssuerOf tells whether an issuer is the one of a host's site.
+// IsIssuerOf reports whether an issuer is the one of a host's site.
 func (v *Verifier) IsIssuerOf(issuer, host string) bool {
 	if v.hasPortal() {
 		return issuer == v.Portal.ID()
@@ -84,7 +84,7 @@ func (v *Verifier) IsIssuerOf(issuer, host string) bool {
 	return ok && (scheme == "https" || scheme == "http") && name == web.CanonicalHost(scheme, host)
 }
 
-// MayOpen tells whether a token opens a site: its audience holds the origin.
+// MayOpen reports whether a token opens a site: its audience holds the origin.
 func MayOpen(claims *Claims, origin string) bool {
 	return slices.Contains(claims.Audience, origin) || slices.Contains(claims.Audience, origin+"/")
 }

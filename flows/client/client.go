@@ -233,7 +233,7 @@ func (c *Client) validateGrants() error {
 	return nil
 }
 
-// Allows tells whether the client may use a grant.
+// Allows reports whether the client may use a grant.
 func (c *Client) Allows(grant string) bool {
 	return slices.Contains(c.Grants, grant) || grant == GrantTokenExchange && len(c.MayExchange) > 0
 }

@@ -45,7 +45,7 @@ func (o Origins) add(uri string) {
 	}
 }
 
-// Allow tells whether an Origin header, as a browser writes it, is one of them.
+// Allow reports whether an Origin header, as a browser writes it, is one of them.
 // The opaque origin "null" never is: every sandboxed frame has it.
 func (o Origins) Allow(origin string) bool {
 	if _, ok := o.exact[origin]; ok {

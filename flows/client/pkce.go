@@ -11,7 +11,7 @@ func ChallengeS256(verifier string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// ValidVerifier tells whether a verifier has 43 to 128 unreserved characters
+// ValidVerifier reports whether a verifier has 43 to 128 unreserved characters
 // (RFC 7636, section 4.1).
 func ValidVerifier(verifier string) bool {
 	if len(verifier) < 43 || len(verifier) > 128 {
@@ -28,7 +28,7 @@ func ValidVerifier(verifier string) bool {
 	return true
 }
 
-// ValidChallenge tells whether a challenge is one that S256 makes.
+// ValidChallenge reports whether a challenge is one that S256 makes.
 func ValidChallenge(challenge string) bool {
 	// The length as well: the library skips line breaks.
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(challenge)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// AllowsRedirect tells whether a redirect URI is one of the client's: the same
+// AllowsRedirect reports whether a redirect URI is one of the client's: the same
 // byte for byte (RFC 9700, section 2.1), save the port of a loopback address,
 // which a native app cannot know beforehand (RFC 8252, section 7.3). For a public
 // client localhost without a port is such an address too.

@@ -63,7 +63,7 @@ func (c *Client) StillAllowed(granted []string) []string {
 	return slices.DeleteFunc(slices.Clone(granted), func(v string) bool { return !slices.Contains(c.Scopes, v) })
 }
 
-// Subset tells whether each value is one of the granted ones.
+// Subset reports whether each value is one of the granted ones.
 func Subset(values, granted []string) bool {
 	for _, v := range values {
 		if !slices.Contains(granted, v) {

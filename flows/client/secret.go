@@ -40,10 +40,10 @@ func NewHashedSecret(hash string, compare func(hash, secret []byte) (bool, error
 	return Secret{hash: hash, compare: compare, verified: &verified{}}
 }
 
-// known tells whether the sum is of a secret that passed a slow check.
+// known reports whether the sum is of a secret that passed a slow check.
 func (s Secret) known(sum *[sha256.Size]byte) bool { return s.verified != nil && s.verified.is(sum) }
 
-// Matches tells whether a secret that is presented from an address is this one, in
+// Matches reports whether a secret that is presented from an address is this one, in
 // constant time for a secret known in clear. A hash that must be checked waits its
 // turn: [ErrBusy].
 func (s Secret) Matches(ctx context.Context, presented, from string) (bool, error) {
@@ -67,7 +67,7 @@ func (s Secret) Matches(ctx context.Context, presented, from string) (bool, erro
 	})
 }
 
-// MatchesSecret tells whether a secret that is presented from an address is one of
+// MatchesSecret reports whether a secret that is presented from an address is one of
 // the client's. [ErrBusy].
 func (c *Client) MatchesSecret(ctx context.Context, presented, from string) (bool, error) {
 	if presented == "" || strings.ContainsRune(presented, 0) {

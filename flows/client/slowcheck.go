@@ -95,7 +95,7 @@ func (c *slowChecks) join(sum [sha256.Size]byte, from string) (*slowCheck, error
 	return k, nil
 }
 
-// claim tells whether the caller is the one to do the check.
+// claim reports whether the caller is the one to do the check.
 func (c *slowChecks) claim(k *slowCheck) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

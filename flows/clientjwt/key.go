@@ -36,7 +36,7 @@ type Key struct {
 	Algorithm string
 }
 
-// Takes tells whether the key is for signatures of an algorithm: it is of the
+// Takes reports whether the key is for signatures of an algorithm: it is of the
 // algorithm's kind, curve and size (RFC 7518, section 3), and not for another.
 func (k Key) Takes(alg string) bool {
 	if k.Algorithm != "" && methodName(k.Algorithm) != methodName(alg) {

@@ -47,14 +47,14 @@ func isLocalPart(s string) bool {
 	return s != ""
 }
 
-// IsAddress tells whether a policy's rule for an e-mail address could ever
+// IsAddress reports whether a policy's rule for an e-mail address could ever
 // match.
 func IsAddress(email string) bool {
 	_, _, ok := splitAddress(email)
 	return ok
 }
 
-// IsDomain tells whether s is the domain of an e-mail address that a rule
+// IsDomain reports whether s is the domain of an e-mail address that a rule
 // could ever match: labels of letters, digits and hyphens, separated by single
 // dots.
 func IsDomain(s string) bool {
@@ -91,13 +91,13 @@ func (c *Claims) VerifiedEmail() string {
 	return lowerASCII(c.Email)
 }
 
-// HasEmail tells whether the verified e-mail address is this one, in any
+// HasEmail reports whether the verified e-mail address is this one, in any
 // ASCII case. It does not allocate.
 func (c *Claims) HasEmail(email string) bool {
 	return c.emailCounts() && EqualFoldASCII(c.Email, email) && IsAddress(c.Email)
 }
 
-// HasDomain tells whether the verified e-mail address is of this domain
+// HasDomain reports whether the verified e-mail address is of this domain
 // itself, in any ASCII case. It does not allocate.
 func (c *Claims) HasDomain(domain string) bool {
 	if !c.emailCounts() || c.DomainUnverified {

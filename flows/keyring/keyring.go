@@ -125,7 +125,7 @@ func (k *Keyring) KeyIDs() []string {
 // AppendKeyID appends the first key's id in binary form, [KeyIDSize] bytes.
 func (k *Keyring) AppendKeyID(dst []byte) []byte { return append(dst, k.keys[0].id[:]...) }
 
-// Knows tells whether a key of this binary id is in the ring.
+// Knows reports whether a key of this binary id is in the ring.
 func (k *Keyring) Knows(id []byte) bool { return k.find(id) != nil }
 
 // Random returns n bytes from the injected source. If that fails, they are the

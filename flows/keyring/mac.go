@@ -27,7 +27,7 @@ func (k *Keyring) MACs(label string, data ...[]byte) [][]byte {
 	return macs
 }
 
-// VerifyMAC tells whether mac was made by any of the keys over the same label
+// VerifyMAC reports whether mac was made by any of the keys over the same label
 // and parts. It compares in constant time and accepts a MAC cut to 16 bytes or
 // more.
 func (k *Keyring) VerifyMAC(label string, mac []byte, data ...[]byte) bool {

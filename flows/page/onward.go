@@ -37,7 +37,7 @@ func (p Onward) view() (onwardView, bool) {
 	return v, ok
 }
 
-// Opens tells whether [Onward] leads to a URL: one that is not too long as it is
+// Opens reports whether [Onward] leads to a URL: one that is not too long as it is
 // spelt in the end, and of no scheme that runs or shows what it holds.
 func Opens(raw string) bool {
 	_, ok := onwardURL(raw)

@@ -45,7 +45,7 @@ func (m *Manager) Authenticate(ctx context.Context, clientID, h string) (*identi
 	return nil, unavailable(errLookAgain)
 }
 
-// Live tells whether a session is live, for a bearer token that names it, and
+// Live reports whether a session is live, for a bearer token that names it, and
 // who it belongs to. Errors as for [Manager.Authenticate].
 func (m *Manager) Live(ctx context.Context, id uuid.UUID) (*identity.Identity, error) {
 	for range attempts {

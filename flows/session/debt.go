@@ -157,7 +157,7 @@ func (m *Manager) tell(ctx context.Context, a cache.Announcement) {
 	}
 }
 
-// owing tells whether there is anything to pay.
+// owing reports whether there is anything to pay.
 func (d *debts) owing() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -131,7 +131,7 @@ func (s *endings) subject(subject string) {
 	s.subjects[subject] = s.generation
 }
 
-// voids tells whether a load that began at a generation must be done again.
+// voids reports whether a load that began at a generation must be done again.
 func (s *endings) voids(subject string, generation uint64) bool {
 	return generation < s.floor || generation < s.subjects[subject]
 }

@@ -60,13 +60,13 @@ func (e *entry) hasSecret(hash []byte) bool {
 	return subtle.ConstantTimeCompare(e.secret[:], hash) == 1
 }
 
-// fresh tells whether the entry may be served without asking the store.
+// fresh reports whether the entry may be served without asking the store.
 func (e *entry) fresh(now, interval time.Duration, epoch uint64) bool {
 	return e.gone.Load() == 0 && e.epoch.Load() == epoch &&
 		now-time.Duration(e.checked.Load()) < interval && int64(now) < e.sure.Load()
 }
 
-// due tells whether the background should check the entry: in good time before
+// due reports whether the background should check the entry: in good time before
 // a request would have to.
 func (e *entry) due(now, interval time.Duration, epoch uint64) bool {
 	return e.epoch.Load() != epoch || now-time.Duration(e.checked.Load()) >= interval/2 ||
@@ -84,7 +84,7 @@ func (e *entry) setEnds(ends, expires int64) {
 	e.sure.Store(ends)
 }
 
-// idleAway tells whether the session has been idle for too long, as far as is
+// idleAway reports whether the session has been idle for too long, as far as is
 // known here. Use that the store could not be told of counts.
 func (e *entry) idleAway(now time.Duration) bool {
 	return int64(now) >= e.ends.Load() && int64(now) >= e.used.Load()+int64(e.idle)
@@ -97,7 +97,7 @@ func (e *entry) use(now time.Duration) {
 	}
 }
 
-// touchDue tells whether the row should learn of the last use: when what it
+// touchDue reports whether the row should learn of the last use: when what it
 // knows is older by a tenth of the idle time, or an hour.
 func (e *entry) touchDue() bool {
 	return max(e.used.Load(), e.asked.Load())-e.seen.Load() >= int64(min(e.idle/10, time.Hour))

@@ -43,7 +43,7 @@ var errLookAgain = errors.New("entry was dropped")
 // unavailable makes whatever kept the store from answering an ErrUnavailable.
 func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
 
-// answered tells whether an error is the store's verdict and not a failure to
+// answered reports whether an error is the store's verdict and not a failure to
 // reach it.
 func answered(err error) bool {
 	if err == nil {
@@ -60,6 +60,6 @@ func answered(err error) bool {
 	return false
 }
 
-// gaveUp tells whether it was the caller that gave up, which says nothing about
+// gaveUp reports whether it was the caller that gave up, which says nothing about
 // the store.
 func gaveUp(ctx context.Context) bool { return ctx.Err() != nil }

@@ -30,10 +30,10 @@ type outage struct {
 	mu sync.Mutex // held while making good
 }
 
-// on tells whether the store did not answer when it was last asked.
+// on reports whether the store did not answer when it was last asked.
 func (o *outage) on() bool { return o.down.Load() }
 
-// pending tells whether there is something to make good.
+// pending reports whether there is something to make good.
 func (o *outage) pending() bool { return o.wanted.Load() != o.made.Load() }
 
 // want has the revocations of the last hour looked up, and with rewrite

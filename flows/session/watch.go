@@ -97,7 +97,7 @@ func (m *Manager) watchOver(ctx context.Context) {
 	}
 }
 
-// vouched tells whether a watched session was checked recently enough.
+// vouched reports whether a watched session was checked recently enough.
 func (m *Manager) vouched(id uuid.UUID, e *entry) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -127,7 +127,7 @@ func (k *Keys) openKey(row tokenstore.SigningKey) (*key, error) {
 	return loaded, nil
 }
 
-// fits tells whether a key is of its algorithm's kind and size.
+// fits reports whether a key is of its algorithm's kind and size.
 func fits(alg string, public crypto.PublicKey) error {
 	switch k := public.(type) {
 	case *ecdsa.PublicKey:

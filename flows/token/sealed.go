@@ -115,7 +115,7 @@ func find(rows []tokenstore.SigningKey, alg string) (active, pending *tokenstore
 	return active, pending
 }
 
-// opens tells whether this node can sign with a key.
+// opens reports whether this node can sign with a key.
 func (k *Keys) opens(row *tokenstore.SigningKey) bool {
 	if known := reuse(k.current.Load(), *row); known != nil {
 		return true
@@ -124,7 +124,7 @@ func (k *Keys) opens(row *tokenstore.SigningKey) bool {
 	return err == nil
 }
 
-// strange tells whether this node cannot open a key of the given states: the
+// strange reports whether this node cannot open a key of the given states: the
 // keys are not its own to move on.
 func (k *Keys) strange(rows []tokenstore.SigningKey, states ...tokenstore.KeyState) bool {
 	return slices.ContainsFunc(rows, func(row tokenstore.SigningKey) bool {

@@ -64,7 +64,7 @@ func (v *Vault) Fresh(ctx context.Context, subject, providerName string, minLeft
 	return Access{}, &UnavailableError{RetryAfter: firstBackoff}
 }
 
-// isFresh tells whether the access token needs no refresh.
+// isFresh reports whether the access token needs no refresh.
 func (v *Vault) isFresh(s *source, t Token, minLeft time.Duration) bool {
 	if t.AccessToken == "" || t.NeedsReauth || !t.AccessRevokedAt.IsZero() || !outbound.IsBearer(t.TokenType) {
 		return false

@@ -9,7 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
-// Rechecks tells whether a provider, by its name or issuer, can be asked again
+// Rechecks reports whether a provider, by its name or issuer, can be asked again
 // who its users are.
 func (v *Vault) Rechecks(providerName string) bool {
 	s := v.source(providerName)

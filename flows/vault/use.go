@@ -75,7 +75,7 @@ func (v *Vault) use(ctx context.Context, subject, providerName string) (Access, 
 	return a, err
 }
 
-// isAway tells whether the token store did not answer.
+// isAway reports whether the token store did not answer.
 func isAway(err error) bool { return errors.Is(err, tokenstore.ErrUnavailable) }
 
 // hold begins to look for a token that is good for at least minLeft, unless

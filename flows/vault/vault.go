@@ -167,7 +167,7 @@ func New(c Config) (*Vault, error) {
 	return v, nil
 }
 
-// Keeps tells whether the vault keeps the tokens of a provider, by its name or
+// Keeps reports whether the vault keeps the tokens of a provider, by its name or
 // issuer.
 func (v *Vault) Keeps(providerName string) bool { return v.source(providerName) != nil }
 

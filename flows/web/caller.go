@@ -50,7 +50,7 @@ func CallerOf(r *http.Request) Caller {
 	return callerProgram
 }
 
-// acceptsHTML tells whether Accept names text/html; "*/*" is what curl sends.
+// acceptsHTML reports whether Accept names text/html; "*/*" is what curl sends.
 func acceptsHTML(accept []string) bool {
 	for _, line := range accept {
 		for part := range strings.SplitSeq(line, ",") {

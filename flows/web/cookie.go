@@ -118,7 +118,7 @@ func EachCookie(h http.Header, name string, use func(value string) bool) bool {
 	return false
 }
 
-// Ours tells whether a cookie is one that Gatehouse sets.
+// Ours reports whether a cookie is one that Gatehouse sets.
 func Ours(name string) bool {
 	name = strings.TrimPrefix(strings.TrimPrefix(name, HostPrefix), SecurePrefix)
 	rest, ok := strings.CutPrefix(name, SiteCookie)

@@ -66,7 +66,7 @@ func AllowedToAll(w http.ResponseWriter, r *Request) bool {
 	return Allowed(w, r, http.MethodGet, http.MethodHead)
 }
 
-// isPreflight tells whether a browser asks what a page may send.
+// isPreflight reports whether a browser asks what a page may send.
 func isPreflight(r *Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }

@@ -32,7 +32,7 @@ func ParseOriginPattern(s string) (OriginPattern, error) {
 	return p, nil
 }
 
-// Matches tells whether an origin is one of the pattern's.
+// Matches reports whether an origin is one of the pattern's.
 func (p OriginPattern) Matches(scheme, host string) bool {
 	if scheme != p.scheme {
 		return false

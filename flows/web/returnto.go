@@ -86,7 +86,7 @@ func isScript(p string) bool {
 	return false
 }
 
-// IsOwnPath tells whether a path is reserved on every guarded site.
+// IsOwnPath reports whether a path is reserved on every guarded site.
 func IsOwnPath(path string) bool {
 	if len(path) < 2 || path[1] != '.' {
 		return false // the hot path

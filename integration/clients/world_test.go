@@ -85,7 +85,7 @@ func signIn(b *browser.Browser, address string) *browser.Page {
 	return page
 }
 
-// has tells whether a page has a form with a field.
+// has reports whether a page has a form with a field.
 func has(page *browser.Page, field string) bool {
 	for _, form := range page.Forms() {
 		if slices.Contains(form.Fields, field) {

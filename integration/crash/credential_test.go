@@ -13,7 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/integration/crash"
 )
 
-// credential is what a session is used with. Presenting it tells whether the
+// credential is what a session is used with. Presenting it reports whether the
 // node took it; an error is no answer.
 type credential interface {
 	present(ctx context.Context, v *crash.Visitor, node int) (accepted bool, err error)
@@ -116,7 +116,7 @@ func copyJar(t testing.TB, jar *cookiejar.Jar, addresses ...string) *cookiejar.J
 	return made
 }
 
-// has tells whether the jar holds a session of the origin.
+// has reports whether the jar holds a session of the origin.
 func has(jar *cookiejar.Jar, address string) bool {
 	u, err := url.Parse(address + "/")
 	if err != nil {

@@ -92,7 +92,7 @@ func (v visit) redeem(node int, form url.Values) tokens {
 	return got
 }
 
-// good tells whether a node takes a credential.
+// good reports whether a node takes a credential.
 func (v visit) good(node int, c credential) bool {
 	v.Helper()
 	accepted, err := c.present(v.Context(), v.Visitor, node)

@@ -54,7 +54,7 @@ func (p *person) visit(address string) *browser.Page {
 	return page
 }
 
-// has tells whether a page of the issuer has a form with a field.
+// has reports whether a page of the issuer has a form with a field.
 func has(page *browser.Page, field string) bool {
 	for _, form := range page.Forms() {
 		if slices.Contains(form.Fields, field) {
@@ -105,7 +105,7 @@ func (p *person) signOut(address string) *url.URL {
 	return p.Submit(page, page.Forms()[0], nil).Next()
 }
 
-// signedIn tells whether the guarded API lets the browser in as it is.
+// signedIn reports whether the guarded API lets the browser in as it is.
 func (p *person) signedIn() bool {
 	p.t.Helper()
 	page := p.Open(p.w.api + "/")

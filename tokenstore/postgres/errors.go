@@ -76,7 +76,7 @@ func translate(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", tokenstore.ErrUnavailable, err)
 }
 
-// isDead tells whether the connection is gone, or never came to be.
+// isDead reports whether the connection is gone, or never came to be.
 func isDead(err error) bool {
 	if state := sqlState(err); state != "" {
 		return isEnded(err)
@@ -88,7 +88,7 @@ func isDead(err error) bool {
 		errors.Is(err, puddle.ErrClosedPool) || pgconn.SafeToRetry(err)
 }
 
-// isEnded tells whether the server ended a connection that was in use: for its
+// isEnded reports whether the server ended a connection that was in use: for its
 // shutdown, or because of a timeout that the role or the database is given.
 func isEnded(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
@@ -99,7 +99,7 @@ func isFatal(err *pgconn.PgError) bool {
 	return cmp.Or(err.SeverityUnlocalized, err.Severity) == "FATAL"
 }
 
-// keeps tells whether a connection is kept after an error. One to a server that
+// keeps reports whether a connection is kept after an error. One to a server that
 // is read-only is not: after a fail-over, the next may be to the new primary.
 func keeps(_ *pgconn.PgConn, err *pgconn.PgError) bool {
 	return !isFatal(err) && err.Code != stateReadOnly

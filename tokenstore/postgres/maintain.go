@@ -121,7 +121,7 @@ func (m *maintenance) begin(ctx context.Context, longest time.Duration) error {
 	return m.conn.QueryRow(ctx, m.store.plain(`SELECT {now}`)).Scan(&m.now)
 }
 
-// isOver tells whether all sessions of a month have ended, and none can be
+// isOver reports whether all sessions of a month have ended, and none can be
 // created any more.
 func (m *maintenance) isOver(of month) bool {
 	return !m.now.Before(of.end().Add(m.longest + tokenstore.StartLag))

@@ -82,7 +82,7 @@ func (s *Store) migrateUp(ctx context.Context) (err error) {
 	return err
 }
 
-// checkSchema tells whether this binary can use the schema as it is.
+// checkSchema reports whether this binary can use the schema as it is.
 func checkSchema(ctx context.Context, q querier) error {
 	version, compatibleFrom, err := readSchema(ctx, q)
 	if err != nil {

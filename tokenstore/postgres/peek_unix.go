@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// hasInput tells whether an idle connection has something to read: that the
+// hasInput reports whether an idle connection has something to read: that the
 // server closed it, or says why it will. It costs one system call and does not
 // block.
 func hasInput(conn net.Conn) bool {

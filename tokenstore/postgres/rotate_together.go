@@ -66,7 +66,7 @@ func (s *Store) rotateTogether(ctx context.Context, r tokenstore.Rotation) (toke
 	return tokenstore.RotationResult{Session: w.row.Session, PreviousRotatedAt: w.row.rotatedBefore}, nil
 }
 
-// isAbsent tells whether a month had no table when a statement last looked: a
+// isAbsent reports whether a month had no table when a statement last looked: a
 // refresh token of a month that was removed, sent again and again, would fail
 // every batch. Its rotations go by themselves, and the first that finds a table
 // has the others go together again.

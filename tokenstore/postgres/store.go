@@ -144,7 +144,7 @@ func setUp(timeout time.Duration) pgconn.AfterConnectFunc {
 	}
 }
 
-// Ping tells whether the store can be used now: the database answers, and its
+// Ping reports whether the store can be used now: the database answers, and its
 // schema is one that this version can use.
 func (s *Store) Ping(ctx context.Context) error {
 	return wrap("pinging token store", s.try(ctx, repeatable, func(ctx context.Context) error {

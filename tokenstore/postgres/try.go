@@ -54,7 +54,7 @@ func isConflict(err error) bool {
 	return state == stateDeadlock || state == stateSerialization
 }
 
-// isConnecting tells whether no connection could be made, which a second
+// isConnecting reports whether no connection could be made, which a second
 // attempt in the same moment would not change.
 func isConnecting(err error) bool {
 	var connecting *pgconn.ConnectError

@@ -80,7 +80,7 @@ func (s *Store) runMigrations(ctx context.Context) error {
 	return err
 }
 
-// checkSchema tells whether this binary can use the schema, and remembers when
+// checkSchema reports whether this binary can use the schema, and remembers when
 // it can.
 func (s *Store) checkSchema(ctx context.Context) error {
 	if s.usable.Load() {

@@ -95,7 +95,7 @@ func openChecked(path string, readOnly bool, limit int) (*sql.DB, error) {
 // now is the store's clock: UTC, in whole microseconds, as it is stored.
 func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
 
-// Ping tells whether the store can be used now: it reads the schema's version
+// Ping reports whether the store can be used now: it reads the schema's version
 // from the file. It waits for no writer.
 func (s *Store) Ping(ctx context.Context) error {
 	s.usable.Store(false)

@@ -262,7 +262,7 @@ func inStep(n int, f func(i int)) {
 
 func named(prefix string, i int) string { return fmt.Sprintf("%s-%d", prefix, i) }
 
-// isAny tells whether err is one of those wanted.
+// isAny reports whether err is one of those wanted.
 func isAny(err error, wanted ...error) bool {
 	return slices.ContainsFunc(wanted, func(w error) bool { return errors.Is(err, w) })
 }

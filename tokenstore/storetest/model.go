@@ -104,7 +104,7 @@ func (m *model) ok(doing string, err error) {
 }
 
 // wantAny fails unless err is one of those wanted; with none, unless it is nil.
-// It tells whether the call was to succeed.
+// It reports whether the call was to succeed.
 func (m *model) wantAny(doing string, err error, wanted ...error) bool {
 	m.Helper()
 	if len(wanted) == 0 {

@@ -22,7 +22,7 @@ var (
 	modelScopes    = []string{"", "a", "b", "a b", "b a", "a b c"}
 )
 
-// wider tells whether scope a strictly contains b.
+// wider reports whether scope a strictly contains b.
 func wider(a, b string) bool {
 	count := func(in, of string) (n int) {
 		set := strings.Fields(in)

@@ -38,7 +38,7 @@ type User struct {
 // Comparer checks a password against a hash. Caddy's modules of the namespace
 // http.authentication.hashes are such.
 type Comparer interface {
-	// Compare tells whether plaintext is what was hashed. Its time must not
+	// Compare reports whether plaintext is what was hashed. Its time must not
 	// depend on the answer.
 	Compare(hash, plaintext []byte) (bool, error)
 }

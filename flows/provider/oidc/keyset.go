@@ -80,7 +80,7 @@ func verifyWith(keys []jose.JSONWebKey, token *jose.JSONWebSignature) ([]byte, b
 	return nil, false
 }
 
-// fits tells whether a key is meant for an algorithm (RFC 8725, section 3.1).
+// fits reports whether a key is meant for an algorithm (RFC 8725, section 3.1).
 func fits(k jose.JSONWebKey, alg string) bool {
 	if k.Algorithm != "" && k.Algorithm != alg {
 		return false

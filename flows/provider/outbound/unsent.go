@@ -32,7 +32,7 @@ func (a *attempt) failed(err error) error {
 	return err
 }
 
-// IsUnspent tells whether a token endpoint that answered this status, which is
+// IsUnspent reports whether a token endpoint that answered this status, which is
 // no success or comes with an error code, has left the grant alone. What the
 // answers of a server that fails, or of a gateway before it, mean for the grant
 // cannot be known (RFC 9110, section 15.6). 503 is no exception, with Retry-After
@@ -41,7 +41,7 @@ func (a *attempt) failed(err error) error {
 // not get to say so.
 func IsUnspent(status int) bool { return status < http.StatusInternalServerError }
 
-// IsRefusal tells whether a token endpoint that answered this status and error code
+// IsRefusal reports whether a token endpoint that answered this status and error code
 // is up, and only will not do what was asked. A status of 2xx is one that came with
 // an error code.
 func IsRefusal(status int, code string) bool {

@@ -82,7 +82,7 @@ func (b *bed) reportRemoval(quiet float64) {
 		percentile(before, 0.99), percentile(detaching, 0.99), len(detaching), percentile(meanwhile, 0.99), quiet)
 }
 
-// whileDetaching tells whether a rotation ran at the same time as a DETACH.
+// whileDetaching reports whether a rotation ran at the same time as a DETACH.
 func (t *timings) whileDetaching(r timing) bool {
 	return slices.ContainsFunc(t.detaching, func(d timing) bool {
 		return r.start.Before(d.start.Add(d.took)) && d.start.Before(r.start.Add(r.took))

@@ -69,7 +69,7 @@ func (s *Server) launch() error {
 	return nil
 }
 
-// ended tells whether the server has ended by itself.
+// ended reports whether the server has ended by itself.
 func (s *Server) ended() bool {
 	_, err := os.Stat(filepath.Join(s.folder, "ended"))
 	return err == nil
