@@ -35,6 +35,10 @@ func init() {
 //	                          and ?limit= page
 //	POST /gatehouse/remove-tokens  removes those that the same conditions name, and has them revoked at their providers;
 //	                          or the one whose access or refresh token is in the body, as the form token=…
+//	GET  /gatehouse/subject   ?subject= and its identities
+//	POST /gatehouse/link      lets the identity ?id= at ?provider= belong to ?subject=; 409 where it is another's
+//	POST /gatehouse/unlink    takes it away, with its token and sessions; 409 where it is the last one
+//	POST /gatehouse/suspend   keeps ?subject= out until /gatehouse/resume
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -52,6 +56,11 @@ func (*Admin) Routes() []caddy.AdminRoute {
 		{Pattern: "/gatehouse/rotate-keys", Handler: adminHandler(http.MethodPost, (*App).adminRotateKeys)},
 		{Pattern: "/gatehouse/tokens", Handler: adminHandler(http.MethodGet, (*App).adminTokens)},
 		{Pattern: "/gatehouse/remove-tokens", Handler: adminHandler(http.MethodPost, (*App).adminRemoveTokens)},
+		{Pattern: "/gatehouse/subject", Handler: adminHandler(http.MethodGet, (*App).adminSubject)},
+		{Pattern: "/gatehouse/link", Handler: adminHandler(http.MethodPost, (*App).adminLink)},
+		{Pattern: "/gatehouse/unlink", Handler: adminHandler(http.MethodPost, (*App).adminUnlink)},
+		{Pattern: "/gatehouse/suspend", Handler: adminHandler(http.MethodPost, (*App).adminSuspend)},
+		{Pattern: "/gatehouse/resume", Handler: adminHandler(http.MethodPost, (*App).adminResume)},
 	}
 }
 
@@ -197,6 +206,10 @@ func (a *App) adminError(doing string, err error) error {
 
 func badRequest(err error) error {
 	return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+}
+
+func conflict(err error) error {
+	return caddy.APIError{HTTPStatus: http.StatusConflict, Err: err}
 }
 
 func notFound(err error) error {

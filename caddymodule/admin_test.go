@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -76,5 +79,49 @@ func TestMatcher_ByWhoIsSignedIn(t *testing.T) {
 		if got := r.do(get("http://app.example.com" + path)); got.Code == http.StatusOK && got.Body.String() != "nobody" {
 			t.Errorf("%s of nobody: %q", path, got.Body)
 		}
+	}
+}
+
+func TestAdmin_LinksUnlinksAndSuspends(t *testing.T) {
+	r := serve(t, aliceLocal+"provider google {\n\tclient_id x\n\tclient_secret {env.HOME}\n\tallow domain example.com\n}\n",
+		"http://app.example.com {\n\tgatehouse\n\trespond ok\n}")
+	alice := r.signIn("app.example.com", nil)
+	address := adminServer(t)
+	stdout, _, err := command("sessions", "list", "--user", "alice", "--json", "--address", address)
+	var listed sessionPage
+	if err != nil || json.Unmarshal([]byte(stdout), &listed) != nil || len(listed.Sessions) != 1 {
+		t.Fatalf("sessions: %v\n%s", err, stdout)
+	}
+	subject := listed.Sessions[0].Subject
+	for _, tt := range []struct{ args, says, fails string }{
+		{"show", "local", ""},
+		{"link --provider google --id 7", "Linked.", ""},
+		{"link --provider google --id 8", "", "another identity of that provider"},
+		{"link --provider gogle --id 7", "", "there is no such provider"},
+		{"show", "google", ""},
+		{"unlink --provider google --id 8", "", "no such identity"},
+		{"unlink --provider google --id 7", "Unlinked.", ""},
+		{"unlink --provider local --id alice", "", "last identity"},
+		{"link --provider google", "", "--id is missing"},
+		{"suspend", "Suspended.", ""},
+		{"show", "suspended since", ""},
+	} {
+		args := append([]string{"subjects"}, strings.Fields(tt.args)...)
+		stdout, _, err := command(append(args, "--subject", subject, "--address", address)...)
+		if tt.fails == "" && (err != nil || !strings.Contains(stdout, tt.says)) || tt.fails != "" && (err == nil || !strings.Contains(err.Error(), tt.fails)) {
+			t.Errorf("subjects %s: %v\n%s", tt.args, err, stdout)
+		}
+	}
+	for deadline := time.Now().Add(30 * time.Second); r.do(get("http://app.example.com/", alice)).Code == http.StatusOK; {
+		if time.Now().After(deadline) {
+			t.Fatal("a suspended subject is let in")
+		}
+		runtime.Gosched()
+	}
+	if _, _, err := command("subjects", "resume", "--subject", subject, "--address", address); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := command("subjects", "suspend", "--subject", "nobody", "--address", address); err == nil || !strings.Contains(err.Error(), "there is no subject") {
+		t.Errorf("suspending nobody: %v", err)
 	}
 }

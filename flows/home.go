@@ -74,6 +74,10 @@ func (g *Gateway) homePage(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		}
 		p.Applications = append(p.Applications, a)
 	}
+	if err := g.homeIdentities(r, at, id, &p); err != nil {
+		g.answers.Unavailable(w, r, err)
+		return
+	}
 	if len(rows) == homeSessions {
 		p.MoreURL = at.Path + "?" + url.Values{"before": {rows[len(rows)-1].ID.String()}}.Encode()
 	}
@@ -100,13 +104,18 @@ func (g *Gateway) changeHome(w http.ResponseWriter, r *web.Request, at web.Issue
 	}
 	message := "Signed out there."
 	var err error
-	if clientID := r.PostForm.Get(page.FieldClient); clientID != "" {
+	if named := r.PostForm.Get(page.FieldIdentity); named != "" {
+		message = "Disconnected."
+		err = g.unlinkOwn(r, id, named)
+	} else if clientID := r.PostForm.Get(page.FieldClient); clientID != "" {
 		message = "Withdrawn from " + g.siteTitle(at, clientID) + "."
 		err = g.withdraw(r.Context(), id.Subject, clientID)
 	} else {
 		err = g.endOwn(r, id.Subject, r.PostForm.Get(page.FieldSession))
 	}
 	switch {
+	case errors.Is(err, tokenstore.ErrConflict):
+		message = "That is the only way in which you can sign in, so it stays."
 	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrInvalid):
 		message = "That has ended already, or is not one of yours."
 	case err != nil:

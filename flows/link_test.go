@@ -2,9 +2,11 @@ package flows_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -263,5 +265,39 @@ func TestRouteScope_AtTheProviderOfTheSignIn(t *testing.T) {
 			t.Errorf("came back to %s", b.last.Request.URL)
 		}
 		w.signedIn(3)
+	})
+}
+
+// On their own page people see how they can sign in, and disconnect what they do not
+// use, with its token and its sessions; never the last one.
+func TestUnlink_OnTheOwnPage(t *testing.T) {
+	inBothLinkingModes(t, func(t *testing.T, w hubbed) {
+		home := w.siteURL("app") + "/.gatehouse/"
+		if w.gateway.HasPortal() {
+			home = w.portalURL() + "/"
+		}
+		b := w.arrives("alice", "wonderland")
+		b.get(home).want(http.StatusOK, "/link?provider=github")
+		w.links(b.get(w.siteURL("app")+deepURL)).want(http.StatusOK, "hello alice")
+		byGitHub := newBrowser(t)
+		byGitHub.get(w.siteURL("app")+deepURL).follow("GitHub").want(http.StatusOK, "hello ")
+
+		b.get(home).want(http.StatusOK, "used now")
+		button := regexp.MustCompile(`name="identity" value="([^"]+)"`).FindStringSubmatch(b.body)
+		if button == nil || strings.Count(b.body, `name="identity"`) != 1 {
+			t.Fatalf("the page offers %v", button)
+		}
+		b.submit(url.Values{"identity": {button[1]}}).want(http.StatusOK, "Disconnected.")
+		b.submit(url.Values{"identity": {button[1]}}).want(http.StatusOK, "ended already")
+		b.get(w.siteURL("app")+deepURL).want(http.StatusForbidden, "Connect GitHub")
+		eventually(t, "the session by GitHub has ended", func() bool {
+			return byGitHub.held().get(w.siteURL("app")+deepURL).last.StatusCode == http.StatusSeeOther
+		})
+		if _, err := w.store.ProviderToken(t.Context(), w.subjectOf("alice"), w.hub.url); !errors.Is(err, tokenstore.ErrNotFound) {
+			t.Errorf("the token is still there: %v", err)
+		}
+		if err := w.gateway.Unlink(t.Context(), w.subjectOf("alice"), tokenstore.Identity{Issuer: "local", Subject: "alice"}); !errors.Is(err, tokenstore.ErrConflict) {
+			t.Errorf("the last identity was unlinked: %v", err)
+		}
 	})
 }

@@ -94,7 +94,8 @@ type Subjects interface {
 	// Link adds an identity to a subject. ErrExists when it belongs to
 	// another subject; linking it twice to the same one is no error.
 	Link(ctx context.Context, subject string, id Identity) error
-	// Unlink removes an identity, or ErrNotFound.
+	// Unlink removes an identity, or ErrNotFound; ErrConflict if it is the subject's
+	// last one, however many are unlinked at once.
 	Unlink(ctx context.Context, subject string, id Identity) error
 	// Suspend suspends a subject, or lifts it. ErrNotFound. Sessions stay as
 	// they are and are refused while it lasts.

@@ -10,7 +10,11 @@ type Home struct {
 	Sessions []Session
 	// Applications that the person allowed something. At most 40 are shown.
 	Applications []Application
-	// Action is where the buttons post to: FieldSession is a session's ID,
+	// Identities by which the person can sign in, and Linkable providers that could
+	// be added. At most 40 are shown of each.
+	Identities []Identity
+	Linkable   []ProviderLink
+	// Action is where the buttons post to: FieldIdentity is an identity's ID, FieldSession is a session's ID,
 	// FieldClient an application's.
 	Action string
 	Fields []Field
@@ -45,6 +49,16 @@ type Application struct {
 	Title string
 	// Scopes in plain words.
 	Scopes []string
+}
+
+// Identity is an account of a provider that a person can sign in with.
+type Identity struct {
+	ID       string
+	Provider string // as people know it
+	// Current is the one that the person came by.
+	Current bool
+	// Removable ones have a button.
+	Removable bool
 }
 
 type homeView struct {
@@ -85,6 +99,18 @@ func (p Home) bounded(now func() time.Time) homeView {
 		applications = append(applications, a)
 	}
 	p.Applications = applications
+	identities := make([]Identity, 0, min(len(p.Identities), maxItems))
+	for _, i := range p.Identities[:min(len(p.Identities), maxItems)] {
+		i.ID, i.Provider = entered(i.ID, maxLine), line(i.Provider, maxName)
+		identities = append(identities, i)
+	}
+	p.Identities = identities
+	links := make([]ProviderLink, 0, min(len(p.Linkable), maxItems))
+	for _, l := range p.Linkable[:min(len(p.Linkable), maxItems)] {
+		l.Name, l.Title, l.URL = line(l.Name, maxName), line(l.Title, maxName), address(l.URL)
+		links = append(links, l)
+	}
+	p.Linkable = links
 	v := homeView{Home: p}
 	for _, s := range p.Sessions {
 		id := s.ID

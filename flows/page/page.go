@@ -10,6 +10,7 @@ const (
 	FieldPassword = "password"
 	FieldUserCode = "user_code" // any case, with or without a dash
 	FieldSession  = "session"   // the ID of the session to end
+	FieldIdentity = "identity"  // the ID of the identity to disconnect
 	FieldClient   = "client"    // the ID of the application to withdraw consent from
 	FieldDecision = "decision"
 

@@ -70,6 +70,8 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 		"home": func(w http.ResponseWriter, q *http.Request) {
 			r.Home(w, q, 200, Home{
 				User: text, Action: text, Fields: fields, SignOutURL: text, MoreURL: text, Message: text,
+				Identities: []Identity{{ID: text, Provider: text, Current: true}, {ID: text, Provider: text, Removable: true}},
+				Linkable:   []ProviderLink{{Name: text, Title: text, URL: text}},
 				Sessions: []Session{
 					{ID: text, Site: text, UserAgent: text, Since: at, LastSeen: at, Current: true},
 					{ID: text, Site: text, UserAgent: text, Since: at, LastSeen: at},

@@ -153,6 +153,7 @@ func samples(full bool) map[name]any {
 		link:       Link{Provider: text, Site: site, User: user, Scopes: []string{text}, Action: url, CancelURL: url, Fields: fields},
 		home: Home{
 			User: user, Message: text, Action: url, Fields: fields, SignOutURL: url, MoreURL: url,
+			Identities: []Identity{{ID: text, Provider: text, Removable: true}}, Linkable: []ProviderLink{{Name: text, URL: url}},
 			Sessions: []Session{{ID: text, Site: site, UserAgent: text, Since: at, LastSeen: at, Current: true}},
 		}.bounded(now),
 	}

@@ -83,8 +83,28 @@ func (s *Store) Unlink(ctx context.Context, subject string, id tokenstore.Identi
 		return wrap("unlinking identity", err)
 	}
 	return wrap("unlinking identity", s.try(ctx, once, func(ctx context.Context) error {
-		tag, err := s.pool.Exec(ctx, `DELETE FROM identity WHERE issuer = $1 AND external = $2 AND sub = $3`,
-			id.Issuer, id.Subject, subject)
-		return affected(tag, err, tokenstore.ErrNotFound)
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			// Who unlinks another one of the same subject waits, and then sees that
+			// this one has gone.
+			if _, err := tx.Exec(ctx, `SELECT FROM subject WHERE id = $1 FOR UPDATE`, subject); err != nil {
+				return err
+			}
+			var has, others bool
+			err := tx.QueryRow(ctx, `
+				SELECT EXISTS (SELECT FROM identity WHERE sub = $3 AND issuer = $1 AND external = $2),
+					EXISTS (SELECT FROM identity WHERE sub = $3 AND (issuer, external) <> ($1, $2))`,
+				id.Issuer, id.Subject, subject).Scan(&has, &others)
+			switch {
+			case err != nil:
+				return err
+			case !has:
+				return tokenstore.ErrNotFound
+			case !others:
+				return tokenstore.ErrConflict
+			}
+			tag, err := tx.Exec(ctx, `DELETE FROM identity WHERE issuer = $1 AND external = $2 AND sub = $3`,
+				id.Issuer, id.Subject, subject)
+			return affected(tag, err, tokenstore.ErrNotFound)
+		})
 	}))
 }

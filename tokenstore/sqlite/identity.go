@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -84,6 +85,18 @@ func (s *Store) Unlink(ctx context.Context, subject string, id tokenstore.Identi
 		return wrap("unlinking identity", err)
 	}
 	return wrap("unlinking identity", s.write(ctx, func(t *tx) error {
+		owned, err := all(ctx, t, func(row scanner) (id tokenstore.Identity, err error) {
+			err = row.Scan(&id.Issuer, &id.Subject)
+			return id, err
+		}, `SELECT issuer, external FROM identity WHERE subject = ?`, subject)
+		switch {
+		case err != nil:
+			return err
+		case !slices.Contains(owned, id):
+			return tokenstore.ErrNotFound
+		case len(owned) == 1:
+			return tokenstore.ErrConflict
+		}
 		return found(t.exec(ctx, `DELETE FROM identity WHERE issuer = ? AND external = ? AND subject = ?`,
 			id.Issuer, id.Subject, subject))
 	}))

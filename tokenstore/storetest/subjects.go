@@ -7,6 +7,7 @@ var subjectTests = []test{
 	{name: "identities, oldest first", run: testIdentities},
 	{name: "an identity belongs to one subject", run: testLinkTaken},
 	{name: "unlinked", run: testUnlink},
+	{name: "the last one stays, however many are unlinked at once", run: testUnlinkRace, races: true},
 	{name: "suspended and lifted", run: testSuspend},
 	{name: "a suspended subject's sessions", run: testSuspendedSessions},
 	{name: "linked to two subjects at once", run: testLinkRace, races: true},
@@ -79,6 +80,30 @@ func testUnlink(e *env) {
 	e.same("identities left", got, []tokenstore.Identity{identity("ann")})
 	// It is free again.
 	e.ok(e.Link(e.ctx, bob, second))
+	e.want("Unlink of the last one", e.Unlink(e.ctx, ann, identity("ann")), tokenstore.ErrConflict)
+}
+
+// However many are unlinked at once, one stays.
+func testUnlinkRace(e *env) {
+	for round := range e.rounds(20, 5) {
+		ann := e.subject(named("ann", round))
+		second := tokenstore.Identity{Issuer: "https://other.example", Subject: named("ann", round)}
+		e.ok(e.Link(e.ctx, ann, second))
+		errs := make([]error, 2)
+		inStep(2, func(i int) {
+			errs[i] = e.node(i).Unlink(e.ctx, ann, []tokenstore.Identity{identity(named("ann", round)), second}[i])
+		})
+		left, err := e.Identities(e.ctx, ann)
+		e.ok(err)
+		if len(left) != 1 {
+			e.Fatalf("%d identities are left: %v", len(left), errs)
+		}
+		for _, err := range errs {
+			if err != nil {
+				e.want("Unlink of the last one", err, tokenstore.ErrConflict)
+			}
+		}
+	}
 }
 
 func testSuspend(e *env) {
