@@ -83,14 +83,14 @@ func (g *Gateway) homeIdentities(r *web.Request, at web.Issuer, who *identity.Id
 		known[id.Issuer] = true
 		current := id == tokenstore.Identity{Issuer: who.Issuer, Subject: who.ID}
 		p.Identities = append(p.Identities, page.Identity{
-			ID: g.identityID(who.Subject, id), Provider: g.providerTitle(g.providerNamed(id.Issuer)),
+			ID: g.identityID(who.Subject, id), Provider: g.answers.ProviderTitle(g.providerNamed(id.Issuer)),
 			Current: current, Removable: !current && len(linked) > 1,
 		})
 	}
 	for _, further := range g.Providers {
 		if _, ok := further.(provider.Redirect); ok && !known[further.Issuer()] {
 			p.Linkable = append(p.Linkable, page.ProviderLink{
-				Name: further.Name(), Title: further.Title(), URL: linkPath(at, further.Name(), "", ""),
+				Name: further.Name(), Title: further.Title(), URL: web.LinkPath(at, further.Name(), "", ""),
 			})
 		}
 	}
