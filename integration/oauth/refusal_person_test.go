@@ -142,7 +142,7 @@ func TestRefusal_SignOutsThatLeadElsewhere(t *testing.T) {
 	for name, query := range map[string]url.Values{
 		"an unknown address":     {"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://evil.example/"}},
 		"another client's":       {"id_token_hint": {hint}, "post_logout_redirect_uri": {"http://127.0.0.1:1/other"}},
-		"another port":           {"id_token_hint": {hint}, "post_logout_redirect_uri": {"http://127.0.0.1:2/goodbye"}},
+		"another path":           {"id_token_hint": {hint}, "post_logout_redirect_uri": {"http://127.0.0.1:1/goodbye2"}},
 		"another client's name":  {"id_token_hint": {hint}, "client_id": {"other"}, "post_logout_redirect_uri": {goodbye}},
 		"no client":              {"post_logout_redirect_uri": {goodbye}},
 		"an unsigned hint":       {"id_token_hint": {forged[0] + "." + forged[1] + "."}, "post_logout_redirect_uri": {goodbye}},

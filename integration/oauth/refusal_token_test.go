@@ -132,7 +132,7 @@ func TestRefusal_GrantsThatAreNotTheClients(t *testing.T) {
 		want(t, "client credentials of a public client", http.StatusBadRequest, "unauthorized_client")
 	w.post(t, "device_authorization", url.Values{}, basic("web", webSecret)).
 		want(t, "a device flow of a client without", http.StatusBadRequest, "unauthorized_client")
-	w.post(t, "device_authorization", url.Values{"client_id": {"cli"}, "scope": {"openid email"}}).
+	w.post(t, "device_authorization", url.Values{"client_id": {"cli"}, "scope": {"email"}}).
 		want(t, "a scope that the client may not have", http.StatusBadRequest, "invalid_scope")
 	w.post(t, "device_authorization", url.Values{"client_id": {"cli"}, "code_challenge": {verifier}, "code_challenge_method": {"plain"}}).
 		want(t, "plain PKCE", http.StatusBadRequest, "invalid_request")
