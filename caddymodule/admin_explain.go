@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -208,10 +209,8 @@ func (a *App) serverOf(g *Guard) *caddyhttp.Server {
 	a.guardsMu.Lock()
 	defer a.guardsMu.Unlock()
 	for server, f := range a.fronts {
-		for _, other := range f.guards {
-			if other == g {
-				return server
-			}
+		if slices.Contains(f.guards, g) {
+			return server
 		}
 	}
 	return nil

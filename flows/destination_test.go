@@ -3,6 +3,7 @@ package flows_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -37,9 +38,9 @@ func (b *browser) record(to *[]string) {
 // find is the last address that holds something.
 func find(t *testing.T, all []string, part string) string {
 	t.Helper()
-	for i := len(all) - 1; i >= 0; i-- {
-		if strings.Contains(all[i], part) {
-			return all[i]
+	for _, address := range slices.Backward(all) {
+		if strings.Contains(address, part) {
+			return address
 		}
 	}
 	t.Fatalf("no %s in\n%s", part, strings.Join(all, "\n"))

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
@@ -51,9 +52,7 @@ func (w with) MarshalJSON() ([]byte, error) {
 		return own, err
 	}
 	all := make(map[string]any, len(w.kept)+16)
-	for name, value := range w.kept {
-		all[name] = value
-	}
+	maps.Copy(all, w.kept)
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(own, &members); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,11 +156,8 @@ func (g *Gateway) scopesAsked(name, scope string) string {
 	known := g.Vault.Scopes(name)
 	var asked []string
 	for s := range strings.FieldsSeq(scope) {
-		for _, k := range known {
-			if s == k {
-				asked = append(asked, s)
-				break
-			}
+		if slices.Contains(known, s) {
+			asked = append(asked, s)
 		}
 	}
 	return strings.Join(asked, " ")
@@ -188,10 +186,8 @@ func (g *Gateway) addGranted(r *web.Request, at web.Issuer, a *authRequest, name
 }
 
 func appendMissing(list []string, s string) []string {
-	for _, v := range list {
-		if v == s {
-			return list
-		}
+	if slices.Contains(list, s) {
+		return list
 	}
 	return append(list, s)
 }

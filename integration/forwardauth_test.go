@@ -144,7 +144,7 @@ func TestForwardAuth_TheExampleAnswers(t *testing.T) {
 	}
 	req.Header.Set("X-Original-Method", "GET")
 	req.Header.Set("X-Original-URL", "https://app.example.com/")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,9 +29,7 @@ func fileJWK(t *testing.T, key any, alg, kid string, more map[string]any) map[st
 	if err := json.Unmarshal(raw, &jwk); err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range more {
-		jwk[name] = value
-	}
+	maps.Copy(jwk, more)
 	return jwk
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,7 +31,6 @@ type persona struct {
 	// scopes that it knows; another one is refused. nil: all are taken.
 	scopes []string
 	auth   string // how clients must authenticate: "basic" or "post"
-	secret string // "" for any that verify accepts
 	verify func(secret string) error
 	// formPost: the answer must be asked for by POST where the scope has name or email.
 	formPost bool
@@ -126,9 +126,7 @@ func (p *provider) describe() obj {
 	if p.scopes != nil {
 		m["scopes_supported"] = p.scopes
 	}
-	for name, value := range p.metadata {
-		m[name] = value
-	}
+	maps.Copy(m, p.metadata)
 	return m
 }
 
@@ -199,9 +197,7 @@ func (p *provider) token(w http.ResponseWriter, r *http.Request) {
 	}
 	if !p.plain {
 		claims := obj{"aud": asked.Get("client_id"), "nonce": asked.Get("nonce")}
-		for name, value := range p.idToken {
-			claims[name] = value
-		}
+		maps.Copy(claims, p.idToken)
 		answer["id_token"] = p.sign(claims)
 	}
 	p.write(w, answer)
@@ -224,9 +220,7 @@ func (p *provider) isClient(r *http.Request) bool {
 
 func (p *provider) sign(claims obj) string {
 	all := obj{"iss": p.issuer, "sub": "subject-1", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
-	for name, value := range claims {
-		all[name] = value
-	}
+	maps.Copy(all, claims)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: p.key}, (&jose.SignerOptions{}).WithHeader("kid", "1").WithType("JWT"))
 	if err != nil {
 		p.t.Error(err)

@@ -41,6 +41,7 @@ func looksOf(checked *cel.Ast) (l policy.Looks) {
 			if claim, ok := claimOfCall(e.AsCall()); ok {
 				name(claim)
 			}
+		default: // holds no name by itself
 		}
 	}))
 	l.AllClaims = whole > named

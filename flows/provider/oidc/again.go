@@ -28,7 +28,7 @@ func (p *Provider) identifyAgain(ctx context.Context, t *told, was identity.Clai
 			now.User = was.User
 		}
 	}
-	if p.config.DomainClaim != "" && !(t.signed && t.idToken.has(p.config.DomainClaim)) {
+	if p.config.DomainClaim != "" && (!t.signed || !t.idToken.has(p.config.DomainClaim)) {
 		// What the account belongs to is not told again. Another address is new, and
 		// nobody has vouched for its domain.
 		now.DomainUnverified = was.DomainUnverified || !identity.EqualFoldASCII(now.Email, was.Email)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -130,9 +131,7 @@ func (p *Provider) formRequest(ctx context.Context, m *metadata, endpoint string
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range c.form {
-		form[name] = values
-	}
+	maps.Copy(form, c.form)
 	if c.method != authBasic {
 		form.Set("client_id", p.config.ClientID)
 	}

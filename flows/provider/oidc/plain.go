@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -41,10 +42,7 @@ func (p *Provider) parseUserInfo(body []byte) (claimSet, error) {
 	if err != nil || len(p.config.ClaimNames) == 0 {
 		return info, err
 	}
-	renamed := make(claimSet, len(info))
-	for name, raw := range info {
-		renamed[name] = raw
-	}
+	renamed := maps.Clone(info)
 	for claim, member := range p.config.ClaimNames {
 		delete(renamed, claim) // what has that name is something else here
 		raw, at := info.lookup(member)
