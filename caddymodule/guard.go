@@ -317,7 +317,7 @@ func (g *Guard) decide(r *http.Request, gateway *flows.Gateway, v *verdict, agai
 	v.show(r)
 	id, err := v.authenticate(g.app, gateway, r)
 	v.id = id
-	return gateway.Guard().DecideFor(g.request(r, v), &g.rules, id, err)
+	return gateway.Guard().Decide(g.request(r, v), &g.rules, id, err)
 }
 
 // request is the request as this guard wants it answered.

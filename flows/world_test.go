@@ -247,7 +247,8 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		w.gateway.ServeSite(rw, req)
 		return
 	}
-	decision := w.gateway.Guard().Decide(req, &guard.Rules{ProviderToken: w.passes, Scopes: w.wants})
+	id, err := w.gateway.Guard().Authenticate(r, r.Host, false)
+	decision := w.gateway.Guard().Decide(req, &guard.Rules{ProviderToken: w.passes, Scopes: w.wants}, id, err)
 	if decision.Outcome != guard.Pass {
 		w.gateway.Guard().Answer(rw, req, decision)
 		return

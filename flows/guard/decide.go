@@ -54,16 +54,11 @@ type Decision struct {
 // or a store does not answer.
 func (d Decision) IsAway() bool { return d.Outcome == NoToken && ProviderTokenIsAway(d.err) }
 
-// Decide decides about a request. Where it may pass, our credentials have been removed
-// from it. A warm session costs no I/O.
-func (g *Guard) Decide(r *web.Request, rules *Rules) Decision {
-	id, err := g.Authenticate(r.Request, r.Host, r.Secure())
-	return g.DecideFor(r, rules, id, err)
-}
-
-// DecideFor is Decide with what [Guard.Authenticate] returned: a proof of possession is
-// good for one question.
-func (g *Guard) DecideFor(r *web.Request, rules *Rules, id *identity.Identity, err error) Decision {
+// Decide decides about a request of which id and err are what [Guard.Authenticate]
+// returned. That is asked once, since a proof of possession is good for one question.
+// Where the request may pass, our credentials have been removed from it. A warm session
+// costs no I/O.
+func (g *Guard) Decide(r *web.Request, rules *Rules, id *identity.Identity, err error) Decision {
 	if err != nil {
 		return Decision{Outcome: Unauthenticated, err: err}
 	}
