@@ -1,6 +1,9 @@
 package presets
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+)
 
 // scenario is what a provider says of somebody, and what becomes of that.
 type scenario struct {
@@ -18,9 +21,7 @@ func scenarios() []scenario {
 	with := func(base obj, more obj) obj {
 		all := obj{}
 		for _, o := range []obj{base, more} {
-			for name, value := range o {
-				all[name] = value
-			}
+			maps.Copy(all, o)
 		}
 		return all
 	}
