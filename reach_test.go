@@ -14,7 +14,6 @@ import (
 // unreached are the operations that no product code calls yet, each with what
 // will. What is wired is taken off this list; what nothing will wire goes.
 var unreached = map[string]string{
-	"Decide":         "programs that embed the packages; Caddy's guards authenticate once for several",
 	"RemoveSubject":  "the person's own page, and an operator's removal of a person",
 	"Forgive":        "an operator's command for an address that is throttled",
 	"VerifiedDomain": "the placeholder of a domain; else it goes",
