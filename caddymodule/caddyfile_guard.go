@@ -19,7 +19,7 @@ import (
 //		deny  <condition…>
 //		hosts <name…>
 //		provider <provider>
-//		provider_token <provider> {
+//		provider_token <provider> [service] {
 //			scope <scope…>
 //		}
 //		dry_run

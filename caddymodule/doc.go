@@ -155,7 +155,7 @@
 //		hosts <name…>                # for a site without a host name
 //		finish_uploads [<duration>]  # an upload may finish after its session has ended; default: no; alone: 10m
 //		provider <provider>          # where people are sent who are not signed in; default: they choose
-//		provider_token <provider> {  # upstream gets Authorization: Bearer with the user's token of the provider
+//		provider_token <provider> [service] { # upstream gets Authorization: Bearer with the user's token of the provider; service: with the gateway's own
 //			scope <scope…>           # that it must cover, beside the provider's own; asked for when it does not
 //		}
 //		upgrades <protocol…>         # besides websocket, that a connection may switch to: spdy/3.1

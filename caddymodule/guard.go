@@ -70,6 +70,11 @@ type Guard struct {
 	// none.
 	ProviderTokenScopes []string `json:"provider_token_scopes,omitempty"`
 
+	// Whether the token passed upstream is one that the provider issues for this
+	// gateway itself (the grant client_credentials), whoever came, and not the
+	// user's. It needs no store_tokens. Default: false.
+	ProviderTokenService bool `json:"provider_token_service,omitempty"`
+
 	// The headers that tell the application who is signed in, where they differ from
 	// the app's. If several guards of a site say this, they must say the same. Default:
 	// the app's.

@@ -11,12 +11,13 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/guard"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
 )
 
 // parseToken parses:
 //
-//	provider_token <provider> {
+//	provider_token <provider> [service] {
 //		scope <scope…>
 //	}
 func (g *Guard) parseToken(h httpcaddyfile.Helper, app *App) error {
@@ -28,7 +29,10 @@ func (g *Guard) parseToken(h httpcaddyfile.Helper, app *App) error {
 	}
 	g.ProviderToken = h.Val()
 	if h.NextArg() {
-		return h.Errf("provider_token has one argument, the provider; found %q", h.Val())
+		if h.Val() != "service" || h.NextArg() {
+			return h.Errf("behind the provider, provider_token takes only the word service; found %q", h.Val())
+		}
+		g.ProviderTokenService = true
 	}
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if h.Val() != "scope" {
@@ -38,7 +42,7 @@ func (g *Guard) parseToken(h httpcaddyfile.Helper, app *App) error {
 			return err
 		}
 	}
-	if err := app.checkPassedToken(g.ProviderToken); err != nil {
+	if err := app.checkPassedToken(g.ProviderToken, g.ProviderTokenService); err != nil {
 		return h.WrapErr(err)
 	}
 	return nil
@@ -46,9 +50,16 @@ func (g *Guard) parseToken(h httpcaddyfile.Helper, app *App) error {
 
 // checkPassedToken refuses to pass on the tokens of a provider that is not
 // there, or whose tokens nobody keeps.
-func (a *App) checkPassedToken(name string) error {
-	return a.checkKept("provider_token", name)
+func (a *App) checkPassedToken(name string, service bool) error {
+	err := a.checkKept("provider_token", name)
+	if errors.Is(err, errNotKept) && service {
+		return nil // nobody's token is kept for it
+	}
+	return err
 }
+
+// errNotKept: the option store_tokens is missing.
+var errNotKept = errors.New("so there is none to pass on")
 
 // checkExchange refuses exchanges for the tokens of a provider that is not there, or
 // whose tokens nobody keeps.
@@ -67,7 +78,7 @@ func (a *App) checkKept(option, name string) error {
 	case i < 0:
 		return fmt.Errorf("%s: provider %q is not defined%s", option, name, didYouMean(name, a.providerNames()))
 	case a.Providers[i].StoreTokens == nil:
-		return fmt.Errorf("%s: the tokens of provider %q are not kept, so there is none to pass on; write in the global gatehouse block: provider %s { … store_tokens }", option, name, name)
+		return fmt.Errorf("%s: the tokens of provider %q are not kept, %w; write in the global gatehouse block: provider %s { … store_tokens }", option, name, errNotKept, name)
 	}
 	return nil
 }
@@ -78,13 +89,18 @@ func (g *Guard) provisionToken() error {
 	if g.ProviderToken == "" {
 		return nil
 	}
-	if err := g.app.checkPassedToken(g.ProviderToken); err != nil {
+	if err := g.app.checkPassedToken(g.ProviderToken, g.ProviderTokenService); err != nil {
 		return err
 	}
 	if g.headers.basic != "" {
 		return errTwoAuthorizations
 	}
-	g.rules.ProviderToken, g.rules.Scopes = g.ProviderToken, g.ProviderTokenScopes
+	g.rules.ProviderToken, g.rules.Scopes, g.rules.Service = g.ProviderToken, g.ProviderTokenScopes, g.ProviderTokenService
+	if i := slices.IndexFunc(g.app.providers, func(p provider.Provider) bool { return p.Name() == g.ProviderToken }); g.ProviderTokenService && i >= 0 {
+		if _, ok := g.app.providers[i].(provider.ServiceProvider); !ok {
+			return fmt.Errorf("provider_token %s service: that provider issues no tokens for a service (the grant client_credentials)", g.ProviderToken)
+		}
+	}
 	g.bearer = new(headerSet)
 	g.bearer.remove("Authorization")
 	return nil

@@ -61,7 +61,7 @@ func (a *App) routeScopes(name string) []string {
 	defer a.guardsMu.Unlock()
 	var scopes []string
 	for _, g := range a.guards {
-		if g.ProviderToken == name {
+		if g.ProviderToken == name && !g.ProviderTokenService {
 			scopes = append(scopes, g.ProviderTokenScopes...)
 		}
 	}

@@ -177,6 +177,7 @@ func New(c Config) (*Gateway, error) {
 	g.guard = guard.New(guard.Config{
 		Answers: g.answers, Access: g.access, Sessions: c.Sessions, Keyring: c.Keyring, Keys: c.Keys, Vault: c.Vault, Pages: c.Pages,
 		Logger: c.Logger, Now: c.Now, Portal: g.portal, BodyTimeout: c.BodyTimeout,
+		Services: vault.NewServices(c.Now), Providers: g.providers,
 	})
 	if g.Vault != nil {
 		g.Vault.Refused = g.providerRefusedToken

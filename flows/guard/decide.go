@@ -21,6 +21,9 @@ type Rules struct {
 	ProviderToken string
 	// Scopes that the provider's token must cover. Optional.
 	Scopes []string
+	// Service says that the token is the one that the provider issues for the gateway
+	// itself, whoever came.
+	Service bool
 	// IsOwnHost reports whether pages of a host may open WebSockets at another with the
 	// visitor's cookie. Default: those of the same name.
 	IsOwnHost func(origin, asked string) bool
@@ -52,7 +55,9 @@ type Decision struct {
 
 // IsAway reports whether there is no token of the provider now because the provider
 // or a store does not answer.
-func (d Decision) IsAway() bool { return d.Outcome == NoToken && ProviderTokenIsAway(d.err) }
+func (d Decision) IsAway() bool {
+	return d.Outcome == NoToken && (d.rules.Service || ProviderTokenIsAway(d.err))
+}
 
 // Decide decides about a request of which id and err are what [Guard.Authenticate]
 // returned. That is asked once, since a proof of possession is good for one question.
@@ -85,7 +90,12 @@ func (g *Guard) DecideAgain(r *web.Request, rules *Rules, id *identity.Identity)
 	if rules.ProviderToken == "" {
 		return d
 	}
-	if d.Token, d.err = g.ProviderToken(r.Context(), id, rules.ProviderToken, rules.Scopes...); d.err != nil {
+	if rules.Service {
+		d.Token, d.err = g.serviceToken(r.Context(), rules.ProviderToken, rules.Scopes)
+	} else {
+		d.Token, d.err = g.ProviderToken(r.Context(), id, rules.ProviderToken, rules.Scopes...)
+	}
+	if d.err != nil {
 		d.Outcome = NoToken
 	}
 	return d
@@ -103,6 +113,10 @@ func (g *Guard) Answer(w http.ResponseWriter, r *web.Request, d Decision) {
 	case Forbidden:
 		g.Forbid(w, r, d.Identity)
 	case NoToken:
+		if d.rules.Service {
+			g.serviceTokenAway(w, r, d.rules.ProviderToken, d.err)
+			return
+		}
 		g.ChallengeProvider(w, r, d.Identity, d.rules.ProviderToken, d.err, d.rules.Scopes...)
 	}
 }

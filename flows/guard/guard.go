@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
@@ -22,10 +23,14 @@ type Config struct {
 	// Keys that access tokens are signed with. Nil: no token is looked at.
 	Keys *token.Keys
 	// Vault keeps the tokens that providers give. Nil: none are passed on.
-	Vault  *vault.Vault
-	Pages  *page.Renderer
-	Logger *slog.Logger
-	Now    func() time.Time
+	Vault *vault.Vault
+	// Services has the tokens that providers issue for the gateway itself, and
+	// Providers are those providers, by name.
+	Services  *vault.Services
+	Providers map[string]provider.Provider
+	Pages     *page.Renderer
+	Logger    *slog.Logger
+	Now       func() time.Time
 	// Portal is where people sign in; zero where each site is its own issuer.
 	Portal web.Issuer
 	// BodyTimeout limits how long the body of a request that is answered here may take.

@@ -39,6 +39,23 @@ func (g *Guard) ProviderToken(ctx context.Context, id *identity.Identity, name s
 	return g.Vault.Use(ctx, id.Subject, name, scope...)
 }
 
+// serviceToken returns an access token that a provider issued for this gateway itself,
+// to be passed upstream whoever came. It is a secret.
+func (g *Guard) serviceToken(ctx context.Context, name string, scope []string) (vault.Access, error) {
+	p := g.Providers[name]
+	if p == nil || g.Services == nil {
+		return vault.Access{}, vault.ErrProvider
+	}
+	return g.Services.Use(ctx, p, scope...)
+}
+
+// serviceTokenAway answers a request while there is no service token.
+func (g *Guard) serviceTokenAway(w http.ResponseWriter, r *web.Request, name string, err error) {
+	web.NoStore(w)
+	g.Logger.ErrorContext(r.Context(), "no service token of the provider; its client must be allowed the grant client_credentials", "provider", name, "error", err)
+	g.providerTokenAway(w, r, name, err)
+}
+
 // DoubtProviderToken is told that the upstream answered 401 to a request with an
 // endless token of [Guard.ProviderToken]. An error, for
 // [Guard.ChallengeProvider], means that there is to be another; see

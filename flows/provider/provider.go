@@ -230,6 +230,14 @@ type Refresher interface {
 	Revoke(ctx context.Context, token, hint string) error
 }
 
+// ServiceProvider is a provider that issues tokens for the gateway itself.
+type ServiceProvider interface {
+	Provider
+	// ServiceToken obtains one by the grant client_credentials (RFC 6749, section
+	// 4.4). Without scopes, it has the provider's default.
+	ServiceToken(ctx context.Context, scopes []string) (Token, error)
+}
+
 // Rechecker is a Refresher that can tell, without the user, who the user is
 // now: it is asked when the provider's access token has expired.
 type Rechecker interface {

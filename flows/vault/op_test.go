@@ -133,6 +133,13 @@ func (o *op) token(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(o.status)
 		return
 	}
+	if r.PostFormValue("grant_type") == "client_credentials" {
+		o.n++
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"access_token": fmt.Sprintf("service-token-%04d", o.n), "token_type": "Bearer", "expires_in": 600, "scope": r.PostFormValue("scope"),
+		})
+		return
+	}
 	given := r.PostFormValue("refresh_token")
 	if refusal, ok := o.refused[given]; ok {
 		w.WriteHeader(refusal.status)

@@ -179,4 +179,6 @@ var (
 	_ provider.Rechecker    = (*Provider)(nil)
 	_ provider.NeedsClaims  = (*Provider)(nil)
 	_ provider.Scoper       = (*Provider)(nil)
+
+	_ provider.ServiceProvider = (*Provider)(nil)
 )
