@@ -295,6 +295,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		return g.forbid(w, r, gateway, v)
 	case guard.Foreign:
 		v.forbidden = true
+	case guard.Unauthenticated:
 	}
 	if decision.Outcome != guard.Pass {
 		g.countMissing(decision)

@@ -72,7 +72,7 @@ func TestHeaders_OfASite(t *testing.T) {
 				t.Fatalf("%d", code)
 			}
 			for name, want := range tt.want {
-				if diff := cmp.Diff(want, http.Header(got)[name]); diff != "" {
+				if diff := cmp.Diff(want, got[name]); diff != "" {
 					t.Errorf("%s: %s", name, diff)
 				}
 			}

@@ -91,19 +91,25 @@ func TestHeaderSet_SetsFreshValues(t *testing.T) {
 		"Remote-User": {"alice"}, "Remote-Email": {"alice@example.com"}, "Remote-Name": {"Zo%C3%AB"}, "Remote-Groups": {"staff,a%2Cb,50%25"},
 	}
 	one, two := http.Header{}, http.Header{}
-	set.set(one, id, new([4]string))
+	if err := set.set(one, id, new([4]string)); err != nil {
+		t.Fatal(err)
+	}
 	if diff := cmp.Diff(want, one); diff != "" {
 		t.Error(diff)
 	}
 	one["Remote-User"][0] = "edited"
 	one["Remote-User"] = append(one["Remote-User"], "more")
-	set.set(two, id, new([4]string))
+	if err := set.set(two, id, new([4]string)); err != nil {
+		t.Fatal(err)
+	}
 	if diff := cmp.Diff(want, two); diff != "" {
 		t.Errorf("an edit of one request's headers reached another's:\n%s", diff)
 	}
 	unverified := &identity.Identity{Claims: identity.Claims{User: "bob", Email: "alice@example.com"}}
 	three := http.Header{}
-	set.set(three, unverified, new([4]string))
+	if err := set.set(three, unverified, new([4]string)); err != nil {
+		t.Fatal(err)
+	}
 	if diff := cmp.Diff(http.Header{"Remote-User": {"bob"}}, three); diff != "" {
 		t.Errorf("an address that is not verified:\n%s", diff)
 	}

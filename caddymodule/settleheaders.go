@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // settleHeaders gives all guards of a site the same headers: the first guard that a
@@ -42,10 +43,8 @@ func (g *Guard) sharesName(other *Guard) (string, bool) {
 		}
 	}
 	for _, pattern := range g.patterns {
-		for _, p := range other.patterns {
-			if pattern == p {
-				return pattern, true
-			}
+		if slices.Contains(other.patterns, pattern) {
+			return pattern, true
 		}
 	}
 	return "", false

@@ -3,6 +3,7 @@ package flows
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -311,9 +312,7 @@ func (g *Gateway) isSiteName(id string) bool {
 // that could be trusted with an error.
 func (g *Gateway) badAuthorize(w http.ResponseWriter, r *web.Request, message string) {
 	claimed := r.URL.Query()
-	for name, values := range r.PostForm {
-		claimed[name] = values
-	}
+	maps.Copy(claimed, r.PostForm)
 	reference := g.newReference()
 	g.Logger.WarnContext(r.Context(), "authorization request refused", "reason", message, "client_id", shortened(claimed.Get("client_id")),
 		"redirect_uri", shortened(claimed.Get("redirect_uri")), "reference", reference, "client_ip", r.ClientIP)

@@ -124,16 +124,26 @@ func TestRefusal_IsInTheLog(t *testing.T) {
 		description string
 		line        []string
 	}{
-		"token, wrong secret": {w.call("token", redeem("x"), "Authorization: Basic d2ViOng=").answer.text("error_description"),
-			[]string{"client_id=web", "error=invalid_client", "endpoint=/token"}},
-		"token, bad code": {w.call("token", redeem("x"), basic("web")).answer.text("error_description"),
-			[]string{"client_id=web", "error=invalid_grant"}},
-		"token, unknown client": {w.call("token", with(redeem("x"), set("client_id", "nobody"))).answer.text("error_description"),
-			[]string{"client_id=nobody", "error=invalid_client"}},
-		"par": {w.call("par", url.Values{"scope": {"openid"}}, basic("web")).answer.text("error_description"),
-			[]string{"client_id=web", "error=invalid_request", "endpoint=/par"}},
-		"authorize": {w.toClient(b, authorizeParams("web", "https://web.test/cb", "nothing")).Get("error_description"),
-			[]string{"client_id=web", "error=invalid_scope", "redirect_uri=https://web.test/cb"}},
+		"token, wrong secret": {
+			w.call("token", redeem("x"), "Authorization: Basic d2ViOng=").answer.text("error_description"),
+			[]string{"client_id=web", "error=invalid_client", "endpoint=/token"},
+		},
+		"token, bad code": {
+			w.call("token", redeem("x"), basic("web")).answer.text("error_description"),
+			[]string{"client_id=web", "error=invalid_grant"},
+		},
+		"token, unknown client": {
+			w.call("token", with(redeem("x"), set("client_id", "nobody"))).answer.text("error_description"),
+			[]string{"client_id=nobody", "error=invalid_client"},
+		},
+		"par": {
+			w.call("par", url.Values{"scope": {"openid"}}, basic("web")).answer.text("error_description"),
+			[]string{"client_id=web", "error=invalid_request", "endpoint=/par"},
+		},
+		"authorize": {
+			w.toClient(b, authorizeParams("web", "https://web.test/cb", "nothing")).Get("error_description"),
+			[]string{"client_id=web", "error=invalid_scope", "redirect_uri=https://web.test/cb"},
+		},
 	} {
 		line := lineOf(c.description)
 		for _, want := range c.line {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
@@ -48,12 +49,7 @@ func (g *Gateway) Unlink(ctx context.Context, subject string, id tokenstore.Iden
 }
 
 func hasIdentity(list []tokenstore.Identity, id tokenstore.Identity) bool {
-	for _, has := range list {
-		if has == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, id)
 }
 
 // providerNamed is the name of the provider of an issuer, or the issuer of one that is

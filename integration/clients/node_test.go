@@ -108,7 +108,7 @@ func TestWebApps(t *testing.T) {
 			b := w.browser(t)
 			page := signIn(b, at[id]+"/me")
 			if id == "authcore" && !strings.Contains(page.Text(), "alice@example.com") {
-				page = signIn(b, at[id]+"/auth/signin")
+				signIn(b, at[id]+"/auth/signin")
 				page = b.Open(at[id] + "/auth/session")
 			}
 			if page.Status != http.StatusOK || !strings.HasPrefix(page.URL.String(), at[id]) || !strings.Contains(page.Body, "alice@example.com") {

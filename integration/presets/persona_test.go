@@ -86,7 +86,8 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.write(w, p.describe())
 	case address == p.base()+"/keys":
 		p.write(w, obj{"keys": []any{
-			obj{"kty": "unknown", "kid": "junk"}, obj{"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "weak"},
+			obj{"kty": "unknown", "kid": "junk"},
+			obj{"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "weak"},
 			jose.JSONWebKey{Key: &p.key.PublicKey, KeyID: "1", Algorithm: "ES256", Use: "sig"},
 		}})
 	case strings.HasSuffix(address, "/authorize"):
