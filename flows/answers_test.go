@@ -83,6 +83,9 @@ func (a *answers) add(asked string, rec *recorder) {
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		values := make([]string, 0, 1)
 		for _, v := range header[name] {
+			if name == "Retry-After" {
+				v = "N"
+			}
 			values = append(values, withoutChance(v))
 		}
 		slices.Sort(values)
@@ -92,7 +95,8 @@ func (a *answers) add(asked string, rec *recorder) {
 	}
 	body := rec.body.String()
 	if strings.HasPrefix(header.Get("Content-Type"), "text/html") {
-		body = strings.Join(pageParts.FindAllString(body, -1), "\n")
+		// How many sessions there are, and which comes first, goes by the clock.
+		body = sessionLists.ReplaceAllString(strings.Join(pageParts.FindAllString(body, -1), "\n"), "SESSIONS")
 	}
 	for line := range strings.Lines(body) {
 		if line = strings.TrimSpace(withoutChance(line)); line != "" {
@@ -134,15 +138,18 @@ func (a *answers) compare(file string, update bool) error {
 }
 
 var (
-	pageParts = regexp.MustCompile(`(?s)<title>.*?</title>|<main.*</main>`)
-	moments   = regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z| UTC)?|\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT`)
-	runs      = regexp.MustCompile(`[A-Za-z0-9_-]{16,}`)
-	words     = regexp.MustCompile(`^([A-Z]?[a-z]{2,15}|[A-Z]+)([-_]([A-Z]?[a-z]{1,15}|[A-Z]+))*$`)
-	userCodes = regexp.MustCompile(`\b[B-DF-HJ-NP-TV-XZ]{4}-?[B-DF-HJ-NP-TV-XZ]{4}\b`)
-	ports     = regexp.MustCompile(`(:|%(?:25)*3A)\d{4,5}\b`)
-	escapes   = regexp.MustCompile(`(%[0-9A-F]{2}){9,}`)
-	durations = regexp.MustCompile(`\b(\d+m)?\d+s\b`)
-	numbers   = regexp.MustCompile(`(^|[^%A-Za-z0-9_])\d{2,}\b`)
+	pageParts    = regexp.MustCompile(`(?s)<title>.*?</title>|<main.*</main>`)
+	sessionLists = regexp.MustCompile(`(?s)<ul class="sessions">.*?</ul>`)
+	ages         = regexp.MustCompile(`>(just now|[^<]* ago)</time>`)
+	dates        = regexp.MustCompile(`\b\d{1,2} (January|February|March|April|May|June|July|August|September|October|November|December)\b`)
+	moments      = regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z| UTC)?|\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT`)
+	runs         = regexp.MustCompile(`[A-Za-z0-9_-]{16,}`)
+	words        = regexp.MustCompile(`^([A-Z]?[a-z]{2,15}|[A-Z]+)([-_]([A-Z]?[a-z]{1,15}|[A-Z]+))*$`)
+	userCodes    = regexp.MustCompile(`\b[B-DF-HJ-NP-TV-XZ]{4}-?[B-DF-HJ-NP-TV-XZ]{4}\b`)
+	ports        = regexp.MustCompile(`(:|%(?:25)*3A)\d{4,5}\b`)
+	escapes      = regexp.MustCompile(`(%[0-9A-F]{2}){9,}`)
+	durations    = regexp.MustCompile(`\b(\d+m)?\d+s\b`)
+	numbers      = regexp.MustCompile(`(^|[^%A-Za-z0-9_])\d{2,}\b`)
 )
 
 // longest is how much of a line is kept, in bytes: some tests fill parameters.
@@ -153,6 +160,8 @@ func withoutChance(s string) string {
 	s = ports.ReplaceAllString(s, "${1}PORT")
 	s = escapes.ReplaceAllString(s, "ESCAPED")
 	s = moments.ReplaceAllString(s, "TIME")
+	s = dates.ReplaceAllString(s, "DATE")
+	s = ages.ReplaceAllString(s, ">AGE</time>")
 	s = runs.ReplaceAllStringFunc(s, func(run string) string {
 		if words.MatchString(run) {
 			return run

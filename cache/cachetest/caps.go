@@ -17,6 +17,7 @@ var capTests = []test{
 	{"Caps_FollowTheValidity", testCapValidity},
 	{"Caps_AreKeptByWhatFails", testCapKept},
 	{"Caps_NobodyReleasesAnothersSlot", testCapForeign},
+	{"Caps_OfAKeyThatIsTakenAnew", testCapTakenAnew},
 	{"Caps_CountBytes", testCapBytes},
 	{"Caps_KeepThePlacesOfALargeFlow", testCapLarge},
 }
@@ -144,7 +145,7 @@ func testCapValidity(t *testing.T, h Harness) {
 	h.Advance(validity/2 + time.Second)
 	wantFree(t, h.Store, "a", 1)
 	h.Advance(validity)
-	wantFree(t, h.Store, "a", 2)
+	wantFree(t, h.Store, "a", OwnerCap-2)
 	wantFree(t, h.Store, "", GlobalCap-2)
 	for _, key := range keys[:2] {
 		_, err := h.Store.RedeemFlow(t.Context(), key, proof, "a")
@@ -186,6 +187,21 @@ func testCapKept(t *testing.T, h Harness) {
 	h.Advance(2 * time.Second)
 	wantFree(t, h.Store, "a", 0)
 	wantFree(t, h.Store, "", GlobalCap-OwnerCap)
+}
+
+// A flow that takes a key anew counts its own places, whoever looks at it by the owner
+// of the one before.
+func testCapTakenAnew(t *testing.T, h Harness) {
+	before := owned(ready("taken"), "b")
+	before.Value = make([]byte, 2*cache.PlaceSize)
+	start(t, h.Store, before)
+	h.Advance(validity + cache.Retention + time.Second)
+	after := owned(pending("taken"), "a")
+	start(t, h.Store, after)
+	_, err := h.other().PollFlow(t.Context(), "taken", proof, "b")
+	wantOK(t, "PollFlow", err)
+	wantFree(t, h.Store, "a", OwnerCap-1)
+	wantFree(t, h.Store, "", GlobalCap-1)
 }
 
 func testCapForeign(t *testing.T, h Harness) {

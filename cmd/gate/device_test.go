@@ -106,7 +106,7 @@ func TestLogin_OtherClientAndFewerScopes(t *testing.T) {
 	}, &client.Client{
 		ID: "theirs", Public: true, Grants: []string{client.GrantDevice, client.GrantRefresh}, Scopes: []string{"openid", "offline_access"},
 	})
-	w.gate("login", "--client", "cli", w.siteURL("one")).want(exitRefused, "invalid_scope", "--scope")
+	w.gate("login", "--client", "cli", "--scope", "profile", w.siteURL("one")).want(exitRefused, "invalid_scope", "--scope")
 	w.gate("login", "--client", "cli", "--scope", "openid offline_access", "--browser", w.siteURL("one")).want(exitDone, "Signed in")
 	w.gate("token").want(exitDone)
 	w.gate("login", "--client", "theirs", "--scope", "openid offline_access", "--browser", w.siteURL("one")).

@@ -21,6 +21,8 @@ func TestEqualClaims(t *testing.T) {
 		switch field.Interface().(type) {
 		case string:
 			field.SetString(field.String() + "x")
+		case int:
+			field.SetInt(field.Int() + 1)
 		case bool:
 			field.SetBool(!field.Bool())
 		case []string:
