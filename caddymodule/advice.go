@@ -46,10 +46,14 @@ func adviseOnDirective(word string) string {
 		return "a space is missing before the brace: " + name + " {"
 	case isAddress(word):
 		return "a site begins inside another block: is a } missing above it?"
+	case slices.Contains(globalOptions, word):
+		place := word + " stands in the block gatehouse { … } of the global options, at the top of the Caddyfile"
+		if slices.Contains(guardOptions, word) {
+			place += ", or in the block of the site's directive: gatehouse { " + word + " … }"
+		}
+		return place
 	case slices.Contains(guardOptions, word):
 		return word + " stands in the block of the site's directive: gatehouse { " + word + " … }"
-	case slices.Contains(globalOptions, word):
-		return word + " stands in the block gatehouse { … } of the global options, at the top of the Caddyfile"
 	}
 	return didYouMeanOnly(word, "gatehouse", "gatehouse_forward_auth", "gatehouse_portal")
 }
