@@ -22,7 +22,7 @@ func newCode(t *testing.T, b *browser.Browser) url.Values {
 	verifier := oauth2.GenerateVerifier()
 	b.StopAt("/callback")
 	page := b.Open(clusterSite + "/.gatehouse/authorize?" + url.Values{
-		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {"http://127.0.0.1/callback"}, "scope": {"openid offline_access"},
+		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {"https://app.example/callback"}, "scope": {"openid offline_access"},
 		"code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
 	}.Encode())
 	b.StopAt("")
@@ -31,7 +31,7 @@ func newCode(t *testing.T, b *browser.Browser) url.Values {
 	}
 	return url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {"app"}, "code": page.Next().Query()["code"],
-		"redirect_uri": {"http://127.0.0.1/callback"}, "code_verifier": {verifier},
+		"redirect_uri": {"https://app.example/callback"}, "code_verifier": {verifier},
 	}
 }
 

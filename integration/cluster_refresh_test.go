@@ -21,7 +21,7 @@ import (
 const clusterApp = `client app {
 	public
 	first_party
-	redirect_uri http://127.0.0.1/callback
+	redirect_uri https://app.example/callback
 	grants authorization_code refresh_token
 	scopes openid offline_access
 }`
@@ -72,7 +72,7 @@ func signInApp(t *testing.T, b *browser.Browser, p program) grant {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()
 	query := url.Values{
-		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {"http://127.0.0.1/callback"}, "scope": {"openid offline_access"},
+		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {"https://app.example/callback"}, "scope": {"openid offline_access"},
 		"resource": {clusterSite}, "code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
 	}
 	b.StopAt("/callback")
@@ -84,7 +84,7 @@ func signInApp(t *testing.T, b *browser.Browser, p program) grant {
 	}
 	got, err := p.post("token", url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {"app"}, "code": next.Query()["code"],
-		"redirect_uri": {"http://127.0.0.1/callback"}, "code_verifier": {verifier},
+		"redirect_uri": {"https://app.example/callback"}, "code_verifier": {verifier},
 	})
 	if err != nil || got.Access == "" || got.Refresh == "" {
 		t.Fatalf("redeeming the code: %d %s (%v)", got.status, got.Error, err)

@@ -228,12 +228,9 @@ func TestProviderToken_SomebodyWhoCameAnotherWay(t *testing.T) {
 	})
 	p.Learn(n.Secrets.Learn)
 	b := newBrowser(t, n)
-	page := login(t, b, b.Open(ssoSite+"/reports?year=2026"), "alice", alicePassword)
+	page := connect(t, b, login(t, b, b.Open(ssoSite+"/reports?year=2026"), "alice", alicePassword))
 	if !strings.HasPrefix(page.URL.String(), p.Issuer) {
 		t.Fatalf("alice, who has no token, is at %s:\n%s", page.URL, page.Path())
-	}
-	if got := authorizeQuery(t, page).Get("prompt"); got != "consent" {
-		t.Errorf("the provider is asked for prompt %q, want consent", got)
 	}
 	page = login(t, b, page, "alice", openid.Password)
 	wantStatus(t, page, http.StatusOK)
@@ -257,7 +254,7 @@ func TestProviderToken_ThroughThePortal(t *testing.T) {
 	})
 	p.Learn(n.Secrets.Learn)
 	b := newBrowser(t, n)
-	page := login(t, b, b.Open(ssoSite+"/reports?year=2026"), "alice", alicePassword)
+	page := connect(t, b, login(t, b, b.Open(ssoSite+"/reports?year=2026"), "alice", alicePassword))
 	if !strings.HasPrefix(page.URL.String(), p.Issuer) {
 		t.Fatalf("alice, who has no token, is at %s:\n%s", page.URL, page.Path())
 	}
@@ -365,4 +362,23 @@ func TestProviderToken_TheOperatorListsAndRemoves(t *testing.T) {
 	if answer, err := s.node.Admin(t, http.MethodPost, "/gatehouse/remove-tokens?all=true", "application/x-www-form-urlencoded", "token=x"); err == nil {
 		t.Errorf("a value and a condition are answered with %s", answer)
 	}
+}
+
+// connect follows a refusal's link to where a provider is linked, and agrees.
+func connect(t *testing.T, b *browser.Browser, page *browser.Page) *browser.Page {
+	t.Helper()
+	wantStatus(t, page, http.StatusForbidden)
+	for _, address := range page.Links() {
+		if !strings.Contains(address, "/link") {
+			continue
+		}
+		page = b.Open(address)
+		forms := page.Forms()
+		if len(forms) == 0 {
+			t.Fatalf("no form to link by:\n%s%s", page.Path(), page.Text())
+		}
+		return b.Submit(page, forms[0], nil)
+	}
+	t.Fatalf("no link to where the provider is linked:\n%s%s", page.Path(), page.Text())
+	return nil
 }

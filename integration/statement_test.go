@@ -30,7 +30,7 @@ const (
 const faultApps = `client app {
 			public
 			first_party
-			redirect_uri http://127.0.0.1/cb
+			redirect_uri https://app.example/cb
 			grants authorization_code refresh_token
 			scopes openid offline_access
 		}
@@ -208,7 +208,7 @@ func (f *faulty) code() {
 	verifier := oauth2.GenerateVerifier()
 	b.StopAt("/cb")
 	page := b.Open(f.issuer + "/authorize?" + url.Values{
-		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {"http://127.0.0.1/cb"}, "scope": {"openid offline_access"},
+		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {"https://app.example/cb"}, "scope": {"openid offline_access"},
 		"code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
 	}.Encode())
 	b.StopAt("")
@@ -217,7 +217,7 @@ func (f *faulty) code() {
 	}
 	form := url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {"app"}, "code": page.Next().Query()["code"],
-		"redirect_uri": {"http://127.0.0.1/cb"}, "code_verifier": {verifier},
+		"redirect_uri": {"https://app.example/cb"}, "code_verifier": {verifier},
 	}
 	got := f.redeems(p, form)
 	// A replay is refused, and ends what was issued (RFC 6749, section 4.1.2).
@@ -274,7 +274,8 @@ func (f *faulty) callback(way string) {
 	f.fault.end(f)
 	wantUnavailable(f.t, page)
 	f.lands(b, f.again(b, page, way))
-	f.replay(b, callback.String())
+	f.lands(b, b.Open(callback.String())) // whoever is signed in goes on
+	f.replay(newBrowser(f.t, f.node), callback.String())
 }
 
 func (f *faulty) handover(way string) {

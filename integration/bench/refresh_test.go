@@ -22,7 +22,7 @@ import (
 
 const (
 	refreshIssuer   = "http://auth.localhost"
-	refreshRedirect = "http://127.0.0.1/cb"
+	refreshRedirect = "https://app.example/cb"
 )
 
 // BenchmarkRefreshAtADistance measures refresh grants, one after the other,

@@ -16,7 +16,7 @@ import (
 const (
 	issuer   = "http://auth.localhost"
 	site     = "http://app.localhost"
-	redirect = "http://127.0.0.1/cb"
+	redirect = "https://app.example/cb"
 	password = "wonderland"
 	// people who may sign in: person-0 and so on.
 	people = 8

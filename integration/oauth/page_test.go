@@ -59,7 +59,10 @@ func (b tab) signIn(user, password string) {
 	b.do("signing in", chromedp.WaitVisible(chromedp.CSS(`input[name="password"]`)),
 		chromedp.SendKeys(chromedp.CSS(`input[name="username"]`), user),
 		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), password),
-		chromedp.Click(chromedp.CSS(`form button`)), chromedp.WaitVisible(chromedp.CSS("#done")))
+		chromedp.Click(chromedp.CSS(`form button`)),
+		// A public client at a loopback address is never trusted unasked (RFC 8252, section 8.6).
+		chromedp.WaitVisible(chromedp.CSS(`button[value="approve"]`)), chromedp.Click(chromedp.CSS(`button[value="approve"]`)),
+		chromedp.WaitVisible(chromedp.CSS("#done")))
 }
 
 // promised runs a script in the page and returns what its promise comes to.
