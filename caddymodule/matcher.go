@@ -224,7 +224,7 @@ func (m *MatchIdentity) join(ctx caddy.Context) error {
 	return nil
 }
 
-// isOwnClaim reports whether a claim of the matcher is none of the further ones.
+// isOwnClaim reports whether a claim of the matcher is one of our own, not a further one.
 func isOwnClaim(name string) bool {
 	return slices.Contains([]string{"user", "email", "name", "provider", "sub", "acr"}, name)
 }

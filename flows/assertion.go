@@ -11,7 +11,7 @@ import (
 // that what the application receives is never about to expire.
 const assertionLifetime = time.Minute
 
-// assertionClaims say who a request is of. An assertion is none of our access tokens
+// assertionClaims say who a request is of. An assertion is not an access token of ours
 // (their type is another), and its audience is no client.
 type assertionClaims struct {
 	Issuer        string   `json:"iss"`

@@ -9,7 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
-// callbackParameters must not be there twice.
+// callbackParameters must not be repeated.
 var callbackParameters = []string{"code", "state", "error", "error_description", "iss"}
 
 var errCallback = errors.New("a parameter of the answer cannot be read")

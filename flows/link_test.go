@@ -187,7 +187,7 @@ func TestLink_NeedsAFreshSignIn(t *testing.T) {
 	})
 }
 
-// No link leads to an address that is none of ours.
+// No link leads to an address outside our own.
 func TestLink_ReturnsToOurSitesOnly(t *testing.T) {
 	w := newLinking(t, true)
 	for _, to := range []string{

@@ -15,7 +15,7 @@ import (
 )
 
 // linkFlow is what the flow of a link names its provider by. Nodes that know of no
-// links find that it is none of theirs, in place of signing somebody in.
+// links refuse it instead of signing somebody in.
 func linkFlow(name string) string { return "link " + name }
 
 // isOf reports whether the flow leads to a provider.

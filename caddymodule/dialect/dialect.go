@@ -25,7 +25,7 @@ const AskPath = "/forward_auth"
 // the header and what was expected there.
 var ErrMalformed = errors.New("the proxy's description of the request cannot be used")
 
-// Dialect is how one kind of proxy asks. The zero value is none of them; use
+// Dialect is how one kind of proxy asks. The zero value is not usable; use
 // [ByName].
 type Dialect struct {
 	name string
@@ -79,7 +79,7 @@ func Names() []string {
 	return names
 }
 
-// ByName returns a dialect, nil if there is none of the name.
+// ByName returns a dialect, or nil if no dialect has the name.
 func ByName(name string) *Dialect {
 	i := slices.IndexFunc(dialects, func(d *Dialect) bool { return d.name == name })
 	if i < 0 {

@@ -70,7 +70,7 @@ func (a *Answers) AllowedForm(w http.ResponseWriter, r *Request, beginning strin
 	return false
 }
 
-// NotFound answers for an address that is none of ours.
+// NotFound answers for an address that is not ours.
 func (a *Answers) NotFound(w http.ResponseWriter, r *Request, at Issuer) {
 	if CallerOf(r.Request) != CallerNavigation {
 		Problem(w, http.StatusNotFound, "There is nothing at this address.", nil)

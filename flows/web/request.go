@@ -49,7 +49,7 @@ func (r *Request) Query() (url.Values, error) {
 	return url.ParseQuery(raw)
 }
 
-// Repeated names a parameter of the list that is there twice, or "". RFC 6749,
+// Repeated names a parameter of the list that is repeated, or "". RFC 6749,
 // section 3.1: parameters must not be included more than once. Only resource may
 // (RFC 8707, section 2).
 func Repeated(values url.Values, names ...string) string {

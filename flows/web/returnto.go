@@ -13,7 +13,7 @@ const MaxReturnTo = 8 << 10
 
 // SafeReturnTo is where to go after a sign-in: the address itself when it is a
 // path of this very site, else "/". An address that a browser could read as
-// another site's is none of ours (proxies that let one through: CVE-2021-21291,
+// another site's is not ours (proxies that let one through: CVE-2021-21291,
 // GHSA-8hp3-rmr7-xh88).
 func SafeReturnTo(s string) string {
 	if len(s) > MaxReturnTo || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") {
