@@ -127,6 +127,17 @@ func appleKey(t *testing.T) string {
 	return file
 }
 
+// publicKeys is a file with a client's public key.
+func publicKeys(t *testing.T) string {
+	t.Helper()
+	const jwks = `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"pilots","alg":"EdDSA","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+	file := filepath.Join(t.TempDir(), "pilots.jwks")
+	if err := os.WriteFile(file, []byte(jwks), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // values are an environment for a Caddyfile's placeholders. Nothing listens
 // where they lead: validating must not connect.
 func values(t *testing.T, caddyfile string) []string {
@@ -139,6 +150,7 @@ func values(t *testing.T, caddyfile string) []string {
 		"ENTRA_TENANT_ID": "5f1c9f4e-0000-4000-8000-3b1d2c7a9e55",
 		"OPERATOR_HASH":   "$2a$14$UlEaVtrDrYXbdJXg2G07xuc1ZEFJ5sNnSNPVHDVoAeYzWxnd9nVFe",
 		"APPLE_KEY_FILE":  appleKey(t),
+		"PILOTS_JWKS":     publicKeys(t),
 	}
 	var pairs []string
 	for _, match := range environment.FindAllStringSubmatch(caddyfile, -1) {

@@ -1,18 +1,21 @@
 package caddymodule
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 )
 
 var oauthClientOptions = []string{
 	"public", "secret", "jwks", "title", "first_party", "policy", "redirect_uri", "post_logout_redirect_uri",
 	"response_modes", "native_scheme", "backchannel_logout_uri", "grants", "scopes", "claims", "refresh_tokens", "audience", "resources", "resource_server", "access_token_lifetime", "id_token_signing_alg",
-	"access_token_signing_alg", "refresh_grace", "assertion_audience", "require", "may_exchange",
+	"access_token_signing_alg", "refresh_grace", "assertion_audience", "require", "may_exchange", "may_act_for",
 }
 
 // client parses:
@@ -43,6 +46,7 @@ var oauthClientOptions = []string{
 //		access_token_signing_alg ES256 | EdDSA | RS256
 //		require                  par | dpop …
 //		may_exchange             <provider…>
+//		may_act_for              <provider…> [policy <name>]
 //	}
 //
 // secret, claims and the URIs may be repeated.
@@ -136,6 +140,8 @@ func parseClientOption(d *caddyfile.Dispenser, c *ClientConfig) error {
 		return parseRequire(d, c)
 	case "may_exchange":
 		return someWords(d, &c.MayExchange)
+	case "may_act_for":
+		return parseMayActFor(d, c)
 	}
 	return d.Errf("unrecognized client option %q%s", d.Val(), meant(d.Val(), oauthClientOptions, globalOptions...))
 }
@@ -177,6 +183,20 @@ func parseClientClaims(d *caddyfile.Dispenser, c *ClientConfig) error {
 	return nil
 }
 
+// parseMayActFor parses `may_act_for <provider…> [policy <name>]`.
+func parseMayActFor(d *caddyfile.Dispenser, c *ClientConfig) error {
+	if err := someWords(d, &c.MayActFor); err != nil {
+		return err
+	}
+	if i := slices.Index(c.MayActFor, "policy"); i >= 0 {
+		if i == 0 || len(c.MayActFor) != i+2 {
+			return d.Err("may_act_for takes providers and, behind them, the policy of those who need not be asked: may_act_for github policy staff")
+		}
+		c.MayActFor, c.ActPolicy = c.MayActFor[:i], c.MayActFor[i+1]
+	}
+	return nil
+}
+
 func parseRefreshTokens(d *caddyfile.Dispenser, c *ClientConfig) error {
 	if err := oneArg(d, &c.RefreshTokens); err != nil {
 		return err
@@ -208,18 +228,16 @@ func parseRequire(d *caddyfile.Dispenser, c *ClientConfig) error {
 // checkClient checks what does not depend on placeholders, so that the error
 // names the line.
 func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) error {
-	if c.Policy != "" && p.app.Policies[c.Policy] == nil {
-		names := make([]string, 0, len(p.app.Policies))
-		for name := range p.app.Policies {
-			names = append(names, name)
+	for _, used := range []string{c.Policy, c.ActPolicy} {
+		if used != "" && p.app.Policies[used] == nil {
+			return d.Errf("client %q: policy %q is not defined%s", c.ID, used, didYouMean(used, slices.Sorted(maps.Keys(p.app.Policies))))
 		}
-		return d.Errf("client %q: policy %q is not defined%s", c.ID, c.Policy, didYouMean(c.Policy, names))
 	}
-	if err := p.app.checkExchange(c.MayExchange); err != nil {
+	if err := cmp.Or(p.app.checkExchange("may_exchange", c.MayExchange), p.app.checkExchange("may_act_for", c.MayActFor)); err != nil {
 		return d.Errf("client %q: %v", c.ID, err)
 	}
 	try := &client.Client{
-		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, MayExchange: c.MayExchange,
+		ID: c.ID, Public: c.Public, RedirectURIs: c.RedirectURIs, Grants: c.Grants, Scopes: c.Scopes, MayExchange: c.MayExchange, MayActFor: c.MayActFor,
 		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, BackchannelLogoutURI: c.BackchannelLogoutURI, Resources: c.Resources,
 		ResponseModes: c.ResponseModes, NativeSchemes: c.NativeSchemes,
@@ -232,8 +250,8 @@ func (p *globalParser) checkClient(d *caddyfile.Dispenser, c *ClientConfig) erro
 	for _, s := range c.Secrets {
 		try.Secrets = append(try.Secrets, client.NewSecret(s))
 	}
-	if c.JWKSFile != "" && len(try.Secrets) == 0 {
-		try.Secrets = append(try.Secrets, client.NewSecret("a key stands for it"))
+	if c.JWKSFile != "" {
+		try.Keys = map[string]clientjwt.Key{"of the file": {}}
 	}
 	if err := try.Validate(); err != nil {
 		return d.Err(err.Error())
@@ -274,7 +292,7 @@ func (p *globalParser) gateClientOption(d *caddyfile.Dispenser) error {
 		return d.Err("gate_client is off, so it may exchange nothing")
 	}
 	p.later = append(p.later, func([]string) error {
-		if err := p.app.checkExchange(p.app.GateMayExchange); err != nil {
+		if err := p.app.checkExchange("may_exchange", p.app.GateMayExchange); err != nil {
 			return here.Errf("gate_client: %v", err)
 		}
 		return nil

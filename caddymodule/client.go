@@ -97,17 +97,27 @@ type ClientConfig struct {
 	// exchange (RFC 8693). Their tokens must be stored. A public client must ask for
 	// the scope provider:NAME, which the consent page names.
 	MayExchange []string `json:"may_exchange,omitempty"`
+	// The providers of which the client may have the access tokens of people who are
+	// away, each named by the sub of our tokens. It authenticates by `jwks` alone. People
+	// allow it on their own page, and can forbid it there.
+	MayActFor []string `json:"may_act_for,omitempty"`
+	// The policy that says which people need not be asked for that. Default: all are
+	// asked.
+	ActPolicy string `json:"act_policy,omitempty"`
 }
 
 // loadClients makes the clients that the gateway knows, `gate` included.
 func (a *App) loadClients(ctx caddy.Context) error {
 	a.clients = make(map[string]*client.Client)
 	for _, c := range a.Clients {
-		if err := a.checkExchange(c.MayExchange); err != nil {
+		if err := a.checkExchange("may_exchange", c.MayExchange); err != nil {
+			return fmt.Errorf("client %q: %w", c.ID, err)
+		}
+		if err := a.checkExchange("may_act_for", c.MayActFor); err != nil {
 			return fmt.Errorf("client %q: %w", c.ID, err)
 		}
 	}
-	if err := a.checkExchange(a.GateMayExchange); err != nil {
+	if err := a.checkExchange("may_exchange", a.GateMayExchange); err != nil {
 		return fmt.Errorf("gate_client: %w", err)
 	}
 	var mistakes []error
@@ -145,7 +155,7 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		ResponseModes: c.ResponseModes, NativeSchemes: c.NativeSchemes,
 		RefreshGrace: time.Duration(c.RefreshGrace), AssertionAudience: c.AssertionAudience,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes, Claims: c.Claims, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
-		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, MayExchange: c.MayExchange,
+		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, MayExchange: c.MayExchange, MayActFor: c.MayActFor,
 		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime), RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,
 	}
@@ -153,12 +163,8 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		a.logger.Warn("scope offline_access is never granted to a client whose refresh tokens end with the sign-in; remove the scope, or set refresh_tokens offline",
 			"client", c.ID)
 	}
-	if c.Policy != "" {
-		rules, ok := a.Policies[c.Policy]
-		if !ok {
-			return nil, fmt.Errorf("client %q: policy %q is not defined", c.ID, c.Policy)
-		}
-		made.Policy = &policy.Policy{Name: c.Policy, Allow: rules.Allow, Deny: rules.Deny}
+	if err := a.clientPolicies(c, made); err != nil {
+		return nil, err
 	}
 	for _, s := range c.Secrets {
 		secret, err := a.clientSecret(ctx, c.ID, s)
@@ -179,6 +185,24 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		}
 	}
 	return made, made.Validate()
+}
+
+// clientPolicies sets the policies that a client's block names.
+func (a *App) clientPolicies(c *ClientConfig, made *client.Client) error {
+	for _, p := range []struct {
+		name string
+		set  *policy.Decider
+	}{{c.Policy, &made.Policy}, {c.ActPolicy, &made.ActPolicy}} {
+		if p.name == "" {
+			continue
+		}
+		rules, ok := a.Policies[p.name]
+		if !ok {
+			return fmt.Errorf("client %q: policy %q is not defined", c.ID, p.name)
+		}
+		*p.set = &policy.Policy{Name: p.name, Allow: rules.Allow, Deny: rules.Deny}
+	}
+	return nil
 }
 
 // clientSecret takes a secret or a hash of one.

@@ -113,6 +113,7 @@
 //				access_token_signing_alg ES256 | EdDSA | RS256 # default: ES256
 //				require                  par | dpop …
 //				may_exchange             <provider…>    # people's access tokens of these, by token exchange (RFC 8693)
+//				may_act_for              <provider…> [policy <name>] # also while they are away, if they or the policy allow it; needs jwks, without secret
 //			}
 //			gate_client  [on | off] {                   # the client of the command gate; default: on
 //				may_exchange <provider…>                # for gate token --provider; default: none

@@ -63,9 +63,9 @@ var errNotKept = errors.New("so there is none to pass on")
 
 // checkExchange refuses exchanges for the tokens of a provider that is not there, or
 // whose tokens nobody keeps.
-func (a *App) checkExchange(names []string) error {
+func (a *App) checkExchange(option string, names []string) error {
 	for _, name := range names {
-		if err := a.checkKept("may_exchange", name); err != nil {
+		if err := a.checkKept(option, name); err != nil {
 			return err
 		}
 	}

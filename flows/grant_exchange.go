@@ -3,7 +3,6 @@ package flows
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,8 +19,10 @@ import (
 )
 
 // grantExchange gives a client the access token that a provider issued for a person,
-// in exchange for the person's access token of ours (RFC 8693). The vault refreshes it
-// when needed; the refresh token stays there. A warm exchange costs no round trip.
+// in exchange for the person's access token of ours (RFC 8693), or for the name of a
+// person who lets the client act for them while they are away. The vault refreshes it
+// when needed; the refresh token stays there. A warm exchange for a token costs no
+// round trip.
 func (g *Gateway) grantExchange(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
 	if err := checkExchange(req); err != nil {
 		return nil, err
@@ -34,10 +35,17 @@ func (g *Gateway) grantExchange(ctx context.Context, req *endpointRequest) (*tok
 	if err != nil {
 		return nil, err
 	}
-	who, err := g.exchangeSubject(ctx, req, p)
+	away := req.PostForm.Get("subject_token_type") == client.TypeSubject
+	var by delegated
+	if away {
+		by, err = g.awaySubject(ctx, req, p)
+	} else {
+		by.who, err = g.exchangeSubject(ctx, req, p)
+	}
 	if err != nil {
 		return nil, err
 	}
+	who := by.who
 	if err := g.access.SpendProof(ctx, req.proof); err != nil {
 		return nil, err
 	}
@@ -48,18 +56,27 @@ func (g *Gateway) grantExchange(ctx context.Context, req *endpointRequest) (*tok
 	if !client.Subset(scope, strings.Fields(access.Scope)) {
 		return nil, invalid("invalid_scope", "the person's access at "+p.Name()+" does not cover the scope")
 	}
-	g.Events(ctx, "provider_token_delivered", slog.String("client_id", req.client.ID), slog.String("provider", p.Name()),
-		slog.String("user", who.User), slog.String("subject", who.Subject))
+	if away {
+		if err := g.recordAway(ctx, by.row); err != nil {
+			return nil, err
+		}
+	}
+	g.delivered(ctx, req.client, who, p, access.Scope, away)
 	return g.exchanged(access), nil
 }
 
-// checkExchange refuses what is not an exchange of an access token for an access token.
+// checkExchange refuses what is not an exchange of an access token, or of a person's
+// name, for an access token.
 func checkExchange(req *endpointRequest) error {
-	form := req.PostForm
+	form, kind := req.PostForm, req.PostForm.Get("subject_token_type")
 	switch {
 	case form.Get("subject_token") == "":
 		return invalid("invalid_request", "subject_token is missing")
-	case form.Get("subject_token_type") != client.TypeAccessToken:
+	case kind == client.TypeSubject && len(req.client.MayActFor) == 0:
+		return invalid("unauthorized_client", "the client may act for nobody who is away")
+	case kind == client.TypeAccessToken && len(req.client.MayExchange) == 0:
+		return invalid("unauthorized_client", "the client may act for people who are away alone: subject_token_type must be "+client.TypeSubject)
+	case kind != client.TypeAccessToken && kind != client.TypeSubject:
 		return invalid("invalid_request", "subject_token_type must be "+client.TypeAccessToken)
 	case form.Has("actor_token") || form.Has("actor_token_type"):
 		return invalid("invalid_request", "actor_token is not supported: who acts is the client that authenticates")
@@ -79,11 +96,15 @@ func (g *Gateway) exchangeTarget(req *endpointRequest) (provider.Provider, error
 		}
 		name = resources[0]
 	}
-	if name == "" && len(req.client.MayExchange) == 1 {
-		name = req.client.MayExchange[0]
+	open, may := req.client.MayExchange, req.client.Exchanges
+	if req.PostForm.Get("subject_token_type") == client.TypeSubject {
+		open, may = req.client.MayActFor, req.client.ActsFor
+	}
+	if name == "" && len(open) == 1 {
+		name = open[0]
 	}
 	for _, p := range g.Providers {
-		if (p.Name() == name || p.Issuer() == name) && req.client.Exchanges(p.Name()) && g.Vault != nil && g.Vault.Keeps(p.Name()) {
+		if (p.Name() == name || p.Issuer() == name) && may(p.Name()) && g.Vault != nil && g.Vault.Keeps(p.Name()) {
 			return p, nil
 		}
 	}
@@ -106,6 +127,8 @@ func (g *Gateway) exchangeSubject(ctx context.Context, req *endpointRequest, p p
 		return nil, bad
 	case claims.SessionID == "":
 		return nil, invalid("invalid_request", "the subject token is a program's own: there is no person behind it")
+	case len(claims.Act) > 0:
+		return nil, invalid("invalid_request", "the subject token is somebody's who acts for the person already (act): only the person's own is taken")
 	case claims.Cnf != nil && claims.Cnf.JKT != req.proof.JKT:
 		return nil, accesstoken.ErrProof // RFC 9449, section 7: it is good for who has the key alone
 	case req.client.Public && !slices.Contains(strings.Fields(claims.Scope), client.ProviderScope(p.Name())):

@@ -74,7 +74,13 @@ func (g *Gateway) homePage(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		}
 		p.Applications = append(p.Applications, a)
 	}
-	if err := g.homeIdentities(r, at, id, &p); err != nil {
+	linked, err := g.Store.Identities(r.Context(), id.Subject)
+	if err != nil {
+		g.answers.Unavailable(w, r, err)
+		return
+	}
+	g.homeIdentities(at, id, linked, &p)
+	if err := g.homeDelegations(r, at, id, linked, &p); err != nil {
 		g.answers.Unavailable(w, r, err)
 		return
 	}
@@ -107,6 +113,12 @@ func (g *Gateway) changeHome(w http.ResponseWriter, r *web.Request, at web.Issue
 	if named := r.PostForm.Get(page.FieldIdentity); named != "" {
 		message = "Disconnected."
 		err = g.unlinkOwn(r, id, named)
+	} else if named := r.PostForm.Get(page.FieldAllow); named != "" {
+		message = "Allowed."
+		err = g.delegateOwn(r.Context(), id, named, true)
+	} else if named := r.PostForm.Get(page.FieldForbid); named != "" {
+		message = "Forbidden. It gets no more of your tokens."
+		err = g.delegateOwn(r.Context(), id, named, false)
 	} else if clientID := r.PostForm.Get(page.FieldClient); clientID != "" {
 		message = "Withdrawn from " + g.siteTitle(at, clientID) + "."
 		err = g.withdraw(r.Context(), id.Subject, clientID)

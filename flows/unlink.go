@@ -42,6 +42,10 @@ func (g *Gateway) Unlink(ctx context.Context, subject string, id tokenstore.Iden
 	if err := g.Store.Unlink(ctx, subject, id); err != nil {
 		return err
 	}
+	// What was allowed with this account is not for the next one.
+	if err := g.Store.DeleteDelegations(ctx, subject, id.Issuer); err != nil {
+		return err
+	}
 	g.Logger.InfoContext(ctx, "identity unlinked", "issuer", id.Issuer, "subject", subject)
 	g.Events(ctx, "identity_unlinked", slog.String("provider", g.providerNamed(id.Issuer)), slog.String("subject", subject))
 	_, err = g.endProviderSessions(ctx, subject, id.Issuer, time.Time{})
@@ -69,11 +73,7 @@ func (g *Gateway) identityID(subject string, id tokenstore.Identity) string {
 }
 
 // homeIdentities are what the person can sign in by, and what could be added.
-func (g *Gateway) homeIdentities(r *web.Request, at web.Issuer, who *identity.Identity, p *page.Home) error {
-	linked, err := g.Store.Identities(r.Context(), who.Subject)
-	if err != nil {
-		return err
-	}
+func (g *Gateway) homeIdentities(at web.Issuer, who *identity.Identity, linked []tokenstore.Identity, p *page.Home) {
 	known := make(map[string]bool)
 	for _, id := range linked {
 		known[id.Issuer] = true
@@ -90,7 +90,6 @@ func (g *Gateway) homeIdentities(r *web.Request, at web.Issuer, who *identity.Id
 			})
 		}
 	}
-	return nil
 }
 
 // unlinkOwn unlinks an identity of the person's own, as a form names it.

@@ -19,6 +19,7 @@ const StartLag = time.Hour
 // hashes and MACs are opaque.
 type Store interface {
 	Subjects
+	Delegations
 	Sessions
 	ProviderTokens
 	SigningKeys

@@ -1,6 +1,8 @@
 package accesstoken
 
 import (
+	"encoding/json"
+
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -26,6 +28,9 @@ type Claims struct {
 	ACR       string        `json:"acr,omitempty"`
 	Groups    []string      `json:"groups,omitempty"`
 	Cnf       *Confirmation `json:"cnf,omitempty"`
+	// Act is who acts for the subject (RFC 8693, section 4.1). We issue no such token;
+	// one of a later version must not be taken for the person's own.
+	Act json.RawMessage `json:"act,omitempty"`
 }
 
 // Confirmation binds a token to a key (RFC 7800; RFC 9449, section 6.1).

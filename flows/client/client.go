@@ -58,7 +58,7 @@ type Client struct {
 	// 8252, section 8.4).
 	NativeSchemes []string
 	// Grants default to authorization_code and refresh_token, and for a client
-	// without redirect URIs that is a ResourceServer or MayExchange to none.
+	// without redirect URIs that is a ResourceServer, MayExchange or MayActFor to none.
 	Grants []string
 	// Scopes that may be asked for. Default: openid profile email. Validate adds
 	// those for MayExchange.
@@ -67,6 +67,13 @@ type Client struct {
 	// tokens, by [GrantTokenExchange]. A public client needs the person's consent
 	// for each, see [ProviderScope].
 	MayExchange []string
+	// MayActFor names the providers of which the client may have the access tokens of
+	// people who are away, each of whom it names by [TypeSubject]. A person must have
+	// allowed it on their own page, unless ActPolicy does, and can forbid it there. The
+	// client must have Keys and no Secrets.
+	MayActFor []string
+	// ActPolicy decides which people need not be asked for MayActFor. Nil: all are.
+	ActPolicy policy.Decider
 	// Claims are further ones of the user's that the client is told.
 	Claims []Claim
 	// Audience of access tokens when no resource is asked for. Default: the
@@ -130,7 +137,7 @@ func (c *Client) Validate() error {
 	}
 	switch {
 	case c.Grants != nil:
-	case len(c.ResourceServer)+len(c.MayExchange) > 0 && len(c.RedirectURIs) == 0:
+	case len(c.ResourceServer)+len(c.MayExchange)+len(c.MayActFor) > 0 && len(c.RedirectURIs) == 0:
 		c.Grants = []string{}
 	default:
 		c.Grants = []string{GrantCode, GrantRefresh}
@@ -161,6 +168,9 @@ func (c *Client) Validate() error {
 		return err
 	}
 	if err := c.validateExchange(); err != nil {
+		return err
+	}
+	if err := c.validateActing(); err != nil {
 		return err
 	}
 	if err := c.validateClaims(); err != nil {
@@ -235,5 +245,5 @@ func (c *Client) validateGrants() error {
 
 // Allows reports whether the client may use a grant.
 func (c *Client) Allows(grant string) bool {
-	return slices.Contains(c.Grants, grant) || grant == GrantTokenExchange && len(c.MayExchange) > 0
+	return slices.Contains(c.Grants, grant) || grant == GrantTokenExchange && len(c.MayExchange)+len(c.MayActFor) > 0
 }

@@ -8,11 +8,12 @@ import (
 
 // GrantTokenExchange is the grant by which a client has a person's access token of a
 // provider in exchange for one of ours (RFC 8693). A client has it that may exchange
-// for any provider, see [Client.MayExchange].
+// for any provider, see [Client.MayExchange], or act for people there, see
+// [Client.MayActFor].
 const GrantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name
 
-// TypeAccessToken is the one type of token that is taken and given in an exchange (RFC
-// 8693, section 3).
+// TypeAccessToken is the type of token that is taken, beside [TypeSubject], and given in
+// an exchange (RFC 8693, section 3).
 const TypeAccessToken = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name
 
 const providerScope = "provider:"

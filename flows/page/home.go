@@ -14,8 +14,11 @@ type Home struct {
 	// be added. At most 40 are shown of each.
 	Identities []Identity
 	Linkable   []ProviderLink
+	// Delegations are the programs that may act for the person while they are away, or
+	// could. At most 40 are shown.
+	Delegations []Delegation
 	// Action is where the buttons post to: FieldIdentity is an identity's ID, FieldSession is a session's ID,
-	// FieldClient an application's.
+	// FieldClient an application's, FieldAllow and FieldForbid a delegation's.
 	Action string
 	Fields []Field
 	// Targets as in SignIn.
@@ -61,9 +64,28 @@ type Identity struct {
 	Removable bool
 }
 
+// Delegation is a program that uses a person's account at a provider while they are
+// away, if they or the administrator allowed it.
+type Delegation struct {
+	ID       string
+	Client   string // as people know it
+	Provider string
+	Allowed  bool
+	// ByPolicy: the administrator allowed it, where it is allowed.
+	ByPolicy        bool
+	Since, LastUsed time.Time
+}
+
 type homeView struct {
 	Home
-	Sessions []sessionView
+	Sessions    []sessionView
+	Delegations []delegationView
+}
+
+type delegationView struct {
+	ID, Client, Provider string
+	Allowed, ByPolicy    bool
+	Since, LastUsed      moment
 }
 
 type sessionView struct {
@@ -71,6 +93,9 @@ type sessionView struct {
 	Since, LastSeen   moment
 	Current           bool
 }
+
+// maxDelegation is the longest ID of a [Delegation]: a client's, and a provider's issuer.
+const maxDelegation = 2400
 
 func (p Home) bounded(now func() time.Time) homeView {
 	p.User = line(p.User, maxName)
@@ -112,6 +137,15 @@ func (p Home) bounded(now func() time.Time) homeView {
 	}
 	p.Linkable = links
 	v := homeView{Home: p}
+	for _, d := range p.Delegations[:min(len(p.Delegations), maxItems)] {
+		if len(d.ID) > maxDelegation {
+			d.ID = "" // half an ID could name another
+		}
+		v.Delegations = append(v.Delegations, delegationView{
+			ID: entered(d.ID, maxDelegation), Client: line(d.Client, maxName), Provider: line(d.Provider, maxName),
+			Allowed: d.Allowed, ByPolicy: d.ByPolicy, Since: momentOf(d.Since, now), LastUsed: momentOf(d.LastUsed, now),
+		})
+	}
 	for _, s := range p.Sessions {
 		id := s.ID
 		if len(id) > maxLine {

@@ -12,6 +12,8 @@ const (
 	FieldSession  = "session"   // the ID of the session to end
 	FieldIdentity = "identity"  // the ID of the identity to disconnect
 	FieldClient   = "client"    // the ID of the application to withdraw consent from
+	FieldAllow    = "allow"     // the ID of the delegation to allow
+	FieldForbid   = "forbid"    // the ID of the delegation to forbid
 	FieldDecision = "decision"
 
 	Approve = "approve"

@@ -72,6 +72,11 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 				User: text, Action: text, Fields: fields, SignOutURL: text, MoreURL: text, Message: text,
 				Identities: []Identity{{ID: text, Provider: text, Current: true}, {ID: text, Provider: text, Removable: true}},
 				Linkable:   []ProviderLink{{Name: text, Title: text, URL: text}},
+				Delegations: []Delegation{
+					{ID: text, Client: text, Provider: text, Allowed: true, Since: at, LastUsed: at},
+					{ID: text, Client: text, Provider: text, Allowed: true, ByPolicy: true},
+					{ID: text, Client: text, Provider: text},
+				},
 				Sessions: []Session{
 					{ID: text, Site: text, UserAgent: text, Since: at, LastSeen: at, Current: true},
 					{ID: text, Site: text, UserAgent: text, Since: at, LastSeen: at},

@@ -98,6 +98,20 @@ func (e *env) withText(bad string) map[string]func() error {
 		"Consents":              func() error { _, err := e.Consents(e.ctx, bad); return err },
 		"DeleteConsent subject": func() error { return e.DeleteConsent(e.ctx, bad, "app") },
 		"DeleteConsent client":  func() error { return e.DeleteConsent(e.ctx, "sub-ann", bad) },
+		"SetDelegation subject": func() error {
+			return e.SetDelegation(e.ctx, tokenstore.Delegation{Subject: bad, ClientID: "x", Provider: "x"})
+		},
+		"SetDelegation client": func() error {
+			return e.SetDelegation(e.ctx, tokenstore.Delegation{Subject: "sub-ann", ClientID: bad, Provider: "x"})
+		},
+		"SetDelegation provider": func() error {
+			return e.SetDelegation(e.ctx, tokenstore.Delegation{Subject: "sub-ann", ClientID: "x", Provider: bad})
+		},
+		"Delegation":        func() error { _, err := e.Delegation(e.ctx, bad, "x", "x"); return err },
+		"Delegation client": func() error { _, err := e.Delegation(e.ctx, "sub-ann", bad, "x"); return err },
+		"Delegations":       func() error { _, err := e.Delegations(e.ctx, bad); return err },
+		"UseDelegation":     func() error { return e.UseDelegation(e.ctx, "sub-ann", "x", bad) },
+		"DeleteDelegations": func() error { return e.DeleteDelegations(e.ctx, "sub-ann", bad) },
 		"SetConsent scope": func() error {
 			return e.SetConsent(e.ctx, tokenstore.Consent{Subject: "sub-ann", ClientID: "app", Scope: []string{"openid", bad}})
 		},

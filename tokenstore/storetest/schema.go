@@ -96,6 +96,14 @@ func (e *env) calls(ctx context.Context) map[string]func() error {
 		"Consents":      func() error { _, err := e.Consents(ctx, "a"); return err },
 		"DeleteConsent": func() error { return e.DeleteConsent(ctx, "a", "c") },
 
+		"SetDelegation": func() error {
+			return e.SetDelegation(ctx, tokenstore.Delegation{Subject: "a", ClientID: "c", Provider: "p"})
+		},
+		"Delegation":        func() error { _, err := e.Delegation(ctx, "a", "c", "p"); return err },
+		"Delegations":       func() error { _, err := e.Delegations(ctx, "a"); return err },
+		"UseDelegation":     func() error { return e.UseDelegation(ctx, "a", "c", "p") },
+		"DeleteDelegations": func() error { return e.DeleteDelegations(ctx, "a", "p") },
+
 		"CreateSession": func() error { _, err := e.CreateSession(ctx, n); return err },
 		"Session":       func() error { _, err := e.Session(ctx, id); return err },
 		"ReplaceClaims": func() error { return e.ReplaceClaims(ctx, id, []byte("x")) },

@@ -44,6 +44,7 @@ func run(t *testing.T, open func(t testing.TB) Harness, chosen func(test) bool) 
 		{"Subjects", subjectTests},
 		{"SignIn", signInTests},
 		{"Consents", consentTests},
+		{"Delegations", delegationTests},
 		{"Sessions", sessionTests},
 		{"Claims", claimsTests},
 		{"ProviderSession", providerSessionTests},
