@@ -38,7 +38,7 @@ var refusals = []struct {
 }
 
 // guardOptions are what stands in the block of the directive gatehouse.
-var guardOptions = []string{"allow", "deny", "dry_run", "finish_uploads", "headers", "hosts", "provider", "provider_token", "upgrades"}
+var guardOptions = []string{"allow", "deny", "dry_run", "finish_uploads", "headers", "hosts", "provider", "provider_token", "require", "upgrades"}
 
 func adviseOnDirective(word string) string {
 	switch name, glued := strings.CutSuffix(word, "{"); {

@@ -18,6 +18,7 @@ import (
 //		deny  <condition…>
 //		provider <provider>
 //		provider_token <provider>
+//		require acr <value…> | max_age <duration> | scope <scope…>
 //	}
 //
 // The matcher is kept inside the handler: it is about the request that the proxy

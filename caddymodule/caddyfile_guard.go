@@ -22,6 +22,7 @@ import (
 //		provider_token <provider> [service] {
 //			scope <scope…>
 //		}
+//		require acr <value…> | max_age <duration> | scope <scope…>
 //		dry_run
 //		headers { … }
 //		upgrades <protocol…>
@@ -104,6 +105,8 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		return g.parseProvider(h, app)
 	case "provider_token":
 		return g.parseToken(h, app)
+	case "require":
+		return g.parseRequire(h)
 	case "dry_run":
 		return flag(h.Dispenser, &g.DryRun)
 	case "headers":

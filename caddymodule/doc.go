@@ -152,6 +152,7 @@
 //		allow anyone | <condition…>
 //		deny  <condition…>
 //		headers { … }                # as in the global block, for this site
+//		require acr <value…> | max_age <duration> | scope <scope…> # how, and how lately, somebody must have signed in; what a token must be good for
 //		dry_run                      # the rules only log whom they would refuse
 //		hosts <name…>                # for a site without a host name
 //		finish_uploads [<duration>]  # an upload may finish after its session has ended; default: no; alone: 10m
@@ -172,6 +173,7 @@
 //		deny  <condition…>
 //		provider <provider>
 //		provider_token <provider>
+//		require acr <value…> | max_age <duration> | scope <scope…>
 //	}
 //
 // The portal, at the issuer's address:

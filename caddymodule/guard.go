@@ -55,6 +55,11 @@ type Guard struct {
 	// is signed in may enter. Default: they refuse.
 	DryRun bool `json:"dry_run,omitempty"`
 
+	// What must have been proved beyond a sign-in: how, how long ago, and what an access
+	// token is good for. Who has proved less is asked again, for this guard alone.
+	// Default: nothing.
+	Require *Require `json:"require,omitempty"`
+
 	// The provider that people are sent to who are not signed in. It says nothing of who
 	// may enter: that do the policies. Default: the choice, if there are several.
 	Provider string `json:"provider,omitempty"`
@@ -155,7 +160,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 		g.ruledBy(own)
 	}
-	if err := together(g.provisionToken(), app.checkPicked(g.Provider)); err != nil {
+	if err := together(g.provisionToken(), g.provisionRequire(), app.checkPicked(g.Provider)); err != nil {
 		return err
 	}
 	for i, h := range g.Hosts {
@@ -293,7 +298,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		g.rehearse(r, v)
 	case guard.Forbidden:
 		return g.forbid(w, r, gateway, v)
-	case guard.Foreign:
+	case guard.Foreign, guard.Insufficient, guard.NoScope:
 		v.forbidden = true
 	case guard.Unauthenticated:
 	}

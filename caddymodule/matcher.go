@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types/ref"
@@ -251,7 +252,7 @@ func claimValues(id *identity.Identity, name string) []string {
 	case "sub":
 		value = id.Subject
 	case "acr":
-		value = id.ACR
+		return id.ACRs(time.Now())
 	default:
 		values, _ := id.ClaimValues(name)
 		return values

@@ -131,6 +131,7 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 		Vault:     kept,
 		Recheck:   a.recheck(),
 		Clients:   a.clients,
+		ACRValues: a.requiredACRs(),
 		Keys:      entry.tokens,
 		Sessions:  entry.sessions,
 		Store:     entry.store,

@@ -31,7 +31,7 @@ const (
 var authorizeParameters = []string{ //nolint:gochecknoglobals // a constant list
 	"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
 	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint", "provider", "pick",
-	"provider_scope",
+	"provider_scope", "step",
 }
 
 // unknownClient says that nobody registered a client here.
@@ -166,6 +166,7 @@ func (g *Gateway) parseAuthorize(at web.Issuer, c *client.Client, query url.Valu
 	if site {
 		g.pick(&a, query.Get("pick"))
 		a.ProviderScope = g.scopesAsked(a.Provider, query.Get("provider_scope"))
+		g.takeStep(&a, query.Get("step"))
 	}
 	if fault := g.parseRest(at, c, query, &a); fault != nil {
 		return a, fault
@@ -207,7 +208,10 @@ func (g *Gateway) parseRest(at web.Issuer, c *client.Client, query url.Values, a
 	if a.Resource, err = g.allowedResources(at, c, query["resource"]); err != nil {
 		return bad("invalid_target", "the resource is malformed or exceeds what the client may ask for")
 	}
-	a.LoginHint, a.ACRValues = query.Get("login_hint"), query.Get("acr_values")
+	a.LoginHint = query.Get("login_hint")
+	if a.Step == nil {
+		a.ACRValues = query.Get("acr_values")
+	}
 	if fault := parsePrompt(query, a); fault != nil {
 		return fault
 	}

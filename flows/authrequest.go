@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/stepup"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -51,6 +52,10 @@ type authRequest struct {
 	Pick string `json:"pk,omitempty"`
 	// ProviderScope to ask the provider for, beside its configured scopes.
 	ProviderScope string `json:"scope,omitempty"`
+	// Step is what the person is to prove beyond a sign-in; nil: nothing. sealedStep is
+	// how it came.
+	Step       *stepup.Step `json:"st,omitempty"`
+	sealedStep string
 	// Link that the sign-in at the provider is for; nil: it signs in.
 	Link *linkRequest `json:"link,omitempty"`
 	// Device is the user code that is to be confirmed after the sign-in.

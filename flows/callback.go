@@ -117,11 +117,27 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		return
 	}
 	g.keepGroups(ctx, &flow.Verified.Claims)
+	if !g.stepMet(w, r, at, &flow, stored.Key) {
+		return
+	}
 	if !g.isOurs(flow.Request) && !g.recentEnough(&flow.Request, claims.AuthTime) {
 		g.notSignedInAgain(w, r, at, flow, stored.Key)
 		return
 	}
 	g.complete(w, r, at, try, flow)
+}
+
+// stepMet is meetsStep for a sign-in by way of a provider, which is given up if it is
+// not.
+func (g *Gateway) stepMet(w http.ResponseWriter, r *web.Request, at web.Issuer, flow *providerFlow, key string) bool {
+	c := &flow.Verified.Claims
+	g.settleTime(&flow.Request, c)
+	if g.isMet(&flow.Request, c) {
+		return true
+	}
+	g.giveUp(r, key, flow.Request)
+	g.notMet(w, r, at, flow.Request, c)
+	return false
 }
 
 // complete signs in, exactly once, and moves the flow on.
@@ -255,6 +271,9 @@ func (g *Gateway) providerRefused(w http.ResponseWriter, r *web.Request, at web.
 	if flow.Request.Device != "" && code == "access_denied" {
 		g.refuseDevice(r, at, flow.Request.Device)
 	}
+	if g.refusedLevel(w, r, at, flow.Request, code) {
+		return
+	}
 	title := g.providers[flow.Provider].Title()
 	message := title + " did not sign you in."
 	switch code {
@@ -288,6 +307,10 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *web.Request, at web.I
 		return
 	}
 	g.giveUp(r, key, flow.Request)
+	if errors.Is(err, provider.ErrReauthentication) && flow.Request.Step != nil {
+		g.stepFailed(w, r, at, flow.Request, false)
+		return
+	}
 	if errors.Is(err, provider.ErrReauthentication) && !g.isOurs(flow.Request) {
 		g.notSignedInAgain(w, r, at, flow, key)
 		return

@@ -47,6 +47,7 @@ type metadata struct {
 	DPoPAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
 	Prompts                []string `json:"prompt_values_supported"`
 	Claims                 []string `json:"claims_supported"`
+	ACRValues              []string `json:"acr_values_supported,omitempty"`
 	IssParameter           bool     `json:"authorization_response_iss_parameter_supported"`
 	BackchannelLogout      bool     `json:"backchannel_logout_supported"`
 	BackchannelSession     bool     `json:"backchannel_logout_session_supported"`
@@ -93,7 +94,7 @@ func (g *Gateway) metadataOf(at web.Issuer) metadata {
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
 			"name", "preferred_username", "email", "email_verified", "groups",
 		}, slices.Sorted(maps.Keys(kept))...),
-		IssParameter: true, BackchannelLogout: true, BackchannelSession: true,
+		ACRValues: g.ACRValues, IssParameter: true, BackchannelLogout: true, BackchannelSession: true,
 	}
 }
 

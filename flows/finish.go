@@ -73,6 +73,10 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *web.Request, at web.Issuer, s
 	}
 	if former.isOf(start.Claims) {
 		start.Renews = former.session
+		if former.isLive {
+			now := g.Now()
+			start.Claims.KeepLevels(&former.claims, began(former.session).Add(g.Lifetime), now)
+		}
 	}
 	started, err := g.Sessions.SignIn(r.Context(), start)
 	if err != nil {

@@ -3,6 +3,7 @@ package flows
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,6 +24,7 @@ import (
 // another person, the former is signed out, before the new one is let in.
 type formerSignIn struct {
 	session uuid.UUID // zero: none
+	isLive  bool
 	claims  identity.Claims
 }
 
@@ -31,6 +33,9 @@ func (f formerSignIn) isOf(c identity.Claims) bool {
 	return f.session != uuid.Nil && f.claims.Issuer == c.Issuer && f.claims.ID == c.ID
 }
 
+// began is the time in the id of a session.
+func began(id uuid.UUID) time.Time { return time.Unix(id.Time().UnixTime()) }
+
 // formerSignIn finds it by the request's cookies: one that is known here without
 // I/O. Error: [session.ErrUnavailable].
 func (g *Gateway) formerSignIn(r *web.Request, cookie, client string) (formerSignIn, error) {
@@ -38,7 +43,7 @@ func (g *Gateway) formerSignIn(r *web.Request, cookie, client string) (formerSig
 	id, err := web.FromCookies(r.Context(), g.Sessions, r.Header, name, client)
 	switch {
 	case err == nil:
-		return formerSignIn{session: id.SessionID, claims: id.Claims}, nil
+		return formerSignIn{session: id.SessionID, isLive: true, claims: id.Claims}, nil
 	case errors.Is(err, session.ErrUnavailable):
 		return formerSignIn{}, err
 	}

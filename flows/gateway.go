@@ -79,6 +79,9 @@ type Config struct {
 	// BodyTimeout limits how long the body of a request to one of our own URLs may
 	// take. Default: 10 seconds.
 	BodyTimeout time.Duration
+	// ACRValues are the classes of authentication that guarded sites demand. One of
+	// these in a client's acr_values makes that binding. Default: none.
+	ACRValues []string
 	// Lifetime of a session at most. Default: 30 days.
 	Lifetime time.Duration
 	// Events is told of sign-ins, refusals and sign-outs. The attributes hold

@@ -89,6 +89,9 @@ func (g *Gateway) toPortal(w http.ResponseWriter, r *web.Request, a authRequest)
 	if a.Pick != "" {
 		query.Set("pick", a.Pick)
 	}
+	if a.sealedStep != "" {
+		query.Set("step", a.sealedStep)
+	}
 	web.NoStore(w)
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", g.portal.URL("authorize")+"?"+query.Encode())
@@ -117,6 +120,9 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		Resource: a.Resource, Nonce: a.Nonce, Claims: who.Claims,
 	}
 	g.Keep(who.Provider).Apply(&stands.Claims)
+	if !g.isSite(a.Client, a.RedirectURI) {
+		stands.Claims.SetLevel(g.necessary(&a), g.Now())
+	}
 	if who.SoughtKnown {
 		stands.Sought = &who.Sought
 	}

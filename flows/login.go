@@ -29,6 +29,7 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *web.Request) {
 		a.ProviderScope = g.scopesAsked(a.Provider, query.Get("scope"))
 	}
 	g.pick(&a, query.Get("pick"))
+	g.takeStep(&a, query.Get("step"))
 	if g.HasPortal() {
 		g.toPortal(w, r, a)
 		return
@@ -40,7 +41,7 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *web.Request) {
 		if !ok {
 			return
 		}
-		if id != nil {
+		if id != nil && g.fresh(&a, id) {
 			web.SeeOther(w, r, a.ReturnTo)
 			return
 		}
@@ -64,11 +65,15 @@ func (g *Gateway) offer(w http.ResponseWriter, r *web.Request, at web.Issuer, a 
 	if name == "" {
 		name = g.way(a)
 	}
-	if redirect, ok := g.providers[name].(provider.Redirect); ok {
+	redirect, ok := g.providers[name].(provider.Redirect)
+	switch {
+	case ok:
 		g.toProvider(w, r, at, a, redirect)
-		return
+	case a.Step != nil && len(a.Step.ACR) > 0 && g.asksPassword(a.Step.Provider):
+		g.unmetPage(w, r, at, a) // a password is of no class
+	default:
+		g.signInPage(w, r, at, a, http.StatusOK, "", "")
 	}
-	g.signInPage(w, r, at, a, http.StatusOK, "", "")
 }
 
 // signInPage shows the form, the providers, or both.

@@ -105,6 +105,10 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Is
 		return
 	}
 	g.keepGroups(ctx, &claims)
+	if !g.isMet(&a, &claims) {
+		g.notMet(w, r, at, a, &claims)
+		return
+	}
 	started, err := g.signIn(w, r, at, session.Start{Claims: claims})
 	if isPassing(err) {
 		g.answers.Unfinished(w, r, err, g.retryURL(at, a))

@@ -54,7 +54,7 @@ func (g *Gateway) fresh(a *authRequest, id *identity.Identity) bool {
 	if a.asks("login") || a.asks("select_account") || a.Hint != "" && a.Hint != id.Subject {
 		return false
 	}
-	return a.MaxAge == 0 || g.Now().Sub(id.AuthTime) <= a.maxAge()
+	return g.provedEnough(a, &id.Claims)
 }
 
 // providerSkew is how far a provider's clock may be from ours.

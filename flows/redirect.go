@@ -53,6 +53,9 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issue
 	case !ok:
 		g.withoutChoice(w, r, at, a, p)
 		return
+	case errors.Is(err, provider.ErrReauthentication) && a.Step != nil:
+		g.unmetPage(w, r, at, a)
+		return
 	case errors.Is(err, provider.ErrReauthentication):
 		g.refuseClient(w, r, at, a, "login_required", "the provider "+p.Name()+" neither signs anybody in again nor tells when it did")
 		return
@@ -98,7 +101,7 @@ func (g *Gateway) beginURL(ctx context.Context, at web.Issuer, a *authRequest, p
 			return location, own, true, err
 		case isOwn:
 			a.Tried = promptRank(prompt)
-		case g.isOurs(*a):
+		case g.isOurs(*a) && a.Step == nil:
 			// No claim is made to anybody; choosing the account is the most that
 			// such a provider does.
 			a.Prompt, a.Own, a.MaxAge = "select_account", true, 0

@@ -32,6 +32,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/stepup"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -91,12 +92,13 @@ type world struct {
 	keys     *token.Keys
 	logs     *bytes.Buffer
 	portal   *httptest.Server
-	site     *httptest.Server // one that does what the guard does
-	wire     *browser         // of send, without cookies
-	host     string           // of the portal
-	pick     string           // the provider that the site's guard picks, or ""
-	passes   string           // the provider whose tokens the site passes on, or ""
-	wants    []string         // scopes that they must cover
+	site     *httptest.Server    // one that does what the guard does
+	wire     *browser            // of send, without cookies
+	host     string              // of the portal
+	pick     string              // the provider that the site's guard picks, or ""
+	passes   string              // the provider whose tokens the site passes on, or ""
+	wants    []string            // scopes that they must cover
+	require  *stepup.Requirement // of the site below /admin
 }
 
 type worldOptions struct {
@@ -116,6 +118,7 @@ type worldOptions struct {
 	// beside are further providers of twoWorlds.
 	beside func(now func() time.Time) []provider.Provider
 	keep   func(provider string) identity.Keep
+	acrs   []string // that some place demands
 }
 
 func newWorld(t *testing.T, o worldOptions) *world {
@@ -167,7 +170,7 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	w.portal = httptest.NewUnstartedServer(given.record(t, w.servePortal))
 	config := flows.Config{
 		Sessions: w.sessions, Store: durable, Cache: short, Keyring: keys, Keys: w.keys, Pages: pages, Logger: logger,
-		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit, Keep: o.keep, Offers: o.offers,
+		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit, Keep: o.keep, Offers: o.offers, ACRValues: o.acrs,
 	}
 	for _, c := range o.clients {
 		if c.IDTokenAlgorithm == "" {
@@ -248,7 +251,11 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, err := w.gateway.Guard().Authenticate(r, r.Host, false)
-	decision := w.gateway.Guard().Decide(req, &guard.Rules{ProviderToken: w.passes, Scopes: w.wants}, id, err)
+	rules := &guard.Rules{ProviderToken: w.passes, Scopes: w.wants}
+	if strings.HasPrefix(req.URI, "/admin") {
+		rules.Require = w.require
+	}
+	decision := w.gateway.Guard().Decide(req, rules, id, err)
 	if decision.Outcome != guard.Pass {
 		w.gateway.Guard().Answer(rw, req, decision)
 		return

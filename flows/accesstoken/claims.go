@@ -33,6 +33,14 @@ type Claims struct {
 	Act json.RawMessage `json:"act,omitempty"`
 }
 
+// scheme is how the token is presented.
+func (c *Claims) scheme() string {
+	if c.Cnf != nil && c.Cnf.JKT != "" {
+		return "dpop"
+	}
+	return "bearer"
+}
+
 // Confirmation binds a token to a key (RFC 7800; RFC 9449, section 6.1).
 type Confirmation struct {
 	JKT string `json:"jkt,omitempty"`

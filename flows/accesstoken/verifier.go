@@ -133,7 +133,7 @@ func (v *Verifier) VerifySignature(at web.Issuer, raw string) (*Verified, error)
 	if claims.SessionID == "" {
 		b.who = &identity.Identity{
 			Claims: ClientClaims(at, claims.ClientID), Subject: claims.Subject, ClientID: claims.ClientID,
-			Scope: strings.Fields(claims.Scope), TokenID: claims.ID, TokenExpires: claims.ExpiresAt.Time, TokenKey: key,
+			Scope: strings.Fields(claims.Scope), TokenID: claims.ID, TokenScheme: claims.scheme(), TokenExpires: claims.ExpiresAt.Time, TokenKey: key,
 			Judgements: new(identity.Judgements),
 		}
 		return b, nil

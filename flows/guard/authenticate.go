@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -76,7 +77,12 @@ func (g *Guard) fromBearer(r *http.Request, host string, secure bool, t accessto
 		return id, nil
 	}
 	with := *id
-	with.Scope, with.TokenID = strings.Fields(claims.Scope), claims.ID
+	with.Scope, with.TokenID, with.TokenScheme = strings.Fields(claims.Scope), claims.ID, t.Scheme
+	// A token says what was proved when it was issued, and is raised by nothing.
+	with.ACR, with.AuthTime, with.Levels = claims.ACR, time.Time{}, nil
+	if claims.AuthTime > 0 {
+		with.AuthTime = time.Unix(claims.AuthTime, 0)
+	}
 	return &with, nil
 }
 

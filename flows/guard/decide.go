@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
+	"github.com/gatehouse-auth/gatehouse/flows/stepup"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -24,6 +25,8 @@ type Rules struct {
 	// Service says that the token is the one that the provider issues for the gateway
 	// itself, whoever came.
 	Service bool
+	// Require is what must have been proved beyond a sign-in. Optional.
+	Require *stepup.Requirement
 	// IsOwnHost reports whether pages of a host may open WebSockets at another with the
 	// visitor's cookie. Default: those of the same name.
 	IsOwnHost func(origin, asked string) bool
@@ -39,6 +42,8 @@ const (
 	Foreign                 // a page of another site opens a WebSocket
 	Forbidden               // the rules do not let the user in
 	NoToken                 // there is no token of the provider
+	Insufficient            // the user has to prove more, or anew, who they are
+	NoScope                 // the access token lacks a scope
 )
 
 // Decision is what becomes of a request.
@@ -87,6 +92,10 @@ func (g *Guard) DecideAgain(r *web.Request, rules *Rules, id *identity.Identity)
 			return d
 		}
 	}
+	if outcome, found := g.stepsUp(rules, id); found {
+		d.Outcome = outcome
+		return d
+	}
 	if rules.ProviderToken == "" {
 		return d
 	}
@@ -112,6 +121,10 @@ func (g *Guard) Answer(w http.ResponseWriter, r *web.Request, d Decision) {
 		http.Error(w, "Pages of other sites may not open WebSockets here.", http.StatusForbidden)
 	case Forbidden:
 		g.Forbid(w, r, d.Identity)
+	case Insufficient:
+		g.challengeStep(w, r, d.Identity, d.rules.Require)
+	case NoScope:
+		g.needsScope(w, r, d.Identity, d.rules.Require)
 	case NoToken:
 		if d.rules.Service {
 			g.serviceTokenAway(w, r, d.rules.ProviderToken, d.err)

@@ -43,6 +43,8 @@ type Claims struct {
 	AuthTime time.Time `json:"auth_time"`
 	ACR      string    `json:"acr,omitempty"`
 	AMR      []string  `json:"amr,omitempty"`
+	// Levels are those of earlier sign-ins that still hold, see [Claims.KeepLevels].
+	Levels []Level `json:"levels,omitempty"`
 
 	// Credential is the fingerprint of the credential that the user signed in with:
 	// for local users, of the password's hash. "" if the provider has none, and in
@@ -80,8 +82,9 @@ type Identity struct {
 	SoughtKnown bool
 	// Scope granted, for a bearer token.
 	Scope []string
-	// TokenID is the jti of a bearer token.
-	TokenID string
+	// TokenID is the jti of a bearer token, and TokenScheme how it came: "bearer" or
+	// "dpop".
+	TokenID, TokenScheme string
 	// TokenExpires is when a bearer token without a session ends; else zero.
 	TokenExpires time.Time
 	// TokenKey is the thumbprint of the key that signed a bearer token without a

@@ -112,6 +112,10 @@ func equalClaims(a, b *identity.Claims) bool {
 	return a.Provider == b.Provider && a.Issuer == b.Issuer && a.ID == b.ID &&
 		a.User == b.User && a.Email == b.Email && a.EmailVerified == b.EmailVerified && a.DomainUnverified == b.DomainUnverified && a.Name == b.Name &&
 		a.ACR == b.ACR && a.Credential == b.Credential && a.ProviderSession == b.ProviderSession && a.AuthTime.Equal(b.AuthTime) &&
-		slices.Equal(a.Groups, b.Groups) && a.GroupsLeft == b.GroupsLeft && slices.Equal(a.GroupsJudged, b.GroupsJudged) && slices.Equal(a.AMR, b.AMR) && maps.Equal(a.Unread, b.Unread) &&
+		slices.Equal(a.Groups, b.Groups) && a.GroupsLeft == b.GroupsLeft && slices.Equal(a.GroupsJudged, b.GroupsJudged) && slices.Equal(a.AMR, b.AMR) && slices.EqualFunc(a.Levels, b.Levels, equalLevel) && maps.Equal(a.Unread, b.Unread) &&
 		(len(a.Extra)+len(b.Extra) == 0 || reflect.DeepEqual(a.Extra, b.Extra))
+}
+
+func equalLevel(a, b identity.Level) bool {
+	return a.ACR == b.ACR && a.At.Equal(b.At) && a.Until.Equal(b.Until)
 }

@@ -29,6 +29,8 @@ func TestEqualClaims(t *testing.T) {
 			field.Set(reflect.ValueOf([]string{"other"}))
 		case time.Time:
 			field.Set(reflect.ValueOf(alice().AuthTime.Add(time.Second)))
+		case []identity.Level:
+			field.Set(reflect.ValueOf([]identity.Level{{ACR: "gold"}}))
 		case map[string]any:
 			field.Set(reflect.ValueOf(map[string]any{"locale": "de"}))
 		case map[string]identity.Cause:

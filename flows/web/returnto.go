@@ -129,6 +129,15 @@ func ProviderLoginPath(returnTo, name, scope string) string {
 	return Prefix + "login?" + query.Encode()
 }
 
+// StepUpPath is LoginPath for somebody who is signed in and is to prove more.
+func StepUpPath(returnTo, step string) string {
+	query := url.Values{"step": {step}}
+	if returnTo != "/" {
+		query.Set("return_to", returnTo)
+	}
+	return Prefix + "login?" + query.Encode()
+}
+
 // LinkPath is the page on which a person links a provider, below a place's path.
 func LinkPath(at Issuer, name, scope, returnTo string) string {
 	query := url.Values{"provider": {name}}

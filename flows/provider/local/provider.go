@@ -141,7 +141,7 @@ func (p *Provider) Current(c identity.Claims) (identity.Claims, error) {
 		return identity.Claims{}, provider.ErrGone
 	}
 	now := p.claims(u)
-	now.AuthTime, now.ACR, now.AMR = c.AuthTime, c.ACR, c.AMR
+	now.AuthTime, now.ACR, now.AMR, now.Levels = c.AuthTime, c.ACR, c.AMR, c.Levels
 	return now, nil
 }
 

@@ -1,0 +1,100 @@
+// Package stepup is what a place demands of a sign-in beyond that there is one: how, and
+// how long ago, somebody proved who they are (RFC 9470), and what an access token is
+// good for.
+package stepup
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+)
+
+// Requirement is what a place demands. The zero one demands nothing.
+type Requirement struct {
+	// ACR are classes of authentication, of which one must hold.
+	ACR []string
+	// MaxAge is how long ago that may have been. Default: any time.
+	MaxAge time.Duration
+	// Scope that an access token must have, all of it. Who has signed in at the site has
+	// delegated nothing, and needs none.
+	Scope []string
+}
+
+// MinMaxAge is the least MaxAge: who signs in needs time to come back, and clocks differ.
+const MinMaxAge = time.Minute
+
+// maxACR bounds a class, in bytes, and maxACRs all of a requirement: they travel in
+// addresses.
+const (
+	maxACR  = 128
+	maxACRs = 255
+)
+
+// Validate refuses a requirement that nobody could meet, or that cannot be told to a
+// client.
+func (q *Requirement) Validate() error {
+	if q.MaxAge != 0 && (q.MaxAge < MinMaxAge || q.MaxAge%time.Second != 0) {
+		return fmt.Errorf("max_age is at least %s and whole seconds, not %s: who signs in needs time to come back", "1m", q.MaxAge)
+	}
+	for _, acr := range q.ACR {
+		if !isWord(acr) || len(acr) > maxACR {
+			return fmt.Errorf("acr %.40q is no class of authentication: printable ASCII without spaces, quotes and backslashes, at most %d bytes", acr, maxACR)
+		}
+	}
+	if len(strings.Join(q.ACR, " ")) > maxACRs {
+		return fmt.Errorf("the classes of authentication are longer than %d bytes together", maxACRs)
+	}
+	for _, s := range q.Scope {
+		if !isWord(s) {
+			return fmt.Errorf("scope %.40q is no scope (RFC 6749, section 3.3)", s)
+		}
+	}
+	return nil
+}
+
+// isWord reports whether a text is a scope-token (RFC 6749, section 3.3), and so may
+// stand in a list and in a quoted string.
+func isWord(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '\\' })
+}
+
+// IsMet reports whether somebody has proved who they are as is demanded.
+func (q *Requirement) IsMet(c *identity.Claims, now time.Time) bool {
+	if len(q.ACR) == 0 && q.MaxAge == 0 {
+		return true
+	}
+	at, ok := c.Proved(q.ACR, now)
+	return ok && (q.MaxAge == 0 || now.Sub(at) <= q.MaxAge)
+}
+
+// LacksScope reports whether an access token of these scopes lacks one.
+func (q *Requirement) LacksScope(scope []string) bool {
+	return slices.ContainsFunc(q.Scope, func(s string) bool { return !slices.Contains(scope, s) })
+}
+
+// Challenge is what a client is told to come back with, as the parameters of a
+// WWW-Authenticate header (RFC 9470, section 3).
+func (q *Requirement) Challenge() string {
+	said := `error="insufficient_user_authentication", error_description="` + q.description() + `"`
+	if len(q.ACR) > 0 {
+		said += `, acr_values="` + strings.Join(q.ACR, " ") + `"`
+	}
+	if q.MaxAge > 0 {
+		said += `, max_age="` + strconv.FormatInt(int64(q.MaxAge/time.Second), 10) + `"`
+	}
+	return said
+}
+
+func (q *Requirement) description() string {
+	if len(q.ACR) > 0 {
+		return "a different level of authentication is required"
+	}
+	return "a more recent authentication is required"
+}
+
+var errStep = errors.New("step-up is malformed or too old")
