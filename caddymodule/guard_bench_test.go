@@ -64,7 +64,7 @@ func warmGuards(tb testing.TB) map[string]*warm {
 		"policy lab {\n\tallow claim department physics claim office B1 claim site cern\n\tdeny expression `\"interns\" in groups`\n}\n",
 		"http://auth.example.com {\n\tgatehouse_portal\n}\n"+
 			"http://app.example.com, http://api.example.com {\n\tgatehouse staff\n\trespond ok\n}\n"+
-			"http://lab.example.com {\n\tgatehouse lab {\n\t\theaders {\n\t\t\tclaim department X-Department\n\t\t\tclaim office X-Office\n\t\t\tclaim site X-Site\n\t\t\tassertion X-Assertion\n\t\t}\n\t}\n\trespond ok\n}\n"+
+			"http://lab.example.com {\n\tgatehouse lab {\n\t\theaders {\n\t\t\tclaim department X-Department\n\t\t\tclaim office X-Office\n\t\t\tclaim site X-Site\n\t\t\tassertion X-Assertion\n\t\t}\n\t\trequire max_age 10m\n\t}\n\trespond ok\n}\n"+
 			"http://open.example.com {\n\tgatehouse /admin/* staff\n\trespond ok\n}")
 	browser := http.Header{"Cookie": {"_ga=GA1.1.1033265918.1760000000; theme=dark; " + r.signIn("app.example.com", nil).String() + "; lang=en"}}
 	for name, value := range browserHeaders {
