@@ -45,6 +45,7 @@ type ExplainedPolicy struct {
 	Where    string        `json:"where"`
 	Allowed  bool          `json:"allowed"`
 	DryRun   bool          `json:"dry_run,omitempty"`
+	Optional bool          `json:"optional,omitempty"` // whom it refuses passes as nobody
 	Decision string        `json:"decision"`
 	Rules    []policy.Step `json:"rules,omitempty"`
 }
@@ -146,15 +147,14 @@ func (a *App) named(ctx context.Context, user string) ([]person, error) {
 func (a *App) explain(p person, guards []*Guard, u *url.URL) ExplainedPerson {
 	id := &identity.Identity{Claims: p.claims, ClientID: hostName(u.Host)}
 	answer := ExplainedPerson{User: id.User, Provider: id.Provider, ID: id.ID, SignedInAt: p.since, Allowed: true}
-	judge := func(where string, rules *policy.Policy, dryRun bool) {
+	judge := func(p ExplainedPolicy, rules *policy.Policy) {
 		d := rules.Explain(id)
-		answer.Policies = append(answer.Policies, ExplainedPolicy{
-			Where: where, Allowed: d.Allowed, DryRun: dryRun, Decision: d.String(), Rules: rules.Trace(id),
-		})
-		answer.Allowed = answer.Allowed && (d.Allowed || dryRun)
+		p.Allowed, p.Decision, p.Rules = d.Allowed, d.String(), rules.Trace(id)
+		answer.Policies = append(answer.Policies, p)
+		answer.Allowed = answer.Allowed && (d.Allowed || p.DryRun || p.Optional)
 	}
 	if rules := a.callers[id.Provider]; rules != nil {
-		judge("provider "+id.Provider, rules, false)
+		judge(ExplainedPolicy{Where: "provider " + id.Provider}, rules)
 	}
 	for _, g := range guards {
 		a.explainGuard(g, u, &answer, judge)
@@ -162,7 +162,7 @@ func (a *App) explain(p person, guards []*Guard, u *url.URL) ExplainedPerson {
 	return answer
 }
 
-func (a *App) explainGuard(g *Guard, u *url.URL, answer *ExplainedPerson, judge func(string, *policy.Policy, bool)) {
+func (a *App) explainGuard(g *Guard, u *url.URL, answer *ExplainedPerson, judge func(ExplainedPolicy, *policy.Policy)) {
 	where := "a guard of " + hostName(u.Host)
 	switch covers, err := a.covers(g, u); {
 	case err != nil:
@@ -177,7 +177,7 @@ func (a *App) explainGuard(g *Guard, u *url.URL, answer *ExplainedPerson, judge 
 		}
 	}
 	for _, p := range policies {
-		judge(where, p, g.DryRun)
+		judge(ExplainedPolicy{Where: where, DryRun: g.DryRun, Optional: g.Optional}, p)
 	}
 	if len(policies) == 0 {
 		answer.Policies = append(answer.Policies, ExplainedPolicy{Where: where, Allowed: true, Decision: "allowed: it has no rules, and everybody who is signed in may enter"})

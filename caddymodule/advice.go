@@ -38,7 +38,9 @@ var refusals = []struct {
 }
 
 // guardOptions are what stands in the block of the directive gatehouse.
-var guardOptions = []string{"allow", "deny", "dry_run", "finish_uploads", "headers", "hosts", "provider", "provider_token", "require", "upgrades"}
+var guardOptions = []string{
+	"allow", "cors", "deny", "dry_run", "finish_uploads", "headers", "hosts", "optional", "provider", "provider_token", "require", "serve_stale", "upgrades",
+}
 
 func adviseOnDirective(word string) string {
 	switch name, glued := strings.CutSuffix(word, "{"); {

@@ -34,9 +34,13 @@ type answer struct {
 	// cancel ends the request's context where the connection cannot.
 	cancel context.CancelFunc
 	upload *upload // its body, where that may be finished
-	grpc   bool
-	begun  bool        // the handler's own
-	over   atomic.Bool // it was ended from outside
+	// fitting is what the guards add to the headers.
+	fitting *fitting
+	// serveStale is the shortest of its guards'; 0 if none has one.
+	serveStale time.Duration
+	grpc       bool
+	begun      bool        // the handler's own
+	over       atomic.Bool // it was ended from outside
 	// sending: the handler waits for a client of gRPC to take something.
 	sending atomic.Bool
 
@@ -135,6 +139,7 @@ func (a *answer) begin() {
 		// says nothing: this is for one person. An app that says "public" means it.
 		h["Cache-Control"] = []string{"private"}
 	}
+	a.fitting.apply(h)
 }
 
 // watch has the answer ended when nothing vouches for it any longer.

@@ -121,7 +121,7 @@ func reset(conn net.Conn) {
 // lookAfter ends what may not go on though what vouched for it goes on: an upload
 // whose time is over, and an answer to somebody whom the policies refuse by now.
 func (a *answer) lookAfter() {
-	refused := a.refusedByNow()
+	refused := a.refusedByNow() || a.isStale()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.finished || a.over.Load() {

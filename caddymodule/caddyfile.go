@@ -55,7 +55,7 @@ var blockOptions = []string{"token_store", "cache", "session", "provider", "poli
 //			revalidate <duration>
 //			recheck    <duration>
 //		}
-//		serve_stale <duration>
+//		serve_stale <duration> | off
 //		provider <name> [<type>] [<args…>] {
 //			title <text>
 //			allow anyone | <condition…>
@@ -152,7 +152,7 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 	case "gate_client":
 		return p.gateClientOption(d)
 	case "serve_stale":
-		p.app.ServeStale, err = durationArg(d)
+		p.app.ServeStale, err = serveStaleArg(d)
 		return err
 	default: // headers
 		p.app.Headers, err = parseHeaders(d, globalOptions...)

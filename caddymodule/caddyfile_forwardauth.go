@@ -19,6 +19,8 @@ import (
 //		provider <provider>
 //		provider_token <provider>
 //		require acr <value…> | max_age <duration> | scope <scope…>
+//		optional
+//		serve_stale <duration>|off
 //	}
 //
 // The matcher is kept inside the handler: it is about the request that the proxy
@@ -69,6 +71,8 @@ func (f *ForwardAuth) parseOption(h httpcaddyfile.Helper, app *App) error {
 		return nil
 	case "upgrades":
 		return h.Err("upgrades has no effect with forward auth: the proxy makes the connection to the application; say there which protocols may be upgraded to")
+	case "cors":
+		return h.WrapErr(errForwardCORS)
 	case "finish_uploads":
 		return h.Err("finish_uploads has no effect with forward auth: the proxy sends the uploads, and they go on when a session ends")
 	default:

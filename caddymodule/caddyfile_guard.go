@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
 // parseGuardDirective parses the site directive:
@@ -24,6 +26,9 @@ import (
 //		}
 //		require acr <value…> | max_age <duration> | scope <scope…>
 //		dry_run
+//		optional
+//		cors <origin…>
+//		serve_stale <duration>|off
 //		headers { … }
 //		upgrades <protocol…>
 //		finish_uploads [<duration>]
@@ -109,6 +114,14 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		return g.parseRequire(h)
 	case "dry_run":
 		return flag(h.Dispenser, &g.DryRun)
+	case "optional":
+		return flag(h.Dispenser, &g.Optional)
+	case "cors":
+		return g.parseCORS(h)
+	case "serve_stale":
+		var err error
+		g.ServeStale, err = serveStaleArg(h.Dispenser)
+		return err
 	case "headers":
 		if g.Headers != nil {
 			return h.Err("headers is given twice")
@@ -129,6 +142,20 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 	default:
 		return h.Errf("unrecognized option %q%s", h.Val(), meantInGuard(h.Val()))
 	}
+}
+
+// parseCORS parses `cors <origin…>`.
+func (g *Guard) parseCORS(h httpcaddyfile.Helper) error {
+	from := len(g.CORS)
+	if err := someWords(h.Dispenser, &g.CORS); err != nil {
+		return err
+	}
+	for _, origin := range g.CORS[from:] {
+		if err := web.CheckPageOrigin(origin); err != nil {
+			return h.Errf("cors: %v", err)
+		}
+	}
+	return nil
 }
 
 // parseFinishUploads parses `finish_uploads [<duration>]`.

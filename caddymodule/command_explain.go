@@ -76,11 +76,14 @@ func printPerson(w io.Writer, p ExplainedPerson, address string) error {
 		return err
 	}
 	for _, policy := range p.Policies {
-		dry := ""
-		if policy.DryRun {
-			dry = " (dry_run)"
+		effect := ""
+		switch {
+		case policy.DryRun:
+			effect = " (dry_run)"
+		case policy.Optional:
+			effect = " (optional)"
 		}
-		if _, err := fmt.Fprintf(w, "  %s%s: %s\n", policy.Where, dry, policy.Decision); err != nil {
+		if _, err := fmt.Fprintf(w, "  %s%s: %s\n", policy.Where, effect, policy.Decision); err != nil {
 			return err
 		}
 		for _, rule := range policy.Rules {

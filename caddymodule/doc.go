@@ -31,7 +31,7 @@
 //				revalidate <duration>                   # checked anew by the store; default and at most: 60s
 //				recheck    <duration>                   # asked anew of a provider whose tokens are stored; default: 1h
 //			}
-//			serve_stale <duration>                      # how long sessions go on while no store answers; default: 10m
+//			serve_stale <duration> | off                # how long sessions go on while no store answers; default: 10m; off: for revalidate
 //
 //			provider <name> [<type>] [<args…>] {        # types below; default: <name>
 //				title <text>                            # on the sign-in page
@@ -154,6 +154,9 @@
 //		headers { … }                # as in the global block, for this site
 //		require acr <value…> | max_age <duration> | scope <scope…> # how, and how lately, somebody must have signed in; what a token must be good for
 //		dry_run                      # the rules only log whom they would refuse
+//		optional                     # nobody is sent away: who is not signed in, or not allowed, passes as nobody
+//		cors <origin…>               # whose pages may call this, with the visitor's cookie, and read the answers
+//		serve_stale <duration> | off # shorter than the global one, for this site
 //		hosts <name…>                # for a site without a host name
 //		finish_uploads [<duration>]  # an upload may finish after its session has ended; default: no; alone: 10m
 //		provider <provider>          # where people are sent who are not signed in; default: they choose
@@ -174,6 +177,8 @@
 //		provider <provider>
 //		provider_token <provider>
 //		require acr <value…> | max_age <duration> | scope <scope…>
+//		optional
+//		serve_stale <duration> | off
 //	}
 //
 // The portal, at the issuer's address:

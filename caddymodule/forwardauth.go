@@ -64,6 +64,8 @@ func (f *ForwardAuth) Provision(ctx caddy.Context) error {
 		return errors.New("gatehouse_forward_auth needs the names of the sites that the proxy serves: hosts app.example.com")
 	case len(f.Upgrades) > 0:
 		return errors.New("upgrades has no effect with forward auth: the proxy makes the connection to the application; say there which protocols may be upgraded to")
+	case len(f.CORS) > 0:
+		return errForwardCORS
 	case f.FinishUploads != 0:
 		return errors.New("finish_uploads has no effect with forward auth: the proxy sends the uploads, and they go on when a session ends")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 	"github.com/gatehouse-auth/gatehouse/flows/reading"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -59,6 +60,22 @@ type Guard struct {
 	// token is good for. Who has proved less is asked again, for this guard alone.
 	// Default: nothing.
 	Require *Require `json:"require,omitempty"`
+
+	// Whether the guard sends nobody away: whoever is not signed in, or is refused by the
+	// rules, passes as nobody, and the application is told who the others are. A token
+	// of ours that is not valid is refused all the same. Default: false.
+	Optional bool `json:"optional,omitempty"`
+
+	// Origins whose pages may call what the guard protects, with the visitor's cookie,
+	// and read the answers, such as `https://ui.example.com`. Preflights are answered
+	// here; what the application says itself of who may read an answer is replaced.
+	// Default: none, and the application is left to say it.
+	CORS []string `json:"cors,omitempty"`
+
+	// How long, at most, a session or token is served after it was last vouched for by
+	// the token store, while that does not answer; negative: no longer than it is served
+	// unasked. Default: the app's `serve_stale`, which must not be shorter.
+	ServeStale caddy.Duration `json:"serve_stale,omitempty"`
 
 	// The provider that people are sent to who are not signed in. It says nothing of who
 	// may enter: that do the policies. Default: the choice, if there are several.
@@ -110,6 +127,7 @@ type Guard struct {
 	// rehearsed are the policies that only the log hears of.
 	rehearsed []*policy.Policy
 	headers   *headerSet
+	callable  []*Guard            // guards of the site with cors
 	bearer    *headerSet          // Authorization, where a provider's token goes there
 	exact     map[string]struct{} // names of the site, lower case
 	patterns  []string            // those with a wildcard
@@ -160,7 +178,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 		g.ruledBy(own)
 	}
-	if err := together(g.provisionToken(), g.provisionRequire(), app.checkPicked(g.Provider)); err != nil {
+	if err := together(g.provisionToken(), g.provisionRequire(), app.checkPicked(g.Provider), g.checkOptional(), g.provisionCORS(), g.checkServeStale()); err != nil {
 		return err
 	}
 	for i, h := range g.Hosts {
@@ -270,6 +288,11 @@ func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 			return nil
 		}
 	}
+	if len(g.callable) > 0 && !v.fitting.asked && r.Header["Origin"] != nil {
+		if answered, err := g.admitPage(w, r, gateway, v); answered || err != nil {
+			return err
+		}
+	}
 	if len(g.matchers) > 0 {
 		match, err := g.mustSignIn(r)
 		if errors.Is(err, reading.ErrMalformed) {
@@ -291,8 +314,15 @@ func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 // serve lets pass whom all guards allow. The first that a request meets finds out who
 // it is.
 func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict, next caddyhttp.Handler) error {
+	v.fitting.shield(g.Optional)
+	if v.forbidden && !g.Optional { // by a guard before, which is optional
+		return g.forbid(w, r, gateway, v)
+	}
 	again := v.id != nil
 	decision := g.decide(r, gateway, v, again)
+	if g.Optional && (v.forbidden || mayPassAsNobody(decision)) {
+		return g.passAsNobody(w, r, gateway, v, next)
+	}
 	switch decision.Outcome {
 	case guard.Pass, guard.NoToken:
 		g.rehearse(r, v)
@@ -322,11 +352,17 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 }
 
 func (g *Guard) decide(r *http.Request, gateway *flows.Gateway, v *verdict, again bool) guard.Decision {
+	if again && g.isStale(gateway, v.id) {
+		return gateway.Guard().Decide(g.request(r, v), &g.rules, nil, session.ErrUnavailable)
+	}
 	if again {
 		return gateway.Guard().DecideAgain(g.request(r, v), &g.rules, v.id)
 	}
 	v.show(r)
 	id, err := v.authenticate(g.app, gateway, r)
+	if id != nil && g.isStale(gateway, id) {
+		id, err = nil, session.ErrUnavailable
+	}
 	v.id = id
 	return gateway.Guard().Decide(g.request(r, v), &g.rules, id, err)
 }

@@ -30,6 +30,9 @@ func (g *Guard) rehearse(r *http.Request, v *verdict) {
 // logForbidden names the rule by which somebody is refused.
 func (g *Guard) logForbidden(r *http.Request, v *verdict) {
 	rule := "what a matcher asks for cannot be read"
+	if v.forbidden {
+		rule = "those of a guard before, which is optional"
+	}
 	for _, d := range g.rules.Deciders {
 		if p, ok := d.(*policy.Policy); ok && !p.Allows(v.id) {
 			rule = p.Explain(v.id).String()

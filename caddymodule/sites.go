@@ -113,6 +113,7 @@ func (a *App) placeGuards() ([]site, error) {
 	if err := a.settleHeaders(); err != nil {
 		return nil, err
 	}
+	a.settleCORS()
 	a.findPortal(portals)
 	a.learnNames()
 	a.logFaults()

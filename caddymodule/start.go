@@ -41,7 +41,7 @@ func (a *App) settings() session.Settings {
 	if a.Session != nil && a.Session.Revalidate > 0 {
 		s.Interval = min(time.Duration(a.Session.Revalidate), defaultRevalidate)
 	}
-	if a.ServeStale > 0 {
+	if a.ServeStale != 0 {
 		s.ServeStale = time.Duration(a.ServeStale)
 	}
 	return s

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/uuid"
@@ -17,7 +18,7 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 	a := &v.answer
 	a.ResponseWriterWrapper = caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
 	a.app, a.gateway, a.id, a.request = g.app, gateway, v.id, r
-	a.deciders = g.rules.Deciders
+	a.deciders, a.fitting, a.serveStale = g.rules.Deciders, &v.fitting, time.Duration(g.ServeStale)
 	a.upload = newUpload(r, g.uploadTime())
 	if v.stream || r.ProtoMajor > 2 {
 		ctx, cancel := context.WithCancel(r.Context())

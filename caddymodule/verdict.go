@@ -29,15 +29,18 @@ type verdict struct {
 	upgrade  string
 	upgraded bool
 	// id is who it is, once a guard has asked.
-	id        *identity.Identity
-	looked    looked // once a guard or a matcher has asked
+	id     *identity.Identity
+	looked looked // once a guard or a matcher has asked
+	// forbidden: the rules, or what else a guard asks, refuse who it is. A guard that is
+	// optional lets them pass all the same, as nobody.
 	forbidden bool
 	// hidden are the lines of credentialHeaders that were taken away from a
 	// request that matched no guard so far; a later one may need them.
-	hidden *[len(credentialHeaders)][]string
-	values [4]string // of the identity headers
-	answer answer
-	asked  web.Request // see request
+	hidden  *[len(credentialHeaders)][]string
+	values  [4]string // of the identity headers
+	fitting fitting
+	answer  answer
+	asked   web.Request // see request
 }
 
 func verdictOf(r *http.Request) *verdict {

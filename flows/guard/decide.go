@@ -1,12 +1,15 @@
 package guard
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/stepup"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
@@ -30,6 +33,8 @@ type Rules struct {
 	// IsOwnHost reports whether pages of a host may open WebSockets at another with the
 	// visitor's cookie. Default: those of the same name.
 	IsOwnHost func(origin, asked string) bool
+	// Trusted are the origins whose pages may open WebSockets here as well.
+	Trusted []string
 }
 
 // Outcome is how a decision turned out.
@@ -62,6 +67,12 @@ type Decision struct {
 // or a store does not answer.
 func (d Decision) IsAway() bool {
 	return d.Outcome == NoToken && (d.rules.Service || ProviderTokenIsAway(d.err))
+}
+
+// IsNobody reports whether nobody is signed in, which is known, and nothing is wrong with
+// what the request brought.
+func (d Decision) IsNobody() bool {
+	return d.Outcome == Unauthenticated && errors.Is(d.err, session.ErrNoSession)
 }
 
 // Decide decides about a request of which id and err are what [Guard.Authenticate]
@@ -148,7 +159,7 @@ func (rules *Rules) isForeign(r *web.Request, id *identity.Identity) bool {
 		return false
 	}
 	for _, origin := range r.Header["Origin"] {
-		if !rules.isOwnOrigin(origin, r) {
+		if !rules.isOwnOrigin(origin, r) && !slices.Contains(rules.Trusted, origin) {
 			return true
 		}
 	}

@@ -42,7 +42,7 @@ func AllowedToPages(w http.ResponseWriter, r *Request, from client.Origins, meth
 		h.Set("Access-Control-Allow-Origin", origins[0])
 	}
 	switch {
-	case !isPreflight(r):
+	case !IsPreflight(r.Request):
 		if known {
 			h.Set("Access-Control-Expose-Headers", corsExposed)
 		}
@@ -59,15 +59,15 @@ func AllowedToPages(w http.ResponseWriter, r *Request, from client.Origins, meth
 // for it may carry any header: some clients send a protocol version along.
 func AllowedToAll(w http.ResponseWriter, r *Request) bool {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	if isPreflight(r) {
+	if IsPreflight(r.Request) {
 		answerPreflight(w, "GET, HEAD", "*")
 		return false
 	}
 	return Allowed(w, r, http.MethodGet, http.MethodHead)
 }
 
-// isPreflight reports whether a browser asks what a page may send.
-func isPreflight(r *Request) bool {
+// IsPreflight reports whether a browser asks what a page may send.
+func IsPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
 

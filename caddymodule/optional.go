@@ -1,0 +1,55 @@
+package caddymodule
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
+)
+
+// checkOptional refuses what cannot be had without sending people away.
+func (g *Guard) checkOptional() error {
+	switch {
+	case !g.Optional:
+		return nil
+	case g.Require != nil:
+		return errors.New("optional lets everybody pass, and require has to ask people again: leave one of them out, or give the paths that require more a guard of their own")
+	case g.ProviderToken != "":
+		return errors.New("optional lets everybody pass, and provider_token has to send people to the provider: leave one of them out, " +
+			"or give the paths that need the token a guard of their own")
+	}
+	return nil
+}
+
+// mayPassAsNobody reports whether a request passes a guard that is optional, without
+// anybody's name. One that brings a credential of ours which is not valid, or of which
+// that cannot be told now, is answered as anywhere: its sender believes to be somebody.
+func mayPassAsNobody(d guard.Decision) bool {
+	return d.Outcome == guard.Forbidden || d.Outcome == guard.Foreign || d.IsNobody()
+}
+
+// passAsNobody hands a request on with nobody's name. Guards after this one that are not
+// optional refuse whom this one would have refused: all must allow.
+func (g *Guard) passAsNobody(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict, next caddyhttp.Handler) error {
+	v.upgrade = ""
+	if v.id == nil {
+		v.hide(gateway, r)
+		g.headers.takeAuthorization(r)
+		return next.ServeHTTP(v.fitted(w), r)
+	}
+	if !v.forbidden {
+		v.forbidden = true
+		g.app.logger.DebugContext(r.Context(), "an optional guard lets a user pass as nobody", slog.String("user", v.id.User), slog.String("host", r.Host))
+	}
+	// A guard before this one may have told who it is.
+	for _, name := range g.headers.all() {
+		delete(r.Header, name)
+	}
+	g.headers.takeAuthorization(r)
+	gateway.Guard().StripCredentials(r, v.id)
+	return next.ServeHTTP(v.fitted(w), r)
+}
