@@ -1,6 +1,9 @@
 package caddymodule
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // askAnswer is the answer to a proxy's question. To the proxy every 2xx means yes,
 // which some refusals have, such as those of gRPC: only what the guard lets pass may
@@ -10,9 +13,11 @@ type askAnswer struct {
 	// onlyYesOrNo has every refusal be a bare 401. The proxy then sends the request
 	// itself, for the answer.
 	onlyYesOrNo bool
-	yes         bool // the guard lets the request pass, now
-	written     bool
-	silent      bool
+	// origin is put before a redirect's path, "" if the proxy leaves that alone.
+	origin  string
+	yes     bool // the guard lets the request pass, now
+	written bool
+	silent  bool
 }
 
 // WriteHeader implements [http.ResponseWriter].
@@ -29,9 +34,19 @@ func (a *askAnswer) WriteHeader(status int) {
 		h.Set("Content-Length", "0")
 	case status < 300:
 		status = statusOfNo(a.Header())
+	default:
+		a.completeLocation()
 	}
 	a.written = true
 	a.ResponseWriter.WriteHeader(status)
+}
+
+// completeLocation makes an absolute URL of a redirect within the site, where the
+// proxy would take it for one within Gatehouse's own address.
+func (a *askAnswer) completeLocation() {
+	if location := a.Header().Get("Location"); a.origin != "" && strings.HasPrefix(location, "/") && !strings.HasPrefix(location, "//") {
+		a.Header().Set("Location", a.origin+location)
+	}
 }
 
 // statusOfNo is that of a refusal which came with a 2xx, as gRPC's do: it has a

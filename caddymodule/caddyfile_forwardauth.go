@@ -16,8 +16,10 @@ import (
 //		hosts <name…>
 //		allow anyone | <condition…>
 //		deny  <condition…>
+//		dry_run
+//		headers { … }
 //		provider <provider>
-//		provider_token <provider>
+//		provider_token <provider> [service] { … }
 //		require acr <value…> | max_age <duration> | scope <scope…>
 //		optional
 //		serve_stale <duration>|off

@@ -174,12 +174,17 @@
 //		hosts <name…>                                   # the sites that the proxy serves; required
 //		allow anyone | <condition…>
 //		deny  <condition…>
+//		dry_run
+//		headers { … }
 //		provider <provider>
-//		provider_token <provider>
+//		provider_token <provider> [service] { … }
 //		require acr <value…> | max_age <duration> | scope <scope…>
 //		optional
 //		serve_stale <duration> | off
 //	}
+//
+// What the proxy does not tell cannot be asked for: upgrades, finish_uploads, and
+// matchers about a body, a TLS connection, a version of HTTP, files or variables.
 //
 // The portal, at the issuer's address:
 //

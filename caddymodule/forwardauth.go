@@ -11,13 +11,11 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/dialect"
-	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
 
 func init() {
@@ -46,7 +44,7 @@ type ForwardAuth struct {
 	Proxy string `json:"proxy,omitempty"`
 
 	dialect    *dialect.Dialect
-	complained atomic.Int64 // when a proxy was last complained of, in seconds
+	complained [complaints]atomic.Int64 // when it was last complained of each, in seconds
 }
 
 // CaddyModule returns the Caddy module information.
@@ -69,15 +67,25 @@ func (f *ForwardAuth) Provision(ctx caddy.Context) error {
 	case f.FinishUploads != 0:
 		return errors.New("finish_uploads has no effect with forward auth: the proxy sends the uploads, and they go on when a session ends")
 	}
+	if err := checkSeen(f.MatcherSetsRaw); err != nil {
+		return err
+	}
 	return f.Guard.Provision(ctx)
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler]. Nothing is passed on to next.
 func (f *ForwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	if !isProxy(r) {
-		f.complain(r, "forward auth was asked by a connection that is no trusted proxy; name the proxy: "+howToTrust)
+		f.complain(r, aboutPeer, "forward auth was asked by a connection that is no trusted proxy; name the proxy: "+howToTrust)
 		return refuseProxy(w, http.StatusForbidden, "Only trusted proxies may ask here.")
 	}
+	if describesSecret(r) {
+		return f.serveUnlogged(w, r)
+	}
+	return f.serve(w, r)
+}
+
+func (f *ForwardAuth) serve(w http.ResponseWriter, r *http.Request) error {
 	if f.dialect.IsAsk(r) {
 		return f.serveAsk(w, r)
 	}
@@ -89,42 +97,30 @@ func (f *ForwardAuth) serveAsk(w http.ResponseWriter, r *http.Request) error {
 	answer := &askAnswer{ResponseWriter: w, onlyYesOrNo: f.dialect.OnlyYesOrNo()}
 	asked, err := f.read(r)
 	if err != nil {
-		f.complain(r, err.Error()+"; the configuration for each proxy is in docs/forward-auth.md")
-		return refuseProxy(answer, http.StatusBadRequest, unreadable)
+		return f.refuseUnread(answer, r, err)
 	}
 	if gateway := f.app.running(r.Context()); gateway != nil && gateway.OwnPath(asked.URI) {
-		f.complain(r, "the proxy asks about one of Gatehouse's own addresses; have it pass /.gatehouse/* on to Gatehouse without asking")
+		f.complain(r, aboutOwn, "the proxy asks about one of Gatehouse's own addresses; have it pass /.gatehouse/* on to Gatehouse without asking")
 		return refuseProxy(answer, http.StatusForbidden, "This address is Gatehouse's own.")
 	}
-	if !f.knows(asked.Host) {
-		f.complain(r, "forward auth was asked about a host that hosts does not list", "asked_host", shortened(asked.Host))
+	if f.knows(asked.Host) && f.dialect.CompletesLocations() {
+		answer.origin = asked.Scheme + "://" + asked.Host
 	}
-	err = f.decide(answer, r, f.describe(r, asked, http.NoBody), func(w http.ResponseWriter, r *http.Request) error {
+	if !f.knows(asked.Host) {
+		f.complain(r, aboutHost, "forward auth was asked about a host that hosts does not list", "asked_host", shortened(asked.Host))
+	}
+	err = f.decide(answer, r, f.describe(r, asked, http.NoBody), func(w http.ResponseWriter, original *http.Request) error {
+		if !slices.Equal(original.Header["Proxy-Authorization"], r.Header["Proxy-Authorization"]) {
+			return f.refuseUnread(w, r, errTokenForProxy)
+		}
 		answer.yes = true
 		defer func() { answer.yes = false }()
-		return f.yes(w, r)
+		return f.yes(w, original)
 	})
 	if err == nil {
 		answer.finish()
 	}
 	return err
-}
-
-const unreadable = "The request cannot pass: what describes it is missing or contradicts itself, or it asks for an upgrade."
-
-// read is the request that the proxy asks about. It fails where the
-// application could see another request than the guard.
-func (f *ForwardAuth) read(r *http.Request) (dialect.Asked, error) {
-	asked, err := f.dialect.Read(r)
-	if err != nil {
-		return asked, err
-	}
-	for _, protocol := range r.Header["Upgrade"] {
-		if !reading.IsWebSocket(protocol) {
-			return asked, fmt.Errorf("the client asks for an upgrade to %s, in which the proxy would ask about no request", shortened(protocol))
-		}
-	}
-	return asked, nil
 }
 
 // serveAnswer serves what is Gatehouse's own, and gives the answer to a request that
@@ -142,7 +138,7 @@ func (f *ForwardAuth) serveAnswer(w http.ResponseWriter, r *http.Request) error 
 	}
 	return f.decide(w, r, f.describe(r, asked, r.Body), func(w http.ResponseWriter, _ *http.Request) error {
 		if unread != nil {
-			return refuseProxy(w, http.StatusBadRequest, unreadable)
+			return f.refuseUnread(w, r, unread)
 		}
 		// It was refused a moment ago. What this answer would say is the proxy's to know.
 		w.Header().Set("Retry-After", "1")
@@ -198,7 +194,11 @@ func (f *ForwardAuth) yes(w http.ResponseWriter, r *http.Request) error {
 func (f *ForwardAuth) describe(r *http.Request, asked dialect.Asked, body io.ReadCloser) *http.Request {
 	original := r.Clone(r.Context())
 	original.Method, original.Host, original.RequestURI, original.Body = asked.Method, asked.Host, asked.URI, body
-	original.TLS = nil // it is the proxy's, as the protocol is: nginx asks by HTTP/1.0
+	// The connection is the proxy's, as the protocol is: nginx asks by HTTP/1.0.
+	original.TLS = nil
+	if asked.Scheme == "https" {
+		original.TLS = &tls.ConnectionState{HandshakeComplete: true} // for the matcher protocol
+	}
 	original.Proto, original.ProtoMajor, original.ProtoMinor = "HTTP/1.1", 1, 1
 	if u, err := url.ParseRequestURI(asked.URI); err == nil {
 		original.URL = u
@@ -221,15 +221,6 @@ func (f *ForwardAuth) describe(r *http.Request, asked dialect.Asked, body io.Rea
 	return original
 }
 
-// complain logs, at most once a minute, what keeps a proxy from being answered.
-func (f *ForwardAuth) complain(r *http.Request, message string, more ...any) {
-	now := time.Now().Unix()
-	if last := f.complained.Load(); now-last < 60 || !f.complained.CompareAndSwap(last, now) {
-		return
-	}
-	f.app.logger.WarnContext(r.Context(), message, append([]any{"proxy", f.Proxy, "address", r.RemoteAddr, "hosts", f.Hosts}, more...)...)
-}
-
 // isProxy reports whether a connection is one of trusted_proxies, or has a client
 // certificate that was verified.
 func isProxy(r *http.Request) bool {
@@ -238,49 +229,6 @@ func isProxy(r *http.Request) bool {
 
 func hasVerifiedCertificate(state *tls.ConnectionState) bool {
 	return state != nil && len(state.VerifiedChains) > 0
-}
-
-func refuseProxy(w http.ResponseWriter, status int, text string) error {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, text, status)
-	return nil
-}
-
-// checkReach refuses a place that some questions do not reach. Where Caddy finds no
-// route it answers 200, which to the proxy is yes.
-func (f *ForwardAuth) checkReach(around []caddyhttp.MatcherSet) error {
-	chosen := slices.ContainsFunc(around, func(set caddyhttp.MatcherSet) bool {
-		return slices.ContainsFunc(set, func(matcher any) bool {
-			_, ours := matcher.(*front) // which matches everything
-			return !ours
-		})
-	})
-	if !chosen {
-		return nil
-	}
-	return fmt.Errorf("gatehouse_forward_auth must meet every request of its address, or the proxy takes Caddy's empty answer for yes; "+
-		"give the site no host name and no matcher around it: http://:9091 { gatehouse_forward_auth { hosts %s … } }", strings.Join(f.Hosts, " "))
-}
-
-// placeForwardAuth tells the guard the names of its sites, and returns their origins:
-// browsers reach them at the proxy, whatever the listener is.
-func (a *App) placeForwardAuth(f *ForwardAuth, listeners []listener) []site {
-	f.addNames(f.Hosts)
-	trusted := false
-	for _, l := range listeners {
-		trusted = trusted || l.trusts || l.scheme == "https"
-	}
-	if !trusted {
-		a.warn("forward auth answers trusted proxies only, and none is trusted; name the proxy: "+howToTrust, strings.Join(f.Hosts, ", "))
-	}
-	front := listener{scheme: "http", ports: []string{""}, trusts: true}
-	var sites []site
-	for _, name := range f.Hosts {
-		at := a.sitesAt(front, name)
-		f.addPorts(at, front)
-		sites = append(sites, at...)
-	}
-	return sites
 }
 
 // Interface guards

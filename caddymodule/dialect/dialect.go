@@ -11,6 +11,7 @@ package dialect
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,12 +31,12 @@ var ErrMalformed = errors.New("the proxy's description of the request cannot be 
 type Dialect struct {
 	name string
 	read func(*http.Request) (Asked, error)
-	// headers are those that describe the request that is asked about.
-	headers []string
 	// askBelow says that the path that is asked about follows AskPath.
 	askBelow bool
 	// onlyYesOrNo says that the proxy passes no answer on but yes, 401 and 403.
 	onlyYesOrNo bool
+	// completesLocations says that the proxy resolves a redirect's path.
+	completesLocations bool
 }
 
 // Asked is the request that the proxy has received.
@@ -46,14 +47,14 @@ type Asked struct {
 	URI    string // path and query, as the client sent them
 }
 
-// dialects are all that there are. Each names its headers once.
+// dialects are all that there are.
 var dialects = []*Dialect{
-	{name: "nginx", read: readOriginalURL, headers: []string{"X-Original-Url", "X-Original-Method"}, onlyYesOrNo: true},
-	{name: "apache", read: readOriginalURL, headers: []string{"X-Original-Url", "X-Original-Method"}, onlyYesOrNo: true},
-	{name: "haproxy", read: readOriginalURL, headers: []string{"X-Original-Url", "X-Original-Method"}, onlyYesOrNo: true},
-	{name: "traefik", read: readForwarded, headers: forwardedHeaders},
-	{name: "caddy", read: readForwarded, headers: forwardedHeaders},
-	{name: "envoy", read: readEnvoy, headers: []string{"X-Forwarded-Proto"}, askBelow: true},
+	{name: "nginx", read: readOriginalURL, onlyYesOrNo: true},
+	{name: "apache", read: readOriginalURL, onlyYesOrNo: true},
+	{name: "haproxy", read: readOriginalURL, onlyYesOrNo: true},
+	{name: "traefik", read: readForwarded, completesLocations: true},
+	{name: "caddy", read: readForwarded},
+	{name: "envoy", read: readEnvoy, askBelow: true},
 }
 
 var forwardedHeaders = []string{"X-Forwarded-Method", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri"}
@@ -92,6 +93,10 @@ func ByName(name string) *Dialect {
 // It must then send the same request to Gatehouse once more, for the answer.
 func (d *Dialect) OnlyYesOrNo() bool { return d.onlyYesOrNo }
 
+// CompletesLocations reports whether the proxy makes an absolute URL of a redirect that
+// has a path only. It takes the address at which it asked for the base.
+func (d *Dialect) CompletesLocations() bool { return d.completesLocations }
+
 // IsAsk reports whether a request asks about another one. Everything else is meant
 // for Gatehouse itself.
 func (d *Dialect) IsAsk(r *http.Request) bool {
@@ -113,14 +118,37 @@ func (d *Dialect) Read(r *http.Request) (Asked, error) {
 	if err != nil {
 		return Asked{}, err
 	}
+	if err := asked.check(); err != nil {
+		return asked, err
+	}
+	return asked, asked.checkOverrides(r.Header)
+}
+
+// checkOverrides refuses a header that has frameworks take the request for one with
+// another method, which the guard has not judged.
+func (a Asked) checkOverrides(h http.Header) error {
 	for _, name := range overrides {
-		for _, value := range r.Header[name] {
-			if !strings.EqualFold(value, asked.Method) {
-				return Asked{}, fmt.Errorf("%w: %s asks for another method than the request has", ErrMalformed, name)
+		for _, value := range h[name] {
+			if !strings.EqualFold(value, a.Method) {
+				return fmt.Errorf("%w: the client's header %s asks for the method %q, expected none but %s, which the request has",
+					ErrMalformed, name, short(value), short(a.Method))
 			}
 		}
 	}
-	return asked, asked.check()
+	return nil
+}
+
+// Described are the addresses in headers by which any proxy may describe a request.
+func Described(h http.Header) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, name := range describing {
+			for _, value := range h[name] {
+				if !yield(value) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Strip removes what describes a request from its headers.
@@ -134,16 +162,16 @@ func Strip(h http.Header) {
 func (a Asked) check() error {
 	switch {
 	case !isToken(a.Method):
-		return fmt.Errorf("%w: the method %q is none", ErrMalformed, short(a.Method))
+		return fmt.Errorf("%w: the method is %q, expected a word such as GET", ErrMalformed, short(a.Method))
 	case a.Scheme != "https" && a.Scheme != "http":
 		return fmt.Errorf("%w: the scheme is %q, expected https or http", ErrMalformed, short(a.Scheme))
 	case a.Host == "":
-		return fmt.Errorf("%w: the host is missing", ErrMalformed)
+		return fmt.Errorf("%w: the host is missing, expected that of the address that the client asked for", ErrMalformed)
 	case !strings.HasPrefix(a.URI, "/"):
-		return fmt.Errorf("%w: the URI is %q, expected a path that begins with a slash", ErrMalformed, short(a.URI))
+		return fmt.Errorf("%w: the URI is %q, expected a path that begins with a slash", ErrMalformed, withoutQuery(a.URI))
 	}
 	if _, err := url.ParseRequestURI(a.URI); err != nil || strings.ContainsAny(a.URI, " \t\r\n#") {
-		return fmt.Errorf("%w: the URI %q cannot be parsed", ErrMalformed, short(a.URI))
+		return fmt.Errorf("%w: the URI is %q, expected a path and a query as HTTP has them, without a fragment", ErrMalformed, withoutQuery(a.URI))
 	}
 	return nil
 }
@@ -158,15 +186,24 @@ func isToken(s string) bool {
 
 func short(s string) string { return strings.ToValidUTF8(s[:min(len(s), 100)], "") }
 
+// withoutQuery is what a log may have of an address: queries hold codes and tokens.
+func withoutQuery(address string) string {
+	address, _, found := strings.Cut(address, "?")
+	if found {
+		address = address[:min(len(address), 90)] + "?…"
+	}
+	return short(address)
+}
+
 // one is a header's only value.
 func one(h http.Header, name string) (string, error) {
 	switch values := h[name]; {
 	case len(values) == 1 && values[0] != "":
 		return values[0], nil
 	case len(values) > 1:
-		return "", fmt.Errorf("%w: the header %s is there %d times", ErrMalformed, name, len(values))
+		return "", fmt.Errorf("%w: the header %s is there %d times, expected once: have the proxy set it, not add it", ErrMalformed, name, len(values))
 	default:
-		return "", fmt.Errorf("%w: the header %s is missing", ErrMalformed, name)
+		return "", fmt.Errorf("%w: the header %s is missing or empty, expected it of this kind of proxy", ErrMalformed, name)
 	}
 }
 
@@ -183,7 +220,7 @@ func readOriginalURL(r *http.Request) (Asked, error) {
 	scheme, rest, ok := strings.Cut(address, "://")
 	i := strings.IndexAny(rest, "/?#")
 	if !ok || i < 0 || rest[i] != '/' {
-		return Asked{}, fmt.Errorf("%w: the header X-Original-URL is %q, expected https://HOST/PATH", ErrMalformed, short(address))
+		return Asked{}, fmt.Errorf("%w: the header X-Original-URL is %q, expected https://HOST/PATH", ErrMalformed, withoutQuery(address))
 	}
 	return Asked{Method: method, Scheme: scheme, Host: rest[:i], URI: rest[i:]}, nil
 }
