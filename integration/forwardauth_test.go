@@ -4,56 +4,59 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/integration/apache"
 	"github.com/gatehouse-auth/gatehouse/integration/browser"
 	"github.com/gatehouse-auth/gatehouse/integration/gateway"
-	"github.com/gatehouse-auth/gatehouse/integration/haproxy"
-	"github.com/gatehouse-auth/gatehouse/integration/nginx"
+	"github.com/gatehouse-auth/gatehouse/integration/traefik"
 )
 
-// asking is a proxy that asks a gateway, and its application.
-type asking struct {
-	node    *gateway.Node
-	address string
-	roots   *x509.CertPool
+// One proxy after the other, in front of gateways of their own: whatever a person and
+// a program do there.
+func TestForwardAuth_Nginx(t *testing.T)   { testAsking(t, "nginx") }
+func TestForwardAuth_HAProxy(t *testing.T) { testAsking(t, "haproxy") }
+func TestForwardAuth_Apache(t *testing.T)  { testAsking(t, "apache") }
+func TestForwardAuth_Caddy(t *testing.T)   { testAsking(t, "caddy") }
+
+// TestForwardAuth_Traefik runs where Traefik is installed.
+func TestForwardAuth_Traefik(t *testing.T) {
+	if traefik.Program() == "" {
+		t.Skip("there is no traefik on the path, nor in " + traefik.EnvProgram)
+	}
+	testAsking(t, "traefik")
 }
 
-var askingNames = []string{"app.example.com", "other.example.com"}
-
-// documented are the blocks of a language in docs/forward-auth.md.
-func documented(t *testing.T, language string) []string {
+func testAsking(t *testing.T, name string) {
 	t.Helper()
-	text, err := os.ReadFile("../docs/forward-auth.md")
+	t.Parallel()
+	askTogether(t, gateway.Options{}, askingApp(t), []string{name}, "", localUsers(t))[name].walk(t)
+}
+
+// The example answers a proxy's question.
+func TestForwardAuth_TheExampleAnswers(t *testing.T) {
+	t.Parallel()
+	n := gateway.Start(t, gateway.Options{Caddyfile: strings.Replace(example(t, "forward-auth.Caddyfile"), "http://:9091", "http://", 1)})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/forward_auth", n.HTTPPort), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var blocks []string
-	for _, found := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		blocks = append(blocks, found[1])
+	req.Header.Set("X-Original-Method", "GET")
+	req.Header.Set("X-Original-URL", "https://app.example.com/")
+	resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(blocks) == 0 {
-		t.Fatalf("docs/forward-auth.md has no block of %s", language)
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("%s", resp.Status)
 	}
-	return blocks
-}
-
-// asked runs a gateway that a proxy of a dialect may ask.
-func asked(t *testing.T, dialect string) *gateway.Node {
-	t.Helper()
-	return gateway.Start(t, gateway.Options{Caddyfile: trustLoopback + strings.TrimPrefix(global(localUsers(t)), "{\n") +
-		"http:// {\n\tgatehouse_forward_auth /private/* {\n\t\tproxy " + dialect + "\n\t\thosts " + strings.Join(askingNames, " ") + "\n\t}\n}\n"})
 }
 
 // askingApp answers with what it was sent, and switches to WebSocket without
@@ -78,100 +81,6 @@ func askingApp(t *testing.T) string {
 	}))
 	t.Cleanup(up.Close)
 	return strings.TrimPrefix(up.URL, "http://")
-}
-
-func TestForwardAuth_Nginx(t *testing.T) {
-	t.Parallel()
-	n, app := asked(t, "nginx"), askingApp(t)
-	place := strings.NewReplacer(
-		"http://gatehouse:9091", fmt.Sprintf("http://127.0.0.1:%d", n.HTTPPort), "http://app:3000", "http://"+app,
-		"listen 443 ssl;", "listen 127.0.0.1:%PORT% ssl;", "app.example.com;", strings.Join(askingNames, " ")+";",
-		"/etc/ssl/example.com.pem", "cert.pem", "/etc/ssl/example.com.key", "key.pem",
-		"include gatehouse-ask.conf;", "include gatehouse-ask.conf; client_max_body_size 0; proxy_http_version 1.1; "+
-			"proxy_set_header Upgrade $websocket; proxy_set_header Connection $connection_upgrade;",
-	)
-	blocks := documented(t, "nginx")
-	p := nginx.Start(t, nginx.Options{Names: askingNames, Server: place.Replace(blocks[2]), Files: map[string]string{
-		"gatehouse.conf": place.Replace(blocks[0]), "gatehouse-ask.conf": place.Replace(blocks[1]),
-	}})
-	asking{n, p.Address(), p.RootCAs}.walk(t)
-}
-
-func TestForwardAuth_HAProxy(t *testing.T) {
-	t.Parallel()
-	n, app := asked(t, "haproxy"), askingApp(t)
-	gate := fmt.Sprintf("127.0.0.1:%d", n.HTTPPort)
-	place := strings.NewReplacer("bind :443", "bind %ADDRESS%", "/etc/ssl/example.com.pem", "%FOLDER%/both.pem", "http://127.0.0.1:9091", "http://"+gate)
-	p := haproxy.Start(t, askingNames, "global\n\tlua-load %FOLDER%/gatehouse.lua\ndefaults\n\tmode http\n\ttimeout connect 10s\n\ttimeout client 60s\n\ttimeout server 60s\n"+
-		place.Replace(documented(t, "haproxy")[0])+"backend gatehouse\n\tserver one "+gate+"\nbackend app\n\tserver one "+app+"\n",
-		map[string]string{"gatehouse.lua": documented(t, "lua")[0]})
-	asking{n, p.Address, p.RootCAs}.walk(t)
-}
-
-func TestForwardAuth_Apache(t *testing.T) {
-	t.Parallel()
-	n, app := asked(t, "apache"), askingApp(t)
-	place := strings.NewReplacer(
-		"*:443", "%ADDRESS%", "ServerName app.example.com", "ServerName "+askingNames[0]+"\n\tServerAlias "+strings.Join(askingNames[1:], " "),
-		"/etc/ssl/example.com.pem", "%FOLDER%/cert.pem", "/etc/ssl/example.com.key", "%FOLDER%/key.pem",
-		"/etc/apache2/gatehouse.lua", "%FOLDER%/gatehouse.lua", "http://app:3000", "http://"+app,
-	)
-	lua := strings.Replace(documented(t, "lua")[1], "http://gatehouse:9091", fmt.Sprintf("http://127.0.0.1:%d", n.HTTPPort), 1)
-	p := apache.Start(t, askingNames, place.Replace(documented(t, "apache")[0]), map[string]string{"gatehouse.lua": lua})
-	asking{n, p.Address, p.RootCAs}.walk(t)
-}
-
-func TestForwardAuth_Caddy(t *testing.T) {
-	t.Parallel()
-	n, app := asked(t, "caddy"), askingApp(t)
-	site := strings.NewReplacer(
-		"gatehouse:9091", fmt.Sprintf("127.0.0.1:%d", n.HTTPPort), "app:3000", app,
-		"app.example.com {", strings.Join(askingNames, ", ")+" {\n\ttls internal",
-	).Replace(documented(t, "caddyfile")[1])
-	front := gateway.Start(t, gateway.Options{Caddyfile: "{\n}\n" + site})
-	address := fmt.Sprintf("127.0.0.1:%d", front.HTTPSPort)
-	awaitTLS(t, front, address)
-	asking{n, address, front.RootCAs()}.walk(t)
-}
-
-// The example answers a proxy's question.
-func TestForwardAuth_TheExampleAnswers(t *testing.T) {
-	t.Parallel()
-	n := gateway.Start(t, gateway.Options{Caddyfile: strings.Replace(example(t, "forward-auth.Caddyfile"), "http://:9091", "http://", 1)})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/forward_auth", n.HTTPPort), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("X-Original-Method", "GET")
-	req.Header.Set("X-Original-URL", "https://app.example.com/")
-	resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("%s", resp.Status)
-	}
-}
-
-// awaitTLS waits until a Caddy has made its certificates.
-func awaitTLS(t *testing.T, n *gateway.Node, address string) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		ready := true
-		for _, name := range askingNames {
-			conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: n.RootCAs(), ServerName: name})
-			if ready = ready && err == nil; err == nil {
-				_ = conn.Close()
-			}
-		}
-		if ready {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the Caddy in front has no certificates")
-		}
-	}
 }
 
 // walk does what a person and a program do behind the proxy.
@@ -236,67 +145,6 @@ func (a asking) walk(t *testing.T) {
 	}
 	if got := a.send(t, cookies, http.MethodGet, site+"/private/x", nil); got.status != http.StatusUnauthorized {
 		t.Errorf("the cookie of before signing out: %d", got.status)
-	}
-}
-
-// attack sends what must not reach the application, or not as it is.
-func (a asking) attack(t *testing.T) {
-	t.Helper()
-	const site = "https://app.example.com"
-	// gRPC has its refusals in a 200.
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		got := a.send(t, nil, method, site+"/private/x", nil, "Content-Type: application/grpc", "TE: trailers")
-		if strings.Contains(got.body, "/private/x") {
-			t.Errorf("gRPC passes: %d\n%s", got.status, got.body)
-		}
-	}
-	got := a.send(t, nil, http.MethodGet, site+"/open", nil, "Remote_User: mallory", "Remote.Groups: mallory")
-	if strings.Contains(got.body, "mallory") {
-		t.Errorf("another spelling: %d\n%s", got.status, got.body)
-	}
-	got = a.send(t, nil, http.MethodGet, site+"/open", nil, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
-	if strings.Contains(got.body, "Upgrade: h2c") {
-		t.Errorf("an upgrade to h2c (Bishop Fox, 2020): %d\n%s", got.status, got.body)
-	}
-	// Descriptions of another request (CVE-2026-40575).
-	for _, headers := range [][]string{
-		{"X-Original-URL: https://app.example.com/open", "X-Original-Method: GET"},
-		{"X-Forwarded-Uri: /open", "X-Forwarded-Method: GET", "X-Forwarded-Proto: https", "X-Forwarded-Host: app.example.com"},
-		{"X-Forwarded-Uri: /open", "X-Original-URL: https://app.example.com/open", "Connection: close, X-Forwarded-Uri, X-Original-URL, X-Original-Method, X-Forwarded-Method"},
-	} {
-		if got := a.send(t, nil, http.MethodGet, site+"/private/x", nil, headers...); got.status != http.StatusUnauthorized {
-			t.Errorf("%q: %d\n%s", headers, got.status, got.body)
-		}
-	}
-	if got := a.send(t, nil, http.MethodPost, site+"/open", nil, "X-HTTP-Method-Override: DELETE"); got.status != http.StatusBadRequest {
-		t.Errorf("another method: %d\n%s", got.status, got.body)
-	}
-	a.paths(t)
-}
-
-// paths sends every path of the table of what servers read differently.
-func (a asking) paths(t *testing.T) {
-	t.Helper()
-	table, err := os.ReadFile("../flows/reading/testdata/paths.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(table)) {
-		path, want, _ := strings.Cut(strings.ReplaceAll(line, "admin", "private"), "\t")
-		if !strings.HasPrefix(path, "/") || !strings.Contains(path, "private") || strings.HasPrefix(want, "open") {
-			continue
-		}
-		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 30 * time.Second}, "tcp", a.address, &tls.Config{RootCAs: a.roots, ServerName: "app.example.com"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.SetDeadline(time.Now().Add(time.Minute))
-		_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n\r\n", path)
-		text, _ := io.ReadAll(conn)
-		_ = conn.Close()
-		if strings.Contains(string(text), "\nbody: ") {
-			t.Errorf("%s reaches the application:\n%s", path, text)
-		}
 	}
 }
 

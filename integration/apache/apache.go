@@ -37,6 +37,9 @@ LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
 LoadModule lua_module /usr/lib/apache2/modules/mod_lua.so
 LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
 LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
+LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so
+LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so
+Protocols h2 http/1.1
 Listen %ADDRESS%
 `
 

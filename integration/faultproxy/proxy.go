@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -15,6 +16,7 @@ type Proxy struct {
 	listener net.Listener
 	forward  func(client, server net.Conn) // until both are closed
 	done     sync.WaitGroup
+	sent     atomic.Int64
 
 	mu      sync.Mutex
 	delay   time.Duration
@@ -52,6 +54,10 @@ func start(t testing.TB, target string, forward func(client, server net.Conn)) *
 
 // Addr is where the proxy listens.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// Sent is how many pieces have come from clients so far. Who waits for each answer
+// sends one for each question.
+func (p *Proxy) Sent() int64 { return p.sent.Load() }
 
 // Delay holds every chunk of bytes back for d, in each direction.
 func (p *Proxy) Delay(d time.Duration) {
@@ -124,12 +130,12 @@ func (p *Proxy) serve(client net.Conn) {
 func (p *Proxy) pumpBoth(client, server net.Conn) {
 	p.done.Go(func() {
 		defer p.drop(client)
-		p.pump(server, client)
+		p.pump(server, client, &p.sent)
 	})
-	p.pump(client, server)
+	p.pump(client, server, new(atomic.Int64))
 }
 
-func (p *Proxy) pump(dst, src net.Conn) {
+func (p *Proxy) pump(dst, src net.Conn, pieces *atomic.Int64) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := src.Read(buffer)
@@ -137,6 +143,7 @@ func (p *Proxy) pump(dst, src net.Conn) {
 			_ = dst.Close()
 			return
 		}
+		pieces.Add(1)
 		p.wait()
 		if _, err := dst.Write(buffer[:n]); err != nil {
 			_ = src.Close()
