@@ -85,9 +85,6 @@ func (p *proxied) send(method, address string, form url.Values) *proxied {
 			p.cookies[u.Hostname()][c.Name] = c.Value
 		}
 		next := answer.Header.Get("Location")
-		if refresh, ok := strings.CutPrefix(answer.Header.Get("Refresh"), "0; url="); ok {
-			next = refresh
-		}
 		if next == "" {
 			return p
 		}

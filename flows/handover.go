@@ -165,9 +165,9 @@ func (g *Gateway) toClient(w http.ResponseWriter, r *web.Request, a authRequest,
 	case client.ModeFormPost:
 		g.Pages.FormPost(w, r.Request, http.StatusOK, page.FormPost{Site: site, URL: a.RedirectURI, Answer: answer})
 	case client.ModeFragment:
-		g.answers.RedirectExternal(w, r, site, a.RedirectURI+"#"+answer.Encode())
+		web.RedirectExternal(w, a.RedirectURI+"#"+answer.Encode())
 	default:
-		g.answers.RedirectExternal(w, r, site, web.AnswerURL(a.RedirectURI, answer))
+		web.RedirectExternal(w, web.AnswerURL(a.RedirectURI, answer))
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 const longestAnswer = 512
 
 // fitsAnswer reports whether the browser can be sent to a request's redirect URI with
-// its state and any answer. Both grow as they are spelt there, and a form's POST is
-// answered by a page, see onward, that holds no longer address.
+// its state and any answer. Both grow as they are spelt there, and no proxy or form
+// takes a longer address.
 func (g *Gateway) fitsAnswer(at web.Issuer, a authRequest) bool {
 	answer := g.errorAnswer(at, a, "", strings.Repeat("x", longestAnswer))
 	return page.Opens(web.AnswerURL(a.RedirectURI, answer))

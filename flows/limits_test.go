@@ -25,14 +25,9 @@ func (b *browser) navigate(to string, form url.Values) *browser {
 	return b.do(req)
 }
 
-// arrived is what a client is told by a redirect, or by the page that stands for
-// one; nil if the browser is sent nowhere.
+// arrived is what a client is told by a redirect; nil if the browser is sent nowhere.
 func (b *browser) arrived() url.Values {
-	location := b.last.Header.Get("Location")
-	if location == "" {
-		location = strings.TrimPrefix(b.last.Header.Get("Refresh"), "0; url=")
-	}
-	to, err := url.Parse(location)
+	to, err := url.Parse(b.last.Header.Get("Location"))
 	if err != nil || to.Host != "web.test" {
 		return nil
 	}

@@ -68,7 +68,7 @@ func (g *Gateway) finishLink(w http.ResponseWriter, r *web.Request, at web.Issue
 	g.keepToken(ctx, &identity.Identity{Claims: claims, Subject: id.Subject}, flow.Verified.Token)
 	g.Logger.InfoContext(ctx, "identity linked", "provider", p.Name(), "user", id.User, "subject", id.Subject, "client_ip", r.ClientIP)
 	g.Events(ctx, "identity_linked", slog.String("provider", p.Name()), slog.String("user", id.User), slog.String("subject", id.Subject))
-	g.answers.RedirectExternal(w, r, p.Title(), flow.Request.ReturnTo)
+	web.RedirectExternal(w, flow.Request.ReturnTo)
 }
 
 // Link adds an identity at a provider to a subject. A subject has at most one of each

@@ -120,7 +120,7 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *web.Request, at web.Issuer, 
 	web.SetPathCookie(w, at, web.LeftCookie, "1", leftFor)
 	if onward != "" {
 		web.ClearSession(w, cookie, r.Secure())
-		g.answers.RedirectExternal(w, r, g.providers[id.Provider].Title(), onward)
+		web.RedirectExternal(w, onward)
 		return
 	}
 	g.signedOut(w, r, at, cookie, asked)
@@ -152,7 +152,7 @@ func (g *Gateway) signedOut(w http.ResponseWriter, r *web.Request, at web.Issuer
 		web.ClearSession(w, cookie, r.Secure())
 	}
 	if to := asked.afterLogout(); to != "" {
-		g.answers.RedirectExternal(w, r, asked.Client, to)
+		web.RedirectExternal(w, to)
 		return
 	}
 	p := page.SignedOut{Site: at.Host}

@@ -81,7 +81,7 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issue
 	}
 	setAttempt(w, r.Request, at, try)
 	g.rememberPrompt(w, r, at, p, own)
-	g.answers.RedirectExternal(w, r, p.Title(), location)
+	web.RedirectExternal(w, location)
 }
 
 // beginURL is where an attempt to sign in begins, and the prompt that is sent of our

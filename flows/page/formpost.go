@@ -49,9 +49,7 @@ func (p FormPost) view() formPostView {
 	return v
 }
 
-// formPostPolicy is the other pages', with the script, and without form-action:
-// browsers hold a form to it through every redirect that follows, and where a client
-// redirects to nobody here can know.
+// formPostPolicy is that of the other pages with a form, with the script.
 func (r *Renderer) formPostPolicy() string {
 	return "default-src 'none'; style-src " + r.styleHash + "; script-src " + hashSource(submitScript) +
 		"; img-src data:; base-uri 'none'"
@@ -60,5 +58,5 @@ func (r *Renderer) formPostPolicy() string {
 // FormPost sends an answer to a client by a form. It may be in a frame, where clients
 // ask silently (prompt=none); there is nothing on it to be tricked into.
 func (r *Renderer) FormPost(w http.ResponseWriter, req *http.Request, status int, p FormPost) {
-	r.write(w, req, status, formPost, p.view(), nil)
+	r.write(w, req, status, formPost, p.view())
 }

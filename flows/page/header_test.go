@@ -38,8 +38,8 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: the policy %s blocks its style", page, csp)
 			}
 		}
-		for _, d := range []string{"default-src 'none'", "img-src data:", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
-			if page == "formpost" && (strings.HasPrefix(d, "form-action") || strings.HasPrefix(d, "frame-ancestors")) {
+		for _, d := range []string{"default-src 'none'", "img-src data:", "frame-ancestors 'none'", "base-uri 'none'"} {
+			if page == "formpost" && strings.HasPrefix(d, "frame-ancestors") {
 				continue // see formPostPolicy
 			}
 			if !strings.Contains(csp, d) {
@@ -80,42 +80,34 @@ func TestFormTargets(t *testing.T) {
 			}
 		})
 	}
-	r := renderer(t, Options{})
-	rec := get(t, func(w http.ResponseWriter, q *http.Request) {
-		r.SignIn(w, q, 200, SignIn{Targets: []string{"https://app.example.com/cb"}})
-	})
-	if csp := rec.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https://app.example.com;") {
-		t.Error(csp)
-	}
 }
 
-func TestOnward(t *testing.T) {
+// Who posts a form of ours goes on to wherever the application leads, through any number
+// of redirects (PrefectHQ/fastmcp#3369: https, then an app's scheme). Pages without a form
+// allow none.
+func TestPolicy_FormsLeadOn(t *testing.T) {
 	r := renderer(t, Options{})
-	for _, tc := range []struct{ name, in, want string }{
-		{"web", "https://app.example.com/cb?code=a%2Bb&state=c", "https://app.example.com/cb?code=a%2Bb&state=c"},
-		{"native", "com.example.app:/cb?code=x", "com.example.app:/cb?code=x"},
-		{"native, with what no URI may hold", "com.example.app:a \"b\"<é>'c'", "com.example.app:a%20%22b%22%3C%C3%A9%3E%27c%27"},
-		{"loopback", "http://127.0.0.1:5555/cb", "http://127.0.0.1:5555/cb"},
-		{"script", "JavaScript:alert(1)", ""},
-		{"data", "data:text/html,x", ""},
-		{"relative", "/x", ""},
-		{"other header", "https://app.example.com/\r\nSet-Cookie: a=b", ""},
+	every(t, r, http.MethodGet, "x", func(page string, rec *httptest.ResponseRecorder) {
+		if page == "formpost" {
+			return // see TestFormPost
+		}
+		csp, form := rec.Header().Get("Content-Security-Policy"), strings.Contains(rec.Body.String(), "<form")
+		if strings.Contains(csp, "form-action 'none'") == form || strings.Count(csp, "form-action") > 1 || form && strings.Contains(csp, "form-action") {
+			t.Errorf("%s: a form: %v, %s", page, form, csp)
+		}
+	})
+}
+
+func TestOpens(t *testing.T) {
+	for raw, want := range map[string]bool{
+		"https://app.example.com/cb?code=a%2Bb&state=c": true, "com.example.app:/cb?code=x": true, "cursor://a/cb": true,
+		"com.example.app:a \"b\"<é>'c'": true, "http://127.0.0.1:5555/cb": true,
+		"JavaScript:alert(1)": false, "data:text/html,x": false, "/x": false, "https://": false,
+		"https://app.example.com/\r\nSet-Cookie: a=b":      false,
+		"https://a.example/" + strings.Repeat("x", MaxURL): false, "https://a.example/" + strings.Repeat("é", MaxURL/5): false,
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			rec := get(t, func(w http.ResponseWriter, q *http.Request) { r.Onward(w, q, 200, Onward{URL: tc.in}) })
-			got := strings.TrimPrefix(rec.Header().Get("Refresh"), "0; url=")
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Error(diff)
-			}
-			var link string
-			for _, n := range elements(t, rec.Body.String()) {
-				if n.Data == "a" {
-					link, _ = attr(n, "href")
-				}
-			}
-			if diff := cmp.Diff(tc.want, link); diff != "" {
-				t.Error(diff)
-			}
-		})
+		if got := Opens(raw); got != want {
+			t.Errorf("%.60q: %v", raw, got)
+		}
 	}
 }

@@ -21,8 +21,6 @@ type Home struct {
 	// FieldClient an application's, FieldAllow and FieldForbid a delegation's.
 	Action string
 	Fields []Field
-	// Targets as in SignIn.
-	Targets []string
 	// SignOutURL leads to the question whether to sign out; "" shows none.
 	SignOutURL string
 	// MoreURL leads to older sessions; "" shows none.

@@ -41,11 +41,6 @@ type SignIn struct {
 	Message string
 	// Providers that the browser can be sent to.
 	Providers []ProviderLink
-	// Targets are URLs whose origins the answer to the form's POST may redirect
-	// to, besides the page's own: Chromium holds every redirect that follows a
-	// form's POST to the page's form-action. Only the origins are used. Where the
-	// chain of redirects is not known to its end, answer with Onward instead.
-	Targets []string
 }
 
 // ProviderLink is a button to one provider.
@@ -85,8 +80,6 @@ type SignOut struct {
 	Fields []Field
 	// Everywhere tells that it ends the sign-in at every site, not only here.
 	Everywhere bool
-	// Targets as in SignIn.
-	Targets []string
 }
 
 // SignedOut says that the session has ended and offers to sign in again.
@@ -121,6 +114,4 @@ type Consent struct {
 	// Action is where the form is posted to; FieldDecision is Approve or Refuse.
 	Action string
 	Fields []Field
-	// Targets as in SignIn. Onward is the better answer, see there.
-	Targets []string
 }

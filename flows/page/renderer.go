@@ -99,7 +99,7 @@ func (r *Renderer) execute(n name, p any) (*bytes.Buffer, error) {
 
 // write renders into memory first: a template that fails half way leaves no
 // half page, but a plain text with status 500.
-func (r *Renderer) write(w http.ResponseWriter, req *http.Request, status int, n name, p any, targets []string) {
+func (r *Renderer) write(w http.ResponseWriter, req *http.Request, status int, n name, p any) {
 	if status < 200 || status > 599 {
 		status = http.StatusOK
 	}
@@ -110,7 +110,7 @@ func (r *Renderer) write(w http.ResponseWriter, req *http.Request, status int, n
 		status, contentType = http.StatusInternalServerError, "text/plain; charset=utf-8"
 		buf = bytes.NewBufferString("This page could not be shown. The administrator finds the reason in the log.\n")
 	}
-	r.header(w.Header(), contentType, targets)
+	r.header(w.Header(), contentType, n)
 	if n == formPost {
 		w.Header().Set("Content-Security-Policy", r.formPostPolicy())
 		w.Header().Del("X-Frame-Options")

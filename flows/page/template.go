@@ -24,7 +24,6 @@ const (
 	signOut       name = "signout"
 	signedOut     name = "signedout"
 	consent       name = "consent"
-	onward        name = "onward"
 	deviceCode    name = "device-code"
 	deviceConfirm name = "device-confirm"
 	deviceDone    name = "device-done"
@@ -40,7 +39,7 @@ const (
 )
 
 func names() []name {
-	return []name{signIn, fault, signOut, signedOut, consent, onward, deviceCode, deviceConfirm, deviceDone, home, formPost, link}
+	return []name{signIn, fault, signOut, signedOut, consent, deviceCode, deviceConfirm, deviceDone, home, formPost, link}
 }
 
 // parse makes one template set per page, each of frame, parts and page: every
@@ -121,7 +120,7 @@ func samples(full bool) map[name]any {
 	if !full {
 		return map[name]any{
 			signIn: SignIn{}, fault: Fault{}, signOut: SignOut{}, signedOut: SignedOut{}, consent: Consent{},
-			onward: onwardView{}, deviceCode: DeviceCode{}, deviceConfirm: deviceConfirmView{},
+			deviceCode: DeviceCode{}, deviceConfirm: deviceConfirmView{},
 			deviceDone: DeviceDone{}, home: homeView{}, formPost: formPostView{}, link: Link{},
 		}
 	}
@@ -129,7 +128,6 @@ func samples(full bool) map[name]any {
 	at := time.Unix(0, 0)
 	fields := []Field{{"name", "value"}}
 	now := func() time.Time { return at }
-	v, _ := Onward{Site: site, URL: "https://app.example.com/"}.view()
 	return map[name]any{
 		signIn: SignIn{
 			Site: site, Action: url, AddressAction: url, Fields: fields, Username: user, Message: text,
@@ -142,7 +140,6 @@ func samples(full bool) map[name]any {
 		signOut:    SignOut{Site: site, User: user, Action: url, Fields: fields, Everywhere: true},
 		signedOut:  SignedOut{Site: site, SignInURL: url},
 		consent:    Consent{Client: text, ClientHost: site, User: user, Scopes: []string{text}, Action: url, Fields: fields},
-		onward:     v,
 		formPost:   FormPost{Site: site, URL: "https://app.example.com/", Answer: map[string][]string{"code": {text}}}.view(),
 		deviceCode: DeviceCode{User: user, Action: url, Fields: fields, Code: text, Message: text},
 		deviceConfirm: DeviceConfirm{

@@ -7,7 +7,7 @@ import (
 )
 
 // MaxURL is the longest address that somebody else gives for a link, a form or
-// [Onward], and MaxField the longest such value of a hidden field, in bytes as they are
+// a redirect, and MaxField the longest such value of a hidden field, in bytes as they are
 // sent. What is much longer is left out of a page, so whoever shows one must have
 // refused it before.
 //

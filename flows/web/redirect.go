@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/gatehouse-auth/gatehouse/flows/page"
 )
 
 // AnswerURL is a redirect URI with an answer.
@@ -19,15 +17,10 @@ func AnswerURL(redirectURI string, answer url.Values) string {
 	return redirectURI + "&" + answer.Encode()
 }
 
-// RedirectExternal sends the browser to another origin.
-func (a *Answers) RedirectExternal(w http.ResponseWriter, r *Request, client, location string) {
+// RedirectExternal sends the browser to another origin, by 303 also after a form's POST:
+// the pages' policies allow that, see flows/page.
+func RedirectExternal(w http.ResponseWriter, location string) {
 	NoStore(w)
-	// Browsers hold a form's POST to form-action through every redirect that
-	// follows; a page of its own is free of that.
-	if r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
-		a.Pages.Onward(w, r.Request, http.StatusOK, page.Onward{Site: client, URL: location})
-		return
-	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusSeeOther)

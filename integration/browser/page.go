@@ -43,16 +43,10 @@ func (p *Page) Path() string {
 	return text.String()
 }
 
-// Next is where the page sends the browser, by a redirect or by a header
-// "Refresh: 0; url=…"; nil: nowhere.
+// Next is where the page redirects the browser; nil: nowhere.
 func (p *Page) Next() *url.URL {
-	to := ""
-	if p.Status >= 300 && p.Status <= 399 {
-		to = p.Header.Get("Location")
-	} else if _, address, found := strings.Cut(p.Header.Get("Refresh"), "url="); found {
-		to = address
-	}
-	if to == "" {
+	to := p.Header.Get("Location")
+	if to == "" || p.Status < 300 || p.Status > 399 {
 		return nil
 	}
 	next, err := p.URL.Parse(to)
