@@ -39,6 +39,7 @@ func NewClient(o Options) *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	var transport http.RoundTripper
+	var r *reach
 	if o.Client != nil {
 		transport = o.Client.Transport
 		if o.Client.Timeout > 0 {
@@ -46,17 +47,20 @@ func NewClient(o Options) *http.Client {
 		}
 	}
 	if transport == nil {
-		transport = newTransport(o)
+		if o.Issuer != "" {
+			r = newReach(o)
+		}
+		transport = newTransport(o, r)
 	}
-	c.Transport = cappedTransport{transport}
+	c.Transport = cappedTransport{next: transport, reach: r}
 	return c
 }
 
-func newTransport(o Options) *http.Transport {
+func newTransport(o Options, r *reach) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxResponseHeaderBytes = maxHeader
-	if o.Issuer != "" {
-		t.DialContext = (&reach{home: o.Issuer, trusted: o.Trusted}).dial
+	if r != nil {
+		t.DialContext = r.dial
 	}
 	if o.RootCAs != nil {
 		t.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}
@@ -64,14 +68,20 @@ func newTransport(o Options) *http.Transport {
 	return t
 }
 
-type cappedTransport struct{ next http.RoundTripper }
+type cappedTransport struct {
+	next  http.RoundTripper
+	reach *reach // nil where all hosts are the operator's choice
+}
 
 func (t cappedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var a attempt
-	r = a.watch(r.WithContext(context.WithValue(r.Context(), targetKey{}, r.URL.Hostname())))
+	r = a.watch(r.WithContext(context.WithValue(r.Context(), targetKey{}, canonical(r.URL.Hostname()))))
 	resp, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, a.failed(err)
+	}
+	if conn := a.conn.Load(); conn != nil && t.reach != nil {
+		t.reach.learn(*conn)
 	}
 	resp.Body = http.MaxBytesReader(nil, resp.Body, MaxBody)
 	return resp, nil

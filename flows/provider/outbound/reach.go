@@ -2,13 +2,17 @@ package outbound
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/idna"
 )
 
 // reach keeps a provider's metadata from leading us into our own network. Their
@@ -21,7 +25,38 @@ type reach struct {
 	private atomic.Bool // the issuer is at a private address
 }
 
+func newReach(o Options) *reach {
+	r := &reach{home: canonical(o.Issuer)}
+	for _, host := range o.Trusted {
+		r.trusted = append(r.trusted, canonical(host))
+	}
+	return r
+}
+
+// canonical is a host as it is connected to: in ASCII, where full-width digits and
+// dots are what they look like (UTS #46), in lower case, without the root's dot.
+func canonical(host string) string {
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		host = ascii
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
 type targetKey struct{}
+
+// homeConn is a connection to the issuer's own host.
+type homeConn struct{ net.Conn }
+
+// learn notes where the issuer is, once its host has answered there: by TLS, it has
+// shown then that it is the issuer's. Whoever answers for its name in DNS has not.
+func (r *reach) learn(conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if home, ok := conn.(homeConn); ok && !isPublic(home.RemoteAddr().String()) {
+		r.private.Store(true)
+	}
+}
 
 // dial connects to a host. Where a proxy is in between, the proxy is the operator's,
 // and judges for itself.
@@ -30,17 +65,17 @@ func (r *reach) dial(ctx context.Context, network, addr string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
+	host = canonical(host)
 	dialer := net.Dialer{Timeout: Timeout, KeepAlive: 30 * time.Second}
 	switch target, ok := ctx.Value(targetKey{}).(string); {
 	case ok && target != host: // a proxy's
 	case slices.Contains(r.trusted, host):
 	case host == r.home:
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			if !isPublic(address) {
-				r.private.Store(true)
-			}
-			return nil
+		conn, err := dialer.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
 		}
+		return homeConn{conn}, nil
 	default:
 		dialer.Control = func(_, address string, _ syscall.RawConn) error {
 			if isPublic(address) || r.private.Load() {
@@ -55,7 +90,8 @@ func (r *reach) dial(ctx context.Context, network, addr string) (net.Conn, error
 // IsPrivate reports whether a host is written as an address that is not public, or
 // as localhost.
 func IsPrivate(host string) bool {
-	if host == "localhost" {
+	host = canonical(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)

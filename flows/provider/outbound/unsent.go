@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -15,12 +16,18 @@ func (e unsentError) Unwrap() []error { return []error{e.error, provider.ErrNotS
 
 // attempt tells how far a request came. One that has a connection (which was
 // dialled, and through the TLS handshake) may have been sent.
-type attempt struct{ began, connected atomic.Bool }
+type attempt struct {
+	began, connected atomic.Bool
+	conn             atomic.Pointer[net.Conn] // the latest
+}
 
 func (a *attempt) watch(r *http.Request) *http.Request {
 	return r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
 		GetConn: func(string) { a.began.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { a.connected.Store(true) },
+		GotConn: func(got httptrace.GotConnInfo) {
+			a.connected.Store(true)
+			a.conn.Store(&got.Conn)
+		},
 	}))
 }
 
