@@ -45,6 +45,7 @@
 //				client_secret  <secret>
 //				scopes         <scope…>
 //				user_claim     <claim>                  # default: the verified e-mail address, else NAME:sub
+//				tls_trust_pool <module> …               # as in reverse_proxy: file /etc/ca.pem; but for local
 //				# all below, but for local and github:
 //				client_auth    basic | post | none | private_key_jwt <file> [<kid>] # default: as the provider's metadata say
 //				assertion_audience issuer | token_endpoint # of private_key_jwt; default: issuer
@@ -55,19 +56,19 @@
 //				par                                     # push authorization requests, though the provider does not require it
 //				endpoints {                             # in place of the metadata's
 //					authorization | token | jwks | userinfo | revocation | end_session | pushed_authorization <url>
+//					groups <url>                        # oauth2: lists the groups of who signs in
 //				}
 //				sign_out                                # who signs out here is signed out at the provider, too
 //				identity_namespace <name>               # tells the people of two blocks with one issuer apart
 //				internal_url   <url>                    # where the gateway reaches what browsers reach at the issuer's origin
 //				insecure_http                           # plain http, in a network that is yours alone
-//				tls_trust_pool <module> …               # as in reverse_proxy: file /etc/ca.pem
 //				groups_claim   <claim> [as name | id | keys | comma_separated | space_separated]
 //				userinfo       auto | always | never    # auto: if the ID token lacks what is needed
 //				claims         <claim…>                 # further ones that are kept, for rules, headers and tokens
 //				access_token_claims <claim…>            # those that only the access token has
 //				trust_email    <domain…>                # addresses there count as verified if the provider does not say
 //				trust_prompt                            # prompt=login counts as done if the provider does not say auth_time
-//				url            <url>                    # github: of an Enterprise server
+//				url            <url>                    # github: of an Enterprise server, or of NAME.ghe.com
 //				hosted_domain  <domain>                 # google: the Workspace's primary domain
 //				tenant         <id> | organizations | common # entra
 //				tenants        <id…>                    # entra: those that may sign in, of several

@@ -177,8 +177,9 @@ func readClientKey(file, kid string) (*oidc.ClientKey, error) {
 	return key, nil
 }
 
-func loadTrustPool(ctx caddy.Context, c *OIDCClient) (caddytls.CA, error) {
-	module, err := ctx.LoadModule(c, "TLSTrustPoolRaw")
+// loadTrustPool loads the field TLSTrustPoolRaw of a provider module.
+func loadTrustPool(ctx caddy.Context, of any) (caddytls.CA, error) {
+	module, err := ctx.LoadModule(of, "TLSTrustPoolRaw")
 	if err != nil {
 		return nil, fmt.Errorf("tls_trust_pool: %w", err)
 	}

@@ -57,6 +57,18 @@ func TestProvider_FaultsAtLoad(t *testing.T) {
 		"one issuer": {
 			provider("a", "") + strings.Replace(provider("b", ""), "https://b.", "https://a.", 1), "write identity_namespace and a name in one block",
 		},
+		"a guild by its name": {
+			"provider discord {\nclient_id x\nclient_secret {env.KEY_FILE}\nallow group Acme\n}\n", "Discord's groups are the ids of guilds",
+		},
+		"roles of any tenant": {
+			"provider entra {\nclient_id x\ntenant organizations\ngroups_claim roles\nallow group admin\n}\n", "name the tenants that may sign in",
+		},
+		"groups of an OpenID provider": {
+			provider("a", "endpoints {\ngroups https://a.example.com/groups\n}"), "write groups_claim",
+		},
+		"no file of Apple's": {
+			"provider apple {\nclient_id x\nteam_id T\nkey_id K\nkey_file {env.KEY_FILE}\nallow email a@example.com\n}\n", "key_file: open /nowhere/key.pem",
+		},
 		"own parameter": {provider("a", "auth_params state x"), "the parameter state is the protocol's own"},
 	} {
 		t.Run(name, func(t *testing.T) {

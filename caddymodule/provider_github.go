@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddytls"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/github"
@@ -33,11 +36,15 @@ type GitHub struct {
 	// What names the user to policies and upstreams: `email` or `login`.
 	// Default: the verified primary e-mail address, else `PROVIDER:ID`.
 	UserClaim string `json:"user_claim,omitempty"`
-	// The address of a GitHub Enterprise server. Default:
-	// `https://github.com`.
+	// The address of a GitHub Enterprise server, or `https://NAME.ghe.com`. Default:
+	// `https://github.com`. Accepts global placeholders.
 	URL string `json:"url,omitempty"`
+	// The authorities that such a server's certificates are verified by. Default: the
+	// system's.
+	TLSTrustPoolRaw json.RawMessage `json:"tls_trust_pool,omitempty" caddy:"namespace=tls.ca_pool.source inline_key=provider"`
 
-	id, secret string
+	id, secret, url string
+	roots           caddytls.CA
 }
 
 // CaddyModule returns the Caddy module information.
@@ -46,22 +53,28 @@ func (*GitHub) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision expands placeholders.
-func (g *GitHub) Provision(caddy.Context) error {
-	var noID, noSecret error
+func (g *GitHub) Provision(ctx caddy.Context) error {
+	var noID, noSecret, noURL, noRoots error
 	g.id, noID = expand("client_id", g.ClientID)
 	g.secret, noSecret = expand("client_secret", g.ClientSecret)
-	return together(noID, noSecret)
+	if g.URL != "" {
+		g.url, noURL = expand("url", g.URL)
+	}
+	if g.TLSTrustPoolRaw != nil {
+		g.roots, noRoots = loadTrustPool(ctx, g)
+	}
+	return together(noID, noSecret, noURL, noRoots)
 }
 
 // AnyoneCanJoin implements [OpenProvider]. An Enterprise server has accounts of
 // its own.
-func (g *GitHub) AnyoneCanJoin() bool { return g.URL == "" || g.URL == "https://github.com" }
+func (g *GitHub) AnyoneCanJoin() bool { return github.IsOpen(cmp.Or(g.url, g.URL)) }
 
 func (g *GitHub) userNames() userNames {
 	return userNames{emails: g.UserClaim != "login", anything: g.UserClaim == "login"}
 }
 
-var gitHubOptions = []string{"client_id", "client_secret", "scopes", "url", "user_claim"}
+var gitHubOptions = []string{"client_id", "client_secret", "scopes", "tls_trust_pool", "url", "user_claim"}
 
 // UnmarshalCaddyfile parses:
 //
@@ -71,6 +84,7 @@ var gitHubOptions = []string{"client_id", "client_secret", "scopes", "url", "use
 //		scopes        <scope…>
 //		user_claim    email | login
 //		url           <url>
+//		tls_trust_pool <module> …
 //	}
 func (g *GitHub) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the type
@@ -81,7 +95,7 @@ func (g *GitHub) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.NextBlock(0) {
 		switch {
 		case d.Val() == "url":
-			if err := oneArg(d, &g.URL); err != nil {
+			if err := g.parseURL(d); err != nil {
 				return err
 			}
 		case !slices.Contains(gitHubOptions, d.Val()):
@@ -93,10 +107,27 @@ func (g *GitHub) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	g.ClientID, g.ClientSecret, g.Scopes, g.UserClaim = client.ClientID, client.ClientSecret, client.Scopes, client.UserClaim
+	g.TLSTrustPoolRaw = client.TLSTrustPoolRaw
 	if g.ClientSecret == "" {
 		return d.Err("client_secret is missing: GitHub gives one to every app")
 	}
 	return client.parseCheck(d, false)
+}
+
+func (g *GitHub) parseURL(d *caddyfile.Dispenser) error {
+	if g.URL != "" {
+		return d.Err("url is given twice")
+	}
+	if err := oneArg(d, &g.URL); err != nil {
+		return err
+	}
+	if !isLiteral(g.URL) {
+		return nil
+	}
+	if err := github.CheckURL(g.URL); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
 }
 
 func (*GitHub) checkGroup(group string) error {
@@ -111,11 +142,15 @@ func (*GitHub) checkGroup(group string) error {
 
 // OpenProvider implements [ProviderModule].
 func (g *GitHub) OpenProvider(b ProviderBlock) (provider.Provider, error) {
-	return github.New(github.Config{
+	config := github.Config{
 		Name: b.Name, Title: b.Title, ClientID: g.id, ClientSecret: g.secret,
-		Scopes: g.Scopes, UserClaim: g.UserClaim, BaseURL: g.URL, Now: time.Now,
+		Scopes: g.Scopes, UserClaim: g.UserClaim, BaseURL: g.url, Now: time.Now,
 		Logger: b.Logger,
-	})
+	}
+	if g.roots != nil {
+		config.RootCAs = g.roots.CertPool()
+	}
+	return github.New(config)
 }
 
 // Interface guards

@@ -2,9 +2,6 @@ package caddymodule
 
 import (
 	"errors"
-	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -51,28 +48,13 @@ func (o *OIDC) Provision(ctx caddy.Context) error {
 	return err
 }
 
-// openIssuers are hosts where anybody can open an account, and, for Entra, the
-// tenants that stand for all.
-var openIssuers = []string{"accounts.google.com", "gitlab.com", "appleid.apple.com", "orcid.org", "sandbox.orcid.org"}
-
-var openTenants = []string{"common", "consumers", "organizations", "9188040d-6c67-4c5b-b112-36a304b66dad"}
-
 // AnyoneCanJoin implements [OpenProvider].
 func (o *OIDC) AnyoneCanJoin() bool {
 	issuer := o.issuer
 	if issuer == "" {
 		issuer = o.Issuer
 	}
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return false
-	}
-	host := strings.ToLower(u.Hostname())
-	if host == "login.microsoftonline.com" || host == "sts.windows.net" {
-		tenant, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-		return slices.Contains(openTenants, strings.ToLower(tenant))
-	}
-	return slices.Contains(openIssuers, host)
+	return preset.IsOpenIssuer(issuer)
 }
 
 // UnmarshalCaddyfile parses:

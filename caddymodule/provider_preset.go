@@ -96,6 +96,14 @@ func (p *Preset) AnyoneCanJoin() bool {
 	return p.preset.IsOpen(s)
 }
 
+// checkGroup implements [groupChecker].
+func (p *Preset) checkGroup(group string) error {
+	if p.preset.CheckGroup == nil {
+		return nil
+	}
+	return p.preset.CheckGroup(group)
+}
+
 // OpenProvider implements [ProviderModule].
 func (p *Preset) OpenProvider(b ProviderBlock) (provider.Provider, error) {
 	config, err := p.preset.Apply(p.client.config(b), p.settings)
@@ -186,4 +194,5 @@ var (
 	_ caddyfile.Unmarshaler = (*Preset)(nil)
 	_ ProviderModule        = (*Preset)(nil)
 	_ OpenProvider          = (*Preset)(nil)
+	_ groupChecker          = (*Preset)(nil)
 )

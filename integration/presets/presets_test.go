@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -25,6 +28,7 @@ import (
 const (
 	clientSecret = "a-client-secret+of/the%provider"
 	tenant       = "5f1c9f4e-0000-4000-8000-3b1d2c7a9e55"
+	otherTenant  = "11111111-0000-4000-8000-3b1d2c7a9e57"
 	entraGroup   = "9b1d7c6e-0000-4000-8000-3b1d2c7a9e55"
 	egiGroup     = "urn:mace:egi.eu:group:vo.example.org:role=member#aai.egi.eu"
 	site         = "http://app.localhost"
@@ -35,7 +39,7 @@ func TestPresets(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range scenarios() {
-		seen[s.page] = true
+		seen[fmt.Sprint(s.page, " ", s.block)] = true
 		t.Run(s.page+"/"+s.name, func(t *testing.T) {
 			t.Parallel()
 			s.run(t)
@@ -46,10 +50,38 @@ func TestPresets(t *testing.T) {
 		t.Fatalf("no pages: %v", err)
 	}
 	for _, page := range pages {
-		if name := strings.TrimSuffix(filepath.Base(page), ".md"); !seen[name] {
-			t.Errorf("nobody signs in with the Caddyfile of %s", page)
+		name := strings.TrimSuffix(filepath.Base(page), ".md")
+		for block := range len(fence.FindAllString(pageText(t, name), -1)) {
+			if !seen[fmt.Sprint(name, " ", block)] {
+				t.Errorf("nobody signs in with Caddyfile %d of %s", block+1, page)
+			}
 		}
 	}
+}
+
+// newBrowser is a browser that reaches the gateway and the stage.
+func newBrowser(t *testing.T, node *gateway.Node, stage *stage) *browser.Browser {
+	t.Helper()
+	return browser.New(t, browser.Options{
+		RootCAs: stage.roots, Learn: node.Secrets.Learn,
+		Route: func(address string) string {
+			if host, port, _ := net.SplitHostPort(address); port == "443" && host != "app.localhost" {
+				return stage.address
+			}
+			return node.Route(address)
+		},
+	})
+}
+
+// open opens the site, and passes on what the provider has the browser post.
+func open(b *browser.Browser) *browser.Page {
+	page := b.Open(site + "/reports?year=2026")
+	for _, form := range page.Forms() {
+		if strings.Contains(form.Action.Path, "/callback/") {
+			return b.Submit(page, form, nil)
+		}
+	}
+	return page
 }
 
 func (s *scenario) run(t *testing.T) {
@@ -61,27 +93,15 @@ func (s *scenario) run(t *testing.T) {
 	stage := newStage(t, p)
 	app := upstream.Start(t)
 	node := gateway.Start(t, gateway.Options{
-		Caddyfile: caddyfile(t, s.page, app.Addr),
+		Caddyfile: caddyfile(t, s.page, s.block, app.Addr),
 		Env:       append(environment(t, s.page, keyFile), "HTTPS_PROXY="+stage.proxy, "SSL_CERT_FILE="+stage.caFile),
 	})
-	b := browser.New(t, browser.Options{
-		RootCAs: stage.roots, Learn: node.Secrets.Learn,
-		Route: func(address string) string {
-			if host, port, _ := net.SplitHostPort(address); port == "443" && host != "app.localhost" {
-				return stage.address
-			}
-			return node.Route(address)
-		},
-	})
-	page := b.Open(site + "/reports?year=2026")
-	for _, form := range page.Forms() {
-		if strings.Contains(form.Action.Path, "/callback/") { // the provider has it posted
-			page = b.Submit(page, form, nil)
-			break
-		}
-	}
+	page := open(newBrowser(t, node, stage))
 	if page.Status != s.status {
 		t.Fatalf("answered %d, want %d: %s", page.Status, s.status, page.Text())
+	}
+	if !strings.Contains(node.Log.Text(), s.log) {
+		t.Errorf("the log lacks %q", s.log)
 	}
 	if s.status != http.StatusOK {
 		return
@@ -94,6 +114,9 @@ func (s *scenario) run(t *testing.T) {
 	}
 	if last.URI != "/reports?year=2026" {
 		t.Errorf("landed on %s", last.URI)
+	}
+	if s.then != nil {
+		s.then(t, p, app, open(newBrowser(t, node, stage)))
 	}
 	if report := node.Verb(t, "doctor"); !strings.Contains(report, "): ok\n") || !strings.Contains(report, "register the redirect URI "+site+"/.gatehouse/callback/") {
 		t.Errorf("the doctor says\n%s", report)
@@ -114,14 +137,14 @@ func pageText(t *testing.T, name string) string {
 	return string(text)
 }
 
-// caddyfile is the page's, by plain http and with the test's upstream.
-func caddyfile(t *testing.T, page, app string) string {
+// caddyfile is one of the page's, by plain http and with the test's upstream.
+func caddyfile(t *testing.T, page string, block int, app string) string {
 	t.Helper()
-	found := fence.FindStringSubmatch(pageText(t, page))
-	if found == nil {
-		t.Fatalf("the page of %s has no Caddyfile", page)
+	found := fence.FindAllStringSubmatch(pageText(t, page), -1)
+	if len(found) <= block {
+		t.Fatalf("the page of %s has %d Caddyfiles", page, len(found))
 	}
-	text := strings.Replace(found[1], "\napp.example.com {", "\n"+site+" {", 1)
+	text := strings.Replace(found[block][1], "\napp.example.com {", "\n"+site+" {", 1)
 	return strings.Replace(text, "app:3000", app, 1)
 }
 
@@ -170,5 +193,9 @@ func checkAppleSecret(secret string, public *ecdsa.PublicKey) error {
 	if err := token.Claims(public, &claims); err != nil {
 		return err
 	}
-	return claims.Validate(jwt.Expected{Issuer: "A1B2C3D4E5", Subject: "com.example.app", AnyAudience: jwt.Audience{"https://appleid.apple.com"}})
+	now := time.Now()
+	if claims.IssuedAt == nil || claims.Expiry == nil || claims.Expiry.Time().Sub(now) > 15777000*time.Second { // as Apple bounds it
+		return errors.New("the secret has no lifetime that Apple takes")
+	}
+	return claims.Validate(jwt.Expected{Issuer: "A1B2C3D4E5", Subject: "com.example.app", AnyAudience: jwt.Audience{"https://appleid.apple.com"}, Time: now})
 }

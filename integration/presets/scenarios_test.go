@@ -2,18 +2,44 @@ package presets
 
 import (
 	"maps"
-	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/integration/browser"
+	"github.com/gatehouse-auth/gatehouse/integration/upstream"
 )
 
 // scenario is what a provider says of somebody, and what becomes of that.
 type scenario struct {
 	page     string // in docs/providers
+	block    int    // which of its Caddyfiles
 	name     string
 	persona  persona
 	status   int
 	user     string // Remote-User
 	fullName string // Remote-Name
 	groups   string // Remote-Groups
+	log      string // what the log holds
+	// then judges what follows when somebody signs in once more.
+	then func(*testing.T, *provider, *upstream.Server, *browser.Page)
+}
+
+// gitHub is what GitHub's API says of Alice, but for some paths.
+func gitHub(api string, change obj) obj {
+	answers := obj{
+		"/user":        obj{"id": 583231, "login": "octocat", "name": "Alice", "email": nil, "type": "User"},
+		"/user/emails": []obj{{"email": "alice@example.com", "primary": true, "verified": true}, {"email": "x@example.com", "verified": false}},
+		"/user/orgs":   []obj{{"login": "Acme"}},
+		"/user/teams":  []obj{{"slug": "devs", "organization": obj{"login": "Acme"}}},
+
+		"/applications/gatehouse/token": reply{status: 404, body: obj{"message": "Not Found", "status": "404"}},
+	}
+	maps.Copy(answers, change)
+	full := obj{}
+	for path, answer := range answers {
+		full[api+path] = answer
+	}
+	return full
 }
 
 func scenarios() []scenario {
@@ -51,16 +77,27 @@ func scenarios() []scenario {
 	add("google", "a private account", google, func(p *persona) { p.idToken = verified }, refused)
 	add("github", "organisations and teams", persona{
 		issuer: "https://github.com", plain: true, auth: "post", scopes: []string{"read:user", "user:email", "read:org"},
-		granted: "read:org,read:user,user:email",
-		api: obj{
-			"https://api.github.com/user":        obj{"id": 583231, "login": "octocat", "name": "Alice", "email": nil, "type": "User"},
-			"https://api.github.com/user/emails": []obj{{"email": "alice@example.com", "primary": true, "verified": true}, {"email": "x@example.com", "verified": false}},
-			"https://api.github.com/user/orgs":   []obj{{"login": "Acme"}},
-			"https://api.github.com/user/teams":  []obj{{"slug": "devs", "organization": obj{"login": "Acme"}}},
-
-			"https://api.github.com/applications/gatehouse/token": http.StatusNotFound,
-		},
+		answer: obj{"scope": "read:org,read:user,user:email"},
+		api:    gitHub("https://api.github.com", nil),
 	}, nil, scenario{status: 200, user: "alice@example.com", fullName: "Alice", groups: "acme,acme/devs"})
+	// A GitHub App: its tokens expire, and have permissions in place of scopes
+	// (https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app).
+	gitHubApp := persona{
+		issuer: "https://github.com", plain: true, auth: "post",
+		answer: obj{"scope": "", "token_type": "bearer", "expires_in": 28800, "refresh_token": "ghr_1", "refresh_token_expires_in": 15811200},
+	}
+	add("github", "an App", gitHubApp, func(p *persona) { p.api = gitHub("https://api.github.com", nil) },
+		scenario{status: 200, user: "alice@example.com", fullName: "Alice", groups: "acme,acme/devs"})
+	add("github", "an App without the permission Members", gitHubApp, func(p *persona) {
+		p.api = gitHub("https://api.github.com", obj{"/user/orgs": reply{status: 403, body: obj{"message": "Resource not accessible by integration"}}})
+	}, scenario{status: 403, log: "the permissions to read e-mail addresses and members"})
+	add("github", "an unverified address", gitHubApp, func(p *persona) {
+		p.api = gitHub("https://api.github.com", obj{"/user/emails": []obj{{"email": "victim@example.com", "primary": true, "verified": false}}})
+	}, scenario{status: 200, user: "github:583231", fullName: "Alice", groups: "acme,acme/devs"})
+	add("github", "an Enterprise server", persona{
+		issuer: "https://github.example.com", plain: true, auth: "post", scopes: []string{"read:user", "user:email", "read:org"},
+		answer: obj{"scope": "read:org,read:user,user:email"}, api: gitHub("https://github.example.com/api/v3", nil),
+	}, nil, scenario{block: 1, status: 200, user: "alice@example.com", fullName: "Alice", groups: "acme,acme/devs"})
 	add("gitlab", "groups in userinfo", persona{
 		issuer: "https://gitlab.com", auth: "basic", scopes: basic, idToken: verified,
 		metadata: obj{"claims_supported": []string{"sub", "email", "groups"}},
@@ -76,6 +113,40 @@ func scenarios() []scenario {
 		}
 		p.groups = obj{"value": []string{entraGroup}}
 	}, scenario{status: 200, user: "entra:subject-1", fullName: "Alice", groups: entraGroup})
+	// The metadata of many tenants have a placeholder, as their keys do
+	// (https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer).
+	const authority = "https://login.microsoftonline.com/"
+	tenants := persona{
+		issuer: authority + "{tenantid}/v2.0", at: authority + "organizations/v2.0", auth: "post", keyIssuer: authority + "{tenantid}/v2.0",
+		discovery: authority + "organizations/v2.0/.well-known/openid-configuration",
+		idToken: obj{
+			"iss": authority + tenant + "/v2.0", "tid": tenant, "name": "Alice", "email": "alice@example.com",
+			"preferred_username": "alice@contoso.example", "roles": []string{"Staff"},
+		},
+	}
+	said := func(more obj) func(*persona) { return func(p *persona) { p.idToken = with(p.idToken, more) } }
+	add("entra", "several tenants, a role", tenants, nil, scenario{block: 1, status: 200, user: "alice@contoso.example", fullName: "Alice", groups: "Staff"})
+	add("entra", "several tenants, without the role", tenants, said(obj{"roles": []string{"Guest"}}), scenario{block: 1, status: 403})
+	add("entra", "several tenants, one that is not named", tenants, said(obj{"iss": authority + otherTenant + "/v2.0", "tid": otherTenant}),
+		scenario{block: 1, status: 403, log: "its tenant (tid) is not among tenants"})
+	add("entra", "several tenants, tid of another", tenants, said(obj{"iss": authority + otherTenant + "/v2.0"}),
+		scenario{block: 1, status: 403, log: "its issuer is another"})
+	add("entra", "several tenants, key of another", tenants, func(p *persona) { p.keyIssuer = authority + otherTenant + "/v2.0" },
+		scenario{block: 1, status: 403, log: "no key of the provider verifies the signature"})
+	add("keycloak", "roles of a client, in the access token", keycloak, func(p *persona) {
+		p.access = obj{"azp": "gatehouse", "aud": "account", "resource_access": obj{"gatehouse": obj{"roles": []string{"operator"}}, "account": obj{"roles": []string{"view-profile"}}}}
+	}, scenario{block: 1, status: 200, user: "alice@example.com", fullName: "Alice", groups: "operator"})
+	add("keycloak", "roles of a client, by a mapper", keycloak, func(p *persona) {
+		p.access = obj{"azp": "gatehouse", "aud": "account"} // a lightweight one
+		p.userinfo = with(p.userinfo, obj{"resource_access": obj{"gatehouse": obj{"roles": []string{"operator"}}}})
+	}, scenario{block: 1, status: 200, user: "alice@example.com", fullName: "Alice", groups: "operator"})
+	add("keycloak", "roles of another client", keycloak, func(p *persona) {
+		p.access = obj{"azp": "gatehouse", "aud": "account", "resource_access": obj{"grafana": obj{"roles": []string{"operator"}}}}
+	}, scenario{block: 1, status: 403})
+	add("keycloak", "userinfo of another person", keycloak, func(p *persona) {
+		p.access = obj{"azp": "gatehouse", "aud": "account"}
+		p.userinfo = obj{"sub": "subject-2", "resource_access": obj{"gatehouse": obj{"roles": []string{"operator"}}}}
+	}, scenario{block: 1, status: 403, log: "it is of another user"})
 	add("keycloak", "roles in the access token", keycloak, func(p *persona) {
 		p.access = obj{"azp": "gatehouse", "aud": "account", "typ": "Bearer", "realm_access": obj{"roles": []string{"staff", "offline_access"}}}
 	}, scenario{status: 200, user: "alice@example.com", fullName: "Alice", groups: "staff,offline_access"})
@@ -92,8 +163,25 @@ func scenarios() []scenario {
 	add("apple", "posted, with the name", persona{
 		issuer: "https://appleid.apple.com", auth: "post", scopes: []string{"openid", "email", "name"}, formPost: true,
 		idToken: obj{"email": "alice@example.com", "email_verified": "true", "is_private_email": "false", "nonce_supported": true},
-		user:    `{"name":{"firstName":"Alice","lastName":"Liddell"},"email":"forged@example.com"}`,
-	}, nil, scenario{status: 200, user: "alice@example.com", fullName: "Alice Liddell"})
+		user:    `{"name":{"firstName":"Alice","lastName":"Liddell"},"email":"forged@example.com"}`, userOnce: true,
+	}, nil, scenario{status: 200, user: "alice@example.com", fullName: "Alice Liddell", then: func(t *testing.T, p *provider, app *upstream.Server, again *browser.Page) {
+		t.Helper()
+		// The name comes once alone, and the secret is another each time.
+		first, second := p.asked[0], p.last("/token")
+		for _, r := range p.asked {
+			if strings.HasSuffix(r.URL.Path, "/token") {
+				first = r
+				break
+			}
+		}
+		last := app.Last(t)
+		if again.Status != 200 || last.Header.Get("Remote-User") != "alice@example.com" || last.Header.Get("Remote-Name") != "" {
+			t.Errorf("the second time: %d, %v", again.Status, last.Header)
+		}
+		if one := first.PostForm.Get("client_secret"); one == "" || one == second.PostForm.Get("client_secret") {
+			t.Error("the client secret is the same the second time")
+		}
+	}})
 	add("zitadel", "roles as names", persona{
 		issuer: "https://example.zitadel.cloud", auth: "basic", idToken: verified,
 		userinfo: with(verified, obj{"sub": "subject-1", "urn:zitadel:iam:org:project:roles": obj{"staff": obj{"1": "example.com"}}}),
@@ -113,6 +201,16 @@ func scenarios() []scenario {
 		issuer: "https://discord.com", plain: true, auth: "basic", scopes: []string{"identify", "email"},
 		userinfo: obj{"id": "80351110224678912", "username": "nelly", "global_name": "Nelly", "email": "nelly@example.com", "verified": true, "sub": "junk"},
 	}, nil, scenario{status: 200, user: "nelly@example.com", fullName: "Nelly"})
+	add("discord", "a member of the server", persona{
+		issuer: "https://discord.com", plain: true, auth: "basic", scopes: []string{"identify", "email", "guilds"},
+		userinfo: obj{"id": "80351110224678912", "username": "nelly", "global_name": "Nelly", "email": "nelly@example.com", "verified": true},
+		api:      obj{"https://discord.com/api/users/@me/guilds": []obj{{"id": "197038439483310086", "name": "Acme", "icon": nil, "owner": false, "permissions": "36953089"}}},
+	}, nil, scenario{block: 1, status: 200, user: "nelly@example.com", fullName: "Nelly", groups: "197038439483310086"})
+	add("discord", "no member, of a server of that name", persona{
+		issuer: "https://discord.com", plain: true, auth: "basic", scopes: []string{"identify", "email", "guilds"},
+		userinfo: obj{"id": "80351110224678912", "username": "nelly", "global_name": "Nelly", "email": "nelly@example.com", "verified": true},
+		api:      obj{"https://discord.com/api/users/@me/guilds": []obj{{"id": "1", "name": "197038439483310086", "owner": true}}},
+	}, nil, scenario{block: 1, status: 403})
 	add("discord", "an unverified address", persona{
 		issuer: "https://discord.com", plain: true, auth: "basic", scopes: []string{"identify", "email"},
 		userinfo: obj{"id": "80351110224678912", "username": "nelly", "global_name": "Nelly", "email": "nelly@example.com", "verified": false},

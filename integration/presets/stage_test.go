@@ -30,10 +30,23 @@ type stage struct {
 	caFile  string
 	roots   *x509.CertPool
 
+	handler http.Handler
+
 	ca    *x509.Certificate
 	key   *ecdsa.PrivateKey
 	mu    sync.Mutex
 	certs map[string]*tls.Certificate
+}
+
+// internet are servers by their hosts.
+type internet map[string]http.Handler
+
+func (i internet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if i[r.Host] == nil {
+		http.Error(w, "no such host", http.StatusBadGateway)
+		return
+	}
+	i[r.Host].ServeHTTP(w, r)
 }
 
 func newStage(t *testing.T, handler http.Handler) *stage {
@@ -54,7 +67,7 @@ func newStage(t *testing.T, handler http.Handler) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{ca: ca, key: key, certs: map[string]*tls.Certificate{}, roots: x509.NewCertPool(), caFile: filepath.Join(t.TempDir(), "ca.pem")}
+	s := &stage{handler: handler, ca: ca, key: key, certs: map[string]*tls.Certificate{}, roots: x509.NewCertPool(), caFile: filepath.Join(t.TempDir(), "ca.pem")}
 	s.roots.AddCert(ca)
 	if err := os.WriteFile(s.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
@@ -90,10 +103,20 @@ func (s *stage) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	return made, nil
 }
 
-// connect answers CONNECT: every way leads to the server.
+// inClear is set in requests that came by plain http.
+const inClear = "X-In-Clear"
+
+// connect answers CONNECT: every way leads to the server. What is asked for by plain
+// http is at keycloak:8080, which is sso.example.com by another name.
 func (s *stage) connect(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
-		http.Error(w, "CONNECT alone", http.StatusMethodNotAllowed)
+		if r.URL.Host != "keycloak:8080" {
+			http.Error(w, "no such host", http.StatusBadGateway)
+			return
+		}
+		r.Host = "sso.example.com"
+		r.Header.Set(inClear, "yes")
+		s.handler.ServeHTTP(w, r)
 		return
 	}
 	server, err := net.Dial("tcp", s.address)

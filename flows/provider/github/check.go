@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,12 +30,18 @@ func (p *Provider) Check(ctx context.Context, _ []string) (warnings []string, er
 		return warnings, p.unavailable(doing, err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
+	body, _ := io.ReadAll(resp.Body) // what is cut off is not JSON
 	switch s := resp.StatusCode; {
-	case s == http.StatusUnauthorized, s == http.StatusForbidden:
-		return warnings, p.unavailable(doing, fmt.Errorf("%w: %w", provider.ErrMisconfigured, errors.New("it refuses client_id and client_secret; check them")))
 	case s >= http.StatusInternalServerError:
 		return warnings, p.unavailable(doing, fmt.Errorf("it answers %d", s))
+	case !json.Valid(body): // GitHub's errors are JSON
+		return warnings, p.misconfigured(doing, fmt.Errorf("%s answers %d, and no JSON; is url the address of a GitHub server?", p.config.APIURL, s))
+	case s == http.StatusUnauthorized, s == http.StatusForbidden:
+		return warnings, p.misconfigured(doing, errors.New("it refuses client_id and client_secret; check them"))
 	}
 	return warnings, nil
+}
+
+func (p *Provider) misconfigured(doing string, err error) error {
+	return p.unavailable(doing, fmt.Errorf("%w: %w", provider.ErrMisconfigured, err))
 }

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,8 +23,8 @@ type Config struct {
 	ClientSecret string
 	// BaseURL is where people sign in. Default: https://github.com.
 	BaseURL string
-	// APIURL is the REST API. Default: https://api.github.com, or BaseURL/api/v3
-	// when BaseURL is another.
+	// APIURL is the REST API. Default: https://api.github.com; the host api.NAME.ghe.com
+	// where BaseURL is at NAME.ghe.com; else BaseURL/api/v3, as Enterprise servers have it.
 	APIURL string
 	// Scopes to ask for. Default: read:user, user:email. Organisations and
 	// teams become groups when read:org is among them.
@@ -33,6 +34,8 @@ type Config struct {
 	// Default: the verified primary e-mail address, else NAME:ID.
 	UserClaim string
 
+	// RootCAs verify the server's certificates. Default: the system's.
+	RootCAs *x509.CertPool
 	// HTTPClient whose transport is used. Default: a new one.
 	HTTPClient *http.Client
 	// Now is the clock. Required.
@@ -66,23 +69,17 @@ func (c *Config) complete() error {
 	if c.Title == "" {
 		c.Title = "GitHub"
 	}
-	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
-	if c.BaseURL == "" {
+	if IsOpen(c.BaseURL) {
 		c.BaseURL = defaultBaseURL
 	}
-	if c.APIURL == "" && c.BaseURL == defaultBaseURL {
-		c.APIURL = defaultAPIURL
+	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+	if err := CheckURL(c.BaseURL); err != nil {
+		return fmt.Errorf("provider %s: %w", c.Name, err)
 	}
 	if c.APIURL == "" {
-		c.APIURL = c.BaseURL + "/api/v3"
+		c.APIURL = apiOf(c.BaseURL)
 	}
 	c.APIURL = strings.TrimSuffix(c.APIURL, "/")
-	for _, raw := range []string{c.BaseURL, c.APIURL} {
-		u, err := url.Parse(raw)
-		if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Scheme != "https" && u.Hostname() != "127.0.0.1" {
-			return fmt.Errorf("provider %s: %q is not an https URL", c.Name, raw)
-		}
-	}
 	if len(c.Scopes) == 0 {
 		c.Scopes = []string{"read:user", scopeEmail}
 	}
@@ -91,4 +88,42 @@ func (c *Config) complete() error {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return nil
+}
+
+// CheckURL refuses what cannot be the address of a GitHub server.
+func CheckURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Hostname() != "127.0.0.1":
+		return fmt.Errorf("url: %q is not the https address of a GitHub server, such as https://github.example.com", raw)
+	case strings.Trim(u.Path, "/") != "":
+		return fmt.Errorf("url: %s has a path; write the server's address alone, such as https://%s", raw, u.Host)
+	case strings.EqualFold(u.Hostname(), "api.github.com"):
+		return errors.New("url: people sign in at https://github.com, which is the default; remove url")
+	}
+	return nil
+}
+
+// IsOpen reports whether an address is github.com's, where anybody can open an account,
+// however it is written. "" is.
+func IsOpen(raw string) bool {
+	u, err := url.Parse(raw)
+	host := ""
+	if err == nil {
+		host = strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	}
+	return raw == "" || host == "github.com" || host == "www.github.com"
+}
+
+// apiOf is the REST API of a server.
+func apiOf(base string) string {
+	u, err := url.Parse(base)
+	switch {
+	case base == defaultBaseURL:
+		return defaultAPIURL
+	case err == nil && strings.HasSuffix(u.Host, ".ghe.com"):
+		// https://docs.github.com/enterprise-cloud@latest/admin/data-residency/about-github-enterprise-cloud-with-data-residency
+		return "https://api." + u.Host
+	}
+	return base + "/api/v3"
 }

@@ -27,7 +27,7 @@ func New(c Config) (*Provider, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	return &Provider{config: c, client: outbound.NewClient(outbound.Options{Client: c.HTTPClient})}, nil
+	return &Provider{config: c, client: outbound.NewClient(outbound.Options{Client: c.HTTPClient, RootCAs: c.RootCAs})}, nil
 }
 
 // Close ends idle connections.

@@ -431,6 +431,7 @@ func TestCheck(t *testing.T) {
 				t.Errorf("asked %s as %s", r.URL, id)
 			}
 			w.WriteHeader(status)
+			_, _ = w.Write([]byte(`{"message":"Not Found","status":"404"}`))
 		}))
 		p, err := github.New(github.Config{Name: "github", ClientID: "client", ClientSecret: "s3cr3t", BaseURL: server.URL, Now: time.Now, Scopes: []string{"read:user", "email"}})
 		if err != nil {

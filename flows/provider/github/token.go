@@ -144,6 +144,9 @@ func (p *Provider) grantFailed(doing string, err error) error {
 }
 
 func (p *Provider) unavailable(doing string, err error) error {
+	if outbound.IsUntrusted(err) {
+		err = fmt.Errorf("%w: %w; if its authority is your own, name that in tls_trust_pool", provider.ErrMisconfigured, err)
+	}
 	if errors.Is(err, provider.ErrUnavailable) {
 		return fmt.Errorf("%s at provider %s: %w", doing, p.config.Name, err)
 	}

@@ -17,10 +17,12 @@ import (
 // had.
 func (p *Provider) addAccessToken(ctx context.Context, t *told, raw string) error {
 	t.fromAccessToken = p.config.AccessTokenClaims
-	if p.config.GroupsInAccessToken && p.needs.Groups > identity.NotNeeded {
-		t.fromAccessToken = joinScopes(t.fromAccessToken, []string{p.config.GroupsClaim})
+	if p.config.GroupsInAccessToken && p.needs.Groups > identity.NotNeeded && !t.isFromAccessToken(p.config.GroupsClaim) {
+		if _, at := t.idToken.lookup(p.config.GroupsClaim); at == notFound {
+			t.besides = p.config.GroupsClaim
+		}
 	}
-	if len(t.fromAccessToken) == 0 {
+	if len(t.fromAccessToken) == 0 && t.besides == "" {
 		return nil
 	}
 	claims, err := p.verifyAccessToken(ctx, raw, textOf(t.idToken["sub"]))
@@ -43,7 +45,7 @@ func (p *Provider) verifyAccessToken(ctx context.Context, raw, subject string) (
 	if err := checkHeader(raw, "at+jwt"); err != nil {
 		return nil, err
 	}
-	keys := &keySet{keys: p.keys}
+	keys := p.keySet()
 	payload, err := keys.VerifySignature(ctx, raw)
 	if keys.unavailable != nil {
 		return nil, fmt.Errorf("%w: %w", errKeysAway, p.unavailable("verifying the access token", keys.unavailable))

@@ -34,8 +34,8 @@ const (
 	// firstBackoff doubles with each failure, up to maxBackoff.
 	firstBackoff = time.Second
 	maxBackoff   = time.Minute
-	// renewInterval is the least time between two fetches that a caller asks
-	// for: key ids are an attacker's to choose.
+	// renewInterval is the least time between two fetches for a token that
+	// anybody may have sent: key ids are an attacker's to choose.
 	renewInterval = time.Minute
 )
 
@@ -59,11 +59,11 @@ func (c *cached[T]) get(ctx context.Context) (T, error) {
 }
 
 // renew fetches anew for somebody to whom what is there is not enough, unless
-// that was done less than a minute ago.
-func (c *cached[T]) renew(ctx context.Context) (T, error) {
+// that was done less than an interval ago.
+func (c *cached[T]) renew(ctx context.Context, interval time.Duration) (T, error) {
 	c.mu.Lock()
 	now := c.now()
-	if c.flight == nil && now.Sub(c.attemptAt) < renewInterval {
+	if c.flight == nil && now.Sub(c.attemptAt) < interval {
 		defer c.mu.Unlock()
 		return c.outcome()
 	}

@@ -1,11 +1,14 @@
 package oidc
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -84,12 +87,20 @@ func (p *Provider) checkClientAt(ctx context.Context, m *metadata, redirectURI s
 		return p.unavailable(doing, fmt.Errorf("%s answers %d", m.TokenURL, resp.StatusCode))
 	}
 	var answer struct {
-		Error string `json:"error"`
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
 	}
 	_ = json.Unmarshal(body, &answer)
+	if answer.Error == "" && resp.StatusCode != http.StatusUnauthorized && !json.Valid(body) { // RFC 6749, section 5.2
+		return p.misconfigured(doing, fmt.Errorf("%s answers %d, and no JSON; is that the token endpoint?", m.TokenURL, resp.StatusCode))
+	}
 	if answer.Error == "invalid_client" || answer.Error == "unauthorized_client" || answer.Error == "redirect_uri_mismatch" ||
 		answer.Error == "" && resp.StatusCode == http.StatusUnauthorized {
-		return p.misconfigured(doing, fmt.Errorf("it answers %q: %s", answer.Error, clientCures[answer.Error]))
+		said := fmt.Sprintf("%d", resp.StatusCode)
+		if answer.Error != "" {
+			said = fmt.Sprintf("%q (%s)", outbound.Printable(answer.Error), outbound.Without(answer.Description, p.config.ClientSecret))
+		}
+		return p.misconfigured(doing, fmt.Errorf("it answers %s; %s", said, cmp.Or(p.cureOf(answer.Error), p.cureOf("invalid_client"))))
 	}
 	return nil
 }
@@ -121,7 +132,10 @@ func (p *Provider) checkRedirectURI(ctx context.Context, m *metadata, uri string
 		return nil //nolint:nilerr // browsers reach it, perhaps by a name that is not known here
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
+	page, _ := io.ReadAll(resp.Body) // as much of it as there is
+	if cure := p.faultOf(page, resp.Header.Get("Location")); cure != "" {
+		return p.misconfigured(doing, errors.New(cure+"; the redirect URI is "+uri))
+	}
 	back, err := url.Parse(resp.Header.Get("Location"))
 	switch {
 	case resp.StatusCode >= http.StatusBadRequest && resp.StatusCode < http.StatusInternalServerError:
@@ -129,10 +143,26 @@ func (p *Provider) checkRedirectURI(ctx context.Context, m *metadata, uri string
 	case err != nil, !strings.HasPrefix(back.String(), uri):
 		return nil //nolint:nilerr // a page of its own
 	}
-	if code := back.Query().Get("error"); !slices.Contains(harmless, code) {
-		return p.misconfigured(doing, fmt.Errorf("it answers %q to a sign-in (%s)", outbound.Printable(code), outbound.Printable(back.Query().Get("error_description"))))
+	code := back.Query().Get("error")
+	if slices.Contains(harmless, code) {
+		return nil
 	}
-	return nil
+	said := fmt.Sprintf("it answers %q to a sign-in (%s)", outbound.Printable(code), outbound.Printable(back.Query().Get("error_description")))
+	if cure := p.cureOf(code); cure != "" {
+		said += "; " + cure
+	}
+	return p.misconfigured(doing, errors.New(said))
+}
+
+// faultOf is what to do about a fault that a page of the provider's tells, or its
+// address, or "". Such a page has a status of success at some.
+func (p *Provider) faultOf(page []byte, location string) string {
+	for _, text := range slices.Sorted(maps.Keys(p.config.PageFaults)) {
+		if bytes.Contains(page, []byte(text)) || strings.Contains(location, text) {
+			return p.config.PageFaults[text] + " (it says " + text + ")"
+		}
+	}
+	return ""
 }
 
 func (p *Provider) misconfigured(doing string, err error) error {

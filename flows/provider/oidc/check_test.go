@@ -45,13 +45,38 @@ func TestCheck(t *testing.T) {
 			c.Issuer += "/realms/main"
 			o.on("/realms/main"+discoveryPath, answer(404, ""))
 		}, "is the issuer written as the provider does?", true, ""},
+		"a page in the metadata's place": {func(o *op, c *Config) {
+			c.IssuerCure = "Check the realm."
+			o.on(discoveryPath, answer(200, "<html>"))
+		}, "is the issuer written as the provider does? Check the realm.", true, ""},
+		"https, and it speaks http": {func(_ *op, c *Config) {
+			c.Issuer, c.HTTPClient = strings.Replace(c.Issuer, "http:", "https:", 1), nil
+		}, "speaks plain http at this address", true, ""},
+		"what it says of the client": {func(o *op, _ *Config) {
+			o.on("/token", answer(401, `{"error":"invalid_client","error_description":"AADSTS7000215: not s3cr3t, the secret's id"}`))
+		}, `"invalid_client" (AADSTS7000215: not [secret], the secret's id); check client_id`, true, ""},
+		"a page that says what is wrong": {func(o *op, c *Config) {
+			c.PageFaults = map[string]string{"AADSTS50011": "add the redirect URI"}
+			o.on("/auth", answer(200, "<html>AADSTS50011: The redirect URI"))
+		}, "add the redirect URI (it says AADSTS50011); the redirect URI is " + uri, true, ""},
+		"an address that does": {func(o *op, c *Config) {
+			c.PageFaults = map[string]string{"/signin/oauth/error": "check client_id"}
+			o.on("/auth", func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "/signin/oauth/error?x=y", http.StatusFound)
+			})
+		}, "check client_id", true, ""},
 		"nothing listens":      {func(o *op, _ *Config) { o.Close() }, "connection refused", false, ""},
 		"no keys":              {func(o *op, _ *Config) { o.on("/keys", answer(200, `{"keys":[]}`)) }, "no key that can be used", false, ""},
 		"client secret":        {func(o *op, _ *Config) { o.on("/token", answer(401, `{"error":"invalid_client"}`)) }, "check client_id, client_secret", true, ""},
 		"redirect URI":         {func(o *op, _ *Config) { o.on("/auth", answer(400, "Invalid parameter: redirect_uri")) }, "is the redirect URI " + uri + " registered", true, ""},
 		"redirect URI, Google": {func(o *op, _ *Config) { o.on("/token", answer(400, `{"error":"redirect_uri_mismatch"}`)) }, "register the redirect URI", true, ""},
 		"scope":                {func(o *op, _ *Config) { o.on("/auth", back("error=invalid_scope")) }, `answers "invalid_scope" to a sign-in`, true, ""},
-		"token endpoint down":  {func(o *op, _ *Config) { o.on("/token", answer(503, "")) }, "answers 503", false, ""},
+		"no token endpoint":    {func(o *op, _ *Config) { o.on("/token", answer(404, "<html>")) }, "/token answers 404, and no JSON; is that the token endpoint?", true, ""},
+		"client of its own kind": {func(o *op, c *Config) {
+			c.ClientCure = "check team_id"
+			o.on("/token", answer(400, `{"error":"invalid_client"}`))
+		}, `"invalid_client" (); check team_id`, true, ""},
+		"token endpoint down": {func(o *op, _ *Config) { o.on("/token", answer(503, "")) }, "answers 503", false, ""},
 		"a scope not listed": {func(o *op, c *Config) {
 			o.metadata, c.Scopes = func(m obj) { m["scopes_supported"] = []string{"openid", "email"} }, []string{"openid", "groups"}
 		}, "", false, "does not list the scope groups"},

@@ -67,6 +67,9 @@ func ParseClientKey(file []byte, kid string) (*ClientKey, error) {
 // Thumbprint of the public key (RFC 7638).
 func (k *ClientKey) Thumbprint() string { return k.thumb }
 
+// Algorithm that the key signs by (RFC 7518, section 3.1).
+func (k *ClientKey) Algorithm() string { return string(k.alg) }
+
 // String says what it is, and nothing of the key.
 func (k *ClientKey) String() string { return "client key " + k.id }
 

@@ -58,6 +58,15 @@ type Config struct {
 	// HostedDomain is Google's parameter hd. When set, the ID token's claim hd
 	// must be the same.
 	HostedDomain string
+	// IssuerCure is what else to check where no metadata are found: what an issuer of
+	// this provider consists of. Default: nothing.
+	IssuerCure string
+	// ClientCure is what to check where the provider refuses the client (invalid_client).
+	// Default: client_id, client_secret and client_auth.
+	ClientCure string
+	// PageFaults are what Check says of a page of the provider that has some text in
+	// it, or in its address: that text, and what to do.
+	PageFaults map[string]string
 	// MetadataURL is where the metadata are, if not below the issuer.
 	MetadataURL string
 	// Tenants that may sign in, where Issuer has a TenantPlaceholder. Default: all.
@@ -102,10 +111,11 @@ type Config struct {
 	// token, with the access token, as Microsoft Graph's getMemberObjects is. Default:
 	// they are not known.
 	GroupsOverageURL string
-	// GroupsScope is requested too where groups are needed and the metadata list it.
+	// GroupsScope is requested too where groups are needed and the metadata list it, or
+	// at a provider that is Plain, where a rule is about groups.
 	GroupsScope string
-	// GroupsInAccessToken reads the groups from the access token, as AccessTokenClaims
-	// does, and does not keep the claim beside them.
+	// GroupsInAccessToken looks for the groups in the access token too, after the ID
+	// token and before userinfo. The access token must be as for AccessTokenClaims.
 	GroupsInAccessToken bool
 	// UserParameter takes the name from the parameter user of the answer, which Apple
 	// sends at the first sign-in. It comes by way of the browser.

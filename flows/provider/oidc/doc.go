@@ -67,6 +67,7 @@
 //
 // Metadata and keys are fetched when first needed, so that a provider that is
 // down stops nobody from starting. They are then kept and renewed in the
-// background; while that fails, the old ones serve. An unknown key id fetches
-// the keys at most once a minute, whoever sends how many.
+// background; while that fails, the old ones serve. An unknown key id fetches the keys
+// anew: at most once a second where the token is the provider's own answer, and once a
+// minute where anybody may have sent it, such as a logout token.
 package oidc

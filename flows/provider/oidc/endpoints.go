@@ -16,6 +16,8 @@ type Endpoints struct {
 	Revocation          string
 	EndSession          string
 	PushedAuthorization string
+	// Groups lists the groups of who has the access token, at a provider that is Plain.
+	Groups string
 }
 
 // Named are the endpoints by their names in the Caddyfile.
@@ -23,6 +25,7 @@ func (e *Endpoints) Named() map[string]*string {
 	return map[string]*string{
 		"authorization": &e.Authorization, "token": &e.Token, "userinfo": &e.UserInfo, "jwks": &e.JWKS,
 		"revocation": &e.Revocation, "end_session": &e.EndSession, "pushed_authorization": &e.PushedAuthorization,
+		"groups": &e.Groups,
 	}
 }
 
@@ -43,6 +46,9 @@ func (c *Config) checkEndpoints() error {
 		if err := c.checkURL(*value); err != nil {
 			return fmt.Errorf("endpoint %s: %w", name, err)
 		}
+	}
+	if c.Endpoints.Groups != "" && !c.Plain {
+		return errors.New("endpoint groups: an OpenID provider tells groups in its claims; write groups_claim")
 	}
 	if c.Plain && !c.suffices() {
 		return errors.New("OAuth 2.0 has no metadata: endpoints needs authorization, token and userinfo")
@@ -115,6 +121,7 @@ func (m *metadata) apply(c *Config) error {
 	named := map[string]*string{
 		"authorization": &m.AuthURL, "token": &m.TokenURL, "userinfo": &m.UserInfoURL, "jwks": &m.JWKSURL,
 		"revocation": &m.RevocationURL, "end_session": &m.EndSessionURL, "pushed_authorization": &m.PARURL,
+		"groups": &m.groupsURL,
 	}
 	chosen := c.Endpoints.Named()
 	m.publicTokenURL = m.TokenURL

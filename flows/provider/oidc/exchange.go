@@ -49,10 +49,10 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 		return provider.Result{}, err
 	}
 	said := &told{idToken: claims, signed: true}
-	if err := p.addUserInfo(ctx, m, said, token.AccessToken); err != nil {
+	if err := p.addAccessToken(ctx, said, token.AccessToken); err != nil {
 		return provider.Result{}, err
 	}
-	if err := p.addAccessToken(ctx, said, token.AccessToken); err != nil {
+	if err := p.addUserInfo(ctx, m, said, token.AccessToken); err != nil {
 		return provider.Result{}, err
 	}
 	p.addOverage(ctx, said, token.AccessToken)

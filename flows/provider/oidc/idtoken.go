@@ -33,7 +33,7 @@ func (p *Provider) verifyIDToken(ctx context.Context, m *metadata, raw string, w
 	if err := checkHeader(raw, "id_token+jwt"); err != nil {
 		return nil, p.refuse("ID token", err)
 	}
-	keys := &keySet{keys: p.keys}
+	keys := p.keySet()
 	token, err := p.verifier(m, keys).Verify(ctx, raw)
 	if err != nil {
 		return nil, p.verificationFailed("ID token", keys, err)

@@ -67,7 +67,8 @@ func TestKeyRotation(t *testing.T) {
 	o.mu.Lock()
 	o.keys = append(o.keys, jose.JSONWebKey{Key: &next.PublicKey, KeyID: "2"})
 	o.sign = func(payload []byte) string { return signed(t, jose.ES256, next, payload, obj{"kid": "2"}) }
-	o.clock = noon.Add(2 * time.Minute)
+	// At once: the keys were fetched a moment ago.
+	o.clock = noon.Add(time.Second)
 	o.mu.Unlock()
 	if _, err := signIn(t.Context(), p); err != nil {
 		t.Errorf("with the new key: %v", err)
@@ -128,6 +129,9 @@ func TestKeySet(t *testing.T) {
 		{"unknown kinds beside it", func(o *op) string {
 			return `{"keys":[{"kty":"PQC","kid":"1"},7,null,{"kty":"OKP","crv":"Ed448","x":"AA"},` + keyJSON(o) + `]}`
 		}, nil},
+		{"many unknown kinds before it", func(o *op) string {
+			return `{"keys":[` + strings.Repeat(`{"kty":"PQC","kid":"1"},`, 500) + keyJSON(o) + `]}`
+		}, nil},
 		{"kid twice, other key first", func(o *op) string {
 			raw, _ := json.Marshal(jose.JSONWebKey{Key: &newOP(o.t).key.PublicKey, KeyID: "1"})
 			return `{"keys":[` + string(raw) + `,` + keyJSON(o) + `]}`
@@ -176,7 +180,7 @@ func TestKeyStrength(t *testing.T) {
 		{N: odd(16384), E: 65537}, // takes too long to verify with
 		{N: odd(2048), E: 1},
 	} {
-		if usable(jose.JSONWebKey{Key: k}) {
+		if usable(publicKey{JSONWebKey: jose.JSONWebKey{Key: k}}) {
 			t.Errorf("RSA with %d bits and exponent %d is accepted", k.N.BitLen(), k.E)
 		}
 	}
@@ -193,7 +197,7 @@ func TestKeyStrength(t *testing.T) {
 		{edwards, "EdDSA", true},
 		{edwards, "ES256", false},
 	} {
-		k := jose.JSONWebKey{Key: tt.key}
+		k := publicKey{JSONWebKey: jose.JSONWebKey{Key: tt.key}}
 		if !usable(k) || fits(k, tt.alg) != tt.fits {
 			t.Errorf("%T for %s: usable %t, fits %t", tt.key, tt.alg, usable(k), fits(k, tt.alg))
 		}

@@ -57,7 +57,8 @@ func (p *Provider) VerifyLogout(ctx context.Context, raw string) (Logout, error)
 	if err := checkHeader(raw, "logout+jwt"); err != nil {
 		return Logout{}, p.refuse("logout token", err)
 	}
-	keys := &keySet{keys: p.keys}
+	keys := p.keySet()
+	keys.interval = renewInterval // anybody may send one
 	token, err := p.verifier(m, keys).VerifyLogout(ctx, raw)
 	if err != nil {
 		return Logout{}, p.verificationFailed("logout token", keys, err)

@@ -34,6 +34,7 @@ type metadata struct {
 
 	// publicTokenURL is the token endpoint by the provider's own name for it.
 	publicTokenURL string
+	groupsURL      string
 }
 
 // hints are values of the metadata that are no more than that, so a shape that is not
@@ -107,7 +108,7 @@ func wrongIssuer(found, configured string) error {
 	cure := "write the issuer as it does"
 	switch {
 	case found == "":
-		return errors.New("its metadata name no issuer")
+		return errors.New("its metadata name no issuer: is this the address of an OpenID provider?")
 	case strings.TrimSuffix(found, "/") == strings.TrimSuffix(configured, "/"):
 		cure = "they differ in the slash at the end; write the issuer as it does"
 	case strings.Contains(found, TenantPlaceholder):
@@ -180,6 +181,13 @@ func checkReach(issuer, endpoint *url.URL) error {
 	return nil
 }
 
+func (p *Provider) issuerCure() string {
+	if p.config.IssuerCure == "" {
+		return ""
+	}
+	return " " + p.config.IssuerCure
+}
+
 // noMetadata tells an outage from what no waiting mends.
 func (p *Provider) noMetadata(err error) error {
 	status, refused := errors.AsType[*outbound.StatusError](err)
@@ -187,8 +195,8 @@ func (p *Provider) noMetadata(err error) error {
 	case refused && status.Location != "":
 		return fmt.Errorf("%w: %w; it redirects to %s, and redirects are not followed: if that is your provider, write its issuer",
 			err, provider.ErrMisconfigured, outbound.Printable(status.Location))
-	case refused && status.IsRefusal():
-		return fmt.Errorf("%w: %w; is the issuer written as the provider does?", err, provider.ErrMisconfigured)
+	case refused && status.IsRefusal(), errors.Is(err, outbound.ErrNoJSON): // a page for people
+		return fmt.Errorf("%w: %w; is the issuer written as the provider does?%s", err, provider.ErrMisconfigured, p.issuerCure())
 	}
 	return err
 }

@@ -54,10 +54,17 @@ func (p *Provider) lacksJudged(t *told) bool {
 // scopes are what is asked for: the configured ones, and that for groups where it is
 // offered and needed.
 func (p *Provider) scopes(m *metadata) []string {
-	if scope := p.config.GroupsScope; scope != "" && p.needs.Groups > identity.NotNeeded && slices.Contains(m.Scopes, scope) {
+	if scope := p.config.GroupsScope; scope != "" && p.asksForGroups() && (p.config.Plain || slices.Contains(m.Scopes, scope)) {
 		return joinScopes(p.config.Scopes, []string{scope})
 	}
 	return p.config.Scopes
+}
+
+// asksForGroups reports whether groups are worth a scope, which people have to grant. At
+// a provider that tells them at another address they cost a request as well, and what a
+// header shows is not worth that.
+func (p *Provider) asksForGroups() bool {
+	return p.needs.Groups >= identity.Perhaps || p.needs.Groups > identity.NotNeeded && !p.config.Plain
 }
 
 // mayHaveGroups reports whether the provider is expected to have groups: it was told

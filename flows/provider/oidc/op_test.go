@@ -205,6 +205,13 @@ func signIn(ctx context.Context, p *Provider) (provider.Result, error) {
 	return p.Exchange(ctx, callback())
 }
 
+func unmarshal(t *testing.T, raw []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(raw, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func marshal(t *testing.T, v any) []byte {
 	t.Helper()
 	raw, err := json.Marshal(v)

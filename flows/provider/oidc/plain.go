@@ -29,7 +29,11 @@ func (p *Provider) signInPlain(ctx context.Context, m *metadata, token provider.
 	for _, name := range notUserinfos {
 		delete(info, name)
 	}
-	who, err := p.identify(ctx, &told{idToken: claimSet{"sub": quoted(sub)}, userinfo: info})
+	said := &told{idToken: claimSet{"sub": quoted(sub)}, userinfo: info}
+	if err := p.addMembership(ctx, m, said, token.AccessToken); err != nil {
+		return provider.Result{}, err
+	}
+	who, err := p.identify(ctx, said)
 	if err != nil {
 		return provider.Result{}, p.refuse("userinfo", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -33,7 +32,7 @@ type Provider struct {
 	client   *http.Client
 	life     *lifetime
 	metadata *cached[*metadata]
-	keys     *cached[[]jose.JSONWebKey]
+	keys     *cached[[]publicKey]
 	needs    identity.Needs
 	noGroups sync.Once
 }
@@ -47,7 +46,7 @@ func New(c Config) (*Provider, error) {
 	p.metadata = &cached[*metadata]{
 		fetch: p.fetchMetadata, failed: p.logFetch("metadata"), now: c.Now, maxAge: metadataMaxAge, life: p.life,
 	}
-	p.keys = &cached[[]jose.JSONWebKey]{
+	p.keys = &cached[[]publicKey]{
 		fetch: p.fetchKeys, failed: p.logFetch("keys"), now: c.Now, maxAge: keysMaxAge, life: p.life,
 	}
 	return p, nil
@@ -86,7 +85,7 @@ func (p *Provider) ClientID() string { return p.config.ClientID }
 
 // Scopes are the most that is asked for at a sign-in.
 func (p *Provider) Scopes() []string {
-	if scope := p.config.GroupsScope; scope != "" && p.needs.Groups > identity.NotNeeded {
+	if scope := p.config.GroupsScope; scope != "" && p.asksForGroups() {
 		return joinScopes(p.config.Scopes, []string{scope})
 	}
 	return slices.Clone(p.config.Scopes)
@@ -160,8 +159,11 @@ func (p *Provider) TakesPrompt(ctx context.Context, prompt string) bool {
 // unavailable says which provider failed at what. A caller that gave up
 // waiting is told so as well.
 func (p *Provider) unavailable(doing string, err error) error {
-	if outbound.IsUntrusted(err) {
+	switch {
+	case outbound.IsUntrusted(err):
 		err = fmt.Errorf("%w: %w; if its authority is your own, name that in tls_trust_pool", provider.ErrMisconfigured, err)
+	case outbound.IsPlainHTTP(err):
+		err = fmt.Errorf("%w: %w; it speaks plain http at this address: write its https address, or, in a network that is yours alone, http and insecure_http", provider.ErrMisconfigured, err)
 	}
 	if !errors.Is(err, provider.ErrUnavailable) {
 		return fmt.Errorf("%s at provider %s: %w: %w", doing, p.config.Name, provider.ErrUnavailable, err)

@@ -64,6 +64,9 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 	}
 	result := provider.Result{Claims: was, Token: &token}
 	idToken, _ := answer.Extra("id_token").(string)
+	if p.config.Plain {
+		idToken = "" // there are no keys to verify it with
+	}
 	said := &told{idToken: claimSet{"sub": quoted(p.config.subjectOf(was.ID))}, id: was.ID, signed: idToken != ""}
 	if said.signed {
 		said.idToken, err = p.verifyIDToken(ctx, m, idToken, expected{maxAge: -1, accessToken: token.AccessToken})
@@ -83,6 +86,9 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 		return result, nil // it says nothing
 	}
 	if err := p.addUserInfo(ctx, m, said, token.AccessToken); err != nil {
+		return result, err
+	}
+	if err := p.addMembership(ctx, m, said, token.AccessToken); err != nil {
 		return result, err
 	}
 	p.addOverage(ctx, said, token.AccessToken)

@@ -69,11 +69,19 @@ var clientCures = map[string]string{
 	"invalid_scope":          "check scopes, or allow them to the client at the provider",
 }
 
-func clientCure(refused *oauth2.RetrieveError) string {
+func (p *Provider) clientCure(refused *oauth2.RetrieveError) string {
 	if refused.ErrorCode == "" && refused.Response.StatusCode == http.StatusUnauthorized {
-		return clientCures["invalid_client"]
+		return p.cureOf("invalid_client")
 	}
-	return clientCures[refused.ErrorCode]
+	return p.cureOf(refused.ErrorCode)
+}
+
+// cureOf is what to do about an error code, or "".
+func (p *Provider) cureOf(code string) string {
+	if code == "invalid_client" && p.config.ClientCure != "" {
+		return p.config.ClientCure
+	}
+	return clientCures[code]
 }
 
 // grantFailed makes ErrGrant or ErrUnavailable of a failed token request, which
@@ -96,7 +104,7 @@ func (p *Provider) grantFailed(doing string, err error, sent ...string) error {
 	default:
 		err = fmt.Errorf("it answers %d", refused.Response.StatusCode)
 	}
-	if cure := clientCure(refused); cure != "" {
+	if cure := p.clientCure(refused); cure != "" {
 		err = fmt.Errorf("%w: %w; %s", provider.ErrMisconfigured, err, cure)
 	}
 	if outbound.IsUnspent(refused.Response.StatusCode) {

@@ -18,11 +18,16 @@ type told struct {
 	// nil where it cannot be read.
 	accessToken     claimSet
 	fromAccessToken []string
+	// besides is a claim that is looked for in the access token as well; else "".
+	besides string
 	// overage are the groups that were fetched from where they are announced; nil if
 	// they were not.
 	overage json.RawMessage
 	// lost is why userinfo said nothing though it was asked; else "".
 	lost identity.Cause
+	// lostClaims are why single claims are not known that were asked for where they
+	// alone are told.
+	lostClaims map[string]identity.Cause
 }
 
 // notUserinfos are claims of the ID token alone: who signed in, where and how.
@@ -34,13 +39,16 @@ func (t *told) find(name string) (raw json.RawMessage, cause identity.Cause) {
 	if t.isFromAccessToken(name) {
 		return t.findInAccessToken(name)
 	}
-	if t.idToken.delegates(name) || t.userinfo.delegates(name) {
+	if cause := t.lostClaims[name]; cause != "" {
+		return nil, cause
+	}
+	if slices.ContainsFunc(t.sources(name), func(s claimSet) bool { return s.delegates(name) }) {
 		if name == "groups" && t.overage != nil {
 			return t.overage, ""
 		}
 		return nil, identity.CauseElsewhere
 	}
-	for _, set := range []claimSet{t.idToken, t.userinfo} {
+	for _, set := range t.sources(name) {
 		switch raw, at := set.lookup(name); at {
 		case foundValue:
 			return raw, ""
@@ -49,13 +57,27 @@ func (t *told) find(name string) (raw json.RawMessage, cause identity.Cause) {
 		case notFound:
 		}
 	}
+	if name == t.besides && t.accessToken == nil {
+		return nil, identity.CauseShape
+	}
 	return nil, t.lost
+}
+
+// sources are where a claim is looked for, in this order.
+func (t *told) sources(name string) []claimSet {
+	if name == t.besides && name != "" {
+		return []claimSet{t.idToken, t.accessToken, t.userinfo}
+	}
+	return []claimSet{t.idToken, t.userinfo}
 }
 
 // lacks reports whether the ID token does not say a claim, and userinfo may.
 func (t *told) lacks(name string) bool {
+	if t.isFromAccessToken(name) {
+		return false
+	}
 	raw, cause := t.find(name)
-	return raw == nil && cause == "" && !t.isFromAccessToken(name)
+	return raw == nil && (cause == "" || name == t.besides && t.accessToken == nil)
 }
 
 // mentions reports whether a claim is there, though it be null: no value is told.
@@ -64,7 +86,7 @@ func (t *told) mentions(name string) bool {
 		_, ok := t.accessToken[name]
 		return ok
 	}
-	for _, set := range []claimSet{t.idToken, t.userinfo} {
+	for _, set := range t.sources(name) {
 		if _, ok := set[name]; ok {
 			return true
 		}

@@ -77,7 +77,7 @@ func (p *Provider) verifyUserInfo(ctx context.Context, raw string) ([]byte, erro
 	if err := checkHeader(raw, "userinfo+jwt"); err != nil {
 		return nil, p.refuse("userinfo", fmt.Errorf("%w: %w", errNotOurs, err))
 	}
-	keys := &keySet{keys: p.keys}
+	keys := p.keySet()
 	payload, err := keys.VerifySignature(ctx, raw)
 	if err != nil {
 		return nil, p.verificationFailed("userinfo", keys, fmt.Errorf("%w: %w", errNotOurs, err))

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net/http"
 )
 
 // IsUntrusted reports whether a server's certificate could not be verified: no retry
@@ -17,6 +18,12 @@ func IsUntrusted(err error) bool {
 		}
 	}
 	return false
+}
+
+// IsPlainHTTP reports whether a server that was spoken to by TLS answered in clear.
+func IsPlainHTTP(err error) bool {
+	record, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok && string(record.RecordHeader[:]) == "HTTP/" || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 func isA[E error](err error) bool {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
@@ -16,11 +18,16 @@ import (
 // token is refused.
 var ErrUnauthorized = errors.New("the token is refused")
 
+// ErrNoJSON comes beside ErrUnavailable where the answer is no JSON.
+var ErrNoJSON = errors.New("answers no JSON")
+
 // Answer is an answer of status 200.
 type Answer struct {
 	Body []byte
 	// Type is the media type, in lower case and without parameters.
 	Type string
+	// Partial: more of it is at another address (RFC 8288, next).
+	Partial bool
 }
 
 // StatusError is an answer of another status. It is [provider.ErrUnavailable].
@@ -83,7 +90,14 @@ func Get(ctx context.Context, client *http.Client, url, accept, bearer string) (
 		return Answer{}, fmt.Errorf("%w: reading %s: %w", provider.ErrUnavailable, url, err)
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	return Answer{Body: body, Type: kind}, nil
+	return Answer{Body: body, Type: kind, Partial: isPartial(resp.Header)}, nil
+}
+
+// isPartial reports whether an answer is a page of several.
+func isPartial(h http.Header) bool {
+	return slices.ContainsFunc(h.Values("Link"), func(link string) bool {
+		return strings.Contains(strings.ReplaceAll(strings.ToLower(link), `"`, ""), "rel=next")
+	})
 }
 
 // isLimit reports whether a refusal is for now: GitHub answers 403 to who asks too
@@ -99,7 +113,7 @@ func GetJSON(ctx context.Context, client *http.Client, url, bearer string) ([]by
 		return nil, err
 	}
 	if answer.Type == "application/jwt" || !json.Valid(answer.Body) {
-		return nil, fmt.Errorf("%w: %s answers no JSON", provider.ErrUnavailable, url)
+		return nil, fmt.Errorf("%w: %s %w", provider.ErrUnavailable, url, ErrNoJSON)
 	}
 	return answer.Body, nil
 }

@@ -3,6 +3,7 @@ package preset
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -28,6 +29,7 @@ func init() {
 			"key_id":   {Example: "ABC123DEFG", Required: true},
 			"key_file": {Example: "/run/keys/AuthKey_ABC123DEFG.p8", Required: true},
 		},
+		Check: checkAppleKey,
 		Configure: func(c *oidc.Config, s Settings) error {
 			if c.ClientSecret != "" {
 				return errors.New("client_secret: Apple's is made of team_id, key_id and key_file; remove it")
@@ -35,6 +37,7 @@ func init() {
 			defaultScopes(c, "openid", "name", "email")
 			giveRefreshTokens(c, nil)
 			c.FormPost, c.ClientAuth, c.UserParameter = true, "client_secret_post", true
+			c.ClientCure = "check client_id, which is the Services ID, and that team_id, key_id and key_file belong together"
 			var err error
 			c.MakeSecret, err = appleSecret(c.ClientID, s)
 			return err
@@ -42,9 +45,17 @@ func init() {
 	})
 }
 
-// appleSecret makes client secrets:
-// https://developer.apple.com/documentation/accountorganizationaldatasharing/creating-a-client-secret
-func appleSecret(clientID string, s Settings) (func(time.Time) (string, error), error) {
+// checkAppleKey refuses a key file that is none. Where it is not here yet, that is judged
+// when the configuration is loaded.
+func checkAppleKey(s Settings) error {
+	_, err := readAppleKey(s)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
+}
+
+func readAppleKey(s Settings) (*oidc.ClientKey, error) {
 	raw, err := os.ReadFile(s.Get("key_file"))
 	if err != nil {
 		return nil, fmt.Errorf("key_file: %w", err)
@@ -52,6 +63,19 @@ func appleSecret(clientID string, s Settings) (func(time.Time) (string, error), 
 	key, err := oidc.ParseClientKey(raw, s.Get("key_id"))
 	if err != nil {
 		return nil, fmt.Errorf("key_file %s: %w", s.Get("key_file"), err)
+	}
+	if key.Algorithm() != "ES256" {
+		return nil, fmt.Errorf("key_file %s: Apple's keys are of P-256, and this is none", s.Get("key_file"))
+	}
+	return key, nil
+}
+
+// appleSecret makes client secrets:
+// https://developer.apple.com/documentation/accountorganizationaldatasharing/creating-a-client-secret
+func appleSecret(clientID string, s Settings) (func(time.Time) (string, error), error) {
+	key, err := readAppleKey(s)
+	if err != nil {
+		return nil, err
 	}
 	return func(now time.Time) (string, error) {
 		return key.Sign(jwt.Claims{

@@ -9,8 +9,9 @@ import "github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
 func init() {
 	register(&Preset{
 		Name: "auth0", Title: "Auth0", Example: "https://example.eu.auth0.com/",
-		Options: map[string]Option{"audience": {Example: "https://api.example.com"}},
-		Check:   func(s Settings) error { return wantSlash("Auth0", s.Issuer) },
+		Options:    map[string]Option{"audience": {Example: "https://api.example.com"}},
+		IssuerCure: "Check the tenant's domain, with its region (.eu.auth0.com), or the custom domain.",
+		Check:      func(s Settings) error { return wantSlash("Auth0", s.Issuer) },
 		Configure: func(c *oidc.Config, s Settings) error {
 			setParam(c, "audience", s.Get("audience"))
 			return nil

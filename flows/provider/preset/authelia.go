@@ -9,7 +9,8 @@ import "github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
 func init() {
 	register(&Preset{
 		Name: "authelia", Title: "Authelia", Example: "https://auth.example.com",
-		Check: func(s Settings) error { return wantNoSlash("Authelia", s.Issuer) },
+		IssuerCure: "Check the address of its portal, with the path if it has one, and that identity_providers.oidc is configured there.",
+		Check:      func(s Settings) error { return wantNoSlash("Authelia", s.Issuer) },
 		Configure: func(c *oidc.Config, _ Settings) error {
 			c.GroupsScope = "groups"
 			return nil

@@ -7,6 +7,7 @@ package preset
 func init() {
 	register(&Preset{
 		Name: "authentik", Title: "authentik", Example: "https://authentik.example.com/application/o/gatehouse/",
+		IssuerCure: "Check the application's slug, and that it has a provider.",
 		Check: func(s Settings) error {
 			if err := wantPath(s.Issuer, "/application/o/", "https://authentik.example.com/application/o/gatehouse/"); err != nil {
 				return err

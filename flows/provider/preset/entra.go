@@ -3,6 +3,7 @@ package preset
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -26,10 +27,24 @@ func init() {
 			"tenants": {Kind: Many, Example: "5f1c9f4e-0000-4000-8000-3b1d2c7a9e55"},
 			"graph":   {Example: "https://graph.microsoft.us"},
 		},
-		Check: checkEntra,
-		Open:  func(s Settings) bool { return isManyTenants(s.Get("tenant")) && !s.Has("tenants") },
+		Hosts: []string{"login.partner.microsoftonline.cn", "login.windows.net", "sts.windows.net"},
+		Check: checkEntra, Open: isOpenEntra,
+		IssuerCure: "Check tenant, and for a national cloud the address behind the type.",
+		Faults: map[string]string{
+			"AADSTS50011":  "add the redirect URI to the application, of the type Web",
+			"AADSTS700016": "check client_id and tenant: that tenant has no such application",
+			"AADSTS50194":  "the application is of one tenant alone: write that in tenant, or have it support several",
+		},
 		Configure: func(c *oidc.Config, s Settings) error {
 			authority, tenant := strings.TrimSuffix(s.Issuer, "/"), s.Get("tenant")
+			if tenant == "consumers" { // whose metadata name their one tenant
+				tenant = personalTenant
+			}
+			if isOpenEntra(s) && isManyTenants(tenant) {
+				if err := checkManyTenants(c); err != nil {
+					return err
+				}
+			}
 			c.Issuer = authority + "/" + tenant + "/v2.0"
 			if isManyTenants(tenant) {
 				c.MetadataURL = c.Issuer + "/.well-known/openid-configuration"
@@ -47,12 +62,41 @@ func init() {
 	})
 }
 
-func isManyTenants(tenant string) bool {
-	return slices.Contains([]string{"common", "organizations", "consumers"}, tenant)
+func isManyTenants(tenant string) bool { return tenant == "common" || tenant == "organizations" }
+
+// personalTenant is that of all personal accounts.
+const personalTenant = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
+// isOpenEntra reports whether anybody can have an account: of a tenant of their own, or a
+// personal one.
+func isOpenEntra(s Settings) bool {
+	tenant := s.Get("tenant")
+	if u, err := url.Parse(s.Issuer); tenant == "" && err == nil { // an issuer in full
+		tenant, _, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	}
+	tenant = strings.ToLower(tenant)
+	return isManyTenants(tenant) && !s.Has("tenants") || tenant == "consumers" || tenant == personalTenant ||
+		slices.Contains(s.Options["tenants"], personalTenant)
+}
+
+// checkManyTenants refuses to tell people of any tenant apart by what its administrator
+// says of them: the names that they have there, and the roles that they are given
+// (https://learn.microsoft.com/entra/identity-platform/claims-validation).
+func checkManyTenants(c *oidc.Config) error {
+	if c.GroupsClaim != "" && c.GroupsClaim != "groups" {
+		return fmt.Errorf("groups_claim %s: in any tenant an administrator can give it to anybody; name the tenants that may sign in: tenants ID…", c.GroupsClaim)
+	}
+	if !slices.Contains([]string{"", "email", "oid", "sub"}, c.UserClaim) {
+		return fmt.Errorf("user_claim %s: in any tenant an administrator can give it to anybody; name the tenants that may sign in (tenants ID…), or write user_claim oid", c.UserClaim)
+	}
+	return nil
 }
 
 func checkEntra(s Settings) error {
 	tenant := s.Get("tenant")
+	if tenant == "consumers" && !s.Has("tenants") {
+		return nil
+	}
 	if isManyTenants(tenant) {
 		for _, t := range s.Options["tenants"] {
 			if !isTenantID(t) {

@@ -9,8 +9,9 @@ import "github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
 func init() {
 	register(&Preset{
 		Name: "gitlab", Title: "GitLab", Issuer: "https://gitlab.com", Example: "https://gitlab.example.com",
-		Open:  func(s Settings) bool { return isHost(s.Issuer, "gitlab.com") },
-		Check: func(s Settings) error { return wantNoSlash("GitLab", s.Issuer) },
+		Open:       func(s Settings) bool { return isHost(s.Issuer, "gitlab.com") },
+		IssuerCure: "Write the server's external_url.",
+		Check:      func(s Settings) error { return wantNoSlash("GitLab", s.Issuer) },
 		Configure: func(c *oidc.Config, _ Settings) error {
 			giveRefreshTokens(c, nil)
 			return nil

@@ -10,6 +10,10 @@ import "github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
 func init() {
 	register(&Preset{
 		Name: "google", Title: "Google", Issuer: "https://accounts.google.com", FixedIssuer: true, Open: always,
+		// It sends the browser on to such a page, whether or not anybody is signed in.
+		Faults: map[string]string{
+			"/signin/oauth/error": "check client_id, and add the redirect URI to the OAuth client: Google compares it to the letter",
+		},
 		Options: map[string]Option{"hosted_domain": {Example: "example.com"}},
 		Configure: func(c *oidc.Config, s Settings) error {
 			c.DomainClaim, c.DomainsWithout = "hd", []string{"gmail.com", "googlemail.com"}

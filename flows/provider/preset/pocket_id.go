@@ -9,7 +9,8 @@ import "github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
 func init() {
 	register(&Preset{
 		Name: "pocket_id", Title: "Pocket ID", Example: "https://id.example.com",
-		Check: func(s Settings) error { return wantNoSlash("Pocket ID", s.Issuer) },
+		IssuerCure: "Write APP_URL as it is configured there.",
+		Check:      func(s Settings) error { return wantNoSlash("Pocket ID", s.Issuer) },
 		Configure: func(c *oidc.Config, _ Settings) error {
 			c.GroupsScope = "groups"
 			giveRefreshTokens(c, nil)

@@ -21,6 +21,17 @@ type Preset struct {
 	FixedIssuer bool
 	// Example of an issuer, where the operator must name it.
 	Example string
+	// Hosts of its issuers beside those of Issuer and Example.
+	Hosts []string
+	// IssuerCure is what to check where no provider is found at an issuer, as a
+	// sentence.
+	IssuerCure string
+	// Faults are what pages of the provider say of a request that is at fault: a text in
+	// the page or in its address, and what to do. For providers that show such a page as
+	// if all were well.
+	Faults map[string]string
+	// CheckGroup refuses a group that nobody there can be in. Default: any may be.
+	CheckGroup func(string) error
 	// Options that this provider has beside those of any client, by their names.
 	Options map[string]Option
 	// Check judges what people get wrong, and names the cure. The issuer is the
@@ -109,6 +120,14 @@ func OfIssuer(issuer string) *Preset {
 	return nil
 }
 
+// IsOpenIssuer reports whether anybody can open an account at an issuer, whatever the
+// type of its block.
+func IsOpenIssuer(issuer string) bool {
+	return slices.ContainsFunc(All(), func(p *Preset) bool {
+		return isHost(issuer, append([]string{hostOf(p.Issuer), hostOf(p.Example)}, p.Hosts...)...) && p.IsOpen(Settings{Issuer: issuer})
+	})
+}
+
 // IsOpen reports whether anybody can open an account there.
 func (p *Preset) IsOpen(s Settings) bool { return p.Open != nil && p.Open(p.complete(s)) }
 
@@ -138,6 +157,7 @@ func (p *Preset) Apply(c oidc.Config, s Settings) (oidc.Config, error) {
 	if c.Title == "" {
 		c.Title = p.Title
 	}
+	c.IssuerCure, c.PageFaults = p.IssuerCure, p.Faults
 	if p.Configure == nil {
 		return c, nil
 	}

@@ -55,6 +55,10 @@ func TestValidate(t *testing.T) {
 		{"entra", "", map[string][]string{"tenant": many("organizations"), "tenants": many(tenantID)}, ""},
 		{"entra", "", map[string][]string{"tenant": many("organizations"), "tenants": many("contoso")}, "is not the id of a tenant"},
 		{"entra", "", map[string][]string{"tenant": many(tenantID), "tenants": many(tenantID)}, "named by tenant alone"},
+		{"entra", "", map[string][]string{"tenant": many("consumers")}, ""},
+		{"entra", "", map[string][]string{"tenant": many("consumers"), "tenants": many(tenantID)}, "named by tenant alone"},
+		{"apple", "", map[string][]string{"team_id": many("T"), "key_id": many("K"), "key_file": many("preset.go")}, "key_file preset.go: it is neither a JWK"},
+		{"apple", "", map[string][]string{"team_id": many("T"), "key_id": many("K"), "key_file": many("/nowhere/AuthKey.p8")}, ""},
 		{"google", "", map[string][]string{"tenant": many(tenantID)}, `google has no option "tenant"`},
 		{"oauth2", "https://f.example.com", map[string][]string{"claim_names": many("name=n")}, "nothing of sub"},
 		{"oauth2", "https://f.example.com", map[string][]string{"claim_names": many("sub")}, "is not CLAIM=MEMBER"},
@@ -81,10 +85,95 @@ func TestIsOpen(t *testing.T) {
 		{"entra", Settings{Options: map[string][]string{"tenant": {tenantID}}}, false},
 		{"entra", Settings{Options: map[string][]string{"tenant": {"common"}}}, true},
 		{"entra", Settings{Options: map[string][]string{"tenant": {"common"}, "tenants": {tenantID}}}, false},
+		{"entra", Settings{Options: map[string][]string{"tenant": {"consumers"}}}, true},
+		{"entra", Settings{Options: map[string][]string{"tenant": {personalTenant}}}, true},
+		{"entra", Settings{Options: map[string][]string{"tenant": {"common"}, "tenants": {tenantID, personalTenant}}}, true},
 		{"keycloak", Settings{Issuer: "https://k.example.com/realms/x"}, false},
 	} {
 		if got := named(t, tt.preset).IsOpen(tt.s); got != tt.open {
 			t.Errorf("%s %+v is open: %t", tt.preset, tt.s, got)
+		}
+	}
+}
+
+// TestIsOpenIssuer: who writes the type oidc is asked the same as who writes the preset's
+// (trust_email, and who may enter).
+func TestIsOpenIssuer(t *testing.T) {
+	t.Parallel()
+	for issuer, open := range map[string]bool{
+		"https://accounts.google.com": true, "https://ACCOUNTS.google.com": true, "https://gitlab.com": true, "https://gitlab.example.com": false,
+		"https://cilogon.org": true, "https://test.cilogon.org": true, "https://aai-dev.egi.eu/auth/realms/egi": true, "https://aai-demo.egi.eu/auth/realms/egi": true,
+		"https://orcid.org": true, "https://sandbox.orcid.org": true, "https://appleid.apple.com": true,
+		"https://login.microsoftonline.com/common/v2.0": true, "https://login.microsoftonline.com/" + tenantID + "/v2.0": false,
+		"https://login.microsoftonline.us/organizations/v2.0": true, "https://sts.windows.net/" + personalTenant + "/": true,
+		"https://sso.example.com/realms/main": false, "https://forge.example.com": false, "": false, "::": false,
+	} {
+		if got := IsOpenIssuer(issuer); got != open {
+			t.Errorf("anybody can open an account at %q: %t", issuer, got)
+		}
+	}
+}
+
+// TestEntra: what the metadata of each kind of tenant say, and what any tenant's
+// administrator can give to anybody decides nothing where any tenant may sign in
+// (https://learn.microsoft.com/entra/identity-platform/claims-validation).
+func TestEntra(t *testing.T) {
+	t.Parallel()
+	const authority = "https://login.microsoftonline.com/"
+	for _, tt := range []struct {
+		tenant, tenants  string
+		user, groups     string
+		issuer, metadata string
+		fault            string
+	}{
+		{tenantID, "", "upn", "roles", authority + tenantID + "/v2.0", "", ""},
+		{"consumers", "", "", "", authority + personalTenant + "/v2.0", "", ""},
+		{"organizations", tenantID, "upn", "roles", authority + "{tenantid}/v2.0", authority + "organizations/v2.0/.well-known/openid-configuration", ""},
+		{"common", "", "oid", "groups", authority + "{tenantid}/v2.0", authority + "common/v2.0/.well-known/openid-configuration", ""},
+		{"common", "", "email", "", authority + "{tenantid}/v2.0", authority + "common/v2.0/.well-known/openid-configuration", ""},
+		{"common", "", "preferred_username", "", "", "", "user_claim preferred_username: in any tenant"},
+		{"organizations", "", "", "roles", "", "", "groups_claim roles: in any tenant"},
+	} {
+		s := Settings{Options: map[string][]string{"tenant": {tt.tenant}}}
+		if tt.tenants != "" {
+			s.Options["tenants"] = []string{tt.tenants}
+		}
+		c, err := named(t, "entra").Apply(oidc.Config{ClientID: "c", UserClaim: tt.user, GroupsClaim: tt.groups}, s)
+		switch {
+		case tt.fault != "" && (err == nil || !strings.Contains(err.Error(), tt.fault)), tt.fault == "" && err != nil:
+			t.Errorf("%+v: %v", tt, err)
+		case err == nil && (c.Issuer != tt.issuer || c.MetadataURL != tt.metadata):
+			t.Errorf("%+v: issuer %s, metadata %s", tt, c.Issuer, c.MetadataURL)
+		}
+	}
+}
+
+// TestCheckGroup: a rule for a group that nobody can be in is refused at load.
+func TestCheckGroup(t *testing.T) {
+	t.Parallel()
+	for group, ok := range map[string]bool{"197038439483310086": true, "My server": false, "": false, "７": false} {
+		if err := named(t, "discord").CheckGroup(group); (err == nil) != ok {
+			t.Errorf("%q: %v", group, err)
+		}
+	}
+}
+
+// TestEveryPresetHasCures: what people get wrong about an issuer that they write is named,
+// in words of that provider's.
+func TestEveryPresetHasCures(t *testing.T) {
+	t.Parallel()
+	for _, p := range All() {
+		if !p.FixedIssuer && p.Issuer == "" && p.Name != "oauth2" && p.IssuerCure == "" {
+			t.Errorf("%s has no IssuerCure", p.Name)
+		}
+		c, err := p.Apply(oidc.Config{ClientID: "c"}, Settings{Issuer: p.Example, Options: map[string][]string{
+			"tenant": {tenantID}, "claim_names": {"sub=id"}, "key_file": {"preset.go"},
+		}})
+		if p.Name == "apple" {
+			continue // whose key is none here
+		}
+		if err != nil || c.IssuerCure != p.IssuerCure || len(c.PageFaults) != len(p.Faults) {
+			t.Errorf("%s: its cures are not applied: %v", p.Name, err)
 		}
 	}
 }

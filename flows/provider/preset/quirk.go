@@ -53,10 +53,29 @@ func defaultGroups(c *oidc.Config, claim, as string) {
 	}
 }
 
+// defaultEndpoints are those that the operator has not named.
+func defaultEndpoints(c *oidc.Config, defaults oidc.Endpoints) {
+	chosen := c.Endpoints.Named()
+	for name, endpoint := range defaults.Named() {
+		if *chosen[name] == "" {
+			*chosen[name] = *endpoint
+		}
+	}
+}
+
 // isHost reports whether an issuer is at a host.
 func isHost(issuer string, hosts ...string) bool {
+	host := hostOf(issuer)
+	return host != "" && slices.Contains(hosts, host)
+}
+
+// hostOf is an issuer's host, or "".
+func hostOf(issuer string) string {
 	u, err := url.Parse(issuer)
-	return err == nil && slices.Contains(hosts, strings.ToLower(u.Hostname()))
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
 }
 
 // wantPath refuses an issuer without a part that all issuers of a provider have.

@@ -11,7 +11,8 @@ const zitadelRoles = "urn:zitadel:iam:org:project:roles"
 func init() {
 	register(&Preset{
 		Name: "zitadel", Title: "Zitadel", Example: "https://example.zitadel.cloud",
-		Check: func(s Settings) error { return wantNoSlash("Zitadel", s.Issuer) },
+		IssuerCure: "Check the instance's domain, its custom one if it has one.",
+		Check:      func(s Settings) error { return wantNoSlash("Zitadel", s.Issuer) },
 		Configure: func(c *oidc.Config, _ Settings) error {
 			defaultScopes(c, "openid", "profile", "email", zitadelRoles)
 			defaultGroups(c, zitadelRoles, oidc.GroupsAsKeys)
