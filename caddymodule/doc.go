@@ -40,7 +40,7 @@
 //				hidden                                  # left out of the choice on the sign-in page
 //				domains <domain…>                       # who types an address of these there is sent to this provider
 //				keep_groups <glob…>                     # of those that no rule names; default: all, up to 16 KiB
-//				store_tokens [revoke_displaced]         # keeps the provider's tokens fresh, for provider_token
+//				store_tokens [revoke_displaced] [narrow] # keeps the provider's tokens fresh, for provider_token; narrow: it can narrow them, for token exchange
 //				client_id      <id>                     # but for local
 //				client_secret  <secret>
 //				scopes         <scope…>

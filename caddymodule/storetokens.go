@@ -17,19 +17,27 @@ type StoreTokensConfig struct {
 	// Right only where that leaves the other one alone; at many providers it
 	// ends the whole grant. Default: false.
 	RevokeDisplaced bool `json:"revoke_displaced,omitempty"`
+	// Whether the provider narrows access tokens: a refresh may ask for fewer scopes, or
+	// a token for one resource. Token exchange then gives out no more than was asked
+	// for. Default: false.
+	Narrow bool `json:"narrow,omitempty"`
 }
 
-// parseStoreTokens parses `store_tokens [revoke_displaced]`.
+// parseStoreTokens parses `store_tokens [revoke_displaced] [narrow]`.
 func parseStoreTokens(d *caddyfile.Dispenser, config *ProviderConfig) error {
 	if config.StoreTokens != nil {
 		return d.Err("store_tokens is given twice")
 	}
 	config.StoreTokens = new(StoreTokensConfig)
 	for _, arg := range d.RemainingArgs() {
-		if arg != "revoke_displaced" || config.StoreTokens.RevokeDisplaced {
-			return d.Errf("store_tokens has one argument, revoke_displaced; found %q", arg)
+		switch {
+		case arg == "revoke_displaced" && !config.StoreTokens.RevokeDisplaced:
+			config.StoreTokens.RevokeDisplaced = true
+		case arg == "narrow" && !config.StoreTokens.Narrow:
+			config.StoreTokens.Narrow = true
+		default:
+			return d.Errf("store_tokens can have revoke_displaced and narrow behind it, each once; found %q%s", arg, didYouMean(arg, []string{"revoke_displaced", "narrow"}))
 		}
-		config.StoreTokens.RevokeDisplaced = true
 	}
 	return noBlock(d)
 }
@@ -38,6 +46,9 @@ func parseStoreTokens(d *caddyfile.Dispenser, config *ProviderConfig) error {
 func (p *ProviderConfig) checkStoreTokens(opened provider.Provider) error {
 	if _, ok := opened.(provider.Refresher); p.StoreTokens != nil && !ok {
 		return errors.New("store_tokens is of no use: its tokens cannot be refreshed")
+	}
+	if _, ok := opened.(provider.Narrower); p.StoreTokens != nil && p.StoreTokens.Narrow && !ok {
+		return errors.New("store_tokens narrow: this provider narrows no tokens")
 	}
 	return nil
 }
@@ -75,7 +86,7 @@ func (a *App) newVault(entry *shared) (*vault.Vault, error) {
 	for i, c := range a.Providers {
 		if c.StoreTokens != nil {
 			sources = append(sources, vault.Source{
-				Provider: a.providers[i], RevokeDisplaced: c.StoreTokens.RevokeDisplaced, Scopes: a.routeScopes(c.Name),
+				Provider: a.providers[i], RevokeDisplaced: c.StoreTokens.RevokeDisplaced, Narrow: c.StoreTokens.Narrow, Scopes: a.routeScopes(c.Name),
 			})
 		}
 	}

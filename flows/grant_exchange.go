@@ -27,7 +27,7 @@ func (g *Gateway) grantExchange(ctx context.Context, req *endpointRequest) (*tok
 	if err := checkExchange(req); err != nil {
 		return nil, err
 	}
-	p, err := g.exchangeTarget(req)
+	p, resource, err := g.exchangeTarget(req)
 	if err != nil {
 		return nil, err
 	}
@@ -49,12 +49,9 @@ func (g *Gateway) grantExchange(ctx context.Context, req *endpointRequest) (*tok
 	if err := g.access.SpendProof(ctx, req.proof); err != nil {
 		return nil, err
 	}
-	access, err := g.Vault.Use(ctx, who.Subject, p.Name())
+	access, err := g.Vault.Obtain(ctx, who.Subject, p.Name(), vault.Want{Scope: scope, Resource: resource})
 	if err != nil {
 		return nil, g.noProviderToken(ctx, req, who, p, err)
-	}
-	if !client.Subset(scope, strings.Fields(access.Scope)) {
-		return nil, invalid("invalid_scope", "the person's access at "+p.Name()+" does not cover the scope")
 	}
 	if away {
 		if err := g.recordAway(ctx, by.row); err != nil {
@@ -86,15 +83,18 @@ func checkExchange(req *endpointRequest) error {
 	return nil
 }
 
-// exchangeTarget is the provider that is meant: by its name or issuer as audience, or
-// the only one that the client may ask for (RFC 8693, section 2.1).
-func (g *Gateway) exchangeTarget(req *endpointRequest) (provider.Provider, error) {
+// exchangeTarget is the provider that is meant, by its name or issuer as audience or
+// resource, or the only one that the client may ask for; and the resource there that
+// the token is to be for (RFC 8693, section 2.1).
+func (g *Gateway) exchangeTarget(req *endpointRequest) (p provider.Provider, resource string, err error) {
 	name := req.PostForm.Get("audience")
-	if resources := req.PostForm["resource"]; len(resources) > 0 {
-		if name != "" || len(resources) > 1 {
-			return nil, invalid("invalid_target", "name one provider, as audience or resource")
-		}
+	switch resources := req.PostForm["resource"]; {
+	case len(resources) > 1:
+		return nil, "", invalid("invalid_target", "name one resource at most")
+	case len(resources) == 1 && name == "" && slices.ContainsFunc(g.Providers, func(p provider.Provider) bool { return p.Issuer() == resources[0] }):
 		name = resources[0]
+	case len(resources) == 1:
+		resource = resources[0]
 	}
 	open, may := req.client.MayExchange, req.client.Exchanges
 	if req.PostForm.Get("subject_token_type") == client.TypeSubject {
@@ -105,13 +105,13 @@ func (g *Gateway) exchangeTarget(req *endpointRequest) (provider.Provider, error
 	}
 	for _, p := range g.Providers {
 		if (p.Name() == name || p.Issuer() == name) && may(p.Name()) && g.Vault != nil && g.Vault.Keeps(p.Name()) {
-			return p, nil
+			return p, resource, nil
 		}
 	}
 	if name == "" {
-		return nil, invalid("invalid_target", "audience is missing: the provider's name")
+		return nil, "", invalid("invalid_target", "audience is missing: the provider's name")
 	}
-	return nil, invalid("invalid_target", "the client may not have tokens of that provider")
+	return nil, "", invalid("invalid_target", "the client may not have tokens of that provider")
 }
 
 // exchangeSubject is the person whose token is wanted. Whatever is wrong with the
@@ -142,7 +142,12 @@ func (g *Gateway) exchangeSubject(ctx context.Context, req *endpointRequest, p p
 // noProviderToken says why there is no token. What only the person can mend is
 // interaction_required (OpenID Connect Core, section 3.1.2.6).
 func (g *Gateway) noProviderToken(ctx context.Context, req *endpointRequest, who *identity.Identity, p provider.Provider, err error) error {
-	if guard.ProviderTokenIsAway(err) {
+	switch {
+	case errors.Is(err, vault.ErrScope):
+		return invalid("invalid_scope", "the person's access at "+p.Name()+" does not cover the scope; they can allow more there")
+	case errors.Is(err, vault.ErrResource):
+		return invalid("invalid_target", p.Name()+" issues no token for that resource alone")
+	case guard.ProviderTokenIsAway(err):
 		g.Logger.WarnContext(ctx, "no provider token now", "provider", p.Name(), "client_id", req.client.ID, "user", who.User, "error", err)
 		return &oauthError{
 			Code: "temporarily_unavailable", Description: "the provider or the token store cannot be asked now", status: http.StatusServiceUnavailable,

@@ -20,6 +20,9 @@ type ProviderToken struct {
 	AccessHash   []byte // HMAC of the access token, for removal by value
 	RefreshHash  []byte // HMAC of the refresh token, for removal by value
 	KeyID        string // of the key that sealed the two
+	// Narrowed are access tokens for fewer scopes or for one resource, sealed together
+	// by the caller; of at most [MaxNarrowed] bytes. A sign-in ends them.
+	Narrowed []byte `json:",omitempty"`
 
 	TokenType string
 	Scope     string

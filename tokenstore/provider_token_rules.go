@@ -25,6 +25,7 @@ func (t ProviderToken) Validate() error {
 		faultIf(t.RefreshExpiresAt.IsZero(), "refresh token's expiry", "is missing"),
 		faultIf(len(t.AccessHash) > MaxHash, "access token's hash", "is too long"),
 		faultIf(len(t.RefreshHash) > MaxHash, "refresh token's hash", "is too long"),
+		faultIf(len(t.Narrowed) > MaxNarrowed, "narrowed tokens", "are too long"),
 	)
 }
 

@@ -21,6 +21,7 @@ const (
 	MaxTokenID         = 2048 // a revoked token's, and a signing key's
 	MaxAlgorithm       = 255
 	MaxHash            = 1024 // of a provider token's values
+	MaxNarrowed        = 1 << 20
 )
 
 // How many rows a listing has: DefaultPage where the caller names no limit,

@@ -38,6 +38,9 @@ var (
 	// (invalid_scope, unauthorized_client), which says nothing of others and may
 	// change. It comes beside ErrUnavailable.
 	ErrRefused = errors.New("provider refused the request")
+	// ErrTarget: the provider issues no token for the resource that was asked for
+	// (invalid_target, RFC 8707). It comes beside ErrRefused.
+	ErrTarget = errors.New("provider refused the resource")
 	// ErrReauthentication: the provider neither signs somebody in again because it
 	// is asked to, nor tells when it did (prompt=login, max_age); or it says that
 	// it did not, and then it comes beside ErrResponse.
@@ -228,6 +231,15 @@ type Refresher interface {
 	Refresh(ctx context.Context, refreshToken string, scopes []string) (Token, error)
 	// Revoke tells the provider that a token is no longer wanted (RFC 7009).
 	Revoke(ctx context.Context, token, hint string) error
+}
+
+// Narrower is a Refresher that narrows access tokens: the grant stays as wide as it is.
+type Narrower interface {
+	Refresher
+	// Narrow is Refresh for an access token with these scopes alone (RFC 6749, section
+	// 6; none: all of the grant's), for a resource (RFC 8707; "": for any). ErrTarget,
+	// beside ErrUnavailable, if the provider issues none for the resource.
+	Narrow(ctx context.Context, refreshToken string, scopes []string, resource string) (Token, error)
 }
 
 // ServiceProvider is a provider that issues tokens for the gateway itself.

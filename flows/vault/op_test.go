@@ -31,6 +31,8 @@ type op struct {
 	revoker func(w http.ResponseWriter) (done bool) // in place of a revocation
 	info    func(w http.ResponseWriter)             // tells who the user is; nil: nothing does
 	refused map[string]refusal                      // refresh tokens that are refused, and how
+	forOne  string                                  // the resource that it issues tokens for
+	scopes  []string                                // the scopes that were asked for, one by refresh
 }
 
 // refusal is an answer to a refresh that leaves the token alone.
@@ -151,8 +153,17 @@ func (o *op) token(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": "invalid_grant"})
 		return
 	}
+	if resource := r.PostFormValue("resource"); resource != "" && (resource != o.forOne || r.PostFormValue("audience") != resource) {
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": "invalid_target"})
+		return
+	}
+	o.scopes = append(o.scopes, r.PostFormValue("scope"))
 	access, refresh := o.issue()
 	answer := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": refresh}
+	if scope := r.PostFormValue("scope"); scope != "" {
+		answer["scope"] = scope
+	}
 	if o.keep {
 		delete(o.live, refresh)
 		delete(answer, "refresh_token")

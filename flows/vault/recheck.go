@@ -69,7 +69,7 @@ func (v *Vault) Recheck(ctx context.Context, subject, providerName string, was i
 		if err := v.unaskable(s, t); err != nil {
 			return identity.Claims{}, err
 		}
-		next, err := v.fly(ctx, "recheck:"+flightKey(row), s, row, ask)
+		next, err := v.fly(ctx, "recheck:"+flightKey(row), s, row, asking{ask: ask})
 		switch {
 		case err != nil:
 			return identity.Claims{}, err

@@ -34,6 +34,12 @@ type outcome struct {
 // token that is as it was.
 type asker func(ctx context.Context, s *source, t Token) (*provider.Token, *identity.Claims, error)
 
+// asking is an asker, and what its token is for: nil for the row's own.
+type asking struct {
+	ask  asker
+	want *Want
+}
+
 func askForToken(ctx context.Context, s *source, t Token) (*provider.Token, *identity.Claims, error) {
 	fresh, err := s.refresher.Refresh(ctx, t.RefreshToken, nil)
 	if err != nil {
@@ -46,10 +52,10 @@ func askForToken(ctx context.Context, s *source, t Token) (*provider.Token, *ide
 // seen this version of the row and found it wanting, there is one refresh. It
 // belongs to none of them: who gives up waiting fails alone.
 func (v *Vault) renew(ctx context.Context, s *source, row tokenstore.ProviderToken) (outcome, error) {
-	return v.fly(ctx, flightKey(row), s, row, askForToken)
+	return v.fly(ctx, flightKey(row), s, row, asking{ask: askForToken})
 }
 
-func (v *Vault) fly(ctx context.Context, key string, s *source, row tokenstore.ProviderToken, ask asker) (outcome, error) {
+func (v *Vault) fly(ctx context.Context, key string, s *source, row tokenstore.ProviderToken, ask asking) (outcome, error) {
 	flight := v.flights.DoChan(key, func() (any, error) {
 		v.running.begin()
 		defer v.running.end()
@@ -73,7 +79,7 @@ func flightKey(row tokenstore.ProviderToken) string {
 
 // refresh is one flight: take the lease, ask the provider, write back. Nothing
 // of the store is held while the provider is asked.
-func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderToken, ask asker) (outcome, error) {
+func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderToken, ask asking) (outcome, error) {
 	if wait := max(s.breaker.wait(v.Now()), s.pauses.wait(v.Now(), row)); wait > 0 {
 		return outcome{}, &UnavailableError{RetryAfter: wait}
 	}
@@ -96,8 +102,8 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 		v.unlease(ctx, leased, owner, doubt)
 		return outcome{}, &UnavailableError{RetryAfter: wait}
 	}
-	asking, cancel := context.WithTimeout(ctx, v.RefreshTimeout)
-	fresh, claims, err := ask(asking, s, t)
+	waiting, cancel := context.WithTimeout(ctx, v.RefreshTimeout)
+	fresh, claims, err := ask.ask(waiting, s, t)
 	cancel()
 	final := errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
 	refused := errors.Is(err, provider.ErrRefused)
@@ -112,11 +118,11 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 	case fresh != nil:
 		v.counters.refreshed.Add(1)
 		v.count(s, "success")
-		saved, failure := v.save(ctx, s, leased, t.RefreshToken, *fresh)
+		saved, failure := v.save(ctx, s, leased, t, *fresh, ask.want)
 		saved.claims = claims
 		return saved, errors.Join(err, failure)
 	}
-	if refused {
+	if refused && ask.want == nil { // a purpose that is refused says nothing of the token
 		pause = s.pauses.begin(v.Now(), row, v.jitter)
 	}
 	v.counters.refreshFailed.Add(1)

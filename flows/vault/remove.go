@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -32,7 +33,34 @@ func (v *Vault) RemoveValue(ctx context.Context, token string) ([]Token, error) 
 		return removed, err
 	}
 	more, err := v.RemoveAccess(ctx, token)
-	return append(removed, more...), err
+	if removed = append(removed, more...); err != nil || len(removed) > 0 {
+		return removed, err
+	}
+	return v.removeNarrowed(ctx, token)
+}
+
+// removeNarrowed removes the token that an access token was narrowed from. Those have no
+// hash to be found by, so that every row is looked at.
+func (v *Vault) removeNarrowed(ctx context.Context, accessToken string) ([]Token, error) {
+	if !slices.ContainsFunc(v.sources, func(s *source) bool { return s.narrower != nil }) {
+		return nil, nil
+	}
+	q := tokenstore.ProviderTokenQuery{All: true, Limit: tokenstore.MaxPage}
+	for {
+		rows, err := v.Store.ListProviderTokens(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if slices.ContainsFunc(v.openNarrowed(row), func(n narrowed) bool { return n.AccessToken == accessToken }) {
+				return v.remove(ctx, tokenstore.ProviderTokenQuery{Subject: row.Subject, Provider: row.Provider})
+			}
+			q.AfterSubject, q.AfterProvider = row.Subject, row.Provider
+		}
+		if len(rows) < q.Limit {
+			return nil, nil
+		}
+	}
 }
 
 // removeHashed removes by the hash of a token under every secret.

@@ -91,6 +91,7 @@ func (v *Vault) reseal(ctx context.Context, row tokenstore.ProviderToken) error 
 	t, err := v.open(leased)
 	if err == nil {
 		next := v.seal(leased, t.AccessToken, t.RefreshToken)
+		next.Narrowed = v.sealNarrowed(next, v.openNarrowed(leased))
 		next.LeaseOwner, next.LeaseUntil = row.LeaseOwner, time.Time{}
 		_, err = v.Store.UpdateProviderToken(ctx, next)
 	}

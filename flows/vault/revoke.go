@@ -55,6 +55,14 @@ func (v *Vault) Revoke(ctx context.Context, e tokenstore.OutboxEntry) error {
 	} else if err != nil {
 		return fmt.Errorf("%w: %w", outbox.ErrFinal, err)
 	}
+	for _, n := range v.openNarrowed(row) {
+		if n.isExpired(v.Now()) {
+			continue
+		}
+		if err := s.refresher.Revoke(ctx, n.AccessToken, "access_token"); errors.Is(err, provider.ErrUnavailable) {
+			return err
+		}
+	}
 	v.counters.revoked.Add(1)
 	return nil
 }

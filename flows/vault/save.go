@@ -30,16 +30,33 @@ type saving struct {
 	// refresh is the refresh token from now on: spent, if there is no other.
 	refresh string
 	got     outcome
+	// build makes the row with it of a row that still has what was spent.
+	build func(row tokenstore.ProviderToken, t Token) tokenstore.ProviderToken
+	// beside: the row keeps its own access token, and has this one beside it.
+	beside bool
 }
 
 // save writes a fresh token back. The caller has it even if that fails.
-func (v *Vault) save(ctx context.Context, s *source, row tokenstore.ProviderToken, spent string, fresh provider.Token) (outcome, error) {
-	next := v.refreshed(row, spent, fresh)
-	w := &saving{source: s, next: next, spent: spent, access: fresh.AccessToken, refresh: cmp.Or(fresh.RefreshToken, spent)}
+func (v *Vault) save(ctx context.Context, s *source, row tokenstore.ProviderToken, t Token, fresh provider.Token, want *Want) (outcome, error) {
+	spent := t.RefreshToken
+	w := &saving{source: s, spent: spent, access: fresh.AccessToken, refresh: cmp.Or(fresh.RefreshToken, spent), beside: want != nil}
+	w.build = func(row tokenstore.ProviderToken, _ Token) tokenstore.ProviderToken {
+		return v.refreshed(row, spent, fresh)
+	}
+	if w.beside {
+		w.build = func(row tokenstore.ProviderToken, t Token) tokenstore.ProviderToken {
+			return v.withNarrowed(row, t, *want, fresh, w.refresh)
+		}
+	}
+	w.next = w.build(row, t)
 	w.got = outcome{refreshed: true, access: Access{
-		AccessToken: fresh.AccessToken, TokenType: next.TokenType, Scope: next.Scope, ExpiresAt: next.ExpiresAt,
-		lifetime: next.GetExpiresIn(),
+		AccessToken: fresh.AccessToken, TokenType: w.next.TokenType, Scope: w.next.Scope, ExpiresAt: w.next.ExpiresAt,
+		lifetime: w.next.GetExpiresIn(),
 	}}
+	if w.beside {
+		made, _ := v.narrowedOf(Token{ProviderToken: w.next}, *want)
+		w.got.access = made.access()
+	}
 	waiting, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	for attempt := range saveAttempts {
@@ -83,10 +100,10 @@ func (v *Vault) write(ctx context.Context, w *saving) (saved outcome, done bool,
 	switch {
 	case err != nil:
 		return outcome{}, false, err // sealed anew, by a secret that this node does not have
-	case t.AccessToken == w.access && t.RefreshToken == w.refresh:
+	case t.RefreshToken == w.refresh && (t.AccessToken == w.access || w.beside && w.refresh != w.spent):
 		return w.got, true, nil // written, although the answer was lost
 	case t.RefreshToken == w.spent:
-		w.next.Version = now.Version // sealed anew
+		w.next = w.build(now, t) // sealed anew
 		return outcome{}, false, failure
 	}
 	// The user has signed in anew meanwhile.

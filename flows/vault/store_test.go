@@ -300,3 +300,43 @@ func TestFresh_NothingToRefreshWith(t *testing.T) {
 		}
 	})
 }
+
+// A token of a former client_id cannot be refreshed by this one: it does not withstand
+// a new sign-in, although it has more scopes (it did, and was 502 for ever).
+func TestPut_AnotherClientsTokenDoesNotStay(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		c := b.config()
+		c.Sources[0].Provider = b.provider("sso", "former client")
+		wide := b.op.grant(b.clock.now().Add(time.Hour))
+		wide.Scope = "openid email admin"
+		_, err := b.open(c).Put(b.Context(), "ann", "sso", wide)
+		b.ok(err)
+		v := b.vault()
+		_, err = v.Put(b.Context(), "ann", "sso", b.op.grant(b.clock.now().Add(time.Hour)))
+		b.ok(err)
+		b.same("scope", b.row().Scope, "openid email")
+		b.clock.advance(2 * time.Hour)
+		_, err = v.Fresh(b.Context(), "ann", "sso", 0)
+		b.ok(err)
+	})
+}
+
+// Once the configured scopes are fewer, a token with more does not withstand the next
+// sign-in; what a site or a client asks for counts as configured.
+func TestPut_ScopesThatNobodyAsksForAnyMore(t *testing.T) {
+	onEachStore(t, func(b *bed) {
+		c := b.config()
+		c.Sources[0].Scopes = []string{"repo"}
+		wide := b.op.grant(b.clock.now().Add(time.Hour))
+		wide.Scope = "openid email repo"
+		v := b.open(c)
+		_, err := v.Put(b.Context(), "ann", "sso", wide)
+		b.ok(err)
+		_, err = v.Put(b.Context(), "ann", "sso", b.op.grant(b.clock.now().Add(time.Hour)))
+		b.ok(err)
+		b.same("scope while a site asks for it", b.row().Scope, "openid email repo")
+		_, err = b.vault().Put(b.Context(), "ann", "sso", b.op.grant(b.clock.now().Add(time.Hour)))
+		b.ok(err)
+		b.same("scope when nobody does", b.row().Scope, "openid email")
+	})
+}

@@ -48,6 +48,10 @@ type Source struct {
 	// stored token with scopes that nobody asks for any more is replaced by the next
 	// sign-in's.
 	Scopes []string
+	// Narrow has access tokens asked for that have fewer scopes than the grant, or are
+	// for one resource, where [Vault.Obtain] is asked for that. The provider must be a
+	// [provider.Narrower].
+	Narrow bool
 }
 
 // Config of a Vault. Store, Keyring, Sources, Now and Logger are required.
@@ -103,9 +107,11 @@ type source struct {
 	rechecker provider.Rechecker // nil: it cannot be asked who the user is
 	// checker can be asked about a token without a refresh token; or nil.
 	checker provider.TokenChecker
-	asked   asked
-	breaker breaker
-	pauses  pauses
+	// narrower narrows tokens; or nil.
+	narrower provider.Narrower
+	asked    asked
+	breaker  breaker
+	pauses   pauses
 }
 
 // scopes are all scopes that this configuration asks the provider for; nil if that
@@ -156,6 +162,11 @@ func New(c Config) (*Vault, error) {
 		s.refresher, _ = s.Provider.(provider.Refresher)
 		s.rechecker, _ = s.Provider.(provider.Rechecker)
 		s.checker, _ = s.Provider.(provider.TokenChecker)
+		if s.Narrow {
+			if s.narrower, _ = s.Provider.(provider.Narrower); s.narrower == nil {
+				return nil, fmt.Errorf("provider %s narrows no tokens", s.Name())
+			}
+		}
 		if known, ok := s.Provider.(interface{ ClientID() string }); ok && s.ClientID == "" {
 			s.ClientID = known.ClientID()
 		}

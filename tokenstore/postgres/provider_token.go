@@ -15,7 +15,7 @@ import (
 // order of [scanProviderToken].
 const providerColumns = `p.sub, p.provider, p.client_id, p.access_token, p.refresh_token, p.access_hash, p.refresh_hash, p.key_id,
 	p.token_type, p.scope, p.issued_at, p.expires_at, p.refresh_expires_at, p.access_revoked_at, p.refresh_revoked_at,
-	p.needs_reauth, p.version, p.lease_owner, p.lease_until`
+	p.needs_reauth, p.version, p.lease_owner, p.lease_until, p.narrowed`
 
 const selectProviderToken = `SELECT ` + providerColumns + ` FROM provider_token p WHERE p.sub = $1 AND p.provider = $2`
 
@@ -33,7 +33,7 @@ func providerTokenTargets(t *tokenstore.ProviderToken) []any {
 		&t.Subject, &t.Provider, &t.ClientID, &t.AccessToken, &t.RefreshToken, &t.AccessHash, &t.RefreshHash, &t.KeyID,
 		&t.TokenType, &t.Scope, (*zeronull.Timestamptz)(&t.IssuedAt), (*zeronull.Timestamptz)(&t.ExpiresAt), &t.RefreshExpiresAt,
 		(*zeronull.Timestamptz)(&t.AccessRevokedAt), (*zeronull.Timestamptz)(&t.RefreshRevokedAt),
-		&t.NeedsReauth, &t.Version, &t.LeaseOwner, (*zeronull.Timestamptz)(&t.LeaseUntil),
+		&t.NeedsReauth, &t.Version, &t.LeaseOwner, (*zeronull.Timestamptz)(&t.LeaseUntil), &t.Narrowed,
 	}
 }
 
@@ -49,7 +49,8 @@ func providerTokenArgs(t tokenstore.ProviderToken) []any {
 
 // The version is the clock in microseconds, and greater than the one before,
 // so that a row stored anew does not repeat a version of the one deleted. A
-// write ends the lease; $18 is the owner that stays.
+// write ends the lease; $18 is the owner that stays. What follows says what becomes of
+// the narrowed tokens.
 const (
 	clockVersion = `(extract(epoch FROM {now}) * 1000000)::bigint`
 
@@ -57,12 +58,13 @@ const (
 		token_type, scope, scopes, issued_at, expires_at, refresh_expires_at, access_revoked_at, refresh_revoked_at, needs_reauth`
 
 	setProviderToken = `
-		UPDATE provider_token AS p SET (` + writtenColumns + `, version, lease_owner, lease_until)
+		UPDATE provider_token AS p SET (` + writtenColumns + `, version, lease_owner, lease_until, narrowed)
 			= ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-				greatest(p.version + 1, ` + clockVersion + `), $18, NULL)
-		WHERE p.sub = $1 AND p.provider = $2`
+				greatest(p.version + 1, ` + clockVersion + `), $18, NULL, `
 
-	updateProviderToken = setProviderToken + ` AND p.version = $19 RETURNING ` + providerColumns
+	whereProviderToken = `) WHERE p.sub = $1 AND p.provider = $2`
+
+	updateProviderToken = setProviderToken + `$20` + whereProviderToken + ` AND p.version = $19 RETURNING ` + providerColumns
 )
 
 // ProviderToken returns a subject's token for a provider, or

@@ -68,7 +68,7 @@ func (s *Store) UpdateProviderToken(ctx context.Context, token tokenstore.Provid
 	err := s.try(ctx, once, func(ctx context.Context) error {
 		var err error
 		updated, err = one(ctx, s.pool, scanProviderToken, s.plain(updateProviderToken),
-			append(providerTokenArgs(token), token.LeaseOwner, token.Version)...)
+			append(providerTokenArgs(token), token.LeaseOwner, token.Version, token.Narrowed)...)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return tokenstore.ErrConflict
 		}

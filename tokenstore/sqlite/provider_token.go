@@ -15,7 +15,7 @@ import (
 // [scanProviderToken].
 const providerTokenColumns = `subject, provider, client_id, access_token, refresh_token, access_hash, refresh_hash, key_id,
 	token_type, scope, issued_at, expires_at, refresh_expires_at, access_revoked_at, refresh_revoked_at,
-	needs_reauth, version, lease_owner, lease_until`
+	needs_reauth, version, lease_owner, lease_until, narrowed`
 
 const selectProviderToken = `
 	SELECT ` + providerTokenColumns + ` FROM provider_token WHERE subject = ? AND provider = ?`
@@ -25,7 +25,7 @@ func scanProviderToken(row scanner) (tokenstore.ProviderToken, error) {
 	var issued, expires, refreshExpires, accessRevoked, refreshRevoked, lease sql.NullInt64
 	err := row.Scan(&t.Subject, &t.Provider, &t.ClientID, &t.AccessToken, &t.RefreshToken, &t.AccessHash, &t.RefreshHash, &t.KeyID,
 		&t.TokenType, &t.Scope, &issued, &expires, &refreshExpires, &accessRevoked, &refreshRevoked,
-		&t.NeedsReauth, &t.Version, &t.LeaseOwner, &lease)
+		&t.NeedsReauth, &t.Version, &t.LeaseOwner, &lease, &t.Narrowed)
 	if len(t.RefreshToken) == 0 {
 		t.RefreshToken = nil
 	}
@@ -79,7 +79,7 @@ func (t *tx) storeProviderToken(ctx context.Context, token tokenstore.ProviderTo
 	}
 	// A lease is of the row, and a version is the store's to give: the clock,
 	// so that a row stored anew does not repeat a version of the one deleted.
-	token.LeaseOwner, token.LeaseUntil = "", time.Time{}
+	token.LeaseOwner, token.LeaseUntil, token.Narrowed = "", time.Time{}, nil
 	token.Version = t.now.UnixMicro()
 	var result tokenstore.StoreResult
 	former, err := one(ctx, t, scanProviderToken, selectProviderToken, token.Subject, token.Provider)
@@ -102,9 +102,9 @@ func (t *tx) storeProviderToken(ctx context.Context, token tokenstore.ProviderTo
 func (t *tx) writeProviderToken(ctx context.Context, p tokenstore.ProviderToken) (tokenstore.ProviderToken, error) {
 	return one(ctx, t, scanProviderToken, `
 		INSERT OR REPLACE INTO provider_token (`+providerTokenColumns+`)
-		VALUES (`+strings.TrimSuffix(strings.Repeat("?, ", 19), ", ")+`)
+		VALUES (`+strings.TrimSuffix(strings.Repeat("?, ", 20), ", ")+`)
 		RETURNING `+providerTokenColumns,
 		p.Subject, p.Provider, p.ClientID, p.AccessToken, append([]byte{}, p.RefreshToken...), p.AccessHash, p.RefreshHash, p.KeyID,
 		p.TokenType, p.Scope, micros(p.IssuedAt), micros(p.ExpiresAt), micros(p.RefreshExpiresAt),
-		micros(p.AccessRevokedAt), micros(p.RefreshRevokedAt), p.NeedsReauth, p.Version, p.LeaseOwner, micros(p.LeaseUntil))
+		micros(p.AccessRevokedAt), micros(p.RefreshRevokedAt), p.NeedsReauth, p.Version, p.LeaseOwner, micros(p.LeaseUntil), p.Narrowed)
 }

@@ -143,3 +143,36 @@ func testTokenLasting(e *env) {
 	e.ok(err)
 	e.same("queued token", issued(queued), first)
 }
+
+// Narrowed tokens come and go with the row's other tokens, and are of its sign-in alone.
+func testTokenNarrowed(e *env) {
+	t := e.store(e.token("first", "openid a b")).Kept
+	e.same("narrowed tokens of a sign-in", t.Narrowed, []byte(nil))
+	t.Narrowed = []byte{0, 1, 255}
+	updated, err := e.UpdateProviderToken(e.ctx, t)
+	e.ok(err)
+	e.same("narrowed tokens as updated", updated.Narrowed, t.Narrowed)
+	e.same("narrowed tokens as read", e.stored().Narrowed, t.Narrowed)
+	leased, err := e.LeaseProviderToken(e.ctx, "ann", "p", updated.Version, "me", time.Minute)
+	e.ok(err)
+	e.same("narrowed tokens under a lease", leased.Narrowed, t.Narrowed)
+	// One that loses leaves them, one that wins ends them.
+	e.same("narrowed tokens that withstand", e.store(e.token("less", "openid a")).Kept.Narrowed, t.Narrowed)
+	e.same("narrowed tokens of another sign-in", e.store(e.token("second", "openid a b")).Kept.Narrowed, []byte(nil))
+
+	again := e.stored()
+	again.Narrowed = make([]byte, tokenstore.MaxNarrowed+1)
+	_, err = e.UpdateProviderToken(e.ctx, again)
+	e.want("UpdateProviderToken with too much", err, tokenstore.ErrInvalid)
+	again.Narrowed = []byte("sealed")
+	_, err = e.UpdateProviderToken(e.ctx, again)
+	e.ok(err)
+	gone, err := e.DeleteProviderTokens(e.ctx, tokenstore.ProviderTokenQuery{Subject: "ann"}, false)
+	e.ok(err)
+	e.same("narrowed tokens that went", gone[0].Narrowed, []byte("sealed"))
+	entries, err := e.TakeOutbox(e.ctx, 1, time.Minute)
+	e.ok(err)
+	queued, err := entries[0].Revocation()
+	e.ok(err)
+	e.same("narrowed tokens to be revoked", queued.Narrowed, []byte("sealed"))
+}

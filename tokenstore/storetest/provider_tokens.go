@@ -18,6 +18,7 @@ var providerTokenTests = []test{
 	{name: "one that is not live never wins", run: testTokenNotLive},
 	{name: "one per subject and provider", run: testTokenPerProvider},
 	{name: "the displaced one is queued when asked", run: testTokenRevokeDisplaced},
+	{name: "narrowed ones are of one sign-in", run: testTokenNarrowed},
 	{name: "two first stores at once", run: testTokenRace, races: true},
 	{name: "methods of a token", run: testTokenMethods},
 }

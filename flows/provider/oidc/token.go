@@ -110,6 +110,9 @@ func (p *Provider) grantFailed(doing string, err error, sent ...string) error {
 	if outbound.IsUnspent(refused.Response.StatusCode) {
 		err = fmt.Errorf("%w (%w)", err, provider.ErrNotSpent)
 	}
+	if refused.ErrorCode == "invalid_target" {
+		err = fmt.Errorf("%w: %w", provider.ErrTarget, err)
+	}
 	if outbound.IsRefusal(refused.Response.StatusCode, refused.ErrorCode) {
 		err = fmt.Errorf("%w: %w", provider.ErrRefused, err)
 	}
