@@ -112,11 +112,15 @@ flood: ## A million abandoned sign-ins for each cache, without the race detector
 	@$(STEP) "flood" go test -v -timeout 10m -run '^TestFlood' ./cache/memory ./cache/redis
 
 .PHONY: bench
-bench: bench-guard bench-refresh bench-store bench-all ## Measure everything (some minutes; an idle machine)
+bench: bench-guard bench-forward bench-refresh bench-store bench-all ## Measure everything (some minutes; an idle machine)
 
 .PHONY: bench-guard
 bench-guard: ## Measure a guarded request against a plain reverse_proxy, PAIRS=40 rounds
 	@cd integration && go test -run '^$$' -bench Guarded -benchtime $(PAIRS)x -timeout 30m ./bench
+
+.PHONY: bench-forward
+bench-forward: ## Measure nginx that asks the gateway against nginx that asks oauth2-proxy, where that is installed
+	@cd integration && go test -run '^$$' -bench ForwardAuth -benchtime $(PAIRS)x -timeout 30m ./bench
 
 .PHONY: bench-refresh
 bench-refresh: ## Measure a refresh with 0, 10 and 20 ms added between gateway and Postgres

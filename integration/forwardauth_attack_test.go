@@ -1,15 +1,12 @@
 package integration_test
 
 import (
-	"crypto/tls"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // attack sends what must not reach the application, or not as it is.
@@ -44,7 +41,84 @@ func (a asking) attack(t *testing.T) {
 	if got := a.send(t, nil, http.MethodPost, site+"/open", nil, "X-HTTP-Method-Override: DELETE"); got.status != http.StatusBadRequest {
 		t.Errorf("another method: %d\n%s", got.status, got.body)
 	}
+	a.malformed(t)
 	a.paths(t)
+}
+
+// malformed sends what is bad input to Gatehouse or to the proxy itself. None of it
+// reaches the application, but what some read as its open paths.
+func (a asking) malformed(t *testing.T) {
+	t.Helper()
+	const end = " HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n"
+	large := "Cookie: theirs=" + strings.Repeat("x", 32<<10) + "\r\n"
+	for name, request := range map[string]string{
+		"a cookie of 32 KiB":              "GET /open" + end + large + "\r\n",
+		"a guarded path with one":         "GET /private/x" + end + large + "\r\n",
+		"cookies of 32 KiB":               "GET /open" + end + strings.Repeat("Cookie: theirs="+strings.Repeat("x", 4<<10)+"\r\n", 8) + "\r\n",
+		"X-Forwarded-Uri twice":           "GET /private/x" + end + "X-Forwarded-Uri: /open\r\nX-Forwarded-Uri: /open\r\n\r\n",
+		"X-Original-URL twice":            "GET /private/x" + end + "X-Original-URL: https://app.example.com/open\r\nX-Original-URL: https://app.example.com/open\r\n\r\n",
+		"X-Original-URL, otherwise spelt": "GET /private/x" + end + "x-original-url: https://app.example.com/open\r\nX_Original_URL: https://app.example.com/open\r\n\r\n",
+		"an address of elsewhere":         "GET https://evil.example/private/x HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n\r\n",
+		"an address without a path":       "GET https://app.example.com HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+		"an absolute address":             "GET https://app.example.com/private/x" + end + "\r\n",
+		"no target":                       "GET " + end + "\r\n",
+		"an asterisk":                     "OPTIONS *" + end + "\r\n",
+		"CONNECT":                         "CONNECT app.example.com:443" + end + "\r\n",
+		"no slash":                        "GET private/x" + end + "\r\n",
+		"a fragment":                      "GET /open#/../private/x" + end + "\r\n",
+		"a fragment of a guarded path":    "GET /private/x#/../../open" + end + "\r\n",
+		"a host that is not configured":   "GET /open HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+		"no host":                         "GET /private/x HTTP/1.0\r\n\r\n",
+		"two hosts":                       "GET /private/x" + end + "Host: other.example.com\r\n\r\n",
+		"a host with a path":              "GET /private/x HTTP/1.1\r\nHost: app.example.com/open?\r\nConnection: close\r\n\r\n",
+		"a host with a user":              "GET /private/x HTTP/1.1\r\nHost: evil.example@app.example.com\r\nConnection: close\r\n\r\n",
+		"an IPv6 address":                 "GET /open HTTP/1.1\r\nHost: [::1]:8443\r\nConnection: close\r\n\r\n",
+		"another method in the query":     "GET /private/x?_method=OPTIONS" + end + "\r\n",
+		"a header in two lines":           "GET /private/x" + end + "X-Forwarded-Uri: /private/x\r\n /open\r\n\r\n",
+		"a question of its own": "GET /forward_auth" + end + "X-Original-URL: https://app.example.com/private/x\r\nX-Original-Method: GET\r\n" +
+			"X-Forwarded-Uri: /private/x\r\n\r\nGET /private/x" + end + "\r\n",
+		"the place of questions": "GET /gatehouse-ask" + end + "\r\n",
+	} {
+		text := a.raw(t, request)
+		open := strings.HasPrefix(text, "HTTP/1.1 200") && slices.Contains([]string{"an address without a path", "a question of its own", "the place of questions"}, name)
+		if reached(text) && (!open || strings.Contains(text, "/private/x\nbody")) {
+			t.Errorf("%s reaches the application:\n%.2000s", name, text)
+		}
+	}
+}
+
+// confuse sends one site's cookie to the other by an address that names both, and our
+// cookie in spellings that are none of ours.
+func (a asking) confuse(t *testing.T, cookies, others []*http.Cookie) {
+	t.Helper()
+	const rest = "\r\nConnection: close\r\nCookie: %s\r\n\r\n"
+	for name, request := range map[string]string{
+		"the other's cookie, and its name as Host": fmt.Sprintf("GET https://app.example.com/private/x HTTP/1.1\r\nHost: other.example.com"+rest, cookieHeader(others)),
+		"this one's cookie for the other's name":   fmt.Sprintf("GET https://other.example.com/private/x HTTP/1.1\r\nHost: app.example.com"+rest, cookieHeader(cookies)),
+		"the other's cookie, and two hosts":        fmt.Sprintf("GET /private/x HTTP/1.1\r\nHost: app.example.com\r\nHost: other.example.com"+rest, cookieHeader(others)),
+		"X-Forwarded-Host":                         fmt.Sprintf("GET /private/x HTTP/1.1\r\nHost: app.example.com\r\nX-Forwarded-Host: other.example.com"+rest, cookieHeader(others)),
+		"a WebSocket with a body": fmt.Sprintf("GET /private/ws HTTP/1.1\r\nHost: app.example.com\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://app.example.com\r\nContent-Length: 40"+rest, "none=1") + "GET /private/x HTTP/1.1\r\nHost: app\r\n\r\n",
+	} {
+		if text := a.raw(t, request); reached(text) || strings.Contains(text, " 101 ") {
+			t.Errorf("%s reaches the application:\n%s", name, text)
+		}
+	}
+	value := ""
+	for _, c := range cookies {
+		if c.Name == "__Host-gatehouse" {
+			value = c.Value
+		}
+	}
+	if value == "" {
+		t.Fatalf("there is no session among %v", cookies)
+	}
+	for _, odd := range []string{"__host-GATEHOUSE=", "__Host%2Dgatehouse=", "gatehouse=", "x=1;__Host-gatehouse=", "\t__Host-gatehouse =", "$Version=1; __Host-gatehouse=", "x=\"; __Host-gatehouse="} {
+		text := a.raw(t, fmt.Sprintf("GET /open HTTP/1.1\r\nHost: app.example.com"+rest, odd+value))
+		if strings.Contains(text, value) {
+			t.Errorf("the application is told the session as %q:\n%s", odd, text)
+		}
+	}
 }
 
 // paths sends every path of the table of what servers read differently.
@@ -59,15 +133,8 @@ func (a asking) paths(t *testing.T) {
 		if !strings.HasPrefix(path, "/") || !strings.Contains(path, "private") || strings.HasPrefix(want, "open") {
 			continue
 		}
-		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 30 * time.Second}, "tcp", a.address, &tls.Config{RootCAs: a.roots, ServerName: "app.example.com"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.SetDeadline(time.Now().Add(time.Minute))
-		_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n\r\n", path)
-		text, _ := io.ReadAll(conn)
-		_ = conn.Close()
-		if strings.Contains(string(text), "\nbody: ") {
+		text := a.raw(t, "GET "+path+" HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n\r\n")
+		if reached(text) {
 			t.Errorf("%s reaches the application:\n%s", path, text)
 		}
 	}

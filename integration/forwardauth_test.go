@@ -1,12 +1,8 @@
 package integration_test
 
 import (
-	"bufio"
-	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -98,6 +94,9 @@ func (a asking) walk(t *testing.T) {
 		t.Errorf("what is open: %d\n%s", got.status, got.body)
 	}
 
+	if got := a.send(t, nil, http.MethodPost, site+"/private/api", strings.NewReader("x=1")); got.status != http.StatusUnauthorized || reached(got.body) {
+		t.Errorf("a program that posts without a token: %d\n%s", got.status, got.body)
+	}
 	a.attack(t)
 
 	// Back to the very URL.
@@ -122,6 +121,10 @@ func (a asking) walk(t *testing.T) {
 	if got.status != http.StatusOK || !strings.Contains(got.body, "Remote-User: alice") || !strings.Contains(got.body, "Remote-Groups: staff") {
 		t.Errorf("a client that has the headers dropped: %d\n%s", got.status, got.body)
 	}
+	if got = a.send(t, cookies, http.MethodPost, site+"/private/api", strings.NewReader("x=1")); got.status != http.StatusOK || !strings.Contains(got.body, "POST /private/api\nbody: 3\n") {
+		t.Errorf("a program that posts: %d\n%s", got.status, got.body)
+	}
+	a.byHTTP2(t, cookies)
 	const size = 64 << 20
 	got = a.send(t, cookies, http.MethodPost, site+"/private/upload", io.LimitReader(zeros{}, size))
 	if got.status != http.StatusOK || !strings.Contains(got.body, fmt.Sprintf("body: %d\n", size)) {
@@ -138,6 +141,8 @@ func (a asking) walk(t *testing.T) {
 	if !strings.Contains(page.Body, "Remote-User: bob") {
 		t.Errorf("the other site:\n%s", page.Body)
 	}
+	a.confuse(t, cookies, b.Cookies("https://other.example.com"))
+	a.logsNoCodes(t, cookies)
 
 	wantStatus(t, signOut(t, b, site), http.StatusOK)
 	if signedIn(t, b, site+"/private/") {
@@ -148,82 +153,33 @@ func (a asking) walk(t *testing.T) {
 	}
 }
 
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
-}
-
-type answered struct {
-	status int
-	body   string
-}
-
-// send sends a request as a program does, with headers "Name: value".
-func (a asking) send(t *testing.T, cookies []*http.Cookie, method, address string, body io.Reader, headers ...string) answered {
+// byHTTP2 does by HTTP/2 what matters there: the host and the cookies come otherwise.
+func (a asking) byHTTP2(t *testing.T, cookies []*http.Cookie) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, address, body)
-	if err != nil {
-		t.Fatal(err)
+	const site = "https://app.example.com"
+	got := a.do(t, true, cookies, http.MethodPost, site+"/private/x?y=z", strings.NewReader("x=1"), "Remote-User: mallory")
+	if got.proto != 2 || got.status != http.StatusOK || !strings.Contains(got.body, "POST /private/x?y=z\nbody: 3\n") ||
+		!strings.Contains(got.body, "Remote-User: alice") || strings.Contains(got.body, "mallory") || strings.Contains(got.body, "__Host-gatehouse=") {
+		t.Errorf("by HTTP/%d: %d\n%s", got.proto, got.status, got.body)
 	}
-	for _, c := range cookies {
-		req.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	if got := a.do(t, true, nil, http.MethodGet, site+"/private/x", nil); got.proto != 2 || got.status != http.StatusUnauthorized {
+		t.Errorf("by HTTP/%d, without a session: %d\n%s", got.proto, got.status, got.body)
 	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		if name == "Cookie" && req.Header.Get("Cookie") != "" {
-			value = req.Header.Get("Cookie") + "; " + value
+}
+
+// logsNoCodes sends addresses of the application that hold codes. That they are in no
+// log is checked when the gateway ends, with the session's cookies and our own codes.
+func (a asking) logsNoCodes(t *testing.T, cookies []*http.Cookie) {
+	t.Helper()
+	const site, code = "https://app.example.com", "sesame-open-the-door"
+	a.node.Secrets.Learn("a code of the application's", code)
+	for _, path := range []string{"/open/cb", "/private/cb"} {
+		for _, cookies := range [][]*http.Cookie{cookies, nil} {
+			a.send(t, cookies, http.MethodGet, site+path+"?state=x&code="+code, nil)
 		}
-		req.Header.Set(name, value)
 	}
-	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: a.roots},
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, a.address)
-		},
+	log := a.node.Log.Text()
+	if !strings.Contains(log, "http.log.access") || !strings.Contains(log, `"path":"/private/cb"`) {
+		t.Error("the access log is off, or has no line in place of one that is left out")
 	}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answered{resp.StatusCode, string(text)}
-}
-
-// handshake opens a WebSocket as a page of an origin does. A want of 0 is any
-// refusal.
-func (a asking) handshake(t *testing.T, cookies []*http.Cookie, origin string, want int) {
-	t.Helper()
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 30 * time.Second}, "tcp", a.address, &tls.Config{RootCAs: a.roots, ServerName: "app.example.com"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(60 * time.Second))
-	_, _ = fmt.Fprintf(conn, "GET /private/ws HTTP/1.1\r\nHost: app.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: %s\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", origin)
-	var pairs []string
-	for _, c := range cookies {
-		pairs = append(pairs, c.Name+"="+c.Value)
-	}
-	_, _ = fmt.Fprintf(conn, "Cookie: %s\r\n\r\n", strings.Join(pairs, "; "))
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if want == 0 && resp.StatusCode >= 400 || resp.StatusCode == want && resp.Header.Get("Seen-User") == "alice" {
-		return
-	}
-	t.Errorf("a WebSocket of %s: %d %v", origin, resp.StatusCode, resp.Header)
 }

@@ -81,8 +81,15 @@ func BenchmarkGuardedRequest(b *testing.B) {
 
 func measure(b *testing.B, node *gateway.Node, target *bench.Target) bench.Sample {
 	b.Helper()
+	return measureProcess(b, node.PID(), target)
+}
+
+// measureProcess measures one window of a target, and the processor time of a process
+// meanwhile.
+func measureProcess(b *testing.B, pid int, target *bench.Target) bench.Sample {
+	b.Helper()
 	cpu := func() time.Duration {
-		used, err := bench.CPU(node.PID())
+		used, err := bench.CPU(pid)
 		if err != nil {
 			b.Fatal(err)
 		}
