@@ -215,7 +215,13 @@ func (g *Gateway) parseRest(at web.Issuer, c *client.Client, query url.Values, a
 	if fault := parsePrompt(query, a); fault != nil {
 		return fault
 	}
-	return g.parseHint(at, c, query.Get("id_token_hint"), a)
+	if fault := g.parseHint(at, c, query.Get("id_token_hint"), a); fault != nil {
+		return fault
+	}
+	if g.Clients[c.ID] == nil {
+		return nil // a site says by its step what it demands
+	}
+	return parseClaims(query, a)
 }
 
 // authorize goes on with a request that is in order.

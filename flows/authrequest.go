@@ -44,6 +44,8 @@ type authRequest struct {
 	Again     bool   `json:"ag,omitempty"`
 	LoginHint string `json:"l,omitempty"`
 	ACRValues string `json:"v,omitempty"`
+	// ACREssential: a sign-in by none of ACRValues has failed.
+	ACREssential bool `json:"ae,omitempty"`
 	// Hint is the subject that the request is about, if it named one.
 	Hint string `json:"b,omitempty"`
 	// Provider that must be signed in at: its token is wanted.

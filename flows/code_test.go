@@ -111,10 +111,10 @@ func TestCode_WrongAttemptsConsumeNothingAndReplayRevokes(t *testing.T) {
 	b.get(w.siteURL("one")+"/").want(200, "hello alice")
 }
 
-// TestCode_ParallelRedemptionsHaveNoTwoWinners: the second redemption with
-// everything right ends what the first was given (RFC 6749, section 4.1.2), and
-// it may come even before the first is answered. So one wins, or none.
-func TestCode_ParallelRedemptionsHaveNoTwoWinners(t *testing.T) {
+// TestCode_ParallelRedemptionsHaveOneWinner: a code makes one session, and whoever made
+// it is told (13 of 20 rounds had no winner once, field case E7). One of so many may come
+// when the winner has been answered, and ends what it got (RFC 6749, section 4.1.2).
+func TestCode_ParallelRedemptionsHaveOneWinner(t *testing.T) {
 	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
 	web := app{t, w, "web", "web-secret-of-enough-length"}
 	code := w.code(w.signedInBrowser(), authorizeParams("web", "https://web.test/cb", "openid"))
@@ -131,7 +131,7 @@ func TestCode_ParallelRedemptionsHaveNoTwoWinners(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if won > 1 {
+	if won != 1 {
 		t.Errorf("%d redemptions won", won)
 	}
 }

@@ -119,3 +119,20 @@ func FuzzTokenForm(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseClaims: what is not understood demands nothing, and what is demanded can be
+// passed on to a provider as it is.
+func FuzzParseClaims(f *testing.F) {
+	for _, s := range []string{"", "{}", "[]", `{"id_token":{"acr":{"essential":true,"values":["gold","b"]},"sub":{"value":"x"}}}`, `{"id_token":null}`, "\xff", "{"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, claims string) {
+		var a authRequest
+		if fault := parseClaims(url.Values{"claims": {claims}}, &a); fault != nil && fault.page {
+			t.Errorf("%q is answered by a page", claims)
+		}
+		if a.ACREssential && a.ACRValues == "" || len(a.ACRValues) > maxHint || len(a.Hint) > maxHint || strings.ContainsAny(a.ACRValues, "\r\n") {
+			t.Errorf("%q demands %t %q of %q", claims, a.ACREssential, a.ACRValues, a.Hint)
+		}
+	})
+}

@@ -44,15 +44,15 @@ func (g *Gateway) takeStep(a *authRequest, sealed string) {
 }
 
 // necessary are the classes of which a request demands one. Those that a client names
-// are wishes (OpenID Connect Core, section 3.1.2.1), unless a place of this gateway
-// demands one of them: then its answer is what they were taken from (RFC 9470, section
-// 5).
+// are wishes (OpenID Connect Core, section 3.1.2.1), unless it says that they are essential
+// (section 5.5.1.1), or a place of this gateway demands one of them: then its answer is
+// what they were taken from (RFC 9470, section 5).
 func (g *Gateway) necessary(a *authRequest) []string {
 	if a.Step != nil {
 		return a.Step.ACR
 	}
 	asked := strings.Fields(a.ACRValues)
-	if slices.ContainsFunc(asked, func(acr string) bool { return slices.Contains(g.ACRValues, acr) }) {
+	if a.ACREssential || slices.ContainsFunc(asked, func(acr string) bool { return slices.Contains(g.ACRValues, acr) }) {
 		return asked
 	}
 	return nil
