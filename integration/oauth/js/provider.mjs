@@ -1,9 +1,12 @@
 // node-oidc-provider in its default configuration, with its own pages for sign-in and
-// consent: an OpenID provider for the gateway.
+// consent: an OpenID provider for the gateway. What is not on by default is asked for by
+// a third argument: the client's metadata and more of the configuration, as JSON.
 import Provider from 'oidc-provider'
 
-const [issuer, secret, redirectURI] = process.argv.slice(2)
+const [issuer, secret, redirectURI, more] = process.argv.slice(2)
+const { client, ...configuration } = JSON.parse(more || '{}')
 const provider = new Provider(issuer, {
-  clients: [{ client_id: 'gateway', client_secret: secret, redirect_uris: [redirectURI] }],
+  clients: [{ client_id: 'gateway', client_secret: secret, redirect_uris: [redirectURI], ...client }],
+  ...configuration,
 })
 provider.listen(Number(new URL(issuer).port), '127.0.0.1', () => console.log('ready'))
