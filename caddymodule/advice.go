@@ -39,7 +39,8 @@ var refusals = []struct {
 
 // guardOptions are what stands in the block of the directive gatehouse.
 var guardOptions = []string{
-	"allow", "cors", "deny", "dry_run", "finish_uploads", "headers", "hosts", "optional", "provider", "provider_token", "require", "serve_stale", "upgrades",
+	"allow", "clear_site_data", "cookie", "cors", "deny", "dry_run", "finish_uploads", "headers", "hosts", "idle_ignore", "logout_redirect",
+	"optional", "provider", "provider_token", "require", "serve_stale", "upgrades",
 }
 
 func adviseOnDirective(word string) string {

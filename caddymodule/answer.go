@@ -34,6 +34,8 @@ type answer struct {
 	// cancel ends the request's context where the connection cannot.
 	cancel context.CancelFunc
 	upload *upload // its body, where that may be finished
+	// uncounted: it is no use of the session, however long it runs.
+	uncounted bool
 	// fitting is what the guards add to the headers.
 	fitting *fitting
 	// serveStale is the shortest of its guards'; 0 if none has one.
@@ -144,7 +146,7 @@ func (a *answer) begin() {
 
 // watch has the answer ended when nothing vouches for it any longer.
 func (a *answer) watch() {
-	release := a.app.watch(a.gateway, a.id, a.end)
+	release := a.app.watch(a.gateway, a.id, !a.uncounted, a.end)
 	a.mu.Lock()
 	finished := a.finished
 	a.release = release

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -66,7 +67,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (ca
 	bare := new(http.Request)
 	*bare = *r
 	bare.Header = http.Header{"Authorization": authorization, "Dpop": r.Header["Dpop"]}
-	id, err := gateway.Guard().Authenticate(bare, r.Host, a.app.schemeOf(r) == "https")
+	id, err := gateway.Guard().Authenticate(bare, r.Host, a.app.schemeOf(r) == "https", guard.How{})
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
 		return caddyauth.User{}, false, err

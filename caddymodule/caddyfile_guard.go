@@ -29,6 +29,10 @@ import (
 //		optional
 //		cors <origin…>
 //		serve_stale <duration>|off
+//		cookie { … }
+//		idle_ignore <matcher…>
+//		logout_redirect <address…>
+//		clear_site_data
 //		headers { … }
 //		upgrades <protocol…>
 //		finish_uploads [<duration>]
@@ -103,6 +107,9 @@ func (g *Guard) parse(h httpcaddyfile.Helper, app *App, option func(httpcaddyfil
 }
 
 func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
+	if known, err := g.parseSiteOption(h); known {
+		return err
+	}
 	switch h.Val() {
 	case "hosts":
 		return someArgs(h.Dispenser, &g.Hosts)

@@ -110,7 +110,7 @@ func TestMatcher_AuthenticatesOnce(t *testing.T) {
 	r := serve(t, ssoWithClaims, "http://app.example.com {\n\tgatehouse\n\trespond here\n}")
 	gateway, v := r.app.gateway.Load(), new(verdict)
 	for _, req := range []*http.Request{get("http://app.example.com/", r.signIn("app.example.com", ofSSO(nil))), get("http://app.example.com/")} {
-		if id, err := v.authenticate(r.app, gateway, req); err != nil || id.User != "bob@example.com" {
+		if id, err := v.authenticate(r.app.guards[0], gateway, req); err != nil || id.User != "bob@example.com" {
 			t.Errorf("%v %v", id, err)
 		}
 	}

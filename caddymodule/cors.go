@@ -21,7 +21,6 @@ func (g *Guard) provisionCORS() error {
 			return fmt.Errorf("cors: %w", err)
 		}
 	}
-	g.rules.Trusted = g.CORS
 	return nil
 }
 

@@ -158,6 +158,13 @@
 //		optional                     # nobody is sent away: who is not signed in, or not allowed, passes as nobody
 //		cors <origin…>               # whose pages may call this, with the visitor's cookie, and read the answers
 //		serve_stale <duration> | off # shorter than the global one, for this site
+//		cookie {                     # of the site's sessions
+//			same_site lax | none     # none: also with what pages of other sites send, and in their frames; default: lax
+//			cross_site <path…>       # where these may send what may change something; default: nowhere
+//		}
+//		idle_ignore <matcher…>       # requests that are no use of the session: /api/poll @poll
+//		logout_redirect <address…>   # where a sign-out may lead: paths and URLs; links of the site's own pages then act at once
+//		clear_site_data              # a sign-out clears the browser's caches and storage of the site
 //		hosts <name…>                # for a site without a host name
 //		finish_uploads [<duration>]  # an upload may finish after its session has ended; default: no; alone: 10m
 //		provider <provider>          # where people are sent who are not signed in; default: they choose

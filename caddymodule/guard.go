@@ -77,6 +77,25 @@ type Guard struct {
 	// unasked. Default: the app's `serve_stale`, which must not be shorter.
 	ServeStale caddy.Duration `json:"serve_stale,omitempty"`
 
+	// The cookie of the site's sessions. If several guards of a site say this, they must
+	// say the same. Default: one that pages of other sites cannot have sent.
+	Cookie *Cookie `json:"cookie,omitempty"`
+
+	// Requests that are no use of the session, which goes idle all the same: what a page
+	// asks for by itself, again and again. Those of all guards of a site count. Default:
+	// none.
+	IdleIgnoreRaw caddyhttp.RawMatcherSets `json:"idle_ignore,omitempty" caddy:"namespace=http.matchers"`
+
+	// Where a sign-out at the site may lead to: paths of the site, or URLs, of which a
+	// link names one by `post_logout_redirect_uri`; else the first. If several guards of a
+	// site say this, they must say the same. Default: a page says that they are signed
+	// out.
+	LogoutRedirect []string `json:"logout_redirect,omitempty"`
+
+	// Whether a sign-out has the browser forget what the site stored, caches and service
+	// workers included. Default: false.
+	ClearSiteData bool `json:"clear_site_data,omitempty"`
+
 	// The provider that people are sent to who are not signed in. It says nothing of who
 	// may enter: that do the policies. Default: the choice, if there are several.
 	Provider string `json:"provider,omitempty"`
@@ -127,11 +146,14 @@ type Guard struct {
 	// rehearsed are the policies that only the log hears of.
 	rehearsed []*policy.Policy
 	headers   *headerSet
-	callable  []*Guard            // guards of the site with cors
-	bearer    *headerSet          // Authorization, where a provider's token goes there
-	exact     map[string]struct{} // names of the site, lower case
-	patterns  []string            // those with a wildcard
-	ports     []string            // of the site, as "https:8443"; "https:" is the scheme's own
+	callable  []*Guard   // guards of the site with cors
+	site      *siteTerms // what all guards of the site share
+	// idleIgnored are requests that are no use of the session.
+	idleIgnored caddyhttp.MatcherSets
+	bearer      *headerSet          // Authorization, where a provider's token goes there
+	exact       map[string]struct{} // names of the site, lower case
+	patterns    []string            // those with a wildcard
+	ports       []string            // of the site, as "https:8443"; "https:" is the scheme's own
 }
 
 // CaddyModule returns the Caddy module information.
@@ -145,7 +167,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	g.app, g.headers = app, app.headers
+	g.app, g.headers, g.site = app, app.headers, new(siteTerms)
 	g.rules.IsOwnHost = g.isOwnHost
 	if g.Headers != nil {
 		if g.headers, err = g.Headers.compile(app.Headers); err != nil {
@@ -178,7 +200,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 		g.ruledBy(own)
 	}
-	if err := together(g.provisionToken(), g.provisionRequire(), app.checkPicked(g.Provider), g.checkOptional(), g.provisionCORS(), g.checkServeStale()); err != nil {
+	if err := together(g.provisionToken(), g.provisionRequire(), app.checkPicked(g.Provider), g.checkOptional(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx)); err != nil {
 		return err
 	}
 	for i, h := range g.Hosts {
@@ -270,7 +292,7 @@ func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		v = newVerdict(r)
 	}
 	if !v.met {
-		v.met = true
+		v.met, v.site = true, &g.site.Site
 		v.strip(r, g.headers)
 		var err error
 		if v.uri, err = originalURI(r); err != nil {
@@ -359,7 +381,7 @@ func (g *Guard) decide(r *http.Request, gateway *flows.Gateway, v *verdict, agai
 		return gateway.Guard().DecideAgain(g.request(r, v), &g.rules, v.id)
 	}
 	v.show(r)
-	id, err := v.authenticate(g.app, gateway, r)
+	id, err := v.authenticate(g, gateway, r)
 	if id != nil && g.isStale(gateway, id) {
 		id, err = nil, session.ErrUnavailable
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/reading"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -22,13 +23,14 @@ type looked struct {
 }
 
 // authenticate is who a request is of.
-func (v *verdict) authenticate(app *App, gateway *flows.Gateway, r *http.Request) (*identity.Identity, error) {
+func (v *verdict) authenticate(g *Guard, gateway *flows.Gateway, r *http.Request) (*identity.Identity, error) {
 	if !v.looked.done {
 		if v.scheme == "" {
-			v.scheme = app.schemeOf(r)
+			v.scheme = g.app.schemeOf(r)
 		}
+		v.uncounted = g.site.isUncounted(r)
 		v.looked.done = true
-		v.looked.id, v.looked.err = gateway.Guard().Authenticate(v.withCredentials(r), r.Host, v.scheme == "https")
+		v.looked.id, v.looked.err = gateway.Guard().Authenticate(v.withCredentials(r), r.Host, v.scheme == "https", guard.How{Uncounted: v.uncounted})
 	}
 	return v.looked.id, v.looked.err
 }
@@ -54,25 +56,29 @@ func (v *verdict) withCredentials(r *http.Request) *http.Request {
 // `not` would match.
 func (a *App) whoAsks(r *http.Request, v *verdict) (*identity.Identity, error) {
 	gateway := a.running(r.Context())
-	if gateway == nil || reading.Target(r) != nil || !a.guardsHost(r.Host) {
+	g := a.guardAt(r.Host)
+	if gateway == nil || reading.Target(r) != nil || g == nil {
 		return nil, nil
 	}
 	if v == nil {
 		v = newVerdict(r)
 	}
-	id, err := v.authenticate(a, gateway, r)
-	if errors.Is(err, session.ErrUnavailable) {
+	id, err := v.authenticate(g, gateway, r)
+	switch {
+	case errors.Is(err, session.ErrUnavailable):
 		return nil, caddyhttp.Error(http.StatusServiceUnavailable, err)
+	case id != nil && id.TokenID == "" && g.site.isForgeable(r):
+		return nil, nil
 	}
 	return id, nil
 }
 
-// guardsHost reports whether a guard stands at a host.
-func (a *App) guardsHost(host string) bool {
+// guardAt is a guard that stands at a host, or nil.
+func (a *App) guardAt(host string) *Guard {
 	for _, g := range a.guards {
 		if g.knows(host) {
-			return true
+			return g
 		}
 	}
-	return false
+	return nil
 }

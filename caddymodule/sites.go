@@ -114,6 +114,9 @@ func (a *App) placeGuards() ([]site, error) {
 		return nil, err
 	}
 	a.settleCORS()
+	if err := a.settleSites(); err != nil {
+		return nil, err
+	}
 	a.findPortal(portals)
 	a.learnNames()
 	a.logFaults()

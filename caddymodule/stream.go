@@ -19,6 +19,7 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 	a.ResponseWriterWrapper = caddyhttp.ResponseWriterWrapper{ResponseWriter: w}
 	a.app, a.gateway, a.id, a.request = g.app, gateway, v.id, r
 	a.deciders, a.fitting, a.serveStale = g.rules.Deciders, &v.fitting, time.Duration(g.ServeStale)
+	a.uncounted = v.uncounted
 	a.upload = newUpload(r, g.uploadTime())
 	if v.stream || r.ProtoMajor > 2 {
 		ctx, cancel := context.WithCancel(r.Context())
@@ -44,13 +45,13 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 
 // watch has stop called when nothing vouches for a stream any longer. The stream
 // may outlive this configuration; what is shared stays with it.
-func (a *App) watch(gateway *flows.Gateway, id *identity.Identity, stop func()) (release func()) {
+func (a *App) watch(gateway *flows.Gateway, id *identity.Identity, counts bool, stop func()) (release func()) {
 	held := a.shared.hold()
 	var unwatch func()
 	if id.SessionID == uuid.Nil {
 		unwatch = a.shared.bearers.watch(gateway, id, stop)
 	} else {
-		unwatch = a.shared.sessions.Watch(id.SessionID, stop)
+		unwatch = a.shared.sessions.Watch(id.SessionID, counts, stop)
 	}
 	return func() {
 		unwatch()

@@ -39,8 +39,11 @@ type verdict struct {
 	hidden  *[len(credentialHeaders)][]string
 	values  [4]string // of the identity headers
 	fitting fitting
-	answer  answer
-	asked   web.Request // see request
+	site    *web.Site
+	// uncounted: the request is no use of the session.
+	uncounted bool
+	answer    answer
+	asked     web.Request // see request
 }
 
 func verdictOf(r *http.Request) *verdict {
@@ -64,6 +67,7 @@ func (v *verdict) request(r *http.Request) *web.Request {
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	v.asked = web.Request{
 		Request: r, URI: v.uri, Scheme: v.scheme, Host: r.Host, ClientIP: client, KnownPort: v.known, TrustedProxy: fromTrustedProxy(r),
+		Site: v.site, TrustedOrigin: v.fitting.origin,
 	}
 	return &v.asked
 }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 )
 
 // keyFile is a JWKS file of the operator's.
@@ -106,7 +108,7 @@ func TestSigningKeys_OneThatIsGoneTakesItsTokensWithIt(t *testing.T) {
 			}
 			req := httptest.NewRequest(http.MethodGet, site+"/", nil)
 			req.Header.Set("Authorization", "Bearer "+tokens["of a program, forged"])
-			id, err := w.gateway.Guard().Authenticate(req, req.Host, false)
+			id, err := w.gateway.Guard().Authenticate(req, req.Host, false, guard.How{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +159,7 @@ func TestSigningKeys_OneThatIsGoneEndsStreams(t *testing.T) {
 	raw := web.post("token", url.Values{"grant_type": {"client_credentials"}, "resource": {w.siteURL("app")}}).text("access_token")
 	req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
 	req.Header.Set("Authorization", "Bearer "+raw)
-	id, err := w.gateway.Guard().Authenticate(req, req.Host, false)
+	id, err := w.gateway.Guard().Authenticate(req, req.Host, false, guard.How{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -258,7 +258,7 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *web.Request, at web.I
 		return
 	}
 	g.signedInEvent(r, started)
-	web.SetSession(w, web.SiteCookie, started.Handle, at.Secure(), started.ExpiresAt.Sub(g.Now()))
+	web.SetSession(w, r, web.SiteCookie, started.Handle, at.Secure(), started.ExpiresAt.Sub(g.Now()))
 	web.ClearPathCookie(w, at, web.LeftCookie)
 	g.finishHandover(w, r, at, try, returnTo)
 	web.SeeOther(w, r, returnTo)

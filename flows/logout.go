@@ -42,6 +42,9 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *web.Request, at web.Issu
 		return
 	}
 	asked := g.parseLogout(at, params)
+	if asked == (logoutRequest{}) {
+		asked.RedirectURI = r.LogoutRedirect(onlyValue(params["post_logout_redirect_uri"]))
+	}
 	if id == nil && r.Method == http.MethodPost && !sentSession(r, cookie) {
 		// Another site's POST comes without the cookie (SameSite), whatever its
 		// fields are called, and what it asks for can be neither done nor said to
@@ -58,8 +61,8 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *web.Request, at web.Issu
 		return
 	}
 	row, err := g.named(r.Context(), id, asked)
-	own := false
-	if err == nil && acts(r) {
+	own := isOwnLink(r)
+	if err == nil && !own && acts(r) {
 		own, err = g.isOfThisSignIn(r.Context(), id, row)
 	}
 	switch {
@@ -78,6 +81,30 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *web.Request, at web.Issu
 		p.Fields = append(p.Fields, page.Field{Name: logoutField, Value: sealed})
 	}
 	g.Pages.SignOut(w, r.Request, http.StatusOK, p)
+}
+
+// clearSiteData has the browser forget what the site stored, where the site says so: a
+// service worker would go on to show what it kept.
+func clearSiteData(w http.ResponseWriter, r *web.Request) {
+	if r.Site != nil && r.Site.ClearOnLogout {
+		w.Header().Set("Clear-Site-Data", `"cache", "storage"`)
+	}
+}
+
+func onlyValue(values []string) string {
+	if len(values) != 1 {
+		return ""
+	}
+	return values[0]
+}
+
+// isOwnLink reports whether a person has followed a link of the site's own pages to sign
+// out, where the site says that such links do. A page of another site, a frame and what
+// is fetched ask first.
+func isOwnLink(r *web.Request) bool {
+	one := func(name, value string) bool { return len(r.Header[name]) == 1 && r.Header[name][0] == value }
+	return r.Site != nil && len(r.Site.LogoutRedirects) > 0 && r.Method == http.MethodGet && acts(r) &&
+		one("Sec-Fetch-Site", "same-origin") && one("Sec-Fetch-Mode", "navigate") && one("Sec-Fetch-Dest", "document")
 }
 
 // sentSession reports whether a request holds a session cookie, good or not.
@@ -119,7 +146,8 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *web.Request, at web.Issuer, 
 	g.Events(r.Context(), "logout", slog.String("user", id.User), slog.String("client_id", id.ClientID))
 	web.SetPathCookie(w, at, web.LeftCookie, "1", leftFor)
 	if onward != "" {
-		web.ClearSession(w, cookie, r.Secure())
+		web.ClearSession(w, r, cookie, r.Secure())
+		clearSiteData(w, r)
 		web.RedirectExternal(w, onward)
 		return
 	}
@@ -149,7 +177,8 @@ func (g *Gateway) signedOut(w http.ResponseWriter, r *web.Request, at web.Issuer
 	// Another site can post here, and then the browser sends no cookie (SameSite)
 	// but would keep what the answer sets. Only what was sent is taken back.
 	if sentSession(r, cookie) {
-		web.ClearSession(w, cookie, r.Secure())
+		web.ClearSession(w, r, cookie, r.Secure())
+		clearSiteData(w, r)
 	}
 	if to := asked.afterLogout(); to != "" {
 		web.RedirectExternal(w, to)

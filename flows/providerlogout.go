@@ -61,5 +61,5 @@ func (g *Gateway) fromProvider(at web.Issuer, params url.Values) (logoutRequest,
 		return logoutRequest{}, false
 	}
 	l := g.openLogout(at, params.Get("state"))
-	return l, l.Client != ""
+	return l, l != (logoutRequest{})
 }

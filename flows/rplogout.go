@@ -73,7 +73,7 @@ const logoutField = "request"
 // sealLogout seals a request for its way through the browser; "" if nothing is
 // asked for.
 func (g *Gateway) sealLogout(at web.Issuer, l logoutRequest) string {
-	if l.Client == "" {
+	if l == (logoutRequest{}) {
 		return ""
 	}
 	return g.Keyring.SealString("logout request", []byte(at.ID()), compact(l))

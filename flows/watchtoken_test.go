@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 )
 
@@ -31,7 +32,7 @@ func TestWatchToken_StopsWhatATokenWithoutSessionOpened(t *testing.T) {
 	token := web.post("token", url.Values{"grant_type": {"client_credentials"}, "resource": {w.siteURL("app")}}).text("access_token")
 	req := httptest.NewRequest(http.MethodGet, w.siteURL("app")+"/", nil)
 	req.Header.Set("Authorization", "Bearer "+token)
-	id, err := w.gateway.Guard().Authenticate(req, req.Host, false)
+	id, err := w.gateway.Guard().Authenticate(req, req.Host, false, guard.How{})
 	if err != nil {
 		t.Fatal(err)
 	}

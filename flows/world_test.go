@@ -250,7 +250,7 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		w.gateway.ServeSite(rw, req)
 		return
 	}
-	id, err := w.gateway.Guard().Authenticate(r, r.Host, false)
+	id, err := w.gateway.Guard().Authenticate(r, r.Host, false, guard.How{})
 	rules := &guard.Rules{ProviderToken: w.passes, Scopes: w.wants}
 	if strings.HasPrefix(req.URI, "/admin") {
 		rules.Require = w.require

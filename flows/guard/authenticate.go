@@ -14,6 +14,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
+// How says how a site takes what a request brings. The zero How is the usual.
+type How struct {
+	// Uncounted says that a request with a session's cookie is no use of the session.
+	Uncounted bool
+}
+
 // Authenticate returns the verified identity of a request to a guarded site, by
 // its session cookie or its access token. host is as requested; secure tells
 // whether the client came by https. A warm session costs no I/O.
@@ -22,8 +28,12 @@ import (
 // nobody is signed in, [session.ErrUnavailable] when that cannot be told now,
 // [ErrToken] for an access token of ours that does not open this site,
 // [accesstoken.ErrTwoCredentials].
-func (g *Guard) Authenticate(r *http.Request, host string, secure bool) (*identity.Identity, error) {
-	id, err := web.FromCookies(r.Context(), g.Sessions, r.Header, web.SessionCookieName(web.SiteCookie, secure), web.ClientOf(host))
+func (g *Guard) Authenticate(r *http.Request, host string, secure bool, how How) (*identity.Identity, error) {
+	var sessions web.Sessions = g.Sessions
+	if how.Uncounted {
+		sessions = session.Uncounted{Manager: g.Sessions}
+	}
+	id, err := web.FromCookies(r.Context(), sessions, r.Header, web.SessionCookieName(web.SiteCookie, secure), web.ClientOf(host))
 	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
 		return id, err
 	}

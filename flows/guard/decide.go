@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -33,8 +32,6 @@ type Rules struct {
 	// IsOwnHost reports whether pages of a host may open WebSockets at another with the
 	// visitor's cookie. Default: those of the same name.
 	IsOwnHost func(origin, asked string) bool
-	// Trusted are the origins whose pages may open WebSockets here as well.
-	Trusted []string
 }
 
 // Outcome is how a decision turned out.
@@ -44,7 +41,7 @@ type Outcome int
 const (
 	Pass            Outcome = iota
 	Unauthenticated         // nobody is signed in, or that cannot be told now
-	Foreign                 // a page of another site opens a WebSocket
+	Foreign                 // a page of another site opens a WebSocket, or sends what may change something
 	Forbidden               // the rules do not let the user in
 	NoToken                 // there is no token of the provider
 	Insufficient            // the user has to prove more, or anew, who they are
@@ -128,8 +125,7 @@ func (g *Guard) Answer(w http.ResponseWriter, r *web.Request, d Decision) {
 	case Unauthenticated:
 		g.Challenge(w, r, d.err)
 	case Foreign:
-		web.NoStore(w)
-		http.Error(w, "Pages of other sites may not open WebSockets here.", http.StatusForbidden)
+		refuseForeign(w, r)
 	case Forbidden:
 		g.Forbid(w, r, d.Identity)
 	case Insufficient:
@@ -145,21 +141,39 @@ func (g *Guard) Answer(w http.ResponseWriter, r *web.Request, d Decision) {
 	}
 }
 
-// isForeign reports whether a page of another host, or of plain http where
+func refuseForeign(w http.ResponseWriter, r *web.Request) {
+	web.NoStore(w)
+	what := "Pages of other sites may not send this here."
+	if _, upgrade := r.Header["Upgrade"]; upgrade || r.Method == http.MethodConnect {
+		what = "Pages of other sites may not open WebSockets here."
+	}
+	http.Error(w, what, http.StatusForbidden)
+}
+
+// isForeign reports whether a page of another site makes a request as the visitor that
+// no browser asks about beforehand, or holds back: what [web.Request.IsForgeable] says,
+// and WebSockets. A program sends no Origin, no page can send an access token here, and
+// the pages of some origins may call.
+func (rules *Rules) isForeign(r *web.Request, id *identity.Identity) bool {
+	if id.TokenID != "" || r.TrustedOrigin != "" {
+		return false
+	}
+	return rules.opensForeignWebSocket(r) || r.IsForgeable()
+}
+
+// opensForeignWebSocket reports whether a page of another host, or of plain http where
 // the site is https, opens a WebSocket with the visitor's cookie. No CORS holds
 // such a page back, and SameSite holds no cookie back from another sub-domain,
 // so it would speak as the visitor (cross-site WebSocket hijacking; RFC 6455,
 // section 10.2). Pages of another port have the cookie anyway: cookies know no
 // ports.
-//
-// A program sends no Origin, and no page can send an access token here.
-func (rules *Rules) isForeign(r *web.Request, id *identity.Identity) bool {
+func (rules *Rules) opensForeignWebSocket(r *web.Request) bool {
 	_, upgrade := r.Header["Upgrade"]
-	if !upgrade && r.Method != http.MethodConnect || id.TokenID != "" {
+	if !upgrade && r.Method != http.MethodConnect {
 		return false
 	}
 	for _, origin := range r.Header["Origin"] {
-		if !rules.isOwnOrigin(origin, r) && !slices.Contains(rules.Trusted, origin) {
+		if !rules.isOwnOrigin(origin, r) {
 			return true
 		}
 	}

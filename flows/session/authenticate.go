@@ -22,6 +22,19 @@ const attempts = 5
 // Errors: [ErrNoSession] and [ErrUnavailable]. Only the first is a reason to
 // ask for a sign-in, and none is for taking the cookie away.
 func (m *Manager) Authenticate(ctx context.Context, clientID, h string) (*identity.Identity, error) {
+	return m.authenticate(ctx, clientID, h, true)
+}
+
+// Uncounted tells who session handles belong to, for requests that are no use of the
+// session: it goes idle all the same.
+type Uncounted struct{ *Manager }
+
+// Authenticate is [Manager.Authenticate], and counts as no use.
+func (u Uncounted) Authenticate(ctx context.Context, clientID, h string) (*identity.Identity, error) {
+	return u.authenticate(ctx, clientID, h, false)
+}
+
+func (m *Manager) authenticate(ctx context.Context, clientID, h string, counts bool) (*identity.Identity, error) {
 	id, digest, ok := handle.SessionDigest(h)
 	if !ok {
 		return nil, ErrForged
@@ -37,7 +50,7 @@ func (m *Manager) Authenticate(ctx context.Context, clientID, h string) (*identi
 		if e.who.Load().ClientID != clientID {
 			return nil, errOtherClient
 		}
-		who, err := m.settle(ctx, e)
+		who, err := m.settle(ctx, e, counts)
 		if err == nil || !errors.Is(err, errLookAgain) {
 			return who, err
 		}
@@ -56,7 +69,7 @@ func (m *Manager) Live(ctx context.Context, id uuid.UUID) (*identity.Identity, e
 				return nil, err
 			}
 		}
-		who, err := m.settle(ctx, e)
+		who, err := m.settle(ctx, e, true)
 		if err == nil || !errors.Is(err, errLookAgain) {
 			return who, err
 		}
@@ -84,16 +97,18 @@ func (m *Manager) prove(ctx context.Context, s string, digest [sha256.Size]byte,
 }
 
 // settle answers for an entry, after asking the store where it must be asked.
-func (m *Manager) settle(ctx context.Context, e *entry) (*identity.Identity, error) {
+func (m *Manager) settle(ctx context.Context, e *entry, counts bool) (*identity.Identity, error) {
 	now := m.clock()
 	if e.fresh(now, m.settings.Load().Interval, m.epoch.Load()) {
-		e.use(now)
+		if counts {
+			e.use(now)
+		}
 		return e.who.Load(), nil
 	}
-	return m.settleOverdue(ctx, e)
+	return m.settleOverdue(ctx, e, counts)
 }
 
-func (m *Manager) settleOverdue(ctx context.Context, e *entry) (*identity.Identity, error) {
+func (m *Manager) settleOverdue(ctx context.Context, e *entry, counts bool) (*identity.Identity, error) {
 	now := m.clock()
 	if err := e.verdict(); err != nil {
 		return nil, err
@@ -105,26 +120,28 @@ func (m *Manager) settleOverdue(ctx context.Context, e *entry) (*identity.Identi
 	if m.outage.on() {
 		// Nobody waits for a store that is down, as long as there is an answer.
 		m.probe(e)
-		if who, err := m.serve(e, now); err == nil {
+		if who, err := m.serve(e, now, counts); err == nil {
 			return who, nil
 		}
 	}
-	if err := m.check(ctx, e); err != nil && gaveUp(ctx) {
+	if err := m.check(ctx, e, counts); err != nil && gaveUp(ctx) {
 		return nil, unavailable(context.Cause(ctx))
 	}
-	return m.serve(e, now)
+	return m.serve(e, now, counts)
 }
 
 // serve answers for an entry that was checked, or cannot be. In the second case
 // a session that has been idle for too long as far as is known here is refused,
 // but not as ended: another node may have seen it since.
-func (m *Manager) serve(e *entry, now time.Duration) (*identity.Identity, error) {
+func (m *Manager) serve(e *entry, now time.Duration, counts bool) (*identity.Identity, error) {
 	if err := e.verdict(); err != nil {
 		return nil, err
 	}
 	if now-time.Duration(e.checked.Load()) >= m.settings.Load().ServeStale || e.idleAway(now) {
 		return nil, errTooOld
 	}
-	e.use(now)
+	if counts {
+		e.use(now)
+	}
 	return e.who.Load(), nil
 }

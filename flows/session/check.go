@@ -28,8 +28,10 @@ type batch struct {
 
 // check asks the store about one entry, together with all others that are
 // asked for at the time and at most once for each.
-func (m *Manager) check(ctx context.Context, e *entry) error {
-	e.asked.Store(int64(m.clock()))
+func (m *Manager) check(ctx context.Context, e *entry, counts bool) error {
+	if counts {
+		e.asked.Store(int64(m.clock()))
+	}
 	b := m.enlist(e)
 	if b == nil {
 		return nil

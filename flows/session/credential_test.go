@@ -75,7 +75,7 @@ func TestCredential_AnotherEndsSessions(t *testing.T) {
 	n.Configure(Settings{Current: knows("one")})
 	n.is(s, nil, "after a reload with the same password")
 	ended := make(chan struct{}, 1)
-	defer n.Watch(s.Session.ID, func() { ended <- struct{}{} })()
+	defer n.Watch(s.Session.ID, false, func() { ended <- struct{}{} })()
 	n.Configure(Settings{Current: knows("two")})
 	select {
 	case <-ended:

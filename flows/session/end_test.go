@@ -245,7 +245,7 @@ func TestWatch(t *testing.T) {
 			}
 		}, 0},
 		{"released", func(t *testing.T, _ *world, n *node, s Started) {
-			release := n.Watch(s.Session.ID, func() { t.Error("stopped after its release") })
+			release := n.Watch(s.Session.ID, false, func() { t.Error("stopped after its release") })
 			release()
 			release()
 			if err := n.End(t.Context(), s.Session.ID); err != nil {
@@ -260,7 +260,7 @@ func TestWatch(t *testing.T) {
 			s := n.signIn(func(s *Start) { s.Lifetime, s.Idle = 8*time.Hour, 4*time.Hour })
 			stopped := make(chan struct{}, 8)
 			for range 2 {
-				defer n.Watch(s.Session.ID, func() { stopped <- struct{}{} })()
+				defer n.Watch(s.Session.ID, false, func() { stopped <- struct{}{} })()
 			}
 			tt.do(t, w, n, s)
 			if got := len(stopped); got != 2*tt.want {
@@ -282,7 +282,7 @@ func TestWatchEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	stopped := 0
-	n.Watch(s.Session.ID, func() { stopped++ })()
+	n.Watch(s.Session.ID, false, func() { stopped++ })()
 	if stopped != 1 {
 		t.Errorf("stopped %d times", stopped)
 	}
@@ -291,7 +291,7 @@ func TestWatchEnded(t *testing.T) {
 	if err := w.node().End(t.Context(), unseen.Session.ID); err != nil {
 		t.Fatal(err)
 	}
-	defer n.Watch(unseen.Session.ID, func() { stopped++ })()
+	defer n.Watch(unseen.Session.ID, false, func() { stopped++ })()
 	n.tick(t.Context())
 	if stopped != 2 || len(n.watchers) != 0 {
 		t.Errorf("stopped %d times, %d are still watched", stopped, len(n.watchers))

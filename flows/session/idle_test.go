@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -19,7 +20,41 @@ func TestIdle_UseOfASiteIsUseOfItsSignIn(t *testing.T) {
 		"requests, without sweeps": {live: true, use: (*node).byHandle},
 		"access tokens":            {tick: true, live: true, use: (*node).byToken},
 		"offline access":           {detached: true, tick: true, use: (*node).byToken},
-		"nothing":                  {tick: true, use: func(*node, Started) error { return nil }},
+		"a stream": {tick: true, live: true, use: func() func(*node, Started) error {
+			watching := false
+			return func(n *node, s Started) error {
+				if !watching {
+					watching = true
+					n.Watch(s.Session.ID, true, func() { n.t.Error("the stream was stopped") })
+				}
+				n.endExpired()
+				return nil
+			}
+		}()},
+		"a stream that is no use": {tick: true, use: func(n *node, s Started) error {
+			n.Watch(s.Session.ID, false, func() {})
+			n.endExpired()
+			return nil
+		}},
+		"requests that are no use": {tick: true, use: func(n *node, s Started) error {
+			_, err := Uncounted{n.Manager}.Authenticate(n.t.Context(), host, s.Handle)
+			if errors.Is(err, ErrNoSession) {
+				return nil
+			}
+			return err
+		}},
+		"requests that are no use, after restarts": {use: func(n *node, s Started) error {
+			if e := n.table.get(&s.Session.ID); e != nil {
+				n.forget(e)
+			}
+			_, err := Uncounted{n.Manager}.Authenticate(n.t.Context(), host, s.Handle)
+			n.tick(n.t.Context())
+			if errors.Is(err, ErrNoSession) {
+				return nil
+			}
+			return err
+		}},
+		"nothing": {tick: true, use: func(*node, Started) error { return nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

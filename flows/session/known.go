@@ -42,17 +42,18 @@ func (m *Manager) endOnTime(ctx context.Context) {
 // elsewhere.
 func (m *Manager) endExpired() {
 	m.mu.Lock()
-	var watched []uuid.UUID
-	if len(m.watchers) > 0 {
-		watched = make([]uuid.UUID, 0, len(m.watchers))
-		for id := range m.watchers {
-			watched = append(watched, id)
-		}
+	ids := make([]uuid.UUID, 0, len(m.watchers))
+	used := make([]bool, 0, len(m.watchers))
+	for id, w := range m.watchers {
+		ids, used = append(ids, id), append(used, w.uses > 0)
 	}
 	m.mu.Unlock()
 	now := m.clock()
-	for i := range watched {
-		e := m.table.get(&watched[i])
+	for i := range ids {
+		e := m.table.get(&ids[i])
+		if e != nil && used[i] {
+			e.use(now)
+		}
 		switch {
 		case e == nil:
 		case int64(now) >= e.expires.Load():

@@ -47,7 +47,7 @@ func TestEndExpired(t *testing.T) {
 			n := w.node()
 			s := n.signIn(func(s *Start) { s.Lifetime, s.Idle = 8*time.Hour, 4*time.Hour })
 			ctx, cancel := context.WithCancel(t.Context())
-			defer n.Watch(s.Session.ID, cancel)()
+			defer n.Watch(s.Session.ID, false, cancel)()
 			tt.do(w, n, s)
 			n.endExpired()
 			if tt.want {

@@ -122,7 +122,7 @@ func (m *Manager) entryOf(row tokenstore.Session, signed sealed, before mark) (*
 		seen = row.RotatedAt
 	}
 	e.seen.Store(before.local(seen, row.Now))
-	e.used.Store(int64(before.at))
+	e.used.Store(e.seen.Load()) // to be loaded is no use
 	return e, nil
 }
 

@@ -62,7 +62,7 @@ func TestReclaim_NotAnnounced(t *testing.T) {
 			s := n.signIn()
 			other.is(s, nil, "before")
 			if name == "the background, with a stream" {
-				release := other.Watch(s.Session.ID, func() { t.Error("the stream was stopped") })
+				release := other.Watch(s.Session.ID, false, func() { t.Error("the stream was stopped") })
 				defer release()
 			}
 			if changed, err := n.Reclaim(t.Context(), s.Session.Subject, staff); err != nil || changed != 1 {

@@ -111,7 +111,7 @@ func TestSuspensionIsLiftedWhileTheAnswerTravels(t *testing.T) {
 			stopped := false
 			if known {
 				n.is(s, nil, "while the old answer travels")
-				defer n.Watch(s.Session.ID, func() { stopped = true })()
+				defer n.Watch(s.Session.ID, false, func() { stopped = true })()
 			}
 			close(travel)
 			<-swept

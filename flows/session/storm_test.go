@@ -87,7 +87,7 @@ func TestStorm(t *testing.T) {
 		stopped := make(chan struct{})
 		s := sessions[rand.IntN(len(sessions))]
 		before := s.ended.Load()
-		release := n.Watch(s.Session.ID, func() { close(stopped) })
+		release := n.Watch(s.Session.ID, false, func() { close(stopped) })
 		if before {
 			<-stopped
 		}

@@ -12,6 +12,8 @@ import (
 // watched are the streams of one session.
 type watched struct {
 	stops map[*func()]struct{}
+	// uses are how many of them are use of the session.
+	uses int
 	// since is when the session was last vouched for.
 	since time.Duration
 }
@@ -19,12 +21,12 @@ type watched struct {
 // Watch has stop called, once, when the session is known to have ended:
 // revoked here or on another node, expired, or of a suspended subject; and when
 // it could not be checked for Settings.ServeStale. It is for what outlives its
-// request: WebSockets and event streams. They do not count as use of the
-// session. If the session has ended already, stop is called before Watch
+// request: WebSockets and event streams. Where counts is true the session is in use
+// for as long as one of them runs. If the session has ended already, stop is called before Watch
 // returns. It must not block.
 //
 // Release must be called when the stream ends; it may be called again.
-func (m *Manager) Watch(id uuid.UUID, stop func()) (release func()) {
+func (m *Manager) Watch(id uuid.UUID, counts bool, stop func()) (release func()) {
 	m.mu.Lock()
 	if m.endings.of(id, m.clock()) != 0 {
 		m.mu.Unlock()
@@ -37,17 +39,23 @@ func (m *Manager) Watch(id uuid.UUID, stop func()) (release func()) {
 		m.watchers[id] = w
 	}
 	w.stops[&stop] = struct{}{}
+	if counts {
+		w.uses++
+	}
 	if e := m.table.get(&id); e != nil {
 		e.pinned.Store(true)
 	}
 	m.mu.Unlock()
-	return sync.OnceFunc(func() { m.release(id, w, &stop) })
+	return sync.OnceFunc(func() { m.release(id, w, &stop, counts) })
 }
 
-func (m *Manager) release(id uuid.UUID, w *watched, stop *func()) {
+func (m *Manager) release(id uuid.UUID, w *watched, stop *func(), counts bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(w.stops, stop)
+	if counts {
+		w.uses--
+	}
 	if len(w.stops) > 0 || m.watchers[id] != w {
 		return
 	}

@@ -47,19 +47,27 @@ func PathCookieName(name string, secure bool) string {
 
 // SetSession gives the browser its session. Every sign-in issues a new handle,
 // so nobody can fix one beforehand.
-func SetSession(w http.ResponseWriter, name, handle string, secure bool, lifetime time.Duration) {
+func SetSession(w http.ResponseWriter, r *Request, name, handle string, secure bool, lifetime time.Duration) {
 	http.SetCookie(w, &http.Cookie{
 		Name: SessionCookieName(name, secure), Value: handle, Path: "/",
 		MaxAge: max(1, int(lifetime/time.Second)), Secure: secure, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode,
+		SameSite: sameSite(r, name, secure),
 	})
 }
 
+// sameSite is that of a session's cookie. Browsers take None by https only.
+func sameSite(r *Request, name string, secure bool) http.SameSite {
+	if name == SiteCookie && secure && r.Site.sendsCrossSite() {
+		return http.SameSiteNoneMode
+	}
+	return http.SameSiteLaxMode
+}
+
 // ClearSession takes back what SetSession gave.
-func ClearSession(w http.ResponseWriter, name string, secure bool) {
+func ClearSession(w http.ResponseWriter, r *Request, name string, secure bool) {
 	http.SetCookie(w, &http.Cookie{
 		Name: SessionCookieName(name, secure), Path: "/", MaxAge: -1,
-		Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: secure, HttpOnly: true, SameSite: sameSite(r, name, secure),
 	})
 }
 

@@ -25,6 +25,10 @@ type Request struct {
 	// TrustedProxy reports whether the connection is a trusted proxy's, by whose
 	// word Scheme is known.
 	TrustedProxy bool
+	// Site is what the configuration says of the site, or nil.
+	Site *Site
+	// TrustedOrigin is the request's Origin if its pages may call here, or "".
+	TrustedOrigin string
 	// Pick is the provider that the guard of this request sends people to, or "".
 	Pick string
 }

@@ -16,8 +16,13 @@ const (
 	MaxLookups = 4
 )
 
+// Sessions tells who session handles belong to.
+type Sessions interface {
+	Authenticate(ctx context.Context, client, handle string) (*identity.Identity, error)
+}
+
 // FromCookies tries each cookie of the name: the valid one wins.
-func FromCookies(ctx context.Context, sessions *session.Manager, h http.Header, name, client string) (*identity.Identity, error) {
+func FromCookies(ctx context.Context, sessions Sessions, h http.Header, name, client string) (*identity.Identity, error) {
 	var found *identity.Identity
 	failure := session.ErrNoSession
 	tries, lookups := 0, 0

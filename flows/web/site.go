@@ -1,0 +1,59 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Site is what the configuration says of a guarded site, for what is answered there. Nil
+// says nothing.
+type Site struct {
+	// CrossSiteCookie has browsers send the session's cookie with requests that pages of
+	// other sites make (SameSite=None).
+	CrossSiteCookie bool
+	// CrossSite are the paths to which pages of other sites may send what may change
+	// something, exactly as they are sent.
+	CrossSite []string
+	// LogoutRedirects are the addresses that a sign-out may lead to, the first if none is
+	// asked for: paths of the site, or URLs.
+	LogoutRedirects []string
+	// ClearOnLogout has browsers forget what the site stored, when somebody signs out.
+	ClearOnLogout bool
+}
+
+// sendsCrossSite reports whether the cookie is for other sites' pages, too.
+func (s *Site) sendsCrossSite() bool { return s != nil && s.CrossSiteCookie }
+
+// IsForgeable reports whether a page of another site may have made a request with the
+// visitor's cookie, and it may change something (cross-site request forgery). It is so
+// only where the site's cookie is for such pages, since browsers keep it back otherwise.
+func (r *Request) IsForgeable() bool {
+	return r.Site.sendsCrossSite() && !isSafe(r.Method) && r.isOfOtherSite() && !slices.Contains(r.Site.CrossSite, r.Path())
+}
+
+// isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1). Servers read
+// any other spelling as they like.
+func isSafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// isOfOtherSite reports whether a page of another site made a request, as browsers say.
+// What says nothing is no browser's: all that know SameSite send Origin with it.
+func (r *Request) isOfOtherSite() bool {
+	if sites := r.Header["Sec-Fetch-Site"]; len(sites) > 0 {
+		return len(sites) > 1 || sites[0] != "same-origin" && sites[0] != "same-site" && sites[0] != "none"
+	}
+	for _, origin := range r.Header["Origin"] {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || !strings.EqualFold(HostName(u.Host), HostName(r.Host)) {
+			return true
+		}
+	}
+	return false
+}
