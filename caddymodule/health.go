@@ -91,7 +91,8 @@ func (a *App) describe() Health {
 	for _, p := range a.providers {
 		info := ProviderInfo{Name: p.Name(), Issuer: p.Issuer()}
 		_, redirects := p.(provider.Redirect)
-		_, tells := p.(provider.LogoutVerifier)
+		verifier, ok := p.(provider.LogoutVerifier)
+		tells := ok && verifier.TellsLogouts()
 		ends, ok := p.(provider.EndSessioner)
 		for _, place := range places {
 			place = trimSlash(place)

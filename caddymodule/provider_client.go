@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,14 +123,15 @@ type clientConfig struct {
 func (c *OIDCClient) provision(ctx caddy.Context, open bool) (clientConfig, error) {
 	p := clientConfig{OIDCClient: *c}
 	var mistakes []error
-	for name, value := range map[string]*string{
-		"client_id": &p.ClientID, "client_secret": &p.ClientSecret, "client_key": &p.ClientKey, "internal_url": &p.InternalURL,
-	} {
-		if *value == "" && name != "client_id" {
+	for _, option := range []struct {
+		name  string
+		value *string
+	}{{"client_id", &p.ClientID}, {"client_secret", &p.ClientSecret}, {"client_key", &p.ClientKey}, {"internal_url", &p.InternalURL}} {
+		if *option.value == "" && option.name != "client_id" {
 			continue
 		}
 		var err error
-		*value, err = expand(name, *value)
+		*option.value, err = expand(option.name, *option.value)
 		mistakes = append(mistakes, err)
 	}
 	var err error
@@ -157,9 +160,9 @@ var errTrustOpen = errors.New("trust_email: anybody can open an account at this 
 func expandAll(option string, values map[string]string) (map[string]string, error) {
 	expanded := make(map[string]string, len(values))
 	var mistakes []error
-	for name, value := range values {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		var err error
-		expanded[name], err = expand(option+" "+name, value)
+		expanded[name], err = expand(option+" "+name, values[name])
 		mistakes = append(mistakes, err)
 	}
 	return expanded, together(mistakes...)

@@ -57,6 +57,10 @@ func TestProvider_FaultsAtLoad(t *testing.T) {
 		"one issuer": {
 			provider("a", "") + strings.Replace(provider("b", ""), "https://b.", "https://a.", 1), "write identity_namespace and a name in one block",
 		},
+		"all that is not set": {
+			"provider entra {\nclient_id {env.NOT_SET_1}\nclient_secret {env.NOT_SET_2}\ntenant {env.NOT_SET_3}\n}\n",
+			"tenant: environment variable not set or empty: NOT_SET_3; client_id: environment variable not set or empty: NOT_SET_1; client_secret: environment variable not set or empty: NOT_SET_2",
+		},
 		"a guild by its name": {
 			"provider discord {\nclient_id x\nclient_secret {env.KEY_FILE}\nallow group Acme\n}\n", "Discord's groups are the ids of guilds",
 		},

@@ -44,30 +44,33 @@ func (p *Preset) CaddyModule() caddy.ModuleInfo {
 
 // Provision expands placeholders and judges the options.
 func (p *Preset) Provision(ctx caddy.Context) error {
+	settings, bad := p.expand()
+	if bad == nil {
+		p.settings, bad = settings, p.checkSettings(settings)
+	}
+	// What is wrong with both is said at once.
+	var err error
+	p.client, err = p.provision(ctx, p.AnyoneCanJoin())
+	return together(bad, err)
+}
+
+// expand replaces placeholders.
+func (p *Preset) expand() (preset.Settings, error) {
 	settings := preset.Settings{Options: make(map[string][]string, len(p.Options))}
 	var mistakes []error
-	var err error
 	if p.Issuer != "" {
-		settings.Issuer, err = expand("issuer", p.Issuer)
-		mistakes = append(mistakes, err)
+		issuer, err := expand("issuer", p.Issuer)
+		settings.Issuer, mistakes = issuer, append(mistakes, err)
 	}
-	for name, values := range p.Options {
-		expanded := make([]string, 0, len(values))
-		for _, value := range values {
+	for _, name := range slices.Sorted(maps.Keys(p.Options)) {
+		expanded := make([]string, 0, len(p.Options[name]))
+		for _, value := range p.Options[name] {
 			one, err := expand(name, value)
 			expanded, mistakes = append(expanded, one), append(mistakes, err)
 		}
 		settings.Options[name] = expanded
 	}
-	if err := together(mistakes...); err != nil {
-		return err
-	}
-	if err := p.checkSettings(settings); err != nil {
-		return err
-	}
-	p.settings = settings
-	p.client, err = p.provision(ctx, p.AnyoneCanJoin())
-	return err
+	return settings, together(mistakes...)
 }
 
 // checkSettings judges the issuer and the options of the provider's own.

@@ -25,7 +25,7 @@ import (
 // provider tries again.
 func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *web.Request, at web.Issuer, name string) {
 	verifier, ok := g.providers[name].(provider.LogoutVerifier)
-	if !ok {
+	if !ok || !verifier.TellsLogouts() {
 		g.answers.NotFound(w, r, at)
 		return
 	}

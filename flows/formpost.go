@@ -3,6 +3,7 @@ package flows
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -45,6 +46,13 @@ func answerIn(values url.Values) (answer providerAnswer, ok bool) {
 // maxDescription is the most that is kept of an error's description, in bytes.
 const maxDescription = 256
 
+// maxPostedCode and maxPostedIssuer are the most that is kept of a posted answer, in
+// bytes. Whoever posts it has paid for the place of a sign-in that was begun, and no more.
+const (
+	maxPostedCode   = 4 << 10
+	maxPostedIssuer = 512
+)
+
 // maxAppleUser is the most that is kept of what Apple says of a name, in bytes.
 const maxAppleUser = 1024
 
@@ -63,6 +71,10 @@ func (g *Gateway) serveFormPost(w http.ResponseWriter, r *web.Request, at web.Is
 	answer, ok := answerIn(r.PostForm)
 	if !ok {
 		g.badCallback(w, r, at, "The provider's answer is ambiguous.")
+		return
+	}
+	if len(answer.Code) > maxPostedCode || len(answer.Issuer) > maxPostedIssuer {
+		g.badCallback(w, r, at, "The provider's answer is too long.")
 		return
 	}
 	if user := r.PostForm.Get("user"); len(user) <= maxAppleUser {
@@ -98,8 +110,12 @@ func (g *Gateway) keepAnswer(r *web.Request, name, state string, answer provider
 		return errRequest
 	}
 	flow.Answer = &answer
+	kept := compact(flow)
+	if len(kept) > maxBegun {
+		return fmt.Errorf("a flow of %d bytes: %w", len(kept), cache.ErrInvalid)
+	}
 	_, err = g.Cache.AdvanceFlow(r.Context(), cache.Transition{
-		Key: stored.Key, From: cache.Pending, To: cache.Pending, Value: g.Keyring.Seal("flow", []byte(stored.Key), compact(flow)),
+		Key: stored.Key, From: cache.Pending, To: cache.Pending, Value: g.Keyring.Seal("flow", []byte(stored.Key), kept),
 	})
 	return err
 }

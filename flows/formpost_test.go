@@ -44,6 +44,9 @@ func TestFormPost(t *testing.T) {
 			other := url.Values{"state": form["state"], "code": {"x"}, "error": {"access_denied"}}
 			post(t, callback.String(), other).want(400, "ambiguous")
 			post(t, callback.String(), url.Values{"state": {"nonsense"}, "code": {"x"}}).want(303, "")
+			// A flow may not grow by what anybody posts to it.
+			post(t, callback.String(), url.Values{"state": form["state"], "code": {strings.Repeat("x", 5<<10)}}).want(400, "too long")
+			post(t, callback.String(), url.Values{"state": form["state"], "code": {"x"}, "iss": {strings.Repeat("x", 1<<10)}}).want(400, "too long")
 
 			answered := post(t, callback.String(), form)
 			answered.want(303, "")

@@ -291,6 +291,9 @@ type Logout struct {
 // Back-Channel Logout).
 type LogoutVerifier interface {
 	Provider
+	// TellsLogouts reports whether it has logout tokens at all: one without OpenID
+	// Connect has none.
+	TellsLogouts() bool
 	// VerifyLogout checks a logout token. ErrResponse, ErrUnavailable.
 	VerifyLogout(ctx context.Context, raw string) (Logout, error)
 }

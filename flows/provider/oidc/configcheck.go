@@ -23,7 +23,7 @@ func (c *Config) complete() error {
 	case c.Now == nil:
 		return errors.New("a provider needs a clock")
 	}
-	for _, check := range []func() error{c.checkClient, c.checkIssuer, c.checkEndpoints, c.checkRequest, c.checkClaims, c.checkKept} {
+	for _, check := range []func() error{c.checkClient, c.checkIssuer, c.checkEndpoints, c.checkRequest, c.checkClaims, c.checkKept, c.checkPlain} {
 		if err := check(); err != nil {
 			return fmt.Errorf("provider %s: %w", c.Name, err)
 		}
@@ -71,6 +71,20 @@ func (c *Config) checkClaims() error {
 		if !identity.IsDomain(domain) {
 			return fmt.Errorf("trust_email: %q is not the domain of an e-mail address", domain)
 		}
+	}
+	return nil
+}
+
+// checkPlain refuses what a provider without OpenID Connect cannot do: it has no ID
+// token and no keys, and userinfo alone tells who somebody is.
+func (c *Config) checkPlain() error {
+	switch {
+	case !c.Plain:
+		return nil
+	case len(c.AccessTokenClaims) > 0:
+		return errors.New("access_token_claims: OAuth 2.0 has no keys to verify access tokens with; write claims, which are read from userinfo")
+	case c.UserInfo == UserInfoNever:
+		return errors.New("userinfo never: without OpenID Connect userinfo alone tells who somebody is")
 	}
 	return nil
 }

@@ -232,23 +232,27 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	good := Config{Name: "sso", Issuer: "https://sso.example", ClientID: "c", Now: time.Now}
 	for name, edit := range map[string]func(*Config){
-		"no name":             func(c *Config) { c.Name = "" },
-		"no clock":            func(c *Config) { c.Now = nil },
-		"no client":           func(c *Config) { c.ClientID = "" },
-		"no issuer":           func(c *Config) { c.Issuer = "" },
-		"issuer over http":    func(c *Config) { c.Issuer = "http://sso.example" },
-		"issuer with a query": func(c *Config) { c.Issuer = "https://sso.example?x=y" },
-		"issuer with a user":  func(c *Config) { c.Issuer = "https://a@sso.example" },
-		"own state":           func(c *Config) { c.AuthParams = map[string]string{"state": "x"} },
-		"client auth":         func(c *Config) { c.ClientAuth = "tls_client_auth" },
-		"basic, no secret":    func(c *Config) { c.ClientAuth = authBasic },
-		"none, with a secret": func(c *Config) { c.ClientAuth, c.ClientSecret = authNone, "s" },
-		"key auth, no key":    func(c *Config) { c.ClientAuth = authPrivateKeyJWT },
-		"endpoint over http":  func(c *Config) { c.Endpoints.Token = "http://sso.example/token" },
-		"endpoint, no URL":    func(c *Config) { c.Endpoints.JWKS = "/keys" },
-		"internal over http":  func(c *Config) { c.InternalURL = "http://keycloak:8080" },
-		"internal path":       func(c *Config) { c.InternalURL = "https://keycloak:8443/auth" },
-		"trust of an address": func(c *Config) { c.TrustEmail = []string{"a@example.com"} },
+		"no name":                           func(c *Config) { c.Name = "" },
+		"no clock":                          func(c *Config) { c.Now = nil },
+		"no client":                         func(c *Config) { c.ClientID = "" },
+		"no issuer":                         func(c *Config) { c.Issuer = "" },
+		"issuer over http":                  func(c *Config) { c.Issuer = "http://sso.example" },
+		"issuer with a query":               func(c *Config) { c.Issuer = "https://sso.example?x=y" },
+		"issuer with a user":                func(c *Config) { c.Issuer = "https://a@sso.example" },
+		"own state":                         func(c *Config) { c.AuthParams = map[string]string{"state": "x"} },
+		"client auth":                       func(c *Config) { c.ClientAuth = "tls_client_auth" },
+		"basic, no secret":                  func(c *Config) { c.ClientAuth = authBasic },
+		"none, with a secret":               func(c *Config) { c.ClientAuth, c.ClientSecret = authNone, "s" },
+		"key auth, no key":                  func(c *Config) { c.ClientAuth = authPrivateKeyJWT },
+		"endpoint over http":                func(c *Config) { c.Endpoints.Token = "http://sso.example/token" },
+		"endpoint, no URL":                  func(c *Config) { c.Endpoints.JWKS = "/keys" },
+		"internal over http":                func(c *Config) { c.InternalURL = "http://keycloak:8080" },
+		"internal path":                     func(c *Config) { c.InternalURL = "https://keycloak:8443/auth" },
+		"plain, claims of the access token": func(c *Config) { plainly(c); c.AccessTokenClaims = []string{"roles"} },
+		"plain, no userinfo":                func(c *Config) { plainly(c); c.UserInfo = UserInfoNever },
+		"plain, no userinfo endpoint":       func(c *Config) { plainly(c); c.Endpoints.UserInfo = "" },
+		"groups endpoint, not plain":        func(c *Config) { c.Endpoints.Groups = "https://sso.example/groups" },
+		"trust of an address":               func(c *Config) { c.TrustEmail = []string{"a@example.com"} },
 	} {
 		c := good
 		edit(&c)
@@ -256,10 +260,26 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	plain := good
+	plainly(&plain)
+	p, err := New(plain)
+	if err != nil {
+		t.Fatalf("plain: %v", err)
+	}
+	defer func() { _ = p.Close() }()
+	if _, err := p.VerifyLogout(t.Context(), "a.b.c"); !errors.Is(err, provider.ErrResponse) || p.TellsLogouts() {
+		t.Errorf("a logout token of a provider without keys: %v", err)
+	}
 	good.Issuer, good.InsecureHTTP = "http://keycloak:8080/realms/x", true
 	if _, err := New(good); err != nil {
 		t.Errorf("plain http as configured: %v", err)
 	}
+}
+
+// plainly makes a configuration one without OpenID Connect.
+func plainly(c *Config) {
+	c.Plain = true
+	c.Endpoints = Endpoints{Authorization: c.Issuer + "/a", Token: c.Issuer + "/t", UserInfo: c.Issuer + "/u"}
 }
 
 func TestClosedProviderIsUnavailable(t *testing.T) {

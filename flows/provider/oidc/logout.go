@@ -45,11 +45,17 @@ func (p *Provider) EndSessionURL(ctx context.Context, idToken, redirectURI, stat
 // Logout is a verified logout token.
 type Logout = provider.Logout
 
+// TellsLogouts reports whether there are logout tokens, which need keys.
+func (p *Provider) TellsLogouts() bool { return !p.config.Plain }
+
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 // VerifyLogout checks a logout token (OpenID Connect Back-Channel Logout,
 // section 2.6). ErrResponse, ErrUnavailable.
 func (p *Provider) VerifyLogout(ctx context.Context, raw string) (Logout, error) {
+	if !p.TellsLogouts() {
+		return Logout{}, p.refuse("logout token", errors.New("the provider has no keys to verify it with"))
+	}
 	m, err := p.metadata.get(ctx)
 	if err != nil {
 		return Logout{}, p.unavailable("verifying a logout token", err)
