@@ -51,7 +51,7 @@ func faults(describe func() obj, write func(http.ResponseWriter, any)) map[strin
 		}
 	}
 	return map[string]fault{
-		"it hangs":   {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, outage, "Client.Timeout", false},
+		"it hangs":   {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, outage, "it did not answer in time", false},
 		"it is down": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, outage, "answers 503", false},
 		"10 MB": {func(w http.ResponseWriter, _ *http.Request) {
 			for range 160 {
@@ -128,8 +128,12 @@ func tryFault(t *testing.T, name string) {
 	if page.Status != http.StatusBadGateway || !strings.Contains(page.Text(), fault.page) {
 		t.Errorf("by the one that is ill: %d %s", page.Status, page.Text())
 	}
-	if text := node.Log.Text(); !strings.Contains(text, fault.log) || strings.Contains(text, "nobody can sign in until that is mended") != fault.permanently {
-		t.Errorf("the log lacks %q, or tells an outage from a misfit wrongly", fault.log)
+	verdict := "provider is unavailable\",\"provider\""
+	if fault.permanently {
+		verdict = "nobody can sign in until that is mended"
+	}
+	for _, what := range []string{fault.log, verdict} {
+		node.Log.Await(t, 0, what, time.Minute)
 	}
 	report, err := node.Admin(t, "GET", "/gatehouse/health?status=200&providers=true", "", "")
 	if err != nil || !strings.Contains(report, fault.log) || strings.Contains(report, "not configured correctly") != fault.permanently || strings.Count(report, `"state":"ok"`) != 1 {

@@ -156,6 +156,8 @@ func (p *Provider) TakesPrompt(ctx context.Context, prompt string) bool {
 	return err != nil || len(m.Prompts) == 0 || slices.Contains(m.Prompts, prompt)
 }
 
+var errSlow = errors.New("it did not answer in time")
+
 // unavailable says which provider failed at what. A caller that gave up
 // waiting is told so as well.
 func (p *Provider) unavailable(doing string, err error) error {
@@ -164,6 +166,9 @@ func (p *Provider) unavailable(doing string, err error) error {
 		err = fmt.Errorf("%w: %w; if its authority is your own, name that in tls_trust_pool", provider.ErrMisconfigured, err)
 	case outbound.IsPlainHTTP(err):
 		err = fmt.Errorf("%w: %w; it speaks plain http at this address: write its https address, or, in a network that is yours alone, http and insecure_http", provider.ErrMisconfigured, err)
+	}
+	if outbound.IsTimeout(err) && !errors.Is(err, errSlow) {
+		err = fmt.Errorf("%w: %w", errSlow, err)
 	}
 	if !errors.Is(err, provider.ErrUnavailable) {
 		return fmt.Errorf("%s at provider %s: %w: %w", doing, p.config.Name, provider.ErrUnavailable, err)

@@ -1,9 +1,11 @@
 package outbound
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 )
 
@@ -24,6 +26,13 @@ func IsUntrusted(err error) bool {
 func IsPlainHTTP(err error) bool {
 	record, ok := errors.AsType[tls.RecordHeaderError](err)
 	return ok && string(record.RecordHeader[:]) == "HTTP/" || errors.Is(err, http.ErrSchemeMismatch)
+}
+
+// IsTimeout reports whether a server did not answer in time. The texts of such errors
+// differ by which of several clocks was the first.
+func IsTimeout(err error) bool {
+	slow, ok := errors.AsType[net.Error](err)
+	return ok && slow.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
 func isA[E error](err error) bool {
