@@ -1,7 +1,10 @@
 package caddymodule
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -37,7 +40,7 @@ func TestForwardAuth_RefusesMatchersAboutWhatItCannotSee(t *testing.T) {
 
 // Matchers see the request that the client sent to the proxy.
 func TestForwardAuth_MatchersSeeTheOriginalRequest(t *testing.T) {
-	for matcher, guarded := range map[string]func(*http.Request){
+	matchers := map[string]func(*http.Request){
 		"path /deep/*":                               nil,
 		"path_regexp ^/deep/":                        nil,
 		"method POST":                                nil,
@@ -56,28 +59,41 @@ func TestForwardAuth_MatchersSeeTheOriginalRequest(t *testing.T) {
 		"expression {remote_host}==\"198.51.100.7\"": nil,
 		"expression `{host} == 'app.corp.test' && {query}.contains('year=2026')`": nil,
 		"expression `{http.request.orig_uri.path}.startsWith('/deep/')`":          nil,
-	} {
-		r := trusting(t, aliceLocal, "http:// {\n\t@m "+matcher+"\n\tgatehouse_forward_auth @m {\n\t\tproxy nginx\n\t\thosts app.corp.test\n\t}\n}\n")
+	}
+	ports := map[string]string{}
+	var sites strings.Builder
+	for matcher := range matchers {
+		ports[matcher] = fmt.Sprintf(":%d", 8000+len(ports))
+		_, _ = fmt.Fprintf(&sites, "http://%s {\n\t@m %s\n\tgatehouse_forward_auth @m {\n\t\tproxy nginx\n\t\thosts app.corp.test\n\t}\n}\n", ports[matcher], matcher)
+	}
+	for _, name := range allDialects {
+		ports[name] = fmt.Sprintf(":%d", 8000+len(ports))
+		_, _ = fmt.Fprintf(&sites, "http://%s {\n\t@m {\n\t\tpath /deep/*\n\t\tmethod POST\n\t\tquery year=2026\n\t\thost app.corp.test\n\t\tprotocol https\n\t\tremote_ip 198.51.100.7\n\t}\n"+
+			"\tgatehouse_forward_auth @m {\n\t\tproxy %s\n\t\thosts app.corp.test\n\t}\n}\n", ports[name], name)
+	}
+	r := trusting(t, aliceLocal, sites.String())
+	do := func(site string, req *http.Request) int {
+		req.Header.Set("X-Forwarded-For", cmp.Or(req.Header.Get("X-Forwarded-For"), "198.51.100.7"))
+		rec := httptest.NewRecorder()
+		r.srv[ports[site]].ServeHTTP(rec, req)
+		return rec.Code
+	}
+	for matcher, guarded := range matchers {
 		req := asks("nginx", http.MethodPost, "/deep/x?year=2026")
-		req.Header.Set("X-Forwarded-For", "198.51.100.7")
 		if guarded != nil {
 			guarded(req)
 		}
-		if got := r.do(req); got.Code != http.StatusUnauthorized {
-			t.Errorf("%s: %d, so it does not match", matcher, got.Code)
+		if got := do(matcher, req); got != http.StatusUnauthorized {
+			t.Errorf("%s: %d, so it does not match", matcher, got)
 		}
-		if got := r.do(asks("nginx", http.MethodGet, "/other")); guarded == nil && strings.HasPrefix(matcher, "path") && got.Code != http.StatusOK {
-			t.Errorf("%s matches everything: %d", matcher, got.Code)
+		if got := do(matcher, asks("nginx", http.MethodGet, "/other")); strings.HasPrefix(matcher, "path") && got != http.StatusOK {
+			t.Errorf("%s matches everything: %d", matcher, got)
 		}
 	}
 	for _, name := range allDialects {
-		r := trusting(t, aliceLocal, "http:// {\n\t@m {\n\t\tpath /deep/*\n\t\tmethod POST\n\t\tquery year=2026\n\t\thost app.corp.test\n\t\tprotocol https\n\t\tremote_ip 198.51.100.7\n\t}\n"+
-			"\tgatehouse_forward_auth @m {\n\t\tproxy "+name+"\n\t\thosts app.corp.test\n\t}\n}\n")
 		for uri, want := range map[string]bool{"/deep/x?year=2026": true, "/x?year=2026": false, "/deep/x?year=2025": false} {
-			req := asks(name, http.MethodPost, uri)
-			req.Header.Set("X-Forwarded-For", "198.51.100.7")
-			if got := r.do(req); (got.Code >= 400) != want {
-				t.Errorf("%s asks about %s: %d", name, uri, got.Code)
+			if got := do(name, asks(name, http.MethodPost, uri)); (got >= 400) != want {
+				t.Errorf("%s asks about %s: %d", name, uri, got)
 			}
 		}
 	}

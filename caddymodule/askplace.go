@@ -1,12 +1,21 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
+
+// checkCarried refuses headers of several lines: of those most proxies take one.
+func (s *headerSet) checkCarried() error {
+	if s.lists.as == groupsRepeated {
+		return errors.New("headers: groups … as repeated cannot be carried by forward auth, where most proxies take one line of several; write as json, or as separated by a character")
+	}
+	return nil
+}
 
 // checkReach refuses a place that some questions do not reach. Where Caddy finds no
 // route it answers 200, which to the proxy is yes.

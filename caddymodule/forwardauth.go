@@ -70,7 +70,10 @@ func (f *ForwardAuth) Provision(ctx caddy.Context) error {
 	if err := checkSeen(f.MatcherSetsRaw); err != nil {
 		return err
 	}
-	return f.Guard.Provision(ctx)
+	if err := f.Guard.Provision(ctx); err != nil {
+		return err
+	}
+	return f.headers.checkCarried()
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler]. Nothing is passed on to next.
@@ -205,7 +208,7 @@ func (f *ForwardAuth) describe(r *http.Request, asked dialect.Asked, body io.Rea
 	}
 	dialect.Strip(original.Header)
 	original.Header.Set("X-Forwarded-Proto", asked.Scheme)
-	if len(original.Header["Sec-Websocket-Key"])+len(original.Header["Upgrade"]) > 0 {
+	if isHandshake(original.Header) {
 		// Proxies leave out what concerns their own connection.
 		original.Header.Set("Upgrade", "websocket")
 		original.Header.Set("Connection", "Upgrade")
@@ -219,6 +222,12 @@ func (f *ForwardAuth) describe(r *http.Request, asked dialect.Asked, body io.Rea
 		original.RemoteAddr = net.JoinHostPort(client, "0")
 	}
 	return original
+}
+
+// isHandshake reports whether a client opens a WebSocket. By HTTP/2 it sends no key
+// (RFC 8441, section 5).
+func isHandshake(h http.Header) bool {
+	return len(h["Sec-Websocket-Key"])+len(h["Sec-Websocket-Version"])+len(h["Upgrade"]) > 0
 }
 
 // isProxy reports whether a connection is one of trusted_proxies, or has a client

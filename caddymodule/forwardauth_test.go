@@ -320,6 +320,40 @@ func TestForwardAuth_RefusesAWebSocketOfAnotherSite(t *testing.T) {
 	}
 }
 
+// By HTTP/2 a handshake has no key and no Upgrade (RFC 8441), and HAProxy makes a GET
+// of it before it asks.
+func TestForwardAuth_RefusesAWebSocketOfAnotherSiteByHTTP2(t *testing.T) {
+	r := trusting(t, aliceLocal, strings.ReplaceAll(gate, "PROXY", "haproxy"))
+	for origin, want := range map[string]int{"https://app.corp.test": http.StatusOK, "https://evil.corp.test": http.StatusUnauthorized} {
+		req := asks("haproxy", http.MethodGet, "/private/ws", r.secureSignIn("app.corp.test"))
+		req.Header.Set("Sec-WebSocket-Version", "13")
+		req.Header.Set("Origin", origin)
+		if got := r.do(req); got.Code != want {
+			t.Errorf("%s: %d", origin, got.Code)
+		}
+	}
+}
+
+func TestForwardAuth_KnowsIPv6Hosts(t *testing.T) {
+	for _, name := range []string{"nginx", "caddy", "envoy"} {
+		r := trusting(t, aliceLocal, strings.NewReplacer("PROXY", name, "app.corp.test", "2001:db8::1").Replace(gate))
+		for host, want := range map[string]int{"[2001:db8::1]": http.StatusOK, "[2001:db8::1]:8443": http.StatusOK, "[2001:db8::2]": 0, "2001:db8::1": 0, "[2001:db8::1": 0} {
+			req := asks(name, "GET", "/private/x", r.secureSignIn("[2001:db8::1]"))
+			switch name {
+			case "nginx", "apache", "haproxy":
+				req.Header.Set("X-Original-URL", "https://"+host+"/private/x")
+			case "envoy":
+				req.Host = host
+			default:
+				req.Header.Set("X-Forwarded-Host", host)
+			}
+			if got := r.do(req); got.Code != want && (want != 0 || got.Code < 400) {
+				t.Errorf("%s asks about %s: %d %s", name, host, got.Code, got.Body)
+			}
+		}
+	}
+}
+
 func TestForwardAuth_RefusesOptionsWithoutEffect(t *testing.T) {
 	for options, want := range map[string]string{
 		"hosts app.corp.test":                  "needs to know which proxy asks",
@@ -333,6 +367,10 @@ func TestForwardAuth_RefusesOptionsWithoutEffect(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", options, err)
 		}
+	}
+	_, err := provision(t, config(t, t.TempDir(), aliceLocal, strings.NewReplacer("PROXY", "nginx", "hosts", "headers {\n\t\t\tgroups Remote-Groups as repeated\n\t\t}\n\t\thosts").Replace(gate)))
+	if err == nil || !strings.Contains(err.Error(), "as repeated cannot be carried") {
+		t.Errorf("repeated: %v", err)
 	}
 	f := &ForwardAuth{Proxy: "squid"}
 	if err := f.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), "nginx, apache, haproxy, traefik") {

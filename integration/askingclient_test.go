@@ -2,8 +2,10 @@ package integration_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
 type zeros struct{}
@@ -125,4 +130,49 @@ func (a asking) handshake(t *testing.T, cookies []*http.Cookie, origin string, w
 		return
 	}
 	t.Errorf("a WebSocket of %s: %d %v", origin, resp.StatusCode, resp.Header)
+}
+
+// handshakeByHTTP2 opens a WebSocket as a page of an origin does by HTTP/2 (RFC 8441):
+// without a key. It returns the status, or "" where the proxy resets the stream.
+func (a asking) handshakeByHTTP2(t *testing.T, cookies []*http.Cookie, origin string) string {
+	t.Helper()
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 30 * time.Second}, "tcp", a.address,
+		&tls.Config{RootCAs: a.roots, ServerName: "app.example.com", NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(60 * time.Second))
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for _, field := range [][2]string{
+		{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "https"}, {":path", "/private/ws"}, {":authority", "app.example.com"},
+		{"sec-websocket-version", "13"}, {"origin", origin}, {"cookie", cookieHeader(cookies)},
+	} {
+		if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	framer := http2.NewFramer(conn, conn)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	_, err = io.WriteString(conn, http2.ClientPreface)
+	if err = errors.Join(err, framer.WriteSettings(), framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true})); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			return ""
+		}
+		switch f := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			return f.PseudoValue("status")
+		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
+			return ""
+		case *http2.SettingsFrame:
+			if !f.IsAck() {
+				_ = framer.WriteSettingsAck()
+			}
+		}
+	}
 }

@@ -41,6 +41,13 @@ func (a asking) attack(t *testing.T) {
 	if got := a.send(t, nil, http.MethodPost, site+"/open", nil, "X-HTTP-Method-Override: DELETE"); got.status != http.StatusBadRequest {
 		t.Errorf("another method: %d\n%s", got.status, got.body)
 	}
+	// Whoever could choose an address would have another's limits, and pass as inside.
+	for _, uri := range []string{"/private/x", "/open", "/.gatehouse/login"} {
+		a.send(t, nil, http.MethodGet, site+uri, nil, "X-Forwarded-For: 198.51.100.66", "X-Real-IP: 198.51.100.66", "Forwarded: for=198.51.100.66", "X-Forwarded-Proto: http")
+	}
+	if strings.Contains(a.node.Log.Text(), `"client_ip":"198.51.100.66"`) {
+		t.Error("a client says where it comes from, and is believed")
+	}
 	a.malformed(t)
 	a.paths(t)
 }

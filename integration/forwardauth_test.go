@@ -1,6 +1,8 @@
 package integration_test
 
 import (
+	"crypto/sha1" //nolint:gosec // RFC 6455, section 4.2.2
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -66,8 +68,9 @@ func askingApp(t *testing.T) string {
 				return
 			}
 			defer func() { _ = conn.Close() }()
+			accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // RFC 6455, section 4.2.2
 			_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-				"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSeen-User: %s\r\n\r\n", r.Header.Get("Remote-User"))
+				"Sec-WebSocket-Accept: %s\r\nSeen-User: %s\r\n\r\n", base64.StdEncoding.EncodeToString(accept[:]), r.Header.Get("Remote-User"))
 			_, _ = conn.Read(make([]byte, 1))
 			return
 		}
@@ -132,6 +135,13 @@ func (a asking) walk(t *testing.T) {
 	}
 	a.handshake(t, cookies, "https://app.example.com", http.StatusSwitchingProtocols)
 	a.handshake(t, cookies, "https://evil.example", 0)
+	if got := a.handshakeByHTTP2(t, cookies, "https://evil.example"); strings.HasPrefix(got, "2") {
+		t.Errorf("a WebSocket of another site by HTTP/2: %s", got)
+	}
+	// HAProxy alone takes them by default.
+	if got := a.handshakeByHTTP2(t, cookies, "https://app.example.com"); a.name == "haproxy" && got != "200" {
+		t.Errorf("a WebSocket by HTTP/2: %s", got)
+	}
 
 	// Another host is another site.
 	if got := a.send(t, cookies, http.MethodGet, "https://other.example.com/private/", nil); got.status == http.StatusOK && strings.Contains(got.body, "Remote-User: alice") {
