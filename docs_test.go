@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,6 +128,25 @@ func appleKey(t *testing.T) string {
 	return file
 }
 
+// authority is a file with the certificate of an authority.
+func authority(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, about, about, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.crt")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // publicKeys is a file with a client's public key.
 func publicKeys(t *testing.T) string {
 	t.Helper()
@@ -149,6 +169,7 @@ func values(t *testing.T, caddyfile string) []string {
 
 		"ENTRA_TENANT_ID": "5f1c9f4e-0000-4000-8000-3b1d2c7a9e55",
 		"OPERATOR_HASH":   "$2a$14$UlEaVtrDrYXbdJXg2G07xuc1ZEFJ5sNnSNPVHDVoAeYzWxnd9nVFe",
+		"KUBERNETES_CA":   authority(t),
 		"APPLE_KEY_FILE":  appleKey(t),
 		"PILOTS_JWKS":     publicKeys(t),
 	}

@@ -39,7 +39,7 @@ var refusals = []struct {
 
 // guardOptions are what stands in the block of the directive gatehouse.
 var guardOptions = []string{
-	"allow", "clear_site_data", "cookie", "cors", "deny", "dry_run", "finish_uploads", "headers", "hosts", "idle_ignore", "logout_redirect",
+	"accept_tokens", "allow", "clear_site_data", "cookie", "cors", "deny", "dry_run", "finish_uploads", "headers", "hosts", "idle_ignore", "logout_redirect",
 	"optional", "provider", "provider_token", "require", "serve_stale", "upgrades",
 }
 

@@ -178,7 +178,8 @@ type ProviderConfig struct {
 	// The type of provider, and its options.
 	ModuleRaw json.RawMessage `json:"module,omitempty" caddy:"namespace=gatehouse.providers inline_key=type"`
 
-	open bool // anybody can open an account there
+	open       bool // anybody can open an account there
+	onlyTokens bool // nobody signs in there
 }
 
 // CaddyModule returns the Caddy module information.

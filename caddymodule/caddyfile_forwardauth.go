@@ -20,6 +20,7 @@ import (
 //		headers { … }
 //		provider <provider>
 //		provider_token <provider> [service] { … }
+//		accept_tokens <provider…>
 //		require acr <value…> | max_age <duration> | scope <scope…>
 //		optional
 //		serve_stale <duration>|off

@@ -24,6 +24,7 @@ import (
 //		provider_token <provider> [service] {
 //			scope <scope…>
 //		}
+//		accept_tokens <provider…>
 //		require acr <value…> | max_age <duration> | scope <scope…>
 //		dry_run
 //		optional
@@ -117,6 +118,8 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		return g.parseProvider(h, app)
 	case "provider_token":
 		return g.parseToken(h, app)
+	case "accept_tokens":
+		return g.parseAccept(h, app)
 	case "require":
 		return g.parseRequire(h)
 	case "dry_run":
@@ -196,7 +199,7 @@ func (g *Guard) parseCheckOpen(h httpcaddyfile.Helper, app *App) error {
 		return nil
 	}
 	for _, p := range app.Providers {
-		if len(p.Allow) > 0 {
+		if len(p.Allow) > 0 || p.peekOnlyTokens() && !slices.Contains(g.AcceptTokens, p.Name) {
 			continue
 		}
 		if open, err := p.peekOpen(); err == nil && open {

@@ -19,6 +19,7 @@ type clientOption func(c *OIDCClient, d *caddyfile.Dispenser) error
 
 // clientOptions are the options of all providers that speak OpenID Connect.
 var clientOptions = map[string]clientOption{
+	"accept_tokens":       parseAcceptTokens,
 	"access_token_claims": keptClaims(func(c *OIDCClient) *[]string { return &c.AccessTokenClaims }),
 	"acr_values":          textList(func(c *OIDCClient) *[]string { return &c.ACRValues }),
 	"assertion_audience":  choice(func(c *OIDCClient) *string { return &c.AssertionAudience }, oidc.AudienceIssuer, oidc.AudienceTokenEndpoint),
@@ -69,8 +70,11 @@ func meantInProvider(word string, known []string) string {
 
 // parseCheck is run when the block was read.
 func (c *OIDCClient) parseCheck(d *caddyfile.Dispenser, open bool) error {
+	if err := c.checkAccept(); err != nil {
+		return d.WrapErr(err)
+	}
 	switch {
-	case c.ClientID == "":
+	case c.ClientID == "" && c.AcceptTokens == nil:
 		return d.Err("client_id is missing: the id under which Gatehouse is registered at the provider")
 	case open && len(c.TrustEmail) > 0:
 		return d.WrapErr(errTrustOpen)

@@ -55,7 +55,7 @@
 //				response_mode  query | form_post        # how the provider answers; default: query
 //				par                                     # push authorization requests, though the provider does not require it
 //				endpoints {                             # in place of the metadata's
-//					authorization | token | jwks | userinfo | revocation | end_session | pushed_authorization <url>
+//					authorization | token | jwks | userinfo | revocation | end_session | pushed_authorization | introspection <url>
 //					groups <url>                        # oauth2: lists the groups of who signs in
 //				}
 //				sign_out                                # who signs out here is signed out at the provider, too
@@ -67,6 +67,11 @@
 //				claims         <claim…>                 # further ones that are kept, for rules, headers and tokens
 //				access_token_claims <claim…>            # those that only the access token has
 //				trust_email    <domain…>                # addresses there count as verified if the provider does not say
+//				accept_tokens {                         # its tokens for programs open the sites that name it; then client_id may be left out
+//					audience <audience…>                # that they must be for; required
+//					workload                            # all its tokens are for programs: Kubernetes, GitHub Actions
+//					introspect                          # it is asked about tokens that are no JWT
+//				}
 //				trust_prompt                            # prompt=login counts as done if the provider does not say auth_time
 //				url            <url>                    # github: of an Enterprise server, or of NAME.ghe.com
 //				hosted_domain  <domain>                 # google: the Workspace's primary domain
@@ -153,6 +158,7 @@
 //		allow anyone | <condition…>
 //		deny  <condition…>
 //		headers { … }                # as in the global block, for this site
+//		accept_tokens <provider…>    # whose own tokens for programs open the place, too
 //		require acr <value…> | max_age <duration> | scope <scope…> # how, and how lately, somebody must have signed in; what a token must be good for
 //		dry_run                      # the rules only log whom they would refuse
 //		optional                     # nobody is sent away: who is not signed in, or not allowed, passes as nobody
@@ -186,6 +192,7 @@
 //		headers { … }
 //		provider <provider>
 //		provider_token <provider> [service] { … }
+//		accept_tokens <provider…>
 //		require acr <value…> | max_age <duration> | scope <scope…>
 //		optional
 //		serve_stale <duration> | off

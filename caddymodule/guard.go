@@ -100,6 +100,10 @@ type Guard struct {
 	// may enter: that do the policies. Default: the choice, if there are several.
 	Provider string `json:"provider,omitempty"`
 
+	// Providers whose own tokens for programs open the place; their blocks say for which
+	// audience. Who may enter is for the policies to say. Default: none.
+	AcceptTokens []string `json:"accept_tokens,omitempty"`
+
 	// The provider whose token for the user is passed upstream, as
 	// `Authorization: Bearer`; it is always a fresh one. The provider's block
 	// must say `store_tokens`. The Authorization that a client sends is then
@@ -200,7 +204,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 		g.ruledBy(own)
 	}
-	if err := together(g.provisionToken(), g.provisionRequire(), app.checkPicked(g.Provider), g.checkOptional(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx)); err != nil {
+	if err := together(g.provisionToken(), g.provisionRequire(), g.provisionAccept(), app.checkPicked(g.Provider), g.checkOptional(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx)); err != nil {
 		return err
 	}
 	for i, h := range g.Hosts {
@@ -385,8 +389,9 @@ func (g *Guard) decide(r *http.Request, gateway *flows.Gateway, v *verdict, agai
 	if id != nil && g.isStale(gateway, id) {
 		id, err = nil, session.ErrUnavailable
 	}
-	v.id = id
-	return gateway.Guard().Decide(g.request(r, v), &g.rules, id, err)
+	d := gateway.Guard().Decide(g.request(r, v), &g.rules, id, err)
+	v.id = d.Identity
+	return d
 }
 
 // request is the request as this guard wants it answered.

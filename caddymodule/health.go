@@ -90,6 +90,10 @@ func (a *App) describe() Health {
 	}
 	for _, p := range a.providers {
 		info := ProviderInfo{Name: p.Name(), Issuer: p.Issuer()}
+		if isOnlyTokens(p) {
+			h.Providers = append(h.Providers, info)
+			continue
+		}
 		_, redirects := p.(provider.Redirect)
 		verifier, ok := p.(provider.LogoutVerifier)
 		tells := ok && verifier.TellsLogouts()

@@ -30,8 +30,11 @@ func (g *Guard) rehearse(r *http.Request, v *verdict) {
 // logForbidden names the rule by which somebody is refused.
 func (g *Guard) logForbidden(r *http.Request, v *verdict) {
 	rule := "what a matcher asks for cannot be read"
-	if v.forbidden {
+	switch callers := g.app.callers[v.id.Provider]; {
+	case v.forbidden:
 		rule = "those of a guard before, which is optional"
+	case callers != nil && !callers.Allows(v.id):
+		rule = callers.Explain(v.id).String()
 	}
 	for _, d := range g.rules.Deciders {
 		if p, ok := d.(*policy.Policy); ok && !p.Allows(v.id) {

@@ -165,7 +165,7 @@ func (a *App) loadProvider(ctx caddy.Context, c *ProviderConfig) (ProviderModule
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkStoreTokens(p); err != nil {
+	if err := together(c.checkStoreTokens(p), c.checkOnlyTokens(p)); err != nil {
 		return nil, err
 	}
 	if same := slices.IndexFunc(a.providers, func(other provider.Provider) bool { return other.Issuer() == p.Issuer() }); same >= 0 {
@@ -231,7 +231,7 @@ func (a *App) admit(c identity.Claims) bool {
 // its local users and its rules count as they are now.
 func (a *App) current(c identity.Claims) (identity.Claims, error) {
 	for _, p := range a.providers {
-		if p.Issuer() != c.Issuer {
+		if p.Issuer() != c.Issuer || isOnlyTokens(p) {
 			continue
 		}
 		c.Provider = p.Name()

@@ -80,6 +80,9 @@ func (g *Guard) parseProvider(h httpcaddyfile.Helper, app *App) error {
 
 // checkPicked refuses a guard that picks a provider that is not there.
 func (a *App) checkPicked(name string) error {
+	if i := slices.Index(a.providerNames(), name); name != "" && i >= 0 && (a.Providers[i].onlyTokens || a.Providers[i].peekOnlyTokens()) {
+		return fmt.Errorf("nobody signs in at provider %q: its block has no client_id", name)
+	}
 	if name == "" || slices.Contains(a.providerNames(), name) {
 		return nil
 	}

@@ -107,6 +107,11 @@ type OIDCClient struct {
 	// none.
 	TrustEmail []string `json:"trust_email,omitempty"`
 
+	// How tokens are taken that the provider itself issued to programs, by the guards
+	// that name it. Without a client id nobody signs in at the provider. Default: none
+	// are.
+	AcceptTokens *AcceptTokens `json:"accept_tokens,omitempty"`
+
 	thumbprint string // of the key, since provision
 }
 
@@ -114,8 +119,9 @@ type OIDCClient struct {
 type clientConfig struct {
 	OIDCClient
 
-	key   *oidc.ClientKey
-	roots caddytls.CA
+	key    *oidc.ClientKey
+	accept *oidc.Accept
+	roots  caddytls.CA
 }
 
 // provision replaces placeholders and reads files. open reports whether anybody can
@@ -127,7 +133,7 @@ func (c *OIDCClient) provision(ctx caddy.Context, open bool) (clientConfig, erro
 		name  string
 		value *string
 	}{{"client_id", &p.ClientID}, {"client_secret", &p.ClientSecret}, {"client_key", &p.ClientKey}, {"internal_url", &p.InternalURL}} {
-		if *option.value == "" && option.name != "client_id" {
+		if *option.value == "" && (option.name != "client_id" || c.AcceptTokens != nil) {
 			continue
 		}
 		var err error
@@ -135,6 +141,8 @@ func (c *OIDCClient) provision(ctx caddy.Context, open bool) (clientConfig, erro
 		mistakes = append(mistakes, err)
 	}
 	var err error
+	p.accept, err = c.AcceptTokens.accept()
+	mistakes = append(mistakes, err, c.checkAccept())
 	p.AuthParams, err = expandAll("auth_params", c.AuthParams)
 	mistakes = append(mistakes, err)
 	p.Endpoints, err = expandAll("endpoints", c.Endpoints)
@@ -216,7 +224,7 @@ func (c clientConfig) config(b ProviderBlock) oidc.Config {
 		InternalURL: c.InternalURL, InsecureHTTP: c.InsecureHTTP,
 		GroupsClaim: c.GroupsClaim, GroupsAs: c.GroupsAs, UserClaim: c.UserClaim, UserInfo: c.UserInfo, TrustEmail: c.TrustEmail,
 		ExtraClaims: c.Claims, AccessTokenClaims: c.AccessTokenClaims,
-		Now: time.Now, Logger: b.Logger,
+		Accept: c.accept, Now: time.Now, Logger: b.Logger,
 	}
 	for name, endpoint := range config.Endpoints.Named() {
 		*endpoint = c.Endpoints[name]

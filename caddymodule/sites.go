@@ -140,19 +140,22 @@ func (a *App) findPortal(portals [][]caddyhttp.MatcherSet) {
 // checkOpenProviders refuses to start when anybody in the world could enter and
 // nobody has said that they may.
 func (a *App) checkOpenProviders() error {
-	ruled := len(a.guards) > 0
-	for _, g := range a.guards {
-		ruled = ruled && g.hasRules()
-	}
-	if ruled {
-		return nil
-	}
 	for _, p := range a.Providers {
-		if p.open && a.callers[p.Name] == nil {
+		if p.open && a.callers[p.Name] == nil && a.letsAllIn(p) {
 			return openProviderError(p.Name)
 		}
 	}
 	return nil
+}
+
+// letsAllIn reports whether somebody enters somewhere whom a provider alone vouches for.
+func (a *App) letsAllIn(p *ProviderConfig) bool {
+	if len(a.guards) == 0 {
+		return !p.onlyTokens
+	}
+	return slices.ContainsFunc(a.guards, func(g *Guard) bool {
+		return !g.hasRules() && (!p.onlyTokens || slices.Contains(g.AcceptTokens, p.Name))
+	})
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -124,7 +124,8 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 	return flows.New(flows.Config{
 		Issuer:    a.issuer,
 		Sites:     append(origins(sites), a.Sites...),
-		Providers: a.providers,
+		Providers: a.signInProviders(),
+		Acceptors: a.acceptors(),
 		Offers:    a.offers(),
 		Admit:     a.admit,
 		Keep:      a.keep,

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/foreign"
 	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
@@ -44,6 +45,8 @@ type Config struct {
 	// Offers say how people come to the providers, by name. Default: each can be
 	// chosen.
 	Offers map[string]Offer
+	// Acceptors are providers whose own tokens sites may take, by name. Optional.
+	Acceptors map[string]provider.TokenAcceptor
 	// Admit reports whether somebody whom a provider vouched for may sign in at
 	// all. Default: everybody.
 	Admit func(identity.Claims) bool
@@ -115,7 +118,7 @@ type Gateway struct {
 // New checks a configuration. It does no I/O.
 func New(c Config) (*Gateway, error) {
 	switch {
-	case len(c.Providers) == 0:
+	case len(c.Providers)+len(c.Acceptors) == 0:
 		return nil, errors.New("no provider to sign in with")
 	case c.Sessions == nil || c.Store == nil || c.Cache == nil || c.Keyring == nil || c.Pages == nil:
 		return nil, errors.New("sessions, stores, keyring and pages are required")
@@ -179,7 +182,9 @@ func New(c Config) (*Gateway, error) {
 	})
 	g.guard = guard.New(guard.Config{
 		Answers: g.answers, Access: g.access, Sessions: c.Sessions, Keyring: c.Keyring, Keys: c.Keys, Vault: c.Vault, Pages: c.Pages,
-		Logger: c.Logger, Now: c.Now, Portal: g.portal, BodyTimeout: c.BodyTimeout,
+		Logger: c.Logger, Now: c.Now, Portal: g.portal, BodyTimeout: c.BodyTimeout, Foreign: foreign.New(foreign.Config{
+			Providers: c.Acceptors, Admit: c.Admit, Store: c.Store, Now: c.Now, Logger: c.Logger,
+		}),
 		Services: vault.NewServices(c.Now), Providers: g.providers,
 	})
 	if g.Vault != nil {

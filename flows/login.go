@@ -62,6 +62,10 @@ func promptOf(query url.Values) string {
 // offer goes on with a sign-in: straight to the provider when there is one to
 // be sent to, else by way of a page.
 func (g *Gateway) offer(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, name string) {
+	if len(g.Providers) == 0 {
+		g.nobodySignsIn(w, r)
+		return
+	}
 	if name == "" {
 		name = g.way(a)
 	}
@@ -92,6 +96,13 @@ func (g *Gateway) signInPage(w http.ResponseWriter, r *web.Request, at web.Issue
 		p.Fields = []page.Field{{Name: "request", Value: sealed}, web.FormToken(g.Keyring, w, r.Request, at)}
 	}
 	g.Pages.SignIn(w, r.Request, status, p)
+}
+
+// nobodySignsIn is the page of a gateway that takes tokens of others alone.
+func (g *Gateway) nobodySignsIn(w http.ResponseWriter, r *web.Request) {
+	g.Pages.Fault(w, r.Request, http.StatusNotFound, page.Fault{
+		Title: "Nobody signs in here", Message: web.HostName(r.Host) + " is for programs, which come with a token of their own.", Detail: "no_provider",
+	})
 }
 
 // clientTitle is what a client is called in front of people, or a site.

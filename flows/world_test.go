@@ -99,6 +99,7 @@ type world struct {
 	passes   string              // the provider whose tokens the site passes on, or ""
 	wants    []string            // scopes that they must cover
 	require  *stepup.Requirement // of the site below /admin
+	accept   []string            // providers whose own tokens the site takes
 }
 
 type worldOptions struct {
@@ -116,9 +117,10 @@ type worldOptions struct {
 	admit       func(identity.Claims) bool
 	offers      map[string]flows.Offer
 	// beside are further providers of twoWorlds.
-	beside func(now func() time.Time) []provider.Provider
-	keep   func(provider string) identity.Keep
-	acrs   []string // that some place demands
+	beside    func(now func() time.Time) []provider.Provider
+	keep      func(provider string) identity.Keep
+	acrs      []string // that some place demands
+	acceptors func(now func() time.Time) map[string]provider.TokenAcceptor
 }
 
 func newWorld(t *testing.T, o worldOptions) *world {
@@ -185,6 +187,9 @@ func newWorld(t *testing.T, o worldOptions) *world {
 		o.providers = func(now func() time.Time) []provider.Provider { return []provider.Provider{localProvider(t, now)} }
 	}
 	config.Providers = o.providers(w.clock.now)
+	if o.acceptors != nil {
+		config.Acceptors = o.acceptors(w.clock.now)
+	}
 	if o.portal {
 		config.Issuer = w.portalURL()
 		if o.issuer != "" {
@@ -251,7 +256,7 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, err := w.gateway.Guard().Authenticate(r, r.Host, false, guard.How{})
-	rules := &guard.Rules{ProviderToken: w.passes, Scopes: w.wants}
+	rules := &guard.Rules{ProviderToken: w.passes, Scopes: w.wants, Accept: w.accept}
 	if strings.HasPrefix(req.URI, "/admin") {
 		rules.Require = w.require
 	}

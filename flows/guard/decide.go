@@ -27,6 +27,8 @@ type Rules struct {
 	// Service says that the token is the one that the provider issues for the gateway
 	// itself, whoever came.
 	Service bool
+	// Accept names the providers whose own tokens open the place. Optional.
+	Accept []string
 	// Require is what must have been proved beyond a sign-in. Optional.
 	Require *stepup.Requirement
 	// IsOwnHost reports whether pages of a host may open WebSockets at another with the
@@ -77,7 +79,13 @@ func (d Decision) IsNobody() bool {
 // Where the request may pass, our credentials have been removed from it. A warm session
 // costs no I/O.
 func (g *Guard) Decide(r *web.Request, rules *Rules, id *identity.Identity, err error) Decision {
-	if err != nil {
+	if errors.Is(err, session.ErrNoSession) && len(rules.Accept) > 0 {
+		id, err = g.accept(r, rules)
+	}
+	switch {
+	case errors.Is(err, errBarred):
+		return Decision{Outcome: Forbidden, Identity: id}
+	case err != nil:
 		return Decision{Outcome: Unauthenticated, err: err}
 	}
 	if rules.isForeign(r, id) {
@@ -93,6 +101,9 @@ func (g *Guard) Decide(r *web.Request, rules *Rules, id *identity.Identity, err 
 // DecideAgain is Decide for further rules that a request meets which others have let
 // pass.
 func (g *Guard) DecideAgain(r *web.Request, rules *Rules, id *identity.Identity) Decision {
+	if !rules.acceptsHere(id) {
+		return Decision{Outcome: Unauthenticated, err: ErrToken}
+	}
 	d := Decision{Identity: id, rules: rules}
 	for _, decider := range rules.Deciders {
 		if !decider.Allows(id) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/flows/foreign"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -22,6 +23,8 @@ type Config struct {
 	Keyring  *keyring.Keyring
 	// Keys that access tokens are signed with. Nil: no token is looked at.
 	Keys *token.Keys
+	// Foreign verifies tokens of others. Nil: none are taken.
+	Foreign *foreign.Verifier
 	// Vault keeps the tokens that providers give. Nil: none are passed on.
 	Vault *vault.Vault
 	// Services has the tokens that providers issue for the gateway itself, and

@@ -85,6 +85,8 @@ type Identity struct {
 	// TokenID is the jti of a bearer token, and TokenScheme how it came: "bearer" or
 	// "dpop".
 	TokenID, TokenScheme string
+	// Accepted: it is a token that the provider itself issued to a program.
+	Accepted bool
 	// TokenExpires is when a bearer token without a session ends; else zero.
 	TokenExpires time.Time
 	// TokenKey is the thumbprint of the key that signed a bearer token without a

@@ -171,6 +171,34 @@ type Prompter interface {
 	TakesPrompt(ctx context.Context, prompt string) bool
 }
 
+// TokenAcceptor is a provider whose tokens for programs may be taken.
+type TokenAcceptor interface {
+	Provider
+	// AcceptsTokens reports whether that is configured, and OnlyTokens that nobody signs
+	// in there.
+	AcceptsTokens() bool
+	OnlyTokens() bool
+	// Issued reports whether a token is a JWT that says so. Nothing of it is believed
+	// yet.
+	Issued(token string) bool
+	// AcceptToken verifies such a token. ErrResponse, ErrUnavailable.
+	AcceptToken(ctx context.Context, token string) (Accepted, error)
+	// Introspects reports whether the provider is asked about tokens that are no JWT.
+	Introspects() bool
+	// Introspect asks it (RFC 7662). ErrResponse, ErrUnavailable.
+	Introspect(ctx context.Context, token string) (Accepted, error)
+}
+
+// Accepted is who a token of a provider is of, and what it is good for.
+type Accepted struct {
+	Claims    identity.Claims
+	Scope     []string
+	ExpiresAt time.Time
+	// JKT is the thumbprint of the key that the token is bound to (RFC 9449), and X5T
+	// that of the certificate (RFC 8705); "" for none.
+	JKT, X5T string
+}
+
 // Result is a completed sign-in at a provider.
 type Result struct {
 	Claims identity.Claims

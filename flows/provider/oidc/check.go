@@ -49,6 +49,9 @@ func (p *Provider) Check(ctx context.Context, redirectURIs []string) (warnings [
 // doubts are what in the metadata does not go with the configuration.
 func (p *Provider) doubts(m *metadata) []string {
 	var doubts []string
+	if p.config.tokensOnly() {
+		return nil
+	}
 	for _, scope := range p.scopes(m) {
 		if len(m.Scopes) > 0 && !slices.Contains(m.Scopes, scope) {
 			doubts = append(doubts, "it does not list the scope "+scope+" among those that it supports")

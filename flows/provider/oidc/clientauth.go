@@ -35,7 +35,7 @@ const (
 func (c *Config) checkClient() error {
 	hasSecret := c.ClientSecret != "" || c.MakeSecret != nil
 	switch {
-	case c.ClientID == "":
+	case c.ClientID == "" && c.Accept == nil:
 		return errors.New("client_id is missing")
 	case c.ClientAuth != "" && !slices.Contains(ClientAuthMethods, c.ClientAuth):
 		return fmt.Errorf("client_auth must be one of %s, not %q", strings.Join(ClientAuthMethods, ", "), c.ClientAuth)

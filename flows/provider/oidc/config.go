@@ -19,8 +19,11 @@ type Config struct {
 	// holds for Endpoints and InternalURL as well.
 	Issuer       string
 	InsecureHTTP bool
-	// ClientID that the provider gave. Required.
+	// ClientID that the provider gave. Required, unless Accept is set: then nobody signs
+	// in there.
 	ClientID string
+	// Accept is how tokens of programs are taken. Nil: they are not.
+	Accept *Accept
 	// ClientSecret; "" for a public client.
 	ClientSecret string
 	// MakeSecret makes the client secret anew for each request to the provider, in

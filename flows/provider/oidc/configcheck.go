@@ -23,7 +23,7 @@ func (c *Config) complete() error {
 	case c.Now == nil:
 		return errors.New("a provider needs a clock")
 	}
-	for _, check := range []func() error{c.checkClient, c.checkIssuer, c.checkEndpoints, c.checkRequest, c.checkClaims, c.checkKept, c.checkPlain} {
+	for _, check := range []func() error{c.checkClient, c.checkIssuer, c.checkEndpoints, c.checkRequest, c.checkClaims, c.checkKept, c.checkPlain, c.checkAccept} {
 		if err := check(); err != nil {
 			return fmt.Errorf("provider %s: %w", c.Name, err)
 		}

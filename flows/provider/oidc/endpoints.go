@@ -17,7 +17,8 @@ type Endpoints struct {
 	EndSession          string
 	PushedAuthorization string
 	// Groups lists the groups of who has the access token, at a provider that is Plain.
-	Groups string
+	Groups        string
+	Introspection string
 }
 
 // Named are the endpoints by their names in the Caddyfile.
@@ -25,7 +26,8 @@ func (e *Endpoints) Named() map[string]*string {
 	return map[string]*string{
 		"authorization": &e.Authorization, "token": &e.Token, "userinfo": &e.UserInfo, "jwks": &e.JWKS,
 		"revocation": &e.Revocation, "end_session": &e.EndSession, "pushed_authorization": &e.PushedAuthorization,
-		"groups": &e.Groups,
+		"groups":        &e.Groups,
+		"introspection": &e.Introspection,
 	}
 }
 
@@ -34,6 +36,9 @@ func (c *Config) suffices() bool {
 	last := c.Endpoints.JWKS
 	if c.Plain {
 		last = c.Endpoints.UserInfo
+	}
+	if c.tokensOnly() {
+		return last != ""
 	}
 	return c.Endpoints.Authorization != "" && c.Endpoints.Token != "" && last != ""
 }
@@ -121,7 +126,8 @@ func (m *metadata) apply(c *Config) error {
 	named := map[string]*string{
 		"authorization": &m.AuthURL, "token": &m.TokenURL, "userinfo": &m.UserInfoURL, "jwks": &m.JWKSURL,
 		"revocation": &m.RevocationURL, "end_session": &m.EndSessionURL, "pushed_authorization": &m.PARURL,
-		"groups": &m.groupsURL,
+		"groups":        &m.groupsURL,
+		"introspection": &m.IntrospectionURL,
 	}
 	chosen := c.Endpoints.Named()
 	m.publicTokenURL = m.TokenURL

@@ -59,6 +59,21 @@ func checkHeader(raw, typ string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkKeyOfHeader(token); err != nil {
+		return err
+	}
+	value, ok := token.Signatures[0].Protected.ExtraHeaders[jose.HeaderType]
+	if !ok {
+		return nil
+	}
+	if s, _ := value.(string); !strings.EqualFold(s, "JWT") && !strings.EqualFold(s, typ) {
+		return errors.New("it is a token of another type")
+	}
+	return nil
+}
+
+// checkKeyOfHeader refuses a token that brings or names its own key.
+func checkKeyOfHeader(token *jose.JSONWebSignature) error {
 	header := token.Signatures[0].Protected
 	if len(header.KeyID) > maxKeyID {
 		return errors.New("its key id is too long")
@@ -70,13 +85,6 @@ func checkHeader(raw, typ string) error {
 		if _, ok := header.ExtraHeaders[name]; ok {
 			return fmt.Errorf("its header has %s", name)
 		}
-	}
-	value, ok := header.ExtraHeaders[jose.HeaderType]
-	if !ok {
-		return nil
-	}
-	if s, _ := value.(string); !strings.EqualFold(s, "JWT") && !strings.EqualFold(s, typ) {
-		return errors.New("it is a token of another type")
 	}
 	return nil
 }

@@ -16,21 +16,23 @@ import (
 // metadata is what Gatehouse uses of a provider's metadata (OpenID Connect
 // Discovery, section 3; RFC 8414; RFC 9207, section 3).
 type metadata struct {
-	Issuer        string   `json:"issuer"`
-	AuthURL       string   `json:"authorization_endpoint"`
-	TokenURL      string   `json:"token_endpoint"`
-	JWKSURL       string   `json:"jwks_uri"`
-	UserInfoURL   string   `json:"userinfo_endpoint"`
-	RevocationURL string   `json:"revocation_endpoint"`
-	EndSessionURL string   `json:"end_session_endpoint"`
-	SigningAlgs   []string `json:"id_token_signing_alg_values_supported"`
-	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
-	SendsIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
-	Prompts       hints    `json:"prompt_values_supported"`
-	Claims        hints    `json:"claims_supported"`
-	Scopes        hints    `json:"scopes_supported"`
-	PARURL        string   `json:"pushed_authorization_request_endpoint"`
-	RequiresPAR   bool     `json:"require_pushed_authorization_requests"`
+	Issuer        string `json:"issuer"`
+	AuthURL       string `json:"authorization_endpoint"`
+	TokenURL      string `json:"token_endpoint"`
+	JWKSURL       string `json:"jwks_uri"`
+	UserInfoURL   string `json:"userinfo_endpoint"`
+	RevocationURL string `json:"revocation_endpoint"`
+	EndSessionURL string `json:"end_session_endpoint"`
+	// IntrospectionURL is that of RFC 7662.
+	IntrospectionURL string   `json:"introspection_endpoint"`
+	SigningAlgs      []string `json:"id_token_signing_alg_values_supported"`
+	AuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	SendsIssuer      bool     `json:"authorization_response_iss_parameter_supported"`
+	Prompts          hints    `json:"prompt_values_supported"`
+	Claims           hints    `json:"claims_supported"`
+	Scopes           hints    `json:"scopes_supported"`
+	PARURL           string   `json:"pushed_authorization_request_endpoint"`
+	RequiresPAR      bool     `json:"require_pushed_authorization_requests"`
 
 	// publicTokenURL is the token endpoint by the provider's own name for it.
 	publicTokenURL string
@@ -129,12 +131,13 @@ func (m *metadata) check(c *Config) error {
 		name, option, url string
 		required, browser bool
 	}{
-		{"authorization_endpoint", "authorization", m.AuthURL, true, true},
-		{"token_endpoint", "token", m.TokenURL, true, false},
+		{"authorization_endpoint", "authorization", m.AuthURL, !c.tokensOnly(), true},
+		{"token_endpoint", "token", m.TokenURL, !c.tokensOnly(), false},
 		{"jwks_uri", "jwks", m.JWKSURL, !c.Plain, false},
 		{"userinfo_endpoint", "userinfo", m.UserInfoURL, false, false},
 		{"revocation_endpoint", "revocation", m.RevocationURL, false, false},
 		{"end_session_endpoint", "end_session", m.EndSessionURL, false, true},
+		{"introspection_endpoint", "introspection", m.IntrospectionURL, false, false},
 		{"pushed_authorization_request_endpoint", "pushed_authorization", m.PARURL, false, false},
 	} {
 		if *chosen[e.option] != "" || e.url == "" && !e.required {

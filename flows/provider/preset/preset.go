@@ -120,9 +120,16 @@ func OfIssuer(issuer string) *Preset {
 	return nil
 }
 
+// openWorkloads are hosts of issuers at which nobody signs in, and of which anybody's
+// workload has a token for any audience.
+var openWorkloads = []string{"token.actions.githubusercontent.com"}
+
 // IsOpenIssuer reports whether anybody can open an account at an issuer, whatever the
 // type of its block.
 func IsOpenIssuer(issuer string) bool {
+	if isHost(issuer, openWorkloads...) {
+		return true
+	}
 	return slices.ContainsFunc(All(), func(p *Preset) bool {
 		return isHost(issuer, append([]string{hostOf(p.Issuer), hostOf(p.Example)}, p.Hosts...)...) && p.IsOpen(Settings{Issuer: issuer})
 	})

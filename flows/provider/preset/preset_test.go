@@ -101,7 +101,7 @@ func TestIsOpen(t *testing.T) {
 func TestIsOpenIssuer(t *testing.T) {
 	t.Parallel()
 	for issuer, open := range map[string]bool{
-		"https://accounts.google.com": true, "https://ACCOUNTS.google.com": true, "https://gitlab.com": true, "https://gitlab.example.com": false,
+		"https://accounts.google.com": true, "https://ACCOUNTS.google.com": true, "https://token.actions.githubusercontent.com": true, "https://gitlab.com": true, "https://gitlab.example.com": false,
 		"https://cilogon.org": true, "https://test.cilogon.org": true, "https://aai-dev.egi.eu/auth/realms/egi": true, "https://aai-demo.egi.eu/auth/realms/egi": true,
 		"https://orcid.org": true, "https://sandbox.orcid.org": true, "https://appleid.apple.com": true,
 		"https://login.microsoftonline.com/common/v2.0": true, "https://login.microsoftonline.com/" + tenantID + "/v2.0": false,

@@ -1,0 +1,234 @@
+package flows_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
+)
+
+// outside is another issuer, which can be asked about its tokens.
+type outside struct {
+	*httptest.Server
+	t   *testing.T
+	key *ecdsa.PrivateKey
+
+	mu    sync.Mutex
+	asked []string // the tokens that it was asked about
+	live  map[string]map[string]any
+}
+
+func newOutside(t *testing.T) *outside {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &outside{t: t, key: key, live: map[string]map[string]any{}}
+	o.Server = httptest.NewServer(http.HandlerFunc(o.serve))
+	t.Cleanup(o.Close)
+	return o
+}
+
+func (o *outside) serve(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if r.URL.Path == "/keys" {
+		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: o.key.Public(), KeyID: "1"}}})
+		return
+	}
+	token := r.PostFormValue("token")
+	o.asked = append(o.asked, token)
+	claims, ok := o.live[token]
+	if !ok {
+		claims = map[string]any{"active": false}
+	}
+	_ = json.NewEncoder(w).Encode(claims)
+}
+
+// questions are how often it was asked about a token.
+func (o *outside) questions(token string) (n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, asked := range o.asked {
+		if asked == token {
+			n++
+		}
+	}
+	return n
+}
+
+func (o *outside) token(claims map[string]any) string {
+	o.t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: o.key}, (&jose.SignerOptions{}).WithType("at+jwt").WithHeader("kid", "1"))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	signed, err := signer.Sign(mustJSON(o.t, claims))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	raw, err := signed.CompactSerialize()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return raw
+}
+
+func mustJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// takingTokens is a world whose site takes the other issuer's tokens.
+func takingTokens(t *testing.T, o *outside) *world {
+	t.Helper()
+	w := newWorld(t, worldOptions{portal: true, clients: oauthClients(), acceptors: func(now func() time.Time) map[string]provider.TokenAcceptor {
+		p, err := oidc.New(oidc.Config{
+			Name: "ci", Issuer: o.URL, ClientID: "us", ClientSecret: "a secret", Now: now,
+			Accept:    &oidc.Accept{Audience: []string{"https://api.test"}, Introspect: true},
+			Endpoints: oidc.Endpoints{Authorization: o.URL + "/a", Token: o.URL + "/t", JWKS: o.URL + "/keys", Introspection: o.URL + "/introspect"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.Close() })
+		return map[string]provider.TokenAcceptor{"ci": p}
+	}})
+	w.accept = []string{"ci"}
+	w.clock.hold(0)
+	return w
+}
+
+func (w *world) bearing(site, scheme, token string, headers ...string) int {
+	w.t.Helper()
+	return w.send(http.MethodGet, site+"/x", "", append(headers, "Authorization: "+scheme+" "+token)...).status
+}
+
+// RFC 7662, section 4: an answer counts for a minute at most. Our own tokens, and what
+// looks like anybody's JWT, are told nobody.
+func TestForeign_Introspection(t *testing.T) {
+	o := newOutside(t)
+	w := takingTokens(t, o)
+	site := w.siteURL("one")
+	o.live["opaque"] = map[string]any{"active": true, "sub": "robot", "aud": "https://api.test"}
+	for range 5 {
+		if got := w.bearing(site, "Bearer", "opaque"); got != http.StatusOK {
+			t.Fatalf("%d", got)
+		}
+	}
+	w.clock.advance(59 * time.Second)
+	w.bearing(site, "Bearer", "opaque")
+	if n := o.questions("opaque"); n != 1 {
+		t.Errorf("asked %d times within a minute", n)
+	}
+	o.mu.Lock()
+	delete(o.live, "opaque")
+	o.mu.Unlock()
+	w.clock.advance(2 * time.Second)
+	if got := w.bearing(site, "Bearer", "opaque"); got != http.StatusUnauthorized || o.questions("opaque") != 2 {
+		t.Errorf("revoked: %d after %d questions", got, o.questions("opaque"))
+	}
+	for range 5 { // who tries again at once
+		w.bearing(site, "Bearer", "opaque")
+	}
+	if n := o.questions("opaque"); n != 2 {
+		t.Errorf("asked %d times about what is refused", n)
+	}
+
+	b := newBrowser(t)
+	b.get(site+"/").signIn("alice", "wonderland").want(http.StatusOK, "hello")
+	ours := w.tokens(b.held(), func(v url.Values) { v.Set("scope", "openid offline_access") })
+	before := len(o.asked)
+	for _, token := range []string{
+		ours.answer.text("access_token"), ours.answer.text("refresh_token"), ours.answer.text("id_token"), b.cookieAt(site).Value,
+		"x" + b.cookieAt(site).Value, ours.answer.text("access_token") + "x", "eyJhbGciOiJub25lIn0.e30.x", "eyJ.", "",
+	} {
+		if got := w.bearing(site, "Bearer", token); got != http.StatusUnauthorized {
+			t.Errorf("%.12s…: %d", token, got)
+		}
+	}
+	if len(o.asked) != before {
+		t.Errorf("the other issuer was told %q", o.asked[before:])
+	}
+}
+
+// RFC 9449, section 7: a bound token needs its proof, each once. Who is suspended here is
+// out, whatever they come by.
+func TestForeign_BoundAndSuspended(t *testing.T) {
+	o := newOutside(t)
+	w := takingTokens(t, o)
+	site := w.siteURL("one")
+	h, other := newHolder(t, w.clock.now), newHolder(t, w.clock.now)
+	claims := map[string]any{
+		"iss": o.URL, "sub": "robot", "aud": "https://api.test", "exp": w.clock.now().Add(time.Hour).Unix(), "cnf": map[string]any{"jkt": h.thumb()},
+	}
+	bound := o.token(claims)
+	proof := func(h *holder) string { return "DPoP: " + h.proof(http.MethodGet, site+"/x", bound, nil) }
+	once := proof(h)
+	for _, tt := range []struct {
+		name, scheme string
+		headers      []string
+		want         int
+	}{
+		{"with its proof", "DPoP", []string{once}, 200},
+		{"with a proof that was used", "DPoP", []string{once}, 401},
+		{"with another key's", "DPoP", []string{proof(other)}, 401},
+		{"without one", "DPoP", nil, 401},
+		{"as a bearer token", "Bearer", nil, 401},
+		{"as a bearer token, with a proof", "Bearer", []string{proof(h)}, 401},
+	} {
+		if got := w.bearing(site, tt.scheme, bound, tt.headers...); got != tt.want {
+			t.Errorf("%s: %d", tt.name, got)
+		}
+	}
+
+	delete(claims, "cnf")
+	free := o.token(claims)
+	if got := w.bearing(site, "Bearer", free); got != http.StatusOK {
+		t.Fatalf("%d", got)
+	}
+	if got := w.bearing(site, "Bearer", free+", x"); got != http.StatusUnauthorized {
+		t.Errorf("with a tail: %d", got)
+	}
+	started, err := w.sessions.SignIn(t.Context(), session.Start{ClientID: "somewhere", Claims: identity.Claims{Provider: "ci", Issuer: o.URL, ID: "robot", User: "robot"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.Suspend(t.Context(), started.Session.Subject, true); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(61 * time.Second)
+	if got := w.bearing(site, "Bearer", free); got != http.StatusUnauthorized {
+		t.Errorf("suspended: %d", got)
+	}
+}
+
+// thumb is the thumbprint of the holder's key (RFC 7638).
+func (h *holder) thumb() string {
+	h.t.Helper()
+	sum, err := (&jose.JSONWebKey{Key: h.key.Public()}).Thumbprint(crypto.SHA256)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(sum)
+}
