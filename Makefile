@@ -103,7 +103,7 @@ integration: ## The built gateway with real browsers, providers, Postgres and Re
 soak: ## What takes long: fuzzing for SOAKTIME (2m) each, SOAKKILLS (50) kills, upgrades; three hours at most
 	@rm -f $(BIN)/steps.log
 	@$(STEP) "fuzz targets, $(SOAKTIME) each" env LONGTIME=$(SOAKTIME) .ci/fuzz $(SOAKTIME) $(TAGS) $(FUZZPKGS) ./caddymodule/...
-	@cd integration && GATEHOUSE_TEST_KILLS=$(SOAKKILLS) ../$(STEP) "crash tests, $(SOAKKILLS) kills each" go test -count 1 -v -timeout 60m ./crash
+	@cd integration && GATEHOUSE_TEST_KILLS=$(SOAKKILLS) ../$(STEP) "crash tests, $(SOAKKILLS) kills each" go test -count 1 -v -timeout 80m ./crash
 	@cd integration && ../$(STEP) "upgrades, ten times" go test -count 10 -timeout 30m ./upgrade
 	@$(STEP) --summary
 

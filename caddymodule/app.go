@@ -85,6 +85,11 @@ type App struct {
 	// `gate token --provider NAME`. Default: none.
 	GateMayExchange []string `json:"gate_may_exchange,omitempty"`
 
+	// The providers by which somebody may come for the first time whose verified address
+	// an account has already: they are asked whether that is theirs, and can connect it
+	// by signing in to it. Default: none; such a person gets an account of their own.
+	LinkByEmail []string `json:"link_by_email,omitempty"`
+
 	// Further origins that the portal hands sign-ins over to, such as
 	// `https://app.example.com`: guarded sites of another Caddy. The guarded
 	// sites of this configuration need not be listed.

@@ -37,7 +37,7 @@ func parseGlobal(d *caddyfile.Dispenser, earlier any) (any, error) {
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "signing_keys", "site", "headers"}
+var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "link_by_email", "signing_keys", "site", "headers"}
 
 // blockOptions are those that may have a block.
 var blockOptions = []string{"token_store", "cache", "session", "provider", "policy", "client", "headers"}
@@ -67,6 +67,7 @@ var blockOptions = []string{"token_store", "cache", "session", "provider", "poli
 //			deny  <condition…>
 //		}
 //		client <id> { … }
+//		link_by_email <provider…>
 //		gate_client [on | off] {
 //			may_exchange <provider…>
 //		}
@@ -151,6 +152,8 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 		return p.signingKeys(d)
 	case "gate_client":
 		return p.gateClientOption(d)
+	case "link_by_email":
+		return p.linkByEmail(d)
 	case "serve_stale":
 		p.app.ServeStale, err = serveStaleArg(d)
 		return err
@@ -180,6 +183,21 @@ func (p *globalParser) secret(d *caddyfile.Dispenser) error {
 	}
 	warnLiteral(d, "secret", secret)
 	p.app.Secrets = append(p.app.Secrets, secret)
+	return nil
+}
+
+// linkByEmail parses `link_by_email <provider…>`.
+func (p *globalParser) linkByEmail(d *caddyfile.Dispenser) error {
+	here := *d
+	if err := someWords(d, &p.app.LinkByEmail); err != nil {
+		return err
+	}
+	p.later = append(p.later, func([]string) error {
+		if err := p.app.checkLinkByEmail(); err != nil {
+			return here.WrapErr(err)
+		}
+		return nil
+	})
 	return nil
 }
 

@@ -120,6 +120,9 @@ func (a *App) loadClients(ctx caddy.Context) error {
 	if err := a.checkExchange("may_exchange", a.GateMayExchange); err != nil {
 		return fmt.Errorf("gate_client: %w", err)
 	}
+	if err := a.checkLinkByEmail(); err != nil {
+		return err
+	}
 	var mistakes []error
 	for _, c := range a.Clients {
 		if a.clients[c.ID] != nil {
@@ -146,6 +149,16 @@ func (a *App) loadClients(ctx caddy.Context) error {
 	}
 	a.clients[gateClient] = gate
 	return gate.Validate()
+}
+
+// checkLinkByEmail refuses the names of providers that are not there.
+func (a *App) checkLinkByEmail() error {
+	for _, name := range a.LinkByEmail {
+		if !slices.ContainsFunc(a.Providers, func(p *ProviderConfig) bool { return p.Name == name }) {
+			return fmt.Errorf("link_by_email: provider %q is not defined%s", name, didYouMean(name, a.providerNames()))
+		}
+	}
+	return nil
 }
 
 func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, error) {

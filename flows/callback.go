@@ -124,6 +124,9 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		g.notSignedInAgain(w, r, at, flow, stored.Key)
 		return
 	}
+	if g.offerLink(w, r, at, flow, stored.Key, p) {
+		return
+	}
 	g.complete(w, r, at, try, flow)
 }
 

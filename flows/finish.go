@@ -88,6 +88,7 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *web.Request, at web.Issuer, s
 		}
 	}
 	g.signedInEvent(r, started)
+	g.noteAddress(r, started.Identity)
 	web.SetSession(w, r, cookie, started.Handle, at.Secure(), started.ExpiresAt.Sub(g.Now()))
 	return started, nil
 }

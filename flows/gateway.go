@@ -51,6 +51,11 @@ type Config struct {
 	// all. Default: everybody.
 	Admit func(identity.Claims) bool
 
+	// LinkByEmail names the providers by which somebody may come for the first time
+	// whose verified address an account has already. They are asked whether that is
+	// theirs, and can connect it. Optional.
+	LinkByEmail []string
+
 	// Keep says which groups of a provider's users are kept, once all have been judged.
 	// Default: all that there is room for.
 	Keep func(provider string) identity.Keep

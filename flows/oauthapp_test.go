@@ -35,6 +35,7 @@ type oauthApp struct {
 	token     string // in place of a fresh one
 	scope     string // of its tokens; "": repo
 	asked     string // the scope that it was last asked for
+	emails    string // what it says of addresses, in JSON; "": nothing
 	revoked   map[string]bool
 }
 
@@ -55,6 +56,13 @@ func (h *oauthApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		token := cmp.Or(h.token, fmt.Sprintf("gho_%d", h.signIns))
 		fmt.Fprintf(w, `{"access_token":"%s","token_type":"bearer","scope":"%s"%s}`, token, cmp.Or(h.scope, "repo"), expires)
+	case "/api/v3/user/emails":
+		w.Header().Set("Content-Type", "application/json")
+		if h.emails == "" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_, _ = io.WriteString(w, h.emails)
 	case "/api/v3/user":
 		w.Header().Set("Content-Type", "application/json")
 		if h.revoked[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] {

@@ -35,6 +35,12 @@ func (id Identity) Validate() error {
 	)
 }
 
+// ValidateIdentityEmail refuses what no store may accept as the MAC of an identity's
+// address.
+func ValidateIdentityEmail(id Identity, mac []byte) error {
+	return cmp.Or(id.Validate(), faultIf(len(mac) == 0 || len(mac) > MaxHash, "address's MAC", "is empty or too long"))
+}
+
 // SignIn is one completed sign-in: the identity that a provider vouched for,
 // and the session that it starts.
 type SignIn struct {
@@ -97,6 +103,12 @@ type Subjects interface {
 	// Unlink removes an identity, or ErrNotFound; ErrConflict if it is the subject's
 	// last one, however many are unlinked at once.
 	Unlink(ctx context.Context, subject string, id Identity) error
+	// SetIdentityEmail notes the MAC of an identity's verified address, of at most
+	// [MaxHash] bytes, in place of an earlier one.
+	SetIdentityEmail(ctx context.Context, id Identity, mac []byte) error
+	// HasIdentityEmail reports whether an identity that belongs to a subject has one of
+	// these MACs.
+	HasIdentityEmail(ctx context.Context, macs [][]byte) (bool, error)
 	// Suspend suspends a subject, or lifts it. ErrNotFound. Sessions stay as
 	// they are and are refused while it lasts.
 	Suspend(ctx context.Context, subject string, suspended bool) error

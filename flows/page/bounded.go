@@ -52,6 +52,12 @@ func (p SignedOut) bounded() SignedOut {
 	return p
 }
 
+func (p Known) bounded() Known {
+	p.Provider, p.Address = line(p.Provider, maxName), line(p.Address, maxLine)
+	p.LinkURL, p.NewURL = address(p.LinkURL), address(p.NewURL)
+	return p
+}
+
 func (p Link) bounded() Link {
 	p.Provider = line(p.Provider, maxName)
 	p.Site = line(p.Site, maxHost)

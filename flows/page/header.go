@@ -38,7 +38,9 @@ func (r *Renderer) policy(n name) string {
 	return "default-src 'none'; style-src " + r.styleHash + "; img-src data:" + forms + "; frame-ancestors 'none'; base-uri 'none'"
 }
 
-func hasForm(n name) bool { return n != fault && n != signedOut && n != deviceDone }
+func hasForm(n name) bool {
+	return n != fault && n != signedOut && n != deviceDone && n != known
+}
 
 // formTarget turns a URL into a source expression of form-action: its origin,
 // and nothing else. What is not an http or https URL with a plain host gives "",

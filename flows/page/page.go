@@ -103,6 +103,16 @@ type Link struct {
 	Fields    []Field
 }
 
+// Known asks somebody who is new here whether the account that has their address is
+// theirs.
+type Known struct {
+	// Provider by which they came, as people know it.
+	Provider string
+	Address  string
+	// LinkURL leads to where the two are connected, NewURL to an account of their own.
+	LinkURL, NewURL string
+}
+
 // Consent asks whether a client may have what it asks for.
 type Consent struct {
 	Client string

@@ -32,6 +32,11 @@ func (r *Renderer) Link(w http.ResponseWriter, req *http.Request, status int, p 
 	r.write(w, req, status, link, p.bounded())
 }
 
+// Known asks whether the account that has an address is the person's.
+func (r *Renderer) Known(w http.ResponseWriter, req *http.Request, status int, p Known) {
+	r.write(w, req, status, known, p.bounded())
+}
+
 // DeviceCode asks for the code that a device shows (RFC 8628, section 3.3).
 func (r *Renderer) DeviceCode(w http.ResponseWriter, req *http.Request, status int, p DeviceCode) {
 	r.write(w, req, status, deviceCode, p.bounded())

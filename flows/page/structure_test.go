@@ -48,6 +48,9 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 				Provider: text, Site: text, User: text, Scopes: []string{text, text}, Action: text, CancelURL: text, Fields: fields,
 			})
 		},
+		"known": func(w http.ResponseWriter, q *http.Request) {
+			r.Known(w, q, 200, Known{Provider: text, Address: text, LinkURL: text, NewURL: text})
+		},
 		"formpost": func(w http.ResponseWriter, q *http.Request) {
 			r.FormPost(w, q, 200, FormPost{Site: text, URL: text, Answer: url.Values{text: {text}}})
 		},

@@ -30,6 +30,7 @@ const (
 	home          name = "home"
 	formPost      name = "formpost"
 	link          name = "link"
+	known         name = "known"
 )
 
 // The templates around the pages: the frame, and pieces that several use.
@@ -39,7 +40,7 @@ const (
 )
 
 func names() []name {
-	return []name{signIn, fault, signOut, signedOut, consent, deviceCode, deviceConfirm, deviceDone, home, formPost, link}
+	return []name{signIn, fault, signOut, signedOut, consent, deviceCode, deviceConfirm, deviceDone, home, formPost, link, known}
 }
 
 // parse makes one template set per page, each of frame, parts and page: every
@@ -121,7 +122,7 @@ func samples(full bool) map[name]any {
 		return map[name]any{
 			signIn: SignIn{}, fault: Fault{}, signOut: SignOut{}, signedOut: SignedOut{}, consent: Consent{},
 			deviceCode: DeviceCode{}, deviceConfirm: deviceConfirmView{},
-			deviceDone: DeviceDone{}, home: homeView{}, formPost: formPostView{}, link: Link{},
+			deviceDone: DeviceDone{}, home: homeView{}, formPost: formPostView{}, link: Link{}, known: Known{},
 		}
 	}
 	const site, user, text, url = "app.example.com", "alice", "text", "/x"
@@ -148,10 +149,12 @@ func samples(full bool) map[name]any {
 		}.bounded(now),
 		deviceDone: DeviceDone{Client: text, Approved: true},
 		link:       Link{Provider: text, Site: site, User: user, Scopes: []string{text}, Action: url, CancelURL: url, Fields: fields},
+		known:      Known{Provider: text, Address: text, LinkURL: url, NewURL: url},
 		home: Home{
 			User: user, Message: text, Action: url, Fields: fields, SignOutURL: url, MoreURL: url,
 			Identities: []Identity{{ID: text, Provider: text, Removable: true}}, Linkable: []ProviderLink{{Name: text, URL: url}},
-			Sessions: []Session{{ID: text, Site: site, UserAgent: text, Since: at, LastSeen: at, Current: true}},
+			Delegations: []Delegation{{ID: text, Client: text, Provider: text, Allowed: true, Since: at, LastUsed: at}},
+			Sessions:    []Session{{ID: text, Site: site, UserAgent: text, Since: at, LastSeen: at, Current: true}},
 		}.bounded(now),
 	}
 }

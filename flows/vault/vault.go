@@ -27,7 +27,6 @@ const DefaultRefreshLifetime = 30 * 24 * time.Hour
 const (
 	defaultSkew           = 60 * time.Second
 	defaultRefreshTimeout = 8 * time.Second
-	defaultLeaseWait      = 2 * time.Second
 	// leaseMargin is by how much a lease outlasts the request to the provider.
 	leaseMargin = 7 * time.Second
 )
@@ -84,7 +83,8 @@ type Config struct {
 	// RefreshTimeout bounds one request for a fresh token. Default: 8 seconds.
 	RefreshTimeout time.Duration
 	// LeaseWait is how long to wait for another node that is refreshing the
-	// same token. Default: 2 seconds.
+	// same token. Default: a second longer than RefreshTimeout, so that nobody is
+	// turned away while a slow provider is about to answer.
 	LeaseWait time.Duration
 }
 
@@ -150,7 +150,7 @@ func New(c Config) (*Vault, error) {
 		c.RefreshTimeout = defaultRefreshTimeout
 	}
 	if c.LeaseWait == 0 {
-		c.LeaseWait = defaultLeaseWait
+		c.LeaseWait = c.RefreshTimeout + time.Second
 	}
 	v := &Vault{Config: c, laterFor: defaultLaterFor}
 	v.running.idle = sync.NewCond(&v.running.mu)

@@ -16,8 +16,12 @@ type behaviour struct {
 	refuses  bool
 	withhold bool
 	learn    func(what, value string)
-	tokens   []Tokens
-	claims   claims
+	// refreshing and refreshed are called with each refresh; see Provider.Refreshing.
+	refreshing func() (status int)
+	refreshed  func()
+	asked      int
+	tokens     []Tokens
+	claims     claims
 }
 
 // Tokens are the tokens of one answer of the provider.
@@ -70,6 +74,22 @@ func (p *Provider) Learn(learn func(what, value string)) {
 	p.learn = learn
 }
 
+// Refreshing has before called with each request for a refresh, whose status, if it is
+// none of 0, is answered instead; and after when the refresh token was spent for another,
+// before that is answered. Either may be nil, and may take its time.
+func (p *Provider) Refreshing(before func() (status int), after func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refreshing, p.refreshed = before, after
+}
+
+// Refreshes tells how often a refresh was asked for, answered or not.
+func (p *Provider) Refreshes() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
+}
+
 // Issued are the tokens that the provider has issued, the latest last.
 func (p *Provider) Issued() []Tokens {
 	p.mu.Lock()
@@ -80,20 +100,34 @@ func (p *Provider) Issued() []Tokens {
 func (p *Provider) behave(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	p.mu.Lock()
 	down, refuses := p.down, p.refuses
+	before, after := p.refreshing, p.refreshed
+	refreshes := r.URL.Path == "/oauth/token" && r.PostFormValue("grant_type") == "refresh_token"
+	if refreshes {
+		p.asked++
+	}
 	p.mu.Unlock()
+	if refreshes && before != nil {
+		if status := before(); status != 0 {
+			w.WriteHeader(status)
+			return
+		}
+	}
 	switch {
 	case down:
 		http.Error(w, "down for a test", http.StatusServiceUnavailable)
 	case p.serveChanged(w, r, next):
 	case r.URL.Path != "/oauth/token":
 		next.ServeHTTP(w, r)
-	case refuses && r.PostFormValue("grant_type") == "refresh_token":
+	case refuses && refreshes:
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = w.Write([]byte(`{"error":"invalid_grant"}`))
 	default:
 		recorded := httptest.NewRecorder()
 		next.ServeHTTP(recorded, r)
+		if refreshes && after != nil && recorded.Code == http.StatusOK {
+			after()
+		}
 		p.answer(w, recorded)
 	}
 }

@@ -22,7 +22,7 @@ var migrations embed.FS
 const (
 	// schemaVersion is the version that this binary was built for: that of
 	// the last file in migrations.
-	schemaVersion = 3
+	schemaVersion = 4
 	// versionTable is goose's, under a name of ours, because the database may
 	// be shared.
 	versionTable = "gatehouse_version"

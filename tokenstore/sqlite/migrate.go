@@ -18,7 +18,7 @@ var migrations embed.FS
 
 // schemaVersion is the version that this binary was built for: that of the
 // last file in migrations.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // migrationTries is how often a migration is tried while another process
 // migrates the same file.

@@ -86,15 +86,17 @@ func (e *env) calls(ctx context.Context) map[string]func() error {
 			_, err := e.SignIn(ctx, tokenstore.SignIn{Identity: identity("new"), NewSubject: "new"})
 			return err
 		},
-		"Subject":       func() error { _, err := e.Subject(ctx, "a"); return err },
-		"FindSubject":   func() error { _, err := e.FindSubject(ctx, identity("a")); return err },
-		"Identities":    func() error { _, err := e.Identities(ctx, "a"); return err },
-		"Link":          func() error { return e.Link(ctx, "a", identity("a")) },
-		"Unlink":        func() error { return e.Unlink(ctx, "a", identity("a")) },
-		"Suspend":       func() error { return e.Suspend(ctx, "a", true) },
-		"SetConsent":    func() error { return e.SetConsent(ctx, tokenstore.Consent{Subject: "a", ClientID: "c"}) },
-		"Consents":      func() error { _, err := e.Consents(ctx, "a"); return err },
-		"DeleteConsent": func() error { return e.DeleteConsent(ctx, "a", "c") },
+		"Subject":          func() error { _, err := e.Subject(ctx, "a"); return err },
+		"FindSubject":      func() error { _, err := e.FindSubject(ctx, identity("a")); return err },
+		"Identities":       func() error { _, err := e.Identities(ctx, "a"); return err },
+		"Link":             func() error { return e.Link(ctx, "a", identity("a")) },
+		"Unlink":           func() error { return e.Unlink(ctx, "a", identity("a")) },
+		"SetIdentityEmail": func() error { return e.SetIdentityEmail(ctx, identity("a"), []byte("m")) },
+		"HasIdentityEmail": func() error { _, err := e.HasIdentityEmail(ctx, [][]byte{[]byte("m")}); return err },
+		"Suspend":          func() error { return e.Suspend(ctx, "a", true) },
+		"SetConsent":       func() error { return e.SetConsent(ctx, tokenstore.Consent{Subject: "a", ClientID: "c"}) },
+		"Consents":         func() error { _, err := e.Consents(ctx, "a"); return err },
+		"DeleteConsent":    func() error { return e.DeleteConsent(ctx, "a", "c") },
 
 		"SetDelegation": func() error {
 			return e.SetDelegation(ctx, tokenstore.Delegation{Subject: "a", ClientID: "c", Provider: "p"})

@@ -45,6 +45,7 @@ func run(t *testing.T, open func(t testing.TB) Harness, chosen func(test) bool) 
 		{"SignIn", signInTests},
 		{"Consents", consentTests},
 		{"Delegations", delegationTests},
+		{"IdentityEmail", identityEmailTests},
 		{"Sessions", sessionTests},
 		{"Claims", claimsTests},
 		{"ProviderSession", providerSessionTests},
