@@ -39,7 +39,8 @@ var refusals = []struct {
 
 // guardOptions are what stands in the block of the directive gatehouse.
 var guardOptions = []string{
-	"accept_tokens", "allow", "clear_site_data", "cookie", "cors", "deny", "dry_run", "finish_uploads", "headers", "hosts", "idle_ignore", "logout_redirect",
+	"accept_tokens", "allow", "app_credentials", "basic_token", "clear_site_data", "cookie", "cors", "deny", "dry_run", "finish_uploads", "headers", "hosts",
+	"idle_ignore", "logout_redirect",
 	"optional", "provider", "provider_token", "require", "serve_stale", "upgrades",
 }
 

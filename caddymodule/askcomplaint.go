@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/dialect"
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
 
@@ -35,7 +37,7 @@ const maxRepeated = 16 << 10
 
 var (
 	errTooLarge      = errors.New("the request's cookies and credentials are too large")
-	errTokenForProxy = errors.New("the client sends a token of Gatehouse's in Proxy-Authorization, which the proxy would pass on to the application; expected in Authorization")
+	errTokenForProxy = errors.New("the client sends a token of Gatehouse's in Proxy-Authorization or Gatehouse-Authorization, which the proxy would pass on to the application; expected in Authorization")
 )
 
 // read is the request that the proxy asks about. It fails where the
@@ -102,4 +104,15 @@ func refuseProxy(w http.ResponseWriter, status int, text string) error {
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, text, status)
 	return nil
+}
+
+// bringsOwnHeader reports whether a request has our own header, in any spelling: a proxy
+// removes only what the answer names.
+func bringsOwnHeader(h http.Header) bool {
+	for name := range h {
+		if len(name) == len(accesstoken.OwnHeader) && strings.EqualFold(normalForm(name), accesstoken.OwnHeader) {
+			return true
+		}
+	}
+	return false
 }

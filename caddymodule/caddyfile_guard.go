@@ -30,6 +30,8 @@ import (
 //		optional
 //		cors <origin…>
 //		serve_stale <duration>|off
+//		app_credentials basic|bearer|aws4…|header <name…>
+//		basic_token
 //		cookie { … }
 //		idle_ignore <matcher…>
 //		logout_redirect <address…>

@@ -6,7 +6,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
-// parseSiteOption parses what a guard says for all of its site, if it is that.
+// parseSiteOption parses what a guard says of its site and its callers, if it is that.
 func (g *Guard) parseSiteOption(h httpcaddyfile.Helper) (known bool, err error) {
 	switch h.Val() {
 	case "cookie":
@@ -15,6 +15,10 @@ func (g *Guard) parseSiteOption(h httpcaddyfile.Helper) (known bool, err error) 
 		return true, g.parseIdleIgnore(h)
 	case "logout_redirect":
 		return true, g.parseLogoutRedirect(h)
+	case "app_credentials":
+		return true, g.parseAppCredentials(h)
+	case "basic_token":
+		return true, flag(h.Dispenser, &g.BasicToken)
 	case "clear_site_data":
 		return true, flag(h.Dispenser, &g.ClearSiteData)
 	}
@@ -89,6 +93,26 @@ func (g *Guard) parseLogoutRedirect(h httpcaddyfile.Helper) error {
 		if err := web.CheckLogoutRedirect(to); err != nil {
 			return h.Errf("logout_redirect: %v", err)
 		}
+	}
+	return nil
+}
+
+// parseAppCredentials parses `app_credentials <scheme…>` and `app_credentials header
+// <name…>`.
+func (g *Guard) parseAppCredentials(h httpcaddyfile.Helper) error {
+	if g.AppCredentials == nil {
+		g.AppCredentials = new(AppCredentials)
+	}
+	c, target := g.AppCredentials, &g.AppCredentials.Schemes
+	if line := *h.Dispenser; line.NextArg() && line.Val() == "header" {
+		h.NextArg()
+		target = &c.Headers
+	}
+	if err := someWords(h.Dispenser, target); err != nil {
+		return err
+	}
+	if err := g.checkAppCredentials(); err != nil {
+		return h.WrapErr(err)
 	}
 	return nil
 }

@@ -165,6 +165,8 @@
 //		optional                     # nobody is sent away: who is not signed in, or not allowed, passes as nobody
 //		cors <origin…>               # whose pages may call this, with the visitor's cookie, and read the answers
 //		serve_stale <duration> | off # shorter than the global one, for this site
+//		app_credentials basic | bearer | aws4 … | header <name…> # the application's own, with which a program passes as nobody
+//		basic_token                  # an access token may be the password of Basic credentials
 //		cookie {                     # of the site's sessions
 //			same_site lax | none     # none: also with what pages of other sites send, and in their frames; default: lax
 //			cross_site <path…>       # where these may send what may change something; default: nowhere

@@ -14,6 +14,8 @@ import (
 type fitting struct {
 	// shielded: the answer depends on who asks, though anybody may.
 	shielded bool
+	// by are further headers that it depends on.
+	by []string
 	// asked: it was looked whether a page of another origin calls.
 	asked bool
 	// cors: the guards say which pages may read the answer, and origin is the one of
@@ -26,7 +28,11 @@ type fitting struct {
 var credentialsVary = []string{"Cookie", "Authorization"}
 
 // shield keeps an answer from caches that would give it to somebody else.
-func (f *fitting) shield(is bool) { f.shielded = f.shielded || is }
+func (f *fitting) shield(is bool, by ...string) {
+	if is {
+		f.shielded, f.by = true, append(f.by, by...)
+	}
+}
 
 // isNothing reports whether there is nothing to add.
 func (f *fitting) isNothing() bool { return !f.shielded && !f.cors }
@@ -39,6 +45,7 @@ func (f *fitting) apply(h http.Header) {
 			h["Cache-Control"] = []string{"private"}
 		}
 		addVary(h, credentialsVary...)
+		addVary(h, f.by...)
 	}
 	if f.cors {
 		f.applyCORS(h)

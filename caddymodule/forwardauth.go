@@ -113,7 +113,7 @@ func (f *ForwardAuth) serveAsk(w http.ResponseWriter, r *http.Request) error {
 		f.complain(r, aboutHost, "forward auth was asked about a host that hosts does not list", "asked_host", shortened(asked.Host))
 	}
 	err = f.decide(answer, r, f.describe(r, asked, http.NoBody), func(w http.ResponseWriter, original *http.Request) error {
-		if !slices.Equal(original.Header["Proxy-Authorization"], r.Header["Proxy-Authorization"]) {
+		if bringsOwnHeader(r.Header) || !slices.Equal(original.Header["Proxy-Authorization"], r.Header["Proxy-Authorization"]) {
 			return f.refuseUnread(w, r, errTokenForProxy)
 		}
 		answer.yes = true

@@ -96,6 +96,14 @@ type Guard struct {
 	// workers included. Default: false.
 	ClearSiteData bool `json:"clear_site_data,omitempty"`
 
+	// Credentials of the application's own with which a request passes that nobody of ours
+	// has made: as nobody, to be judged by the application. Default: none.
+	AppCredentials *AppCredentials `json:"app_credentials,omitempty"`
+
+	// Whether an access token may come as the password of Basic credentials, for programs
+	// that send nothing else. It counts for all guards of the site. Default: false.
+	BasicToken bool `json:"basic_token,omitempty"`
+
 	// The provider that people are sent to who are not signed in. It says nothing of who
 	// may enter: that do the policies. Default: the choice, if there are several.
 	Provider string `json:"provider,omitempty"`
@@ -204,7 +212,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 		g.ruledBy(own)
 	}
-	if err := together(g.provisionToken(), g.provisionRequire(), g.provisionAccept(), app.checkPicked(g.Provider), g.checkOptional(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx)); err != nil {
+	if err := together(g.provisionToken(), g.provisionRequire(), g.provisionAccept(), app.checkPicked(g.Provider), g.checkOptional(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx), g.checkAppCredentials()); err != nil {
 		return err
 	}
 	for i, h := range g.Hosts {
@@ -349,6 +357,10 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	if g.Optional && (v.forbidden || mayPassAsNobody(decision)) {
 		return g.passAsNobody(w, r, gateway, v, next)
 	}
+	if decision.IsNobody() && g.AppCredentials.in(r) {
+		v.fitting.shield(true, g.AppCredentials.Headers...)
+		return g.passAsNobody(w, r, gateway, v, next)
+	}
 	switch decision.Outcome {
 	case guard.Pass, guard.NoToken:
 		g.rehearse(r, v)
@@ -398,6 +410,7 @@ func (g *Guard) decide(r *http.Request, gateway *flows.Gateway, v *verdict, agai
 func (g *Guard) request(r *http.Request, v *verdict) *web.Request {
 	request := v.request(r)
 	request.Pick = g.Provider
+	request.AsksBasic = g.site.basicToken || g.AppCredentials.takes(schemeBasic)
 	return request
 }
 

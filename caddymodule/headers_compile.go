@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 )
 
 // How groups are written into their header.
@@ -20,7 +22,7 @@ const (
 // the first of the configurations that has it: a site's, and the default.
 func (h *Headers) compile(otherwise *Headers) (*headerSet, error) {
 	chosen, set := h.over(otherwise), new(headerSet)
-	for _, name := range []string{defaultHeaders.User, defaultHeaders.Email, defaultHeaders.Name, defaultHeaders.Groups} {
+	for _, name := range []string{defaultHeaders.User, defaultHeaders.Email, defaultHeaders.Name, defaultHeaders.Groups, accesstoken.OwnHeader} {
 		set.remove(name)
 	}
 	used := make(map[string]bool)

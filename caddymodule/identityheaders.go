@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
 
@@ -39,7 +40,7 @@ type headerSet struct {
 // credential from behind our back.
 var credentialTrailers = func() *headerSet {
 	s := new(headerSet)
-	for _, name := range [...]string{"Cookie", "Authorization", "Proxy-Authorization", "Dpop"} {
+	for _, name := range [...]string{"Cookie", "Authorization", "Proxy-Authorization", "Dpop", accesstoken.OwnHeader} {
 		s.remove(name)
 	}
 	return s
@@ -110,6 +111,7 @@ func (s *headerSet) strip(r *http.Request) (stream, upgrade bool) {
 			stream = stream || anyContains(values, '/', "application/grpc")
 		case "Connection":
 			s.stripTokens(r.Header, name, values)
+		case accesstoken.OwnHeader: // it is read first; other spellings are not, and go
 		default:
 			if s.matches(name) {
 				delete(r.Header, name)

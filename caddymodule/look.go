@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/reading"
@@ -30,9 +31,14 @@ func (v *verdict) authenticate(g *Guard, gateway *flows.Gateway, r *http.Request
 		}
 		v.uncounted = g.site.isUncounted(r)
 		v.looked.done = true
-		v.looked.id, v.looked.err = gateway.Guard().Authenticate(v.withCredentials(r), r.Host, v.scheme == "https", guard.How{Uncounted: v.uncounted})
+		v.looked.id, v.looked.err = gateway.Guard().Authenticate(v.withCredentials(r), r.Host, v.scheme == "https", g.how(v))
 	}
 	return v.looked.id, v.looked.err
+}
+
+// how is how the guard's site takes what a request brings.
+func (g *Guard) how(v *verdict) guard.How {
+	return guard.How{Uncounted: v.uncounted, Token: accesstoken.Places{Basic: g.site.basicToken}}
 }
 
 // withCredentials is the request with what was taken away from it.

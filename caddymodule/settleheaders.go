@@ -26,6 +26,9 @@ func (a *App) settleHeaders() error {
 		if g.bearer != nil && g.headers.basic != "" {
 			return errTwoAuthorizations
 		}
+		if err := g.AppCredentials.checkWith(g.headers); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -18,6 +18,8 @@ type siteTerms struct {
 	web.Site
 	// guards are those of the site that say something.
 	guards []*Guard
+	// basicToken: an access token may be the password of Basic credentials.
+	basicToken bool
 }
 
 // Cookie says how browsers send the cookie of a site's sessions.
@@ -101,6 +103,7 @@ func (a *App) settleSites() error {
 			case !slices.Equal(terms.LogoutRedirects, other.LogoutRedirect):
 				return saysTwice(name, "logout_redirect")
 			}
+			terms.basicToken = terms.basicToken || other.BasicToken
 			terms.ClearOnLogout = terms.ClearOnLogout || other.ClearSiteData
 			if len(other.idleIgnored) > 0 {
 				terms.guards = append(terms.guards, other)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -73,7 +74,7 @@ func (v *verdict) request(r *http.Request) *web.Request {
 }
 
 // credentialHeaders are those that may hold a credential of ours, or a proof.
-var credentialHeaders = [...]string{"Cookie", "Authorization", "Proxy-Authorization", "Dpop"}
+var credentialHeaders = [...]string{"Cookie", "Authorization", "Proxy-Authorization", "Dpop", accesstoken.OwnHeader}
 
 // hide takes our credentials away and remembers what was there.
 func (v *verdict) hide(g *flows.Gateway, r *http.Request) {

@@ -82,6 +82,10 @@ func (g *Gateway) offer(w http.ResponseWriter, r *web.Request, at web.Issuer, a 
 
 // signInPage shows the form, the providers, or both.
 func (g *Gateway) signInPage(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, status int, username, message string) {
+	if web.IsFramed(r.Request) {
+		g.answers.Framed(w, r)
+		return
+	}
 	sealed := g.sealRequest(at, a)
 	p := page.SignIn{Site: g.clientTitle(a.Client), Username: username, Message: message, Providers: g.choices(r, at, a, sealed)}
 	for _, known := range g.offered(a) {

@@ -2,6 +2,7 @@ package accesstoken
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"slices"
@@ -20,27 +21,46 @@ var ErrTwoCredentials = errors.New("two credentials")
 // to have signed.
 type Credential struct {
 	Raw    string
-	Scheme string    // "bearer" or "dpop"
+	Scheme string    // "bearer", "dpop" or "basic"
 	known  *Verified // if it was verified before
 }
 
-// Presented returns the token of an Authorization header if our issuer claims to
-// have signed it, else the zero one. Others (Basic, another issuer's) are the
-// upstream's business.
-func (v *Verifier) Presented(h http.Header, host string) (found Credential, err error) {
-	values := h["Authorization"]
+// OwnHeader is a second place for an access token of ours, for applications that need
+// Authorization for themselves.
+const OwnHeader = "Gatehouse-Authorization"
+
+// Places are where a site takes an access token from, besides Authorization with the
+// schemes Bearer and DPoP, and [OwnHeader].
+type Places struct {
+	// Basic: the password of Basic credentials, whatever the name is (RFC 7617).
+	Basic bool
+}
+
+// Presented returns the token that a request brings. Of Authorization it is one that our
+// issuer claims to have signed, else the zero one: others (Basic, another issuer's) are
+// the upstream's business. [OwnHeader] is for nothing else, so whatever it holds is
+// returned.
+func (v *Verifier) Presented(h http.Header, host string, from Places) (Credential, error) {
+	found, err := v.inAuthorization(h["Authorization"], host, from)
+	own := h[OwnHeader]
+	switch {
+	case err != nil || len(own) == 0:
+		return found, err
+	case len(own) > 1 || found.Raw != "":
+		return Credential{}, ErrTwoCredentials
+	}
+	t, ok := parseCredential(own[0], Places{})
+	if !ok || t.Raw == "" {
+		return Credential{Raw: "no token", Scheme: schemeBearer}, nil
+	}
+	t.known, _ = v.claimsOurs(t.Raw, host)
+	return t, nil
+}
+
+func (v *Verifier) inAuthorization(values []string, host string, from Places) (found Credential, err error) {
 	for _, value := range values {
-		name, rest, ok := strings.Cut(value, " ")
+		t, ok := parseCredential(value, from)
 		if !ok {
-			continue
-		}
-		t := Credential{Raw: strings.TrimLeft(rest, " ")}
-		switch {
-		case strings.EqualFold(name, "Bearer"):
-			t.Scheme = "bearer"
-		case strings.EqualFold(name, "DPoP"):
-			t.Scheme = "dpop"
-		default:
 			continue
 		}
 		if t.known, ok = v.claimsOurs(t.Raw, host); !ok {
@@ -52,6 +72,43 @@ func (v *Verifier) Presented(h http.Header, host string) (found Credential, err 
 		found = t
 	}
 	return found, nil
+}
+
+// The schemes of a [Credential].
+const (
+	schemeBearer = "bearer"
+	schemeDPoP   = "dpop"
+	schemeBasic  = "basic"
+)
+
+// parseCredential reads a line of a header, if its scheme is one that brings tokens.
+func parseCredential(value string, from Places) (Credential, bool) {
+	name, rest, ok := strings.Cut(value, " ")
+	if !ok {
+		return Credential{}, false
+	}
+	t := Credential{Raw: strings.TrimLeft(rest, " ")}
+	switch {
+	case strings.EqualFold(name, schemeBearer):
+		t.Scheme = schemeBearer
+	case strings.EqualFold(name, schemeDPoP):
+		t.Scheme = schemeDPoP
+	case from.Basic && strings.EqualFold(name, schemeBasic):
+		t.Scheme, t.Raw = schemeBasic, basicPassword(t.Raw)
+	default:
+		return Credential{}, false
+	}
+	return t, true
+}
+
+// basicPassword is the password of Basic credentials, or "".
+func basicPassword(encoded string) string {
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimRight(encoded, " "))
+	if err != nil {
+		return ""
+	}
+	_, password, _ := strings.Cut(string(decoded), ":")
+	return password
 }
 
 // claimsOurs reports whether a token names the host's issuer, whether or not this

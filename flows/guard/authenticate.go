@@ -18,6 +18,8 @@ import (
 type How struct {
 	// Uncounted says that a request with a session's cookie is no use of the session.
 	Uncounted bool
+	// Token is where an access token may stand.
+	Token accesstoken.Places
 }
 
 // Authenticate returns the verified identity of a request to a guarded site, by
@@ -34,10 +36,10 @@ func (g *Guard) Authenticate(r *http.Request, host string, secure bool, how How)
 		sessions = session.Uncounted{Manager: g.Sessions}
 	}
 	id, err := web.FromCookies(r.Context(), sessions, r.Header, web.SessionCookieName(web.SiteCookie, secure), web.ClientOf(host))
-	if _, there := r.Header["Authorization"]; !there || g.Keys == nil {
+	if g.Keys == nil || len(r.Header["Authorization"])+len(r.Header[accesstoken.OwnHeader]) == 0 {
 		return id, err
 	}
-	t, fault := g.Access.Presented(r.Header, host)
+	t, fault := g.Access.Presented(r.Header, host, how.Token)
 	switch {
 	case fault != nil:
 		return nil, fault

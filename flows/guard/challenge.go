@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 
@@ -29,17 +30,28 @@ func (g *Guard) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 		web.Problem(w, http.StatusBadRequest, "The request holds two credentials; send one.", nil)
 		return
 	case errors.Is(err, ErrToken):
-		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		scheme := schemeOfToken(r.Header)
 		reason := "the access token is not valid here"
 		if elsewhere := (*audienceError)(nil); errors.As(err, &elsewhere) {
 			reason = elsewhere.Error()
 		}
 		web.SetChallenges(w.Header(), scheme, web.ResourceParameter(r), `error="invalid_token", error_description="`+reason+`"`)
+		if strings.EqualFold(scheme, "basic") {
+			web.AskBasic(w.Header(), r) // the client asks its user for another password
+		}
 		web.Problem(w, http.StatusUnauthorized, strings.ToUpper(reason[:1])+reason[1:]+".", nil)
+		return
+	}
+	if r.Header.Get("Service-Worker") == "script" {
+		endServiceWorker(w)
 		return
 	}
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			g.notSaved(w, r)
+			return
+		}
 		if len(r.URI) > web.MaxReturnTo {
 			g.cannotReturn(w, r)
 			return
@@ -53,6 +65,50 @@ func (g *Guard) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 	default:
 		web.Unauthorized(w, r)
 	}
+}
+
+// notSaved answers a form that was sent when its session was over. It is a page of the
+// site's own: an application whose policy says form-action 'self' would have the browser
+// do nothing at a redirect to another origin, without a word.
+func (g *Guard) notSaved(w http.ResponseWriter, r *web.Request) {
+	to := web.PickedLoginPath(r.ReturnTo(), r.Pick)
+	web.SetChallenges(w.Header(), "", web.ResourceParameter(r), "")
+	w.Header().Set("Refresh", "20; url="+to)
+	g.Pages.Fault(w, r.Request, http.StatusUnauthorized, page.Fault{
+		Title:    "Sign in first",
+		Message:  "What you sent was not saved, because you aren't signed in any more. Sign in, and send it again. You go to the sign-in by yourself in a moment.",
+		RetryURL: to, RetryLabel: "Sign in",
+	})
+}
+
+// serviceWorkerEnd is a service worker that removes itself, and shows the pages of the
+// one in whose place it comes anew.
+const serviceWorkerEnd = `self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil((async () => {
+	await self.registration.unregister();
+	for (const page of await self.clients.matchAll({ type: "window" })) {
+		page.navigate(page.url).catch(() => {});
+	}
+})()));
+`
+
+// endServiceWorker answers a browser that looks for a newer version of a service worker
+// when nobody is signed in. The one that it has would go on to show what it kept, and
+// hide the sign-in.
+func endServiceWorker(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = io.WriteString(w, serviceWorkerEnd)
+}
+
+// schemeOfToken is the scheme that a request brought its token by.
+func schemeOfToken(h http.Header) string {
+	value := h.Get(accesstoken.OwnHeader)
+	if value == "" {
+		value = h.Get("Authorization")
+	}
+	scheme, _, _ := strings.Cut(value, " ")
+	return scheme
 }
 
 // cannotReturn answers a navigation to an address that is too long to come back to.

@@ -23,12 +23,17 @@ func (g *Guard) StripCredentials(r *http.Request, id *identity.Identity) {
 	if values, there := r.Header["Proxy-Authorization"]; there && g.mayHoldToken(values, r.Host) {
 		delete(r.Header, "Proxy-Authorization")
 	}
+	_, own := r.Header[accesstoken.OwnHeader]
+	if own {
+		delete(r.Header, accesstoken.OwnHeader)
+		delete(r.Header, "Dpop")
+	}
 	values, there := r.Header["Authorization"]
 	if !there {
 		return
 	}
 	// What they authenticated by holds nothing else.
-	if id != nil && id.TokenID != "" || g.mayHoldToken(values, r.Host) {
+	if id != nil && id.TokenID != "" && !own || g.mayHoldToken(values, r.Host) {
 		dropToken(r.Header)
 	}
 }

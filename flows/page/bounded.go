@@ -38,6 +38,12 @@ func (p Fault) bounded() Fault {
 	return p
 }
 
+func (p Framed) bounded() Framed {
+	p.Site = line(p.Site, maxHost)
+	p.URL = address(p.URL)
+	return p
+}
+
 func (p SignOut) bounded() SignOut {
 	p.Site = line(p.Site, maxHost)
 	p.User = line(p.User, maxName)

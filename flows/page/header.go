@@ -20,7 +20,9 @@ func (r *Renderer) header(h http.Header, contentType string, n name) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
+	if n != framed {
+		h.Set("X-Frame-Options", "DENY")
+	}
 	h.Set("Content-Security-Policy", r.policy(n))
 }
 
@@ -35,11 +37,15 @@ func (r *Renderer) policy(n name) string {
 	if !hasForm(n) {
 		forms = "; form-action 'none'"
 	}
-	return "default-src 'none'; style-src " + r.styleHash + "; img-src data:" + forms + "; frame-ancestors 'none'; base-uri 'none'"
+	ancestors := ""
+	if n != framed {
+		ancestors = "; frame-ancestors 'none'"
+	}
+	return "default-src 'none'; style-src " + r.styleHash + "; img-src data:" + forms + ancestors + "; base-uri 'none'"
 }
 
 func hasForm(n name) bool {
-	return n != fault && n != signedOut && n != deviceDone && n != known
+	return n != fault && n != framed && n != signedOut && n != deviceDone && n != known
 }
 
 // formTarget turns a URL into a source expression of form-action: its origin,

@@ -82,6 +82,12 @@ type SignOut struct {
 	Everywhere bool
 }
 
+// Framed stands in a frame where a sign-in would: it opens that in a tab of its own.
+type Framed struct {
+	Site string
+	URL  string
+}
+
 // SignedOut says that the session has ended and offers to sign in again.
 type SignedOut struct {
 	Site      string

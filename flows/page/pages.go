@@ -12,6 +12,12 @@ func (r *Renderer) Fault(w http.ResponseWriter, req *http.Request, status int, p
 	r.write(w, req, status, fault, p.bounded())
 }
 
+// Framed opens a sign-in in a tab of its own. It is one of the two pages that others may
+// frame: it holds nothing, and whoever is tricked into its link begins to sign in.
+func (r *Renderer) Framed(w http.ResponseWriter, req *http.Request, status int, p Framed) {
+	r.write(w, req, status, framed, p.bounded())
+}
+
 // SignOut asks whether to sign out.
 func (r *Renderer) SignOut(w http.ResponseWriter, req *http.Request, status int, p SignOut) {
 	r.write(w, req, status, signOut, p.bounded())

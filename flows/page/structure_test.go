@@ -38,6 +38,7 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 		"signedout": func(w http.ResponseWriter, q *http.Request) {
 			r.SignedOut(w, q, 200, SignedOut{Site: text, SignInURL: text})
 		},
+		"framed": func(w http.ResponseWriter, q *http.Request) { r.Framed(w, q, 403, Framed{Site: text, URL: text}) },
 		"consent": func(w http.ResponseWriter, q *http.Request) {
 			r.Consent(w, q, 200, Consent{
 				Client: text, ClientHost: text, User: text, Scopes: []string{text, text}, Action: text, Fields: fields,

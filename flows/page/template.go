@@ -31,6 +31,7 @@ const (
 	formPost      name = "formpost"
 	link          name = "link"
 	known         name = "known"
+	framed        name = "framed"
 )
 
 // The templates around the pages: the frame, and pieces that several use.
@@ -40,7 +41,7 @@ const (
 )
 
 func names() []name {
-	return []name{signIn, fault, signOut, signedOut, consent, deviceCode, deviceConfirm, deviceDone, home, formPost, link, known}
+	return []name{signIn, fault, signOut, signedOut, consent, deviceCode, deviceConfirm, deviceDone, home, formPost, link, known, framed}
 }
 
 // parse makes one template set per page, each of frame, parts and page: every
@@ -122,7 +123,7 @@ func samples(full bool) map[name]any {
 		return map[name]any{
 			signIn: SignIn{}, fault: Fault{}, signOut: SignOut{}, signedOut: SignedOut{}, consent: Consent{},
 			deviceCode: DeviceCode{}, deviceConfirm: deviceConfirmView{},
-			deviceDone: DeviceDone{}, home: homeView{}, formPost: formPostView{}, link: Link{}, known: Known{},
+			deviceDone: DeviceDone{}, home: homeView{}, formPost: formPostView{}, link: Link{}, known: Known{}, framed: Framed{},
 		}
 	}
 	const site, user, text, url = "app.example.com", "alice", "text", "/x"
@@ -140,6 +141,7 @@ func samples(full bool) map[name]any {
 		},
 		signOut:    SignOut{Site: site, User: user, Action: url, Fields: fields, Everywhere: true},
 		signedOut:  SignedOut{Site: site, SignInURL: url},
+		framed:     Framed{Site: site, URL: url},
 		consent:    Consent{Client: text, ClientHost: site, User: user, Scopes: []string{text}, Action: url, Fields: fields},
 		formPost:   FormPost{Site: site, URL: "https://app.example.com/", Answer: map[string][]string{"code": {text}}}.view(),
 		deviceCode: DeviceCode{User: user, Action: url, Fields: fields, Code: text, Message: text},

@@ -12,10 +12,41 @@ import (
 // section 5.1). login_url returns to the page that made the call, since the
 // address of the call itself is no page.
 func Unauthorized(w http.ResponseWriter, r *Request) {
-	SetChallenges(w.Header(), "", ResourceParameter(r), "")
+	if r.AsksBasic && !isFromPage(r.Header) {
+		AskBasic(w.Header(), r)
+	} else {
+		SetChallenges(w.Header(), "", ResourceParameter(r), "")
+	}
 	Problem(w, http.StatusUnauthorized, "Sign in to continue.", map[string]string{
 		"login_url": r.Origin() + PickedLoginPath(RefererPath(r.Referer(), r.Origin()), r.Pick),
 	})
+}
+
+// AskBasic asks for a name and a password (RFC 7617), and for nothing else: some clients
+// (Docker's) give up at a Bearer challenge that names no token service of theirs.
+func AskBasic(h http.Header, r *Request) {
+	h["Www-Authenticate"] = []string{`Basic realm="` + realm(HostName(r.Host)) + `", charset="UTF-8"`}
+}
+
+// realm is a name as a quoted string may hold it.
+func realm(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return -1
+		}
+		return c
+	}, name)
+}
+
+// isFromPage reports whether a page of a browser makes a request. A browser that is asked
+// for Basic credentials would ask its user, over the page.
+func isFromPage(h http.Header) bool {
+	for _, name := range [...]string{"Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-Dest", "Origin", "X-Requested-With", "Sec-Websocket-Key"} {
+		if _, there := h[name]; there {
+			return true
+		}
+	}
+	return false
 }
 
 // ResourceParameter is where a client learns whom to ask for a token (RFC 9728,

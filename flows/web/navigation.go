@@ -57,6 +57,16 @@ func IsPrefetch(h http.Header) bool {
 	return false
 }
 
+// IsFramed reports whether a page shows what is asked for within itself.
+func IsFramed(r *http.Request) bool { return openingOf(r) == openedFramed }
+
+// Framed answers within a frame with a page that opens the very address in a tab of its
+// own. A sign-in cannot be framed: the page around it could have people click what they
+// don't see.
+func (a *Answers) Framed(w http.ResponseWriter, r *Request) {
+	a.Pages.Framed(w, r.Request, http.StatusForbidden, page.Framed{Site: HostName(r.Host), URL: r.URI})
+}
+
 // MayBegin reports whether a request may begin a sign-in; a frame may where nothing is
 // stored for it. It answers itself where not.
 func (a *Answers) MayBegin(w http.ResponseWriter, r *Request, inFrame bool) bool {
@@ -68,9 +78,7 @@ func (a *Answers) MayBegin(w http.ResponseWriter, r *Request, inFrame bool) bool
 		NoStore(w)
 		w.WriteHeader(http.StatusOK)
 	case opening == openedFramed:
-		a.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
-			Title: "Open this page in its own tab", Message: "You can't sign in inside another page. Open this site in its own tab.", Detail: "framed",
-		})
+		a.Framed(w, r)
 	default:
 		Problem(w, http.StatusForbidden, "Open this address in a browser to sign in.", nil)
 	}

@@ -27,6 +27,9 @@ type Request struct {
 	TrustedProxy bool
 	// Site is what the configuration says of the site, or nil.
 	Site *Site
+	// AsksBasic says that programs are asked for Basic credentials: the application's own,
+	// or a token as the password.
+	AsksBasic bool
 	// TrustedOrigin is the request's Origin if its pages may call here, or "".
 	TrustedOrigin string
 	// Pick is the provider that the guard of this request sends people to, or "".
