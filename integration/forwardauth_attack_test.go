@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,19 @@ func (a asking) attack(t *testing.T) {
 	}
 	a.malformed(t)
 	a.paths(t)
+}
+
+// cleaned reports whether the proxy itself has made another path of what was sent,
+// asked about that, and passed that on: one that is read alike by all, and open.
+func (a asking) cleaned(answer string) bool {
+	_, seen, _ := strings.Cut(answer, "\r\n\r\n")
+	for line := range strings.Lines(seen) { // the first may be the length of a chunk
+		if uri, ok := strings.CutPrefix(line, "GET "); ok {
+			uri = strings.TrimSpace(uri)
+			return a.name == "traefik" && path.Clean(uri) == strings.TrimSuffix(uri, "/") && !strings.Contains(uri, "%") && !strings.HasPrefix(strings.ToLower(uri), "/private/")
+		}
+	}
+	return false
 }
 
 // malformed sends what is bad input to Gatehouse or to the proxy itself. None of it
@@ -136,13 +150,13 @@ func (a asking) paths(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(table)) {
-		path, want, _ := strings.Cut(strings.ReplaceAll(line, "admin", "private"), "\t")
-		if !strings.HasPrefix(path, "/") || !strings.Contains(path, "private") || strings.HasPrefix(want, "open") {
+		target, want, _ := strings.Cut(strings.ReplaceAll(line, "admin", "private"), "\t")
+		if !strings.HasPrefix(target, "/") || !strings.Contains(target, "private") || strings.HasPrefix(want, "open") {
 			continue
 		}
-		text := a.raw(t, "GET "+path+" HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n\r\n")
-		if reached(text) {
-			t.Errorf("%s reaches the application:\n%s", path, text)
+		text := a.raw(t, "GET "+target+" HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n\r\n")
+		if reached(text) && !a.cleaned(text) {
+			t.Errorf("%s reaches the application:\n%s", target, text)
 		}
 	}
 }

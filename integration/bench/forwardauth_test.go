@@ -165,7 +165,8 @@ func (f *forwardAuth) startNginx(b *testing.B, other string) {
 		block, _, _ := strings.Cut(part, "```")
 		blocks = append(blocks, strings.ReplaceAll(block, "http://gatehouse:9091", fmt.Sprintf("http://127.0.0.1:%d", f.gateway.HTTPPort)))
 	}
-	head := "\tlisten " + f.proxy + ";\n\tserver_name %s.localhost;\n"
+	// The load generator keeps its connections.
+	head := "\tlisten " + f.proxy + ";\n\tserver_name %s.localhost;\n\tkeepalive_requests 100000000;\n"
 	site := func(name, rest string) string { return "server {\n" + fmt.Sprintf(head, name) + rest + "}\n" }
 	pass := "\t\tproxy_pass http://" + f.upstream + ";\n"
 	nginx.Start(b, nginx.Options{
