@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -298,6 +300,31 @@ func TestUnlink_OnTheOwnPage(t *testing.T) {
 		}
 		if err := w.gateway.Unlink(t.Context(), w.subjectOf("alice"), tokenstore.Identity{Issuer: "local", Subject: "alice"}); !errors.Is(err, tokenstore.ErrConflict) {
 			t.Errorf("the last identity was unlinked: %v", err)
+		}
+	})
+}
+
+// Two people who link one identity at once: one has it, the other is told so, whoever
+// comes first.
+func TestLink_TwoAtOnce(t *testing.T) {
+	inBothLinkingModes(t, func(t *testing.T, w hubbed) {
+		browsers := []*browser{w.arrives("alice", "wonderland"), w.arrives("bob", "builder")}
+		for _, b := range browsers {
+			b.follow("Connect GitHub").want(http.StatusOK, "You sign in at")
+		}
+		statuses := make([]int, len(browsers))
+		var wg sync.WaitGroup
+		for i, b := range browsers {
+			wg.Go(func() { statuses[i] = b.submit(nil).last.StatusCode })
+		}
+		wg.Wait()
+		slices.Sort(statuses)
+		if statuses[0] != http.StatusOK || statuses[1] != http.StatusConflict {
+			t.Errorf("answered are %v, want one 200 and one 409", statuses)
+		}
+		owner := w.subject()
+		if owner != w.subjectOf("alice") && owner != w.subjectOf("bob") {
+			t.Error("the identity belongs to neither")
 		}
 	})
 }

@@ -277,7 +277,7 @@ func TestVault_Figures(t *testing.T) {
 func (w *vaultWorld) accessToken(b *browser.Browser) string {
 	w.Helper()
 	verifier := oauth2.GenerateVerifier()
-	b.StopAt("batch.example")
+	b.StopAt("/cb")
 	page := b.Open(issuer + "/authorize?" + url.Values{
 		"response_type": {"code"}, "client_id": {exchanger}, "redirect_uri": {batchRedirect}, "scope": {"openid"}, "state": {"s"},
 		"code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
