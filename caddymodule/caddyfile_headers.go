@@ -7,7 +7,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-var headerKinds = []string{"user", "email", "name", "groups", "groups_size", "claim", "assertion", "basic_auth"}
+var headerKinds = []string{"user", "email", "name", "groups", "groups_size", "claim", "assertion", "id_token", "basic_auth"}
 
 // parseHeaders parses:
 //
@@ -17,6 +17,7 @@ var headerKinds = []string{"user", "email", "name", "groups", "groups_size", "cl
 //		groups_size <size>
 //		claim <claim> <header name>
 //		assertion <header name> | off
+//		id_token <header name> | off
 //		basic_auth <password>
 //	}
 func parseHeaders(d *caddyfile.Dispenser, around ...string) (*Headers, error) {
@@ -45,6 +46,8 @@ func (h *Headers) parseOption(d *caddyfile.Dispenser, around []string) error {
 		return parseHeaderName(d, h.fields()[slices.Index(headerKinds, kind)])
 	case "assertion":
 		return parseHeaderName(d, &h.Assertion)
+	case "id_token":
+		return parseHeaderName(d, &h.IDToken)
 	case "basic_auth":
 		if h.BasicAuth != "" {
 			return d.Errf("%s is given twice", kind)

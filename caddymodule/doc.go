@@ -133,6 +133,7 @@
 //				groups_size <size>                      # at most so long; whole groups beyond are left out; default: no limit
 //				claim      <claim> <header name>        # a claim that the providers' blocks keep; may be repeated
 //				assertion  <header name> | off          # a signed JWT for the site alone, good for a minute; default: off
+//				id_token   <header name> | off          # the provider's ID token while it is valid; default: off
 //				basic_auth <password>                   # Authorization: Basic with the user's name; default: none
 //			}
 //		}

@@ -39,6 +39,9 @@ type Headers struct {
 	// The header of a signed JWT that says who it is, for this site alone, good for a
 	// minute. The issuer publishes the keys. Default: none.
 	Assertion string `json:"assertion,omitempty"`
+	// The header of the provider's ID token, as long as it is valid. A block with
+	// store_tokens has it refreshed. Default: none.
+	IDToken string `json:"id_token,omitempty"`
 	// The password of `Authorization: Basic` with the user's name. The Authorization
 	// that a client sends is then never passed on. Accepts global placeholders, and
 	// should be one. Default: none.

@@ -59,6 +59,11 @@ func (h *Headers) compile(otherwise *Headers) (*headerSet, error) {
 			return nil, err
 		}
 	}
+	if chosen.IDToken != "" && chosen.IDToken != headerOff {
+		if set.idToken, err = take(chosen.IDToken); err != nil {
+			return nil, err
+		}
+	}
 	if set.groupsSize = chosen.GroupsSize; set.groupsSize < 0 {
 		return nil, errors.New("headers: groups_size is negative")
 	}
@@ -88,6 +93,7 @@ func (h *Headers) over(otherwise *Headers) Headers {
 		}
 		out.GroupsSize = cmp.Or(out.GroupsSize, layer.GroupsSize)
 		out.Assertion = cmp.Or(out.Assertion, layer.Assertion)
+		out.IDToken = cmp.Or(out.IDToken, layer.IDToken)
 		out.BasicAuth = cmp.Or(out.BasicAuth, layer.BasicAuth)
 		for name, claim := range layer.Claims {
 			if out.Claims == nil {

@@ -26,8 +26,10 @@ type headerSet struct {
 	// statement, or ""; basic is the password of Basic credentials, or "".
 	claims    []claimHeader
 	assertion string
-	asserts   []string // the claims that the assertion holds: those that have headers
-	basic     string
+	// idToken is the header of the provider's ID token, or "".
+	idToken string
+	asserts []string // the claims that the assertion holds: those that have headers
+	basic   string
 
 	forms []string // normal forms of all names to remove
 	// lengths has bit n set when a form has n bytes: most headers are told

@@ -26,6 +26,9 @@ func (s *headerSet) all() []string {
 	if s.assertion != "" {
 		all = append(all, s.assertion)
 	}
+	if s.idToken != "" {
+		all = append(all, s.idToken)
+	}
 	return all
 }
 

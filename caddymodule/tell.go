@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -19,6 +20,11 @@ func (g *Guard) tell(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 		gateway.Guard().Forbid(w, v.request(r), v.id)
 		return false, nil
 	}
+	if g.headers.idToken != "" {
+		if token := gateway.IDToken(r.Context(), v.id); token != "" {
+			r.Header[g.headers.idToken] = []string{token}
+		}
+	}
 	if g.headers.assertion == "" {
 		return true, nil
 	}
@@ -31,4 +37,9 @@ func (g *Guard) tell(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 	}
 	r.Header[g.headers.assertion] = []string{assertion}
 	return true, nil
+}
+
+// tellsIDTokens reports whether some application is told the providers' ID tokens.
+func (a *App) tellsIDTokens() bool {
+	return slices.ContainsFunc(a.guards, func(g *Guard) bool { return g.headers.idToken != "" }) || a.headers.idToken != ""
 }

@@ -103,7 +103,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 			return
 		}
 		flow.Verified = newVerified(answer.Code, result)
-		flow.Verified.IDToken = keptIDToken(p, result)
+		flow.Verified.IDToken = g.keptIDToken(p, result)
 	}
 	forgetPrompt(w, r, at)
 	if linking {

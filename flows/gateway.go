@@ -90,6 +90,9 @@ type Config struct {
 	// ACRValues are the classes of authentication that guarded sites demand. One of
 	// these in a client's acr_values makes that binding. Default: none.
 	ACRValues []string
+	// KeepIDTokens keeps the ID tokens of sign-ins, for [Gateway.IDToken]. Default: only
+	// as far as a sign-out at the provider needs them.
+	KeepIDTokens bool
 	// Lifetime of a session at most. Default: 30 days.
 	Lifetime time.Duration
 	// Events is told of sign-ins, refusals and sign-outs. The attributes hold
@@ -113,6 +116,7 @@ type Gateway struct {
 	refreshers refreshers
 	// schemeWarnings are of browsers that use https where we see plain http.
 	schemeWarnings warnings
+	idTokens       idTokens
 	discovery      sync.Map // issuer and algorithms to metadata, serialised
 	drain          *outbox.Drain
 	// redemptions of codes that are under way here.

@@ -21,11 +21,12 @@ func (g *Gateway) signsOut(name string) (provider.EndSessioner, bool) {
 	return p, ok && p.SignsOut()
 }
 
-// keptIDToken is the ID token, if it is of use for a sign-out. A longer one has no place
-// in the flow.
-func keptIDToken(p provider.Provider, result provider.Result) string {
+// keptIDToken is the ID token, if it is of use for a sign-out or a site is told it. A
+// longer one has no place in the flow.
+func (g *Gateway) keptIDToken(p provider.Provider, result provider.Result) string {
 	const longest = 3 << 10
-	if end, ok := p.(provider.EndSessioner); !ok || !end.SignsOut() || len(result.IDToken) > longest {
+	end, ok := p.(provider.EndSessioner)
+	if !g.KeepIDTokens && (!ok || !end.SignsOut()) || len(result.IDToken) > longest {
 		return ""
 	}
 	return result.IDToken

@@ -121,6 +121,7 @@ type worldOptions struct {
 	keep      func(provider string) identity.Keep
 	acrs      []string // that some place demands
 	acceptors func(now func() time.Time) map[string]provider.TokenAcceptor
+	idTokens  bool // are kept
 }
 
 func newWorld(t *testing.T, o worldOptions) *world {
@@ -172,7 +173,7 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	w.portal = httptest.NewUnstartedServer(given.record(t, w.servePortal))
 	config := flows.Config{
 		Sessions: w.sessions, Store: durable, Cache: short, Keyring: keys, Keys: w.keys, Pages: pages, Logger: logger,
-		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit, Keep: o.keep, Offers: o.offers, ACRValues: o.acrs,
+		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit, Keep: o.keep, Offers: o.offers, ACRValues: o.acrs, KeepIDTokens: o.idTokens,
 	}
 	for _, c := range o.clients {
 		if c.IDTokenAlgorithm == "" {

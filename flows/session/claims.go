@@ -33,8 +33,8 @@ type sealed struct {
 	At string `json:"at,omitempty"`
 	// Sought is [Start].Sought; nil of sessions of before there was one.
 	Sought *string `json:"sought,omitempty"`
-	// IDToken of the provider, by which the person is signed out there. It never
-	// leaves the row but for that.
+	// IDToken of the provider, by which the person is signed out there, and which a site
+	// may be told. It never leaves the row but for that.
 	IDToken string `json:"id_token,omitempty"`
 }
 

@@ -42,6 +42,20 @@ func (v *Vault) Expiry(ctx context.Context, subject, providerName string) (time.
 // written back. was is who the user has been so far. Errors as for
 // [Vault.Fresh]; [ErrNeedsReauth] is final.
 func (v *Vault) Recheck(ctx context.Context, subject, providerName string, was identity.Claims) (identity.Claims, error) {
+	return v.recheck(ctx, subject, providerName, was, func(provider.Result) {})
+}
+
+// IDToken has a provider issue a new ID token of somebody, by refreshing the token that
+// is kept, or returns "" where its answer has none (OpenID Connect Core, section 12.2).
+// It is a secret. Errors as for [Vault.Recheck].
+func (v *Vault) IDToken(ctx context.Context, subject, providerName string, was identity.Claims) (string, error) {
+	var idToken string
+	_, err := v.recheck(ctx, subject, providerName, was, func(r provider.Result) { idToken = r.IDToken })
+	return idToken, err
+}
+
+// recheck is Recheck that tells what the provider answered, unless somebody else asked.
+func (v *Vault) recheck(ctx context.Context, subject, providerName string, was identity.Claims, tell func(provider.Result)) (identity.Claims, error) {
 	s := v.source(providerName)
 	if s == nil || s.rechecker == nil {
 		return identity.Claims{}, fmt.Errorf("asking %q again: %w", providerName, ErrProvider)
@@ -55,6 +69,7 @@ func (v *Vault) Recheck(ctx context.Context, subject, providerName string, was i
 		if err != nil {
 			return result.Token, nil, err
 		}
+		tell(result)
 		return result.Token, &result.Claims, nil
 	}
 	row, err := v.Store.ProviderToken(ctx, subject, s.issuer())
