@@ -21,6 +21,14 @@ import (
 // stormLife is how long the provider's access tokens live in the storms.
 const stormLife = 8 * time.Second
 
+// soaks is the one number in make soak, and the other where every minute counts.
+func soaks(long, short int) int {
+	if os.Getenv(envKills) == "" {
+		return short
+	}
+	return long
+}
+
 // TestVault_StormAtExpiry: a hundred requests at once, over three nodes, when the token
 // has expired, and the provider takes three seconds: one refresh, and nobody fails. A
 // provider that rotates refuses a second refresh, and ends the person's grant for it.
@@ -32,7 +40,7 @@ func TestVault_StormAtExpiry(t *testing.T) {
 	expires := time.Now().Add(stormLife)
 	storm(3, func(i int) (int, string, error) { return w.get(i, cookies) }) // every node has it
 	w.sso.Refreshing(func() int { <-time.After(3 * time.Second); return 0 }, nil)
-	for round := range 3 {
+	for round := range soaks(3, 1) {
 		until(expires.Add(time.Second))
 		before := w.sso.Refreshes()
 		s := storm(100, func(i int) (int, string, error) { return w.get(i%3, cookies) })
@@ -60,7 +68,7 @@ func TestVault_ProviderIsSlowAndFails(t *testing.T) {
 		return 0
 	}, nil)
 	before := w.granted()
-	s := asked(40*time.Second, 9, func(i int) (int, string, error) { <-time.After(20 * time.Millisecond); return w.get(i%3, cookies) })
+	s := asked(time.Duration(soaks(40, 30))*time.Second, 9, func(i int) (int, string, error) { <-time.After(20 * time.Millisecond); return w.get(i%3, cookies) })
 	if len(s.bad) > 0 {
 		t.Errorf("not served: %v", s.bad)
 	}
@@ -126,11 +134,7 @@ func leaseSteps() []leaseStep {
 // Whatever it left behind, the others serve the person again by themselves, or send the
 // person to the provider where the fresh token died with the node; nobody's session ends.
 func TestVault_LeaseholderKilled(t *testing.T) {
-	steps := leaseSteps()
-	if os.Getenv(envKills) == "" {
-		steps = steps[1:3] // the rest takes minutes: make soak
-	}
-	for _, step := range steps {
+	for _, step := range leaseSteps()[soaks(0, 2):soaks(5, 3)] {
 		t.Run(step.name, func(t *testing.T) {
 			server := postgrestest.Start(t, postgrestest.Options{})
 			database, err := url.Parse(server.URL(t))
@@ -213,7 +217,7 @@ func TestVault_KeyRotationUnderLoad(t *testing.T) {
 	cookies := w.signIn(0).Cookies(mail + "/")
 	done := make(chan *served)
 	go func() {
-		done <- asked(30*time.Second, 9, func(i int) (int, string, error) {
+		done <- asked(time.Duration(soaks(30, 15))*time.Second, 9, func(i int) (int, string, error) {
 			<-time.After(10 * time.Millisecond)
 			return w.get(i%3, cookies)
 		})
