@@ -42,12 +42,13 @@ func (g *Guard) logForbidden(r *http.Request, v *verdict) {
 			break
 		}
 	}
-	g.logRefusal(r, v, "a guard refused a user", rule)
+	g.logRefusal(r, v, "a guard refused a user", rule, slog.String("cure", "if they should be let in, change the rules of this guard; explain --user NAME URL shows what each of them found"))
 }
 
-func (g *Guard) logRefusal(r *http.Request, v *verdict, message, rule string) {
+func (g *Guard) logRefusal(r *http.Request, v *verdict, message, rule string, more ...slog.Attr) {
 	path, _, _ := strings.Cut(v.uri, "?")
-	g.app.logger.InfoContext(r.Context(), message,
+	g.app.logger.LogAttrs(r.Context(), slog.LevelInfo, message, append([]slog.Attr{
 		slog.String("user", v.id.User), slog.String("provider", v.id.Provider), slog.String("client_id", v.id.ClientID),
-		slog.String("host", r.Host), slog.String("path", path), slog.String("rule", rule))
+		slog.String("host", r.Host), slog.String("path", path), slog.String("rule", rule),
+	}, more...)...)
 }

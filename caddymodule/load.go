@@ -226,6 +226,11 @@ func (a *App) admit(c identity.Claims) bool {
 	return rules == nil || rules.Allows(&identity.Identity{Claims: c})
 }
 
+// admitRule is the rule behind admit.
+func (a *App) admitRule(c identity.Claims) string {
+	return a.callers[c.Provider].Explain(&identity.Identity{Claims: c}).String()
+}
+
 // current judges claims by this configuration, without I/O: the provider must
 // still be there (found by its issuer, so that a renamed block changes nobody),
 // its local users and its rules count as they are now.

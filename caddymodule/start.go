@@ -128,6 +128,7 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 		Acceptors:    a.acceptors(),
 		Offers:       a.offers(),
 		Admit:        a.admit,
+		AdmitRule:    a.admitRule,
 		Keep:         a.keep,
 		LinkByEmail:  a.LinkByEmail,
 		Vault:        kept,

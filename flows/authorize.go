@@ -256,7 +256,7 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *web.Request, at web.Issue
 	needed := false
 	switch {
 	case !g.mayUse(c, id):
-		g.Logger.WarnContext(r.Context(), "policy refuses a client", "client_id", c.ID, "user", id.User)
+		g.logRuledOut(r.Context(), "policy refuses a client", c.ID, id)
 		g.answers.LogUnread(r, "the client's policy", &id.Claims)
 		refusal = &authorizeFault{code: "access_denied", description: "this account may not use the application"}
 	case a.Hint != "" && a.Hint != id.Subject:

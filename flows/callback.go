@@ -94,7 +94,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 			Scopes: strings.Fields(flow.Request.ProviderScope),
 		})
 		if err != nil && linking && !errors.Is(err, provider.ErrUnavailable) {
-			g.Logger.WarnContext(ctx, "provider's answer was refused", "provider", name, "error", err)
+			g.Logger.WarnContext(ctx, "provider's answer was refused", "provider", name, "client_id", flow.Request.Client, "error", err)
 			g.linkRefused(w, r, at, flow, stored.Key, "invalid_response")
 			return
 		}
@@ -164,7 +164,7 @@ func (g *Gateway) complete(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		return
 	case err != nil:
 		g.giveUp(r, flowKey(try), flow.Request)
-		g.signInFailed(w, r, at, err)
+		g.signInFailed(w, r, at, flow.Request.Client, &flow.Verified.Claims, err)
 		return
 	}
 	web.ClearPathCookie(w, at, try.cookie())
@@ -291,7 +291,8 @@ func (g *Gateway) providerRefused(w http.ResponseWriter, r *web.Request, at web.
 	default:
 		code = "error"
 	}
-	g.Logger.WarnContext(r.Context(), "provider refused the sign-in", "provider", flow.Provider, "code", code)
+	g.Logger.WarnContext(r.Context(), "provider refused the sign-in", "provider", flow.Provider, "client_id", flow.Request.Client, "code", code,
+		"cure", cureOf(code))
 	g.Events(r.Context(), "login_failed", slog.String("provider", flow.Provider), slog.String("reason", code))
 	if code == "access_denied" && !g.isOurs(flow.Request) {
 		g.refuseClient(w, r, at, flow.Request, code, "the sign-in was cancelled or refused at the provider")
@@ -301,6 +302,22 @@ func (g *Gateway) providerRefused(w http.ResponseWriter, r *web.Request, at web.
 		Title: "You are not signed in", Message: message, Detail: code,
 		RetryURL: g.retryURL(at, flow.Request), RetryLabel: "Try again",
 	})
+}
+
+// cureOf is what an operator can do where a provider refuses with a code of the
+// standards, or of its own ("error").
+func cureOf(code string) string {
+	switch code {
+	case "access_denied":
+		return "the person cancelled, or the provider's own rules refuse them: look there"
+	case "temporarily_unavailable", "server_error":
+		return "the provider has a fault that passes"
+	case "invalid_request", "invalid_scope", "unauthorized_client", "unsupported_response_type":
+		return "the provider does not take this client's requests: compare its registration there with this block; doctor asks the provider"
+	case "login_required", "interaction_required", "consent_required", "account_selection_required":
+		return "the provider must be allowed to ask the person: check prompt and the client's consent there"
+	}
+	return "the provider's own log says why"
 }
 
 func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *web.Request, at web.Issuer, try attempt, flow providerFlow, key string, p provider.Provider, err error) {
@@ -318,7 +335,7 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *web.Request, at web.I
 		g.notSignedInAgain(w, r, at, flow, key)
 		return
 	}
-	g.Logger.WarnContext(r.Context(), "provider's answer was refused", "provider", p.Name(), "error", err)
+	g.Logger.WarnContext(r.Context(), "provider's answer was refused", "provider", p.Name(), "client_id", flow.Request.Client, "error", err)
 	g.Events(r.Context(), "login_failed", slog.String("provider", p.Name()), slog.String("reason", "invalid_response"))
 	if errors.Is(err, provider.ErrWithheld) {
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
@@ -349,7 +366,7 @@ func (g *Gateway) notSignedInAgain(w http.ResponseWriter, r *web.Request, at web
 // refuse answers somebody whom a provider vouched for and whom the provider's
 // own rules here do not let in.
 func (g *Gateway) refuse(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, claims identity.Claims) {
-	g.Logger.WarnContext(r.Context(), "sign-in not allowed", "provider", claims.Provider, "user", claims.User)
+	g.logRuledOut(r.Context(), "sign-in not allowed", a.Client, &identity.Identity{Claims: claims})
 	g.Events(r.Context(), "login_failed", slog.String("provider", claims.Provider), slog.String("user", claims.User), slog.String("reason", "not_allowed"))
 	g.answers.LogUnread(r, "the provider's", &claims)
 	a.chooseAccount()

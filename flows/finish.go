@@ -2,6 +2,7 @@ package flows
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -100,9 +102,13 @@ func (g *Gateway) signedInEvent(r *web.Request, s session.Started) {
 		slog.String("client_id", s.Identity.ClientID), slog.String("client_ip", r.ClientIP))
 }
 
-func (g *Gateway) signInFailed(w http.ResponseWriter, r *web.Request, at web.Issuer, err error) {
+func (g *Gateway) signInFailed(w http.ResponseWriter, r *web.Request, at web.Issuer, clientID string, c *identity.Claims, err error) {
+	refused := func(reason, cure string) {
+		g.Logger.WarnContext(r.Context(), "sign-in refused", "reason", reason, "client_id", clientID, "provider", c.Provider, "user", c.User, "cure", cure)
+	}
 	switch {
 	case errors.Is(err, tokenstore.ErrSuspended):
+		refused("the account is suspended", "subjects resume lets them in again")
 		g.Events(r.Context(), "login_failed", slog.String("reason", "suspended"))
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "This account is suspended", Message: "Please ask whoever runs this site.", Detail: "access_denied",
@@ -110,8 +116,9 @@ func (g *Gateway) signInFailed(w http.ResponseWriter, r *web.Request, at web.Iss
 	case errors.Is(err, tokenstore.ErrExists), errors.Is(err, tokenstore.ErrRevoked):
 		g.badCallback(w, r, at, "This sign-in was finished already.")
 	case errors.Is(err, tokenstore.ErrInvalid):
-		g.tooLarge(w, r, err)
+		g.tooLarge(w, r, fmt.Errorf("user %q of provider %s: %w", c.User, c.Provider, err))
 	case errors.Is(err, provider.ErrGone), errors.Is(err, session.ErrNoSession):
+		refused("this configuration has no such user, or the sign-in that this one came from has ended", "if a reload took the user away, add them again")
 		g.Events(r.Context(), "login_failed", slog.String("reason", "not_allowed"))
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "This account may not enter", Message: "You signed in, but this account is not let in here any more.", Detail: "access_denied",

@@ -56,6 +56,9 @@ type Config struct {
 	// theirs, and can connect it. Optional.
 	LinkByEmail []string
 
+	// AdmitRule says by which rule Admit decides, for the log. Default: "".
+	AdmitRule func(identity.Claims) string
+
 	// Keep says which groups of a provider's users are kept, once all have been judged.
 	// Default: all that there is room for.
 	Keep func(provider string) identity.Keep
@@ -145,6 +148,9 @@ func New(c Config) (*Gateway, error) {
 	}
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	if c.AdmitRule == nil {
+		c.AdmitRule = func(identity.Claims) string { return "" }
 	}
 	if c.Admit == nil {
 		c.Admit = func(identity.Claims) bool { return true }

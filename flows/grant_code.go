@@ -207,7 +207,9 @@ func (g *Gateway) judgeNow(req *endpointRequest, h *handover) error {
 		return invalid("invalid_target", "the client may not ask for what was authorised any more")
 	}
 	h.Resource = targets
-	if !g.mayUse(req.client, &identity.Identity{Claims: h.Claims, Subject: h.Subject, SessionID: h.Portal, ClientID: req.client.ID}) {
+	id := &identity.Identity{Claims: h.Claims, Subject: h.Subject, SessionID: h.Portal, ClientID: req.client.ID}
+	if !g.mayUse(req.client, id) {
+		g.logRuledOut(req.Context(), "policy refuses a client whose code is redeemed", req.client.ID, id)
 		return invalidGrant()
 	}
 	return nil

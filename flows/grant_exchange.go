@@ -134,6 +134,7 @@ func (g *Gateway) exchangeSubject(ctx context.Context, req *endpointRequest, p p
 	case req.client.Public && !slices.Contains(strings.Fields(claims.Scope), client.ProviderScope(p.Name())):
 		return nil, invalid("invalid_scope", "the person has not allowed that: the subject token lacks the scope "+client.ProviderScope(p.Name()))
 	case !g.mayUse(req.client, who):
+		g.logRuledOut(ctx, "policy refuses an exchange", req.client.ID, who)
 		return nil, bad
 	}
 	return who, nil

@@ -99,6 +99,7 @@ func (g *Gateway) refreshed(ctx context.Context, req *endpointRequest, s tokenst
 	}
 	id := &identity.Identity{Claims: claims, Subject: s.Subject, SessionID: s.ID, ClientID: s.ClientID}
 	if !g.mayUse(req.client, id) {
+		g.logRuledOut(ctx, "policy refuses a refresh", req.client.ID, id)
 		return nil, invalidGrant()
 	}
 	if g.Vault != nil && g.Vault.Rechecks(id.Issuer) {

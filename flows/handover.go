@@ -254,7 +254,8 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *web.Request, at web.I
 		g.badCallbackFor(w, r, at, "This sign-in has expired.", returnTo)
 		return
 	case err != nil:
-		g.signInFailed(w, r, at, err)
+		h, _ := g.openHandover(t.flow) // what is known of who it is
+		g.signInFailed(w, r, at, host, &h.Claims, err)
 		return
 	}
 	g.signedInEvent(r, started)

@@ -169,6 +169,8 @@ func (g *Gateway) resumeRequest(w http.ResponseWriter, r *web.Request, at web.Is
 // noCookies is the one page for a browser that keeps no cookie; sending it
 // round again would never end.
 func (g *Gateway) noCookies(w http.ResponseWriter, r *web.Request, at web.Issuer) {
+	g.Logger.InfoContext(r.Context(), "a browser that sends no cookie cannot sign in", "host", r.Host, "client_ip", r.ClientIP,
+		"cure", "if it is everybody: no proxy may drop Cookie or Set-Cookie")
 	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{
 		Title: "Your browser did not keep our cookie",
 		Message: "Signing in needs a cookie from " + web.HostName(at.Host) + ", and your browser did not send it back. " +

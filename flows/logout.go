@@ -114,6 +114,7 @@ func sentSession(r *web.Request, cookie string) bool {
 
 func (g *Gateway) signOutByForm(w http.ResponseWriter, r *web.Request, at web.Issuer, cookie string, id *identity.Identity, asked logoutRequest) {
 	if web.CheckForm(g.Keyring, r, at) != web.FormFine {
+		g.logForm(r, "a sign-out was not done", id.ClientID)
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "You are still signed in", Message: "The request to sign out did not come from our own page.",
 			Detail: "invalid_request", User: id.User, RetryURL: at.Path + "logout", RetryLabel: "Sign out",

@@ -115,7 +115,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Is
 		return
 	}
 	if err != nil {
-		g.signInFailed(w, r, at, err)
+		g.signInFailed(w, r, at, a.Client, &claims, err)
 		return
 	}
 	g.remember(w, at, username, started.Identity.Subject)

@@ -223,6 +223,7 @@ func (g *Gateway) serveDecision(w http.ResponseWriter, r *web.Request, at web.Is
 	}
 	d, ok := g.openDecision(at, r.PostForm.Get("request"))
 	if !ok || id == nil || d.Session != id.SessionID.String() || web.CheckForm(g.Keyring, r, at) != web.FormFine {
+		g.logForm(r, "a device was not approved", d.Client)
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "Nothing was approved", Message: "The answer did not come from the page that asked, or that page is too old.",
 			Detail: "invalid_request", RetryURL: at.Path + "device", RetryLabel: "Enter the code again",
@@ -237,7 +238,7 @@ func (g *Gateway) serveDecision(w http.ResponseWriter, r *web.Request, at web.Is
 	answer := page.DeviceDone{Client: c.Title, Approved: r.PostForm.Get(page.FieldDecision) == page.Approve}
 	if answer.Approved && !g.mayUse(c, id) {
 		answer.Approved, answer.Barred = false, true
-		g.Logger.WarnContext(r.Context(), "policy refuses a device", "client_id", c.ID, "user", id.User)
+		g.logRuledOut(r.Context(), "policy refuses a device", c.ID, id)
 		g.answers.LogUnread(r, "the client's policy", &id.Claims)
 	}
 	g.decide(w, r, at, d, c, id, answer)

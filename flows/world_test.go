@@ -173,7 +173,7 @@ func newWorld(t *testing.T, o worldOptions) *world {
 	w.portal = httptest.NewUnstartedServer(given.record(t, w.servePortal))
 	config := flows.Config{
 		Sessions: w.sessions, Store: durable, Cache: short, Keyring: keys, Keys: w.keys, Pages: pages, Logger: logger,
-		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit, Keep: o.keep, Offers: o.offers, ACRValues: o.acrs, KeepIDTokens: o.idTokens,
+		Now: w.clock.now, Random: rand.Reader, Clients: map[string]*client.Client{}, Admit: o.admit, AdmitRule: func(identity.Claims) string { return "the rule of the test" }, Keep: o.keep, Offers: o.offers, ACRValues: o.acrs, KeepIDTokens: o.idTokens,
 	}
 	for _, c := range o.clients {
 		if c.IDTokenAlgorithm == "" {

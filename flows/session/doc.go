@@ -29,9 +29,12 @@
 //     signed in.
 //   - A refresh is also a reason to ask the provider again who its user is, as a request
 //     is: who is closed there mints no tokens for longer than the recheck interval.
-//   - A refresh token that comes late gets what the store's Rotate says: within the grace
-//     the same successor, and nothing is prolonged by that; after it, refusal and the
-//     end of its family. See tokenstore.Sessions.
+//   - A refresh token that comes once more gets the same successor within the grace (30 s,
+//     a client's refresh_grace), and nothing is prolonged by that. Later a client that
+//     proves itself, by a secret, a key or DPoP, still gets it, as long as nobody has used
+//     the successor: that is no use either. For everybody else, and once the successor was
+//     used, it is reuse and ends the family (RFC 9700, section 4.14.2). See
+//     [tokenstore.Rotation].
 //
 // The row learns of a use when what it knows is older by a tenth of Idle, or an hour;
 // so a session, and its sign-in, may end by that much too early on a node that dies.

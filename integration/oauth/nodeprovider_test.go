@@ -17,9 +17,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/integration/upstream"
 )
 
-// startNodeProvider runs node-oidc-provider in its default configuration and returns
-// its issuer.
-func startNodeProvider(t *testing.T, secret, redirectURI string) string {
+// startNodeProvider runs node-oidc-provider in its default configuration, but for what
+// more says, and returns its issuer.
+func startNodeProvider(t *testing.T, secret, redirectURI string, more ...string) string {
 	t.Helper()
 	args := nodeArgs(t)
 	folder, err := modules()
@@ -27,7 +27,7 @@ func startNodeProvider(t *testing.T, secret, redirectURI string) string {
 		missing(t, err.Error())
 	}
 	issuer := origin(t, "http")
-	provider := exec.Command("node", append(args, "provider.mjs", issuer, secret, redirectURI)...)
+	provider := exec.Command("node", append(append(args, "provider.mjs", issuer, secret, redirectURI), more...)...)
 	provider.Dir = folder
 	provider.Stderr = os.Stderr
 	out, err := provider.StdoutPipe()
