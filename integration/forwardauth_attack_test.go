@@ -25,9 +25,24 @@ func (a asking) attack(t *testing.T) {
 	if strings.Contains(got.body, "mallory") {
 		t.Errorf("another spelling: %d\n%s", got.status, got.body)
 	}
-	got = a.send(t, nil, http.MethodGet, site+"/open", nil, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
-	if strings.Contains(got.body, "Upgrade: h2c") {
-		t.Errorf("an upgrade to h2c (Bishop Fox, 2020): %d\n%s", got.status, got.body)
+	for _, connection := range []string{"Upgrade, HTTP2-Settings", "close"} {
+		got = a.send(t, nil, http.MethodGet, site+"/open", nil, "Connection: "+connection, "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
+		if strings.Contains(got.body, "Upgrade: h2c") {
+			t.Errorf("an upgrade to h2c (Bishop Fox, 2020), Connection: %s: %d\n%s", connection, got.status, got.body)
+		}
+	}
+	// What a client names in Connection is removed: from the question and from what the
+	// application gets, or from neither.
+	hidden := []string{"X-HTTP-Method-Override: DELETE", "Remote~User: mallory"}
+	if a.name != "caddy" && a.name != "traefik" { // they describe requests by other headers
+		hidden = append(hidden, "X-Original-URL: https://app.example.com/mallory")
+	}
+	for _, header := range hidden {
+		name, value, _ := strings.Cut(header, ": ")
+		got = a.send(t, nil, http.MethodPost, site+"/open", nil, header, "Connection: close, "+name)
+		if reached(got.body) && strings.Contains(got.body, value) {
+			t.Errorf("%q passes by being named in Connection: %d\n%s", header, got.status, got.body)
+		}
 	}
 	// Descriptions of another request (CVE-2026-40575).
 	for _, headers := range [][]string{
@@ -92,6 +107,9 @@ func (a asking) malformed(t *testing.T) {
 		"no host":                         "GET /private/x HTTP/1.0\r\n\r\n",
 		"two hosts":                       "GET /private/x" + end + "Host: other.example.com\r\n\r\n",
 		"a host with a path":              "GET /private/x HTTP/1.1\r\nHost: app.example.com/open?\r\nConnection: close\r\n\r\n",
+		"a host with a folder":            "GET /private/x HTTP/1.1\r\nHost: app.example.com/open\r\nConnection: close\r\n\r\n",
+		"a host with a port and a path":   "GET /private/x HTTP/1.1\r\nHost: app.example.com:443/open?\r\nConnection: close\r\n\r\n",
+		"a host with a query":             "GET /private/x HTTP/1.1\r\nHost: app.example.com?\r\nConnection: close\r\n\r\n",
 		"a host with a user":              "GET /private/x HTTP/1.1\r\nHost: evil.example@app.example.com\r\nConnection: close\r\n\r\n",
 		"an IPv6 address":                 "GET /open HTTP/1.1\r\nHost: [::1]:8443\r\nConnection: close\r\n\r\n",
 		"another method in the query":     "GET /private/x?_method=OPTIONS" + end + "\r\n",
@@ -101,6 +119,9 @@ func (a asking) malformed(t *testing.T) {
 		"the place of questions": "GET /gatehouse-ask" + end + "\r\n",
 	} {
 		text := a.raw(t, request)
+		if log := a.node.Log.Text(); strings.Contains(log, "example.com/open/private/x") || strings.Contains(log, "example.com/open?/private/x") || strings.Contains(log, "example.com?/private/x") {
+			t.Fatalf("%s: the rules are asked about the path in Host", name)
+		}
 		open := strings.HasPrefix(text, "HTTP/1.1 200") && slices.Contains([]string{"an address without a path", "a question of its own", "the place of questions"}, name)
 		if reached(text) && (!open || strings.Contains(text, "/private/x\nbody")) {
 			t.Errorf("%s reaches the application:\n%.2000s", name, text)
