@@ -43,10 +43,16 @@ func (p *Page) Path() string {
 	return text.String()
 }
 
-// Next is where the page redirects the browser; nil: nowhere.
+// Next is where the page sends the browser, by a redirect or, of older nodes, by a header
+// "Refresh: 0; url=…"; nil: nowhere.
 func (p *Page) Next() *url.URL {
-	to := p.Header.Get("Location")
-	if to == "" || p.Status < 300 || p.Status > 399 {
+	to := ""
+	if p.Status >= 300 && p.Status <= 399 {
+		to = p.Header.Get("Location")
+	} else if _, address, found := strings.Cut(p.Header.Get("Refresh"), "url="); found {
+		to = address
+	}
+	if to == "" {
 		return nil
 	}
 	next, err := p.URL.Parse(to)
