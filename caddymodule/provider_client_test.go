@@ -67,6 +67,9 @@ func TestProvider_FaultsAtLoad(t *testing.T) {
 		"roles of any tenant": {
 			"provider entra {\nclient_id x\ntenant organizations\ngroups_claim roles\nallow group admin\n}\n", "name the tenants that may sign in",
 		},
+		"a claim of any tenant": {
+			"provider entra {\nclient_id x\ntenant organizations\nclaims roles\nallow claim roles admin\n}\n", "claims roles: in any tenant",
+		},
 		"groups of an OpenID provider": {
 			provider("a", "endpoints {\ngroups https://a.example.com/groups\n}"), "write groups_claim",
 		},

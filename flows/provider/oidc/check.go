@@ -101,7 +101,8 @@ func (p *Provider) checkClientAt(ctx context.Context, m *metadata, redirectURI s
 		answer.Error == "" && resp.StatusCode == http.StatusUnauthorized {
 		said := fmt.Sprintf("%d", resp.StatusCode)
 		if answer.Error != "" {
-			said = fmt.Sprintf("%q (%s)", outbound.Printable(answer.Error), outbound.Without(answer.Description, p.config.ClientSecret))
+			sent := []string{p.config.ClientSecret, form.Get("client_secret"), form.Get("client_assertion")}
+			said = fmt.Sprintf("%q (%s)", outbound.Without(answer.Error, sent...), outbound.Without(answer.Description, sent...))
 		}
 		return p.misconfigured(doing, fmt.Errorf("it answers %s; %s", said, cmp.Or(p.cureOf(answer.Error), p.cureOf("invalid_client"))))
 	}

@@ -78,8 +78,11 @@ func (s claimSet) lookup(name string) (json.RawMessage, found) {
 // elsewhere (OpenID Connect Core, section 5.6.2). Microsoft Entra does so with more
 // groups than fit into a token, or says only that there are some.
 func (s claimSet) delegates(name string) bool {
+	if name == "groups" && !s.has(name) && s.has("hasgroups") && string(s["hasgroups"]) != "false" {
+		return true
+	}
 	if !s.has("_claim_names") {
-		return name == "groups" && !s.has(name) && s.has("hasgroups") && string(s["hasgroups"]) != "false"
+		return false
 	}
 	names, err := parseClaims(s["_claim_names"])
 	if err != nil {

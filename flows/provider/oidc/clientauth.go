@@ -78,6 +78,9 @@ type credentials struct {
 	form   url.Values
 }
 
+// secrets are what of the credentials no error may quote.
+func (c credentials) secrets() []string { return []string{c.secret, c.form.Get("client_assertion")} }
+
 // authenticate makes the credentials of one request.
 func (p *Provider) authenticate(m *metadata) (credentials, error) {
 	c := credentials{method: p.clientAuth(m), secret: p.config.ClientSecret, form: url.Values{}}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -149,6 +150,45 @@ func FuzzParseClientKey(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestErrorsQuoteNoCredential: a provider that quotes what it was sent puts neither a
+// secret that was made for the request nor an assertion into our log.
+func TestErrorsQuoteNoCredential(t *testing.T) {
+	t.Parallel()
+	_, file := newClientKey(t)
+	key, err := ParseClientKey(file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, edit := range map[string]func(*Config){
+		"made secret": func(c *Config) {
+			c.ClientSecret, c.ClientAuth = "", authPost
+			c.MakeSecret = func(time.Time) (string, error) { return "made-s3cr3t", nil }
+		},
+		"assertion": func(c *Config) { c.ClientSecret, c.Key = "", key },
+	} {
+		o := newOP(t)
+		var sent []string
+		o.on("/token", func(w http.ResponseWriter, r *http.Request) {
+			_ = r.ParseForm()
+			quoted := r.PostForm.Get("client_secret") + r.PostForm.Get("client_assertion")
+			sent = append(sent, quoted)
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_ = json.NewEncoder(w).Encode(obj{"error": "invalid_client", "error_description": "not " + quoted})
+		})
+		p := o.client(edit)
+		_, signing := signIn(t.Context(), p)
+		_, refreshing := p.Refresh(t.Context(), "rt", nil)
+		_, serving := p.ServiceToken(t.Context(), nil)
+		_, checking := p.Check(t.Context(), []string{"https://app.example.com/cb"})
+		for i, err := range []error{signing, refreshing, serving, checking} {
+			if len(sent) <= i || sent[i] == "" || err == nil || strings.Contains(err.Error(), sent[i][:min(len(sent[i]), 40)]) {
+				t.Errorf("%s, request %d: %v", name, i, err)
+			}
+		}
+	}
 }
 
 // TestMisconfigured: what no waiting mends is told apart from an outage, with the cure

@@ -89,6 +89,9 @@ type Config struct {
 	// strings, or one string that can only be one group. Groups of another shape
 	// are not known: see the package's documentation.
 	GroupsAs string
+	// GroupsAreIDs is for a provider of many tenants, each of which names its groups as it
+	// likes: groups that are not all UUIDs are not known.
+	GroupsAreIDs bool
 	// ExtraClaims are kept in Claims.Extra, up to 4 KiB each and 6 KiB of a user. Like
 	// GroupsClaim each is a claim's name, else a path. A claim that is larger is not
 	// known.

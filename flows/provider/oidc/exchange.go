@@ -33,7 +33,7 @@ func (p *Provider) Exchange(ctx context.Context, c provider.Callback) (provider.
 	config.RedirectURL = c.RedirectURI
 	answer, err := config.Exchange(p.withClient(ctx), c.Code, append(auth.options(), oauth2.VerifierOption(c.Verifier))...)
 	if err != nil {
-		return provider.Result{}, p.grantFailed("redeeming a code", err, c.Code, c.Verifier)
+		return provider.Result{}, p.grantFailed("redeeming a code", err, append(auth.secrets(), c.Code, c.Verifier)...)
 	}
 	token, err := p.token(answer, joinScopes(p.scopes(m), c.Scopes))
 	if err != nil {

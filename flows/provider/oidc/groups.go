@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 )
 
@@ -79,6 +81,12 @@ func checkGroup(g string) error {
 		return errors.New("one is JSON inside a string")
 	}
 	return nil
+}
+
+// isNoID reports whether a group is not written as a UUID.
+func isNoID(group string) bool {
+	_, err := uuid.Parse(group)
+	return err != nil || len(group) != 36
 }
 
 func groupsOfStrings(raw json.RawMessage) ([]string, error) {

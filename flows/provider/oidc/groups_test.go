@@ -109,6 +109,23 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestGroups_OfAnyTenant: where each tenant names its groups, a name says nothing
+// (https://learn.microsoft.com/entra/identity-platform/optional-claims, on groups by
+// their sam_account_name).
+func TestGroups_OfAnyTenant(t *testing.T) {
+	t.Parallel()
+	const id = "9b1d7c6e-0000-4000-8000-3b1d2c7a9e55"
+	for claim, known := range map[string]bool{
+		`["` + id + `"]`: true, `[]`: true, `["staff"]`: false, `["` + id + `","staff"]`: false, `["{` + id + `}"]`: false,
+	} {
+		c := &identity.Claims{}
+		p := &Provider{config: Config{Name: "entra", GroupsClaim: "groups", GroupsAreIDs: true, Logger: discard}}
+		if p.readGroups(t.Context(), c, json.RawMessage(claim)); c.IsUnread(identity.ClaimGroups) == known || !known && c.Groups != nil {
+			t.Errorf("%s: groups %q, unread %v", claim, c.Groups, c.Unread)
+		}
+	}
+}
+
 // TestGroupsElsewhere: groups that the provider announces at a place that is not
 // read are not as if there were none.
 func TestGroupsElsewhere(t *testing.T) {
@@ -127,6 +144,7 @@ func TestGroupsElsewhere(t *testing.T) {
 		{"null", "groups", `{"_claim_names":null}`, ""},
 		{"there are some", "groups", `{"hasgroups":true}`, identity.CauseElsewhere},
 		{"there are some, in a string", "groups", `{"hasgroups":"true"}`, identity.CauseElsewhere},
+		{"there are some, and another claim's place", "groups", `{"hasgroups":true,"_claim_names":{"address":"src1"}}`, identity.CauseElsewhere},
 		{"there are none", "groups", `{"hasgroups":false}`, ""},
 		{"a path through a string", "realm_access.roles", `{"realm_access":"x"}`, identity.CauseShape},
 		{"a path through a list", "realm_access.roles", `{"realm_access":[{"roles":["a"]}]}`, identity.CauseShape},

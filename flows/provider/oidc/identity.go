@@ -2,10 +2,14 @@ package oidc
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
 
 // TenantPlaceholder stands in an issuer for the tenant that a token is of, as
@@ -53,6 +57,18 @@ func (c *Config) idOf(s claimSet) string {
 		return sub
 	}
 	return textOf(s["tid"]) + "/" + sub
+}
+
+// Current holds somebody who signed in before to the tenants that may sign in now.
+// [provider.ErrGone].
+func (p *Provider) Current(c identity.Claims) (identity.Claims, error) {
+	if !p.config.isOfTenants() || len(p.config.Tenants) == 0 {
+		return c, nil
+	}
+	if tid, _, _ := strings.Cut(c.ID, "/"); !slices.Contains(p.config.Tenants, tid) {
+		return identity.Claims{}, fmt.Errorf("provider %s: %w: the tenant is not among tenants", p.config.Name, provider.ErrGone)
+	}
+	return c, nil
 }
 
 // subjectOf is the subject in an identity's id.

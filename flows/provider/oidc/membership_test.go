@@ -34,6 +34,7 @@ func TestMembership(t *testing.T) {
 		"in none":              {identity.Judged, 200, "", `[]`, "", "", nil, 1},
 		"not granted":          {identity.Judged, 401, "", `{}`, "", identity.CauseRefused, nil, 1},
 		"a page of several":    {identity.Judged, 200, `<https://x.example/?page=2>; rel="next"`, guilds, "", identity.CauseShape, nil, 1},
+		"a page, in RFC 8288":  {identity.Judged, 200, `<https://x.example/?page=2>; title="x"; rel = "last Next"`, guilds, "", identity.CauseShape, nil, 1},
 		"the last page":        {identity.Judged, 200, `<https://x.example/?page=1>; rel="prev"`, guilds, "197038439483310086 7", "", nil, 1},
 		"an object":            {identity.Judged, 200, "", `{"id":"7"}`, "", identity.CauseShape, nil, 1},
 		"no JSON":              {identity.Judged, 200, "", `<html>`, "", identity.CauseShape, nil, 1},

@@ -66,7 +66,7 @@ func (p *Provider) pushed(ctx context.Context, m *metadata, form url.Values) (st
 	_ = json.Unmarshal(body, &answer)
 	if resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusOK {
 		return "", p.grantFailed(doing, &oauth2.RetrieveError{Response: resp, Body: body, ErrorCode: answer.Error},
-			form.Get("state"), form.Get("nonce"), form.Get("client_assertion"))
+			form.Get("state"), form.Get("nonce"), form.Get("client_assertion"), form.Get("client_secret"))
 	}
 	if !outbound.IsToken(answer.RequestURI) {
 		return "", p.unavailable(doing, fmt.Errorf("%s answers no request_uri", m.PARURL))

@@ -47,6 +47,7 @@ func (p *Provider) parseUserInfo(body []byte) (claimSet, error) {
 		return info, err
 	}
 	renamed := maps.Clone(info)
+	delete(renamed, "email_verified") // unless it is named: it may be of another member's address
 	for claim, member := range p.config.ClaimNames {
 		delete(renamed, claim) // what has that name is something else here
 		raw, at := info.lookup(member)

@@ -186,6 +186,7 @@ var (
 	_ provider.Rechecker    = (*Provider)(nil)
 	_ provider.NeedsClaims  = (*Provider)(nil)
 	_ provider.Scoper       = (*Provider)(nil)
+	_ provider.Current      = (*Provider)(nil)
 
 	_ provider.ServiceProvider = (*Provider)(nil)
 )

@@ -231,6 +231,28 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// TestPlain_VerdictIsNamed: what an answer says of one address is no verdict on another
+// that is read of another member; the claim must be named.
+func TestPlain_VerdictIsNamed(t *testing.T) {
+	t.Parallel()
+	o := newOP(t)
+	o.tokens = func(a obj) { delete(a, "id_token") }
+	o.userinfo = obj{"id": 1, "contact": "victim@example.com", "email": "eve@example.net", "email_verified": true}
+	for verdict, verified := range map[string]bool{"": false, "email_verified": true} {
+		p := o.client(func(c *Config) {
+			c.Plain, c.Endpoints = true, Endpoints{Authorization: o.URL + "/auth", Token: o.URL + "/token", UserInfo: o.URL + "/userinfo"}
+			c.ClaimNames = map[string]string{"sub": "id", "email": "contact"}
+			if verdict != "" {
+				c.ClaimNames["email_verified"] = verdict
+			}
+		})
+		result, err := signIn(t.Context(), p)
+		if c := result.Claims; err != nil || c.Email != "victim@example.com" || c.EmailVerified != verified {
+			t.Errorf("verdict %q: %+v, %v", verdict, c, err)
+		}
+	}
+}
+
 // TestAppleUser: the name that comes by way of the browser is shown, and decides
 // nothing.
 func TestAppleUser(t *testing.T) {

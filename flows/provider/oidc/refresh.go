@@ -60,7 +60,7 @@ func (p *Provider) refresh(ctx context.Context, m *metadata, refreshToken string
 	}
 	answer, err := request.Token(p.withClient(ctx))
 	if err != nil {
-		return provider.Token{}, nil, p.grantFailed("refreshing", err, refreshToken)
+		return provider.Token{}, nil, p.grantFailed("refreshing", err, append(auth.secrets(), refreshToken)...)
 	}
 	token, err := p.token(answer, scopes)
 	if err != nil {

@@ -25,7 +25,7 @@ func (p *Provider) ServiceToken(ctx context.Context, scopes []string) (provider.
 	}
 	answer, err := request.Token(p.withClient(ctx))
 	if err != nil {
-		return provider.Token{}, p.grantFailed("asking for a service token", err)
+		return provider.Token{}, p.grantFailed("asking for a service token", err, auth.secrets()...)
 	}
 	token, err := p.token(answer, scopes)
 	if err != nil {

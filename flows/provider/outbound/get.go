@@ -8,8 +8,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 )
@@ -95,10 +95,13 @@ func Get(ctx context.Context, client *http.Client, url, accept, bearer string) (
 
 // isPartial reports whether an answer is a page of several.
 func isPartial(h http.Header) bool {
-	return slices.ContainsFunc(h.Values("Link"), func(link string) bool {
-		return strings.Contains(strings.ReplaceAll(strings.ToLower(link), `"`, ""), "rel=next")
-	})
+	return slices.ContainsFunc(h.Values("Link"), func(links string) bool { return relNext.MatchString(links) })
 }
+
+// relNext is the relation next among the parameters of a link (RFC 8288, section 3): of
+// several relations one, with space around the sign, and in any case. What stands in the
+// address of another link may match as well, and is taken for more rather than for less.
+var relNext = regexp.MustCompile(`(?i)\brel\*?\s*=\s*("[^"]*\bnext\b|next\b)`)
 
 // isLimit reports whether a refusal is for now: GitHub answers 403 to who asks too
 // often.

@@ -44,6 +44,7 @@ func init() {
 				if err := checkManyTenants(c); err != nil {
 					return err
 				}
+				c.GroupsAreIDs = true
 			}
 			c.Issuer = authority + "/" + tenant + "/v2.0"
 			if isManyTenants(tenant) {
@@ -79,12 +80,20 @@ func isOpenEntra(s Settings) bool {
 		slices.Contains(s.Options["tenants"], personalTenant)
 }
 
+// notTheTenants are further claims that no tenant's administrator chooses.
+var notTheTenants = []string{"acct", "idp", "oid", "tid", "xms_edov"}
+
 // checkManyTenants refuses to tell people of any tenant apart by what its administrator
 // says of them: the names that they have there, and the roles that they are given
 // (https://learn.microsoft.com/entra/identity-platform/claims-validation).
 func checkManyTenants(c *oidc.Config) error {
 	if c.GroupsClaim != "" && c.GroupsClaim != "groups" {
 		return fmt.Errorf("groups_claim %s: in any tenant an administrator can give it to anybody; name the tenants that may sign in: tenants ID…", c.GroupsClaim)
+	}
+	for _, name := range slices.Concat(c.ExtraClaims, c.AccessTokenClaims) {
+		if !slices.Contains(notTheTenants, name) {
+			return fmt.Errorf("claims %s: in any tenant an administrator can give it to anybody; name the tenants that may sign in: tenants ID…", name)
+		}
 	}
 	if !slices.Contains([]string{"", "email", "oid", "sub"}, c.UserClaim) {
 		return fmt.Errorf("user_claim %s: in any tenant an administrator can give it to anybody; name the tenants that may sign in (tenants ID…), or write user_claim oid", c.UserClaim)

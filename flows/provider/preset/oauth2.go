@@ -3,6 +3,7 @@ package preset
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
@@ -17,7 +18,7 @@ func init() {
 			"claim_names": {Kind: Many, Example: "sub=id name=full_name email_verified=confirmed", Required: true},
 			"open":        {Kind: Flag},
 		},
-		Open: func(s Settings) bool { return s.Has("open") },
+		Open: func(s Settings) bool { return s.Has("open") || isOpenAddress(s.Issuer) },
 		Check: func(s Settings) error {
 			names, err := claimNames(s.Options["claim_names"])
 			if err == nil && names["sub"] == "" {
@@ -33,6 +34,13 @@ func init() {
 			return err
 		},
 	})
+}
+
+// isOpenAddress reports whether an address is that of a provider at which anybody can
+// open an account, by whatever protocol it is spoken to.
+func isOpenAddress(address string) bool {
+	return slices.ContainsFunc(All(), func(p *Preset) bool { return p.Name != "oauth2" && p.isOpenAt(address) }) ||
+		isHost(address, "github.com", "www.github.com", "api.github.com")
 }
 
 // claimNames reads CLAIM=MEMBER ….

@@ -127,12 +127,13 @@ var openWorkloads = []string{"token.actions.githubusercontent.com"}
 // IsOpenIssuer reports whether anybody can open an account at an issuer, whatever the
 // type of its block.
 func IsOpenIssuer(issuer string) bool {
-	if isHost(issuer, openWorkloads...) {
-		return true
-	}
-	return slices.ContainsFunc(All(), func(p *Preset) bool {
-		return isHost(issuer, append([]string{hostOf(p.Issuer), hostOf(p.Example)}, p.Hosts...)...) && p.IsOpen(Settings{Issuer: issuer})
-	})
+	return isHost(issuer, openWorkloads...) || slices.ContainsFunc(All(), func(p *Preset) bool { return p.isOpenAt(issuer) })
+}
+
+// isOpenAt reports whether an issuer is this provider's, and anybody can open an account
+// there.
+func (p *Preset) isOpenAt(issuer string) bool {
+	return isHost(issuer, append([]string{hostOf(p.Issuer), hostOf(p.Example)}, p.Hosts...)...) && p.IsOpen(Settings{Issuer: issuer})
 }
 
 // IsOpen reports whether anybody can open an account there.

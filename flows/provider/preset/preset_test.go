@@ -89,6 +89,12 @@ func TestIsOpen(t *testing.T) {
 		{"entra", Settings{Options: map[string][]string{"tenant": {personalTenant}}}, true},
 		{"entra", Settings{Options: map[string][]string{"tenant": {"common"}, "tenants": {tenantID, personalTenant}}}, true},
 		{"keycloak", Settings{Issuer: "https://k.example.com/realms/x"}, false},
+		{"oauth2", Settings{Issuer: "https://forge.example.com"}, false},
+		{"oauth2", Settings{Issuer: "https://forge.example.com", Options: map[string][]string{"open": {"on"}}}, true},
+		{"oauth2", Settings{Issuer: "https://github.com"}, true},
+		{"oauth2", Settings{Issuer: "https://GitHub.com./"}, true},
+		{"oauth2", Settings{Issuer: "https://gitlab.com/oauth"}, true},
+		{"oauth2", Settings{Issuer: "https://discord.com"}, true},
 	} {
 		if got := named(t, tt.preset).IsOpen(tt.s); got != tt.open {
 			t.Errorf("%s %+v is open: %t", tt.preset, tt.s, got)
@@ -144,6 +150,25 @@ func TestEntra(t *testing.T) {
 			t.Errorf("%+v: %v", tt, err)
 		case err == nil && (c.Issuer != tt.issuer || c.MetadataURL != tt.metadata):
 			t.Errorf("%+v: issuer %s, metadata %s", tt, c.Issuer, c.MetadataURL)
+		}
+	}
+}
+
+// TestEntra_ClaimsOfAnyTenant: a further claim is as much any administrator's to give as
+// the groups' claim: allow claim roles admin let in whom an administrator of another
+// tenant called so.
+func TestEntra_ClaimsOfAnyTenant(t *testing.T) {
+	t.Parallel()
+	for claim, ok := range map[string]bool{"roles": false, "upn": false, "extn.team": false, "tid": true, "oid": true} {
+		for _, c := range []oidc.Config{{ClientID: "c", ExtraClaims: []string{claim}}, {ClientID: "c", AccessTokenClaims: []string{claim}}} {
+			any := Settings{Options: map[string][]string{"tenant": {"organizations"}}}
+			if got, err := named(t, "entra").Apply(c, any); (err == nil) != ok || ok && !got.GroupsAreIDs {
+				t.Errorf("claim %s of any tenant: %v", claim, err)
+			}
+			any.Options["tenants"] = []string{tenantID}
+			if got, err := named(t, "entra").Apply(c, any); err != nil || got.GroupsAreIDs {
+				t.Errorf("claim %s of one tenant: %v", claim, err)
+			}
 		}
 	}
 }

@@ -75,7 +75,7 @@ func hostOf(issuer string) string {
 	if err != nil {
 		return ""
 	}
-	return strings.ToLower(u.Hostname())
+	return strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 }
 
 // wantPath refuses an issuer without a part that all issuers of a provider have.
