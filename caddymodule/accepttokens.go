@@ -14,17 +14,17 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider/oidc"
 )
 
-// AcceptTokens is how tokens are taken that a provider itself issued to programs, by the
-// guards that name the provider.
+// AcceptTokens is how guards that name the provider accept tokens that it issued to
+// programs itself.
 type AcceptTokens struct {
-	// Audiences, of which a token must name one. Required.
+	// Audiences. A token must name one of them. Required.
 	Audience []string `json:"audience,omitempty"`
 	// Whether all tokens of the provider are for programs, though they have the form of
-	// ID tokens, as those of Kubernetes and GitHub Actions. Default: only tokens of the
-	// type `at+jwt` are taken (RFC 9068).
+	// ID tokens, as at Kubernetes and GitHub Actions. Default: only tokens of the type
+	// `at+jwt` are accepted (RFC 9068).
 	Workload bool `json:"workload,omitempty"`
-	// Whether the provider is asked about tokens that are no JWT (RFC 7662). It needs
-	// a client id and secret. Default: they are not taken.
+	// Whether the provider is asked about tokens that are not JWTs (RFC 7662). This needs
+	// a client id and secret. Default: they are not accepted.
 	Introspect bool `json:"introspect,omitempty"`
 }
 
@@ -85,14 +85,14 @@ func (c *OIDCClient) checkAccept() error {
 		return nil
 	}
 	if c.AcceptTokens.Introspect && c.ClientID == "" {
-		return errors.New("accept_tokens introspect needs client_id and client_secret: a provider tells only its clients of tokens")
+		return errors.New("accept_tokens introspect needs client_id and client_secret: a provider answers only its clients about tokens")
 	}
 	if !c.onlyTokens() {
 		return nil
 	}
 	for _, name := range sortedKeys(c.signInOptions()) {
 		if c.signInOptions()[name] {
-			return fmt.Errorf("%s is of use for signing in alone, and without client_id nobody signs in at this provider; add client_id, or remove %s", name, name)
+			return fmt.Errorf("%s is only for signing in, and without client_id nobody signs in at this provider; add client_id, or remove %s", name, name)
 		}
 	}
 	return nil
@@ -143,7 +143,7 @@ func (g *Guard) provisionAccept() error {
 		}
 	}
 	if len(asked) > 1 {
-		return fmt.Errorf("accept_tokens: the providers %s are all asked about tokens (introspect), and each would be told the others'; name one of them", strings.Join(asked, " and "))
+		return fmt.Errorf("accept_tokens: the providers %s all use introspect, so each would be sent the others' tokens; name only one of them", strings.Join(asked, " and "))
 	}
 	g.rules.Accept = g.AcceptTokens
 	return nil
@@ -193,7 +193,7 @@ func (p *ProviderConfig) checkOnlyTokens(opened provider.Provider) error {
 	}
 	for option, given := range map[string]bool{"hidden": p.Hidden, "domains": len(p.Domains) > 0, "store_tokens": p.StoreTokens != nil} {
 		if given {
-			return fmt.Errorf("%s is of use for signing in alone, and without client_id nobody signs in at this provider", option)
+			return fmt.Errorf("%s is only for signing in, and without client_id nobody signs in at this provider", option)
 		}
 	}
 	return nil

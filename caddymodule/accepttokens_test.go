@@ -283,9 +283,9 @@ func TestAcceptTokens_Mistakes(t *testing.T) {
 	for _, tt := range []struct{ block, guard, want string }{
 		{accept, "accept_tokens ci", ""},
 		{"accept_tokens {\n\tworkload\n}\n", "", "accept_tokens needs the audience"},
-		{accept + "prompt login\n", "", "prompt is of use for signing in alone"},
-		{accept + "domains example.com\n", "", "domains is of use for signing in alone"},
-		{accept + "store_tokens\n", "", "store_tokens is of use for signing in alone"},
+		{accept + "prompt login\n", "", "prompt is only for signing in"},
+		{accept + "domains example.com\n", "", "domains is only for signing in"},
+		{accept + "store_tokens\n", "", "store_tokens is only for signing in"},
 		{"accept_tokens {\n\taudience x\n\tintrospect\n}\n", "", "introspect needs client_id"},
 		{"accept_tokens {\n\taudience x\n\tworkloads\n}\n", "", `unrecognized option "workloads" of accept_tokens; did you mean "workload"?`},
 		{"client_id x\nclient_secret {env.HOME}\naccept_tokens {\n\taudience x\n}\n", "", "the audience is this gateway's own client_id"},

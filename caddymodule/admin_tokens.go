@@ -173,7 +173,7 @@ func parseTokenQuery(query url.Values) (vault.Query, error) {
 	for name, values := range query {
 		f, known := set[name]
 		if !known || len(values) != 1 || values[0] == "" {
-			return q, errors.New("the condition " + strconv.Quote(name) + " is unknown, empty or there twice")
+			return q, errors.New("the condition " + strconv.Quote(name) + " is unknown, empty or repeated")
 		}
 		if err := f(values[0]); err != nil {
 			return q, errors.New(name + " " + err.Error())

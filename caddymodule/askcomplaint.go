@@ -49,11 +49,11 @@ func (f *ForwardAuth) read(r *http.Request) (dialect.Asked, error) {
 	}
 	for _, protocol := range r.Header["Upgrade"] {
 		if !reading.IsWebSocket(protocol) {
-			return asked, fmt.Errorf("the client asks for an upgrade to %q, in which the proxy would ask about no request; expected websocket", shortened(protocol))
+			return asked, fmt.Errorf("the client asks for an upgrade to %q, after which the proxy would not ask about requests; expected websocket", shortened(protocol))
 		}
 	}
 	if len(r.Header["Http2-Settings"]) > 0 {
-		return asked, errors.New("the client asks for an upgrade to h2c (HTTP2-Settings), in which the proxy would ask about no request; expected websocket")
+		return asked, errors.New("the client asks for an upgrade to h2c (HTTP2-Settings), after which the proxy would not ask about requests; expected websocket")
 	}
 	repeated := 0
 	for _, name := range [...]string{"Cookie", "Authorization"} {

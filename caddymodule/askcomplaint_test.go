@@ -45,17 +45,17 @@ var badInput = map[string]struct {
 	log    []string
 }{
 	"an untrusted peer": {func(r *http.Request) { r.RemoteAddr = "203.0.113.9:1234" }, http.StatusForbidden,
-		[]string{"no trusted proxy", "trusted_proxies", "203.0.113.9"}},
+		[]string{"not a trusted proxy", "trusted_proxies", "203.0.113.9"}},
 	"nothing said": {func(r *http.Request) { r.Header = http.Header{} }, http.StatusBadRequest,
 		[]string{"X-Forwarded-Method is missing or empty, expected"}},
 	"the host twice": {func(r *http.Request) { r.Header.Add("X-Forwarded-Host", "app.corp.test") }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Host is there 2 times, expected once"}},
+		[]string{"X-Forwarded-Host occurs 2 times, expected once"}},
 	"the scheme twice": {func(r *http.Request) { r.Header.Add("X-Forwarded-Proto", "https") }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Proto is there 2 times, expected once"}},
+		[]string{"X-Forwarded-Proto occurs 2 times, expected once"}},
 	"the method twice": {func(r *http.Request) { r.Header.Add("X-Forwarded-Method", "GET") }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Method is there 2 times, expected once"}},
+		[]string{"X-Forwarded-Method occurs 2 times, expected once"}},
 	"the URI twice": {func(r *http.Request) { r.Header.Add("X-Forwarded-Uri", "/private/x") }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Uri is there 2 times, expected once"}},
+		[]string{"X-Forwarded-Uri occurs 2 times, expected once"}},
 	"a list of schemes": {func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https, http") }, http.StatusBadRequest,
 		[]string{"expected https or http"}},
 	"an absolute URI": {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "https://app.corp.test/open?code=sesame") }, http.StatusBadRequest,
@@ -126,7 +126,7 @@ func TestForwardAuth_OneComplaintDoesNotSilenceAnother(t *testing.T) {
 			r.do(req)
 		}
 	}
-	for _, want := range []string{"no trusted proxy", "2 times", "hosts does not list", "own addresses"} {
+	for _, want := range []string{"not a trusted proxy", "2 times", "hosts does not list", "own addresses"} {
 		if got := strings.Count(log(), want); got != 1 {
 			t.Errorf("%q is logged %d times:\n%s", want, got, log())
 		}

@@ -19,7 +19,7 @@ type unseen struct {
 
 const (
 	itsTLS     = "the client's TLS connection, which ends at the proxy"
-	itsVersion = "the client's version of HTTP, which proxies do not tell"
+	itsVersion = "the client's version of HTTP, which proxies do not pass on"
 	itsFiles   = "files of the site, which the proxy serves"
 )
 

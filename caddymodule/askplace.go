@@ -12,7 +12,7 @@ import (
 // checkCarried refuses headers of several lines: of those most proxies take one.
 func (s *headerSet) checkCarried() error {
 	if s.lists.as == groupsRepeated {
-		return errors.New("headers: groups … as repeated cannot be carried by forward auth, where most proxies take one line of several; write as json, or as separated by a character")
+		return errors.New("headers: groups … as repeated does not work with forward auth: most proxies take only one of several lines; write as json, or as separated")
 	}
 	return nil
 }
@@ -29,7 +29,7 @@ func (f *ForwardAuth) checkReach(around []caddyhttp.MatcherSet) error {
 	if !chosen {
 		return nil
 	}
-	return fmt.Errorf("gatehouse_forward_auth must meet every request of its address, or the proxy takes Caddy's empty answer for yes; "+
+	return fmt.Errorf("gatehouse_forward_auth must handle every request to its address, or the proxy takes Caddy's empty answer for yes; "+
 		"give the site no host name and no matcher around it: http://:9091 { gatehouse_forward_auth { hosts %s … } }", strings.Join(f.Hosts, " "))
 }
 

@@ -190,7 +190,7 @@ func parseMayActFor(d *caddyfile.Dispenser, c *ClientConfig) error {
 	}
 	if i := slices.Index(c.MayActFor, "policy"); i >= 0 {
 		if i == 0 || len(c.MayActFor) != i+2 {
-			return d.Err("may_act_for takes providers and, behind them, the policy of those who need not be asked: may_act_for github policy staff")
+			return d.Err("may_act_for takes providers and, after them, the policy of those who need not be asked: may_act_for github policy staff")
 		}
 		c.MayActFor, c.ActPolicy = c.MayActFor[:i], c.MayActFor[i+1]
 	}

@@ -93,7 +93,7 @@ func (g *Guard) parse(h httpcaddyfile.Helper, app *App, option func(httpcaddyfil
 				return h.Errf("policy %q is not defined%s", h.Val(), didYouMeanPolicy(h.Val(), app))
 			}
 			if slices.Contains(g.Policies, h.Val()) {
-				return h.Errf("policy %q is there twice", h.Val())
+				return h.Errf("policy %q occurs twice", h.Val())
 			}
 			g.Policies = append(g.Policies, h.Val())
 		}

@@ -175,7 +175,7 @@ func setCondition(rule *policy.Rule, condition string, values []string) error {
 		"group": &rule.Group, "provider": &rule.Provider, "client": &rule.Client,
 	}[condition]
 	if len(*list) > 0 {
-		return fmt.Errorf("%s is there twice in one line; write its values after one another: %s a b", condition, condition)
+		return fmt.Errorf("%s occurs twice in one line; write its values after one another: %s a b", condition, condition)
 	}
 	*list = values
 	return nil
@@ -191,7 +191,7 @@ func setClaim(rule *policy.Rule, values []string) error {
 		return fmt.Errorf("claim %s: write the condition %s", name, instead)
 	}
 	if _, ok := rule.Claim[name]; ok {
-		return fmt.Errorf("claim %s is there twice in one line; write its values after one another: claim %s a b", name, name)
+		return fmt.Errorf("claim %s occurs twice in one line; write its values after one another: claim %s a b", name, name)
 	}
 	if rule.Claim == nil {
 		rule.Claim = make(map[string][]string)

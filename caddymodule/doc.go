@@ -31,7 +31,7 @@
 //				revalidate <duration>                   # checked anew by the store; default and at most: 60s
 //				recheck    <duration>                   # asked anew of a provider whose tokens are stored; default: 1h
 //			}
-//			serve_stale <duration> | off                # how long sessions go on while no store answers; default: 10m; off: for revalidate
+//			serve_stale <duration> | off                # how long sessions go on while no store answers; default: 10m; off: only until revalidate
 //
 //			provider <name> [<type>] [<args…>] {        # types below; default: <name>
 //				title <text>                            # on the sign-in page
@@ -40,12 +40,12 @@
 //				hidden                                  # left out of the choice on the sign-in page
 //				domains <domain…>                       # who types an address of these there is sent to this provider
 //				keep_groups <glob…>                     # of those that no rule names; default: all, up to 16 KiB
-//				store_tokens [revoke_displaced] [narrow] # keeps the provider's tokens fresh, for provider_token; narrow: it can narrow them, for token exchange
+//				store_tokens [revoke_displaced] [narrow] # keeps the provider's tokens fresh, for provider_token; narrow: the provider can narrow them, for token exchange
 //				client_id      <id>                     # but for local
 //				client_secret  <secret>
 //				scopes         <scope…>
 //				user_claim     <claim>                  # default: the verified e-mail address, else NAME:sub
-//				tls_trust_pool <module> …               # as in reverse_proxy: file /etc/ca.pem; but for local
+//				tls_trust_pool <module> …               # as in reverse_proxy: file /etc/ca.pem; not for local
 //				# all below, but for local and github:
 //				client_auth    basic | post | none | private_key_jwt <file> [<kid>] # default: as the provider's metadata say
 //				assertion_audience issuer | token_endpoint # of private_key_jwt; default: issuer
@@ -56,24 +56,24 @@
 //				par                                     # push authorization requests, though the provider does not require it
 //				endpoints {                             # in place of the metadata's
 //					authorization | token | jwks | userinfo | revocation | end_session | pushed_authorization | introspection <url>
-//					groups <url>                        # oauth2: lists the groups of who signs in
+//					groups <url>                        # oauth2: lists the groups of the person who signs in
 //				}
-//				sign_out                                # who signs out here is signed out at the provider, too
-//				identity_namespace <name>               # tells the people of two blocks with one issuer apart
+//				sign_out                                # people who sign out here are signed out at the provider, too
+//				identity_namespace <name>               # keeps the people of two blocks with one issuer apart
 //				internal_url   <url>                    # where the gateway reaches what browsers reach at the issuer's origin
 //				insecure_http                           # plain http, in a network that is yours alone
 //				groups_claim   <claim> [as name | id | keys | comma_separated | space_separated]
 //				userinfo       auto | always | never    # auto: if the ID token lacks what is needed
-//				claims         <claim…>                 # further ones that are kept, for rules, headers and tokens
+//				claims         <claim…>                 # additional ones to keep, for rules, headers and tokens
 //				access_token_claims <claim…>            # those that only the access token has
 //				trust_email    <domain…>                # addresses there count as verified if the provider does not say
-//				accept_tokens {                         # its tokens for programs open the sites that name it; then client_id may be left out
-//					audience <audience…>                # that they must be for; required
+//				accept_tokens {                         # its tokens for programs are accepted at sites that name it; client_id may then be left out
+//					audience <audience…>                # a token must be for one of these; required
 //					workload                            # all its tokens are for programs: Kubernetes, GitHub Actions
-//					introspect                          # it is asked about tokens that are no JWT
+//					introspect                          # ask it about tokens that are not JWTs
 //				}
 //				trust_prompt                            # prompt=login counts as done if the provider does not say auth_time
-//				url            <url>                    # github: of an Enterprise server, or of NAME.ghe.com
+//				url            <url>                    # github: an Enterprise server, or NAME.ghe.com
 //				hosted_domain  <domain>                 # google: the Workspace's primary domain
 //				tenant         <id> | organizations | common # entra
 //				tenants        <id…>                    # entra: those that may sign in, of several
@@ -86,7 +86,7 @@
 //					email  <address>
 //					title  <name for people>
 //					groups <group…>
-//					claim  <name> <value…>              # a further one
+//					claim  <name> <value…>              # an additional one
 //				}
 //			}
 //			policy <name> {                             # lines are alternatives, deny wins
@@ -107,7 +107,7 @@
 //				backchannel_logout_uri   <uri>
 //				grants                   authorization_code | refresh_token | client_credentials | device_code …
 //				scopes                   <scope…>       # default: openid profile email
-//				claims                   <claim…> [scope <scope>] # further ones of the user's that it is told; may be repeated
+//				claims                   <claim…> [scope <scope>] # additional ones of the user's that it gets; may be repeated
 //				refresh_tokens           session | offline | always # offline (default): with offline_access, outlives the sign-in; session: ends with it; always: outlives it
 //				audience                 <uri>          # of access tokens without a resource; default: the issuer
 //				resources                <uri…>         # that it may ask for; default: any guarded site if first_party, or for itself; else none
@@ -119,9 +119,9 @@
 //				access_token_signing_alg ES256 | EdDSA | RS256 # default: ES256
 //				require                  par | dpop …
 //				may_exchange             <provider…>    # people's access tokens of these, by token exchange (RFC 8693)
-//				may_act_for              <provider…> [policy <name>] # also while they are away, if they or the policy allow it; needs jwks, without secret
+//				may_act_for              <provider…> [policy <name>] # the same, of people who are away, if they or the policy allow it; needs jwks, without secret
 //			}
-//			link_by_email <provider…>                   # offers newcomers by these to connect them to the account that has their verified address; default: none
+//			link_by_email <provider…>                   # offers newcomers from these to link them to the account that has their verified address; default: none
 //			gate_client  [on | off] {                   # the client of the command gate; default: on
 //				may_exchange <provider…>                # for gate token --provider; default: none
 //			}
@@ -130,7 +130,7 @@
 //			headers {                                   # to the applications; default: Remote-User, Remote-Email, Remote-Name, Remote-Groups
 //				user | email | name <header name> | off
 //				groups     <header name> | off [as json | repeated | separated <character> [refuse]] # default: commas, escaped inside a name
-//				groups_size <size>                      # at most so long; whole groups beyond are left out; default: no limit
+//				groups_size <size>                      # limits the header; groups that do not fit are left out; default: no limit
 //				claim      <claim> <header name>        # a claim that the providers' blocks keep; may be repeated
 //				assertion  <header name> | off          # a signed JWT for the site alone, good for a minute; default: off
 //				id_token   <header name> | off          # the provider's ID token while it is valid; default: off
@@ -160,19 +160,19 @@
 //		allow anyone | <condition…>
 //		deny  <condition…>
 //		headers { … }                # as in the global block, for this site
-//		accept_tokens <provider…>    # whose own tokens for programs open the place, too
-//		require acr <value…> | max_age <duration> | scope <scope…> # how, and how lately, somebody must have signed in; what a token must be good for
+//		accept_tokens <provider…>    # whose own tokens for programs are accepted, too
+//		require acr <value…> | max_age <duration> | scope <scope…> # how, and how recently, somebody must have signed in; scopes that a token must have
 //		dry_run                      # the rules only log whom they would refuse
-//		optional                     # nobody is sent away: who is not signed in, or not allowed, passes as nobody
-//		cors <origin…>               # whose pages may call this, with the visitor's cookie, and read the answers
+//		optional                     # nobody is sent away: people who are not signed in, or not allowed, pass as anonymous
+//		cors <origin…>               # whose pages may call this, with the visitor's cookie, and read the responses
 //		serve_stale <duration> | off # shorter than the global one, for this site
-//		app_credentials basic | bearer | aws4 … | header <name…> # the application's own, with which a program passes as nobody
+//		app_credentials basic | bearer | aws4 … | header <name…> # the application's own, with which a program passes as anonymous
 //		basic_token                  # an access token may be the password of Basic credentials
-//		cookie {                     # of the site's sessions
-//			same_site lax | none     # none: also with what pages of other sites send, and in their frames; default: lax
-//			cross_site <path…>       # where these may send what may change something; default: nowhere
+//		cookie {                     # the site's session cookie
+//			same_site lax | none     # none: also sent with requests of other sites' pages, and in their frames; default: lax
+//			cross_site <path…>       # where these may send requests that change something; default: nowhere
 //		}
-//		idle_ignore <matcher…>       # requests that are no use of the session: /api/poll @poll
+//		idle_ignore <matcher…>       # requests that do not count as use of the session: /api/poll @poll
 //		logout_redirect <address…>   # where a sign-out may lead: paths and URLs; links of the site's own pages then act at once
 //		clear_site_data              # a sign-out clears the browser's caches and storage of the site
 //		hosts <name…>                # for a site without a host name
@@ -202,8 +202,8 @@
 //		serve_stale <duration> | off
 //	}
 //
-// What the proxy does not tell cannot be asked for: upgrades, finish_uploads, and
-// matchers about a body, a TLS connection, a version of HTTP, files or variables.
+// What the proxy does not pass on is not available: upgrades, finish_uploads, and
+// matchers on a body, a TLS connection, an HTTP version, files or variables.
 //
 // The portal, at the issuer's address:
 //

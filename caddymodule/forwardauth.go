@@ -79,7 +79,7 @@ func (f *ForwardAuth) Provision(ctx caddy.Context) error {
 // ServeHTTP implements [caddyhttp.MiddlewareHandler]. Nothing is passed on to next.
 func (f *ForwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	if !isProxy(r) {
-		f.complain(r, aboutPeer, "forward auth was asked by a connection that is no trusted proxy; name the proxy: "+howToTrust)
+		f.complain(r, aboutPeer, "forward auth was asked by an address that is not a trusted proxy; name the proxy: "+howToTrust)
 		return refuseProxy(w, http.StatusForbidden, "Only trusted proxies may ask here.")
 	}
 	if describesSecret(r) {

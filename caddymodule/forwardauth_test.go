@@ -160,7 +160,7 @@ func TestForwardAuth_MustMeetEveryQuestion(t *testing.T) {
 	} {
 		block := "gatehouse_forward_auth {\n\t\tproxy nginx\n\t\thosts app.corp.test\n\t}"
 		_, err := begin(t, config(t, t.TempDir(), aliceLocal, strings.Replace(site, "BLOCK", block, 1)))
-		if err == nil || !strings.Contains(err.Error(), "gatehouse_forward_auth must meet every request of its address") {
+		if err == nil || !strings.Contains(err.Error(), "gatehouse_forward_auth must handle every request to its address") {
 			t.Errorf("%s: %v", site, err)
 		}
 	}
@@ -369,7 +369,7 @@ func TestForwardAuth_RefusesOptionsWithoutEffect(t *testing.T) {
 		}
 	}
 	_, err := provision(t, config(t, t.TempDir(), aliceLocal, strings.NewReplacer("PROXY", "nginx", "hosts", "headers {\n\t\t\tgroups Remote-Groups as repeated\n\t\t}\n\t\thosts").Replace(gate)))
-	if err == nil || !strings.Contains(err.Error(), "as repeated cannot be carried") {
+	if err == nil || !strings.Contains(err.Error(), "as repeated does not work with forward auth") {
 		t.Errorf("repeated: %v", err)
 	}
 	f := &ForwardAuth{Proxy: "squid"}

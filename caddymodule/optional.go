@@ -43,7 +43,7 @@ func (g *Guard) passAsNobody(w http.ResponseWriter, r *http.Request, gateway *fl
 	}
 	if !v.forbidden {
 		v.forbidden = true
-		g.app.logger.DebugContext(r.Context(), "an optional guard lets a user pass as nobody", slog.String("user", v.id.User), slog.String("host", r.Host))
+		g.app.logger.DebugContext(r.Context(), "an optional guard lets a user pass as anonymous", slog.String("user", v.id.User), slog.String("host", r.Host))
 	}
 	// A guard before this one may have told who it is.
 	for _, name := range g.headers.all() {

@@ -14,15 +14,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/stepup"
 )
 
-// Require is what a guard demands of a sign-in beyond that there is one.
+// Require is what a guard requires beyond a sign-in.
 type Require struct {
 	// Classes of authentication (the claim acr), of which one must hold. Default: any.
 	ACR []string `json:"acr,omitempty"`
-	// How long ago the person may have proved who they are; at least `1m`. With acr,
-	// how long ago in such a way. Default: any time.
+	// How long ago the person may have authenticated; at least `1m`. With acr, how long
+	// ago at one of its levels. Default: any time.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
-	// Scopes that an access token must have, all of them. Who signed in at the site
-	// itself needs none. Default: none.
+	// Scopes that an access token must have, all of them. A person who signed in at the
+	// site itself needs none. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 }
 
@@ -76,7 +76,7 @@ func (g *Guard) provisionRequire() error {
 		return nil
 	}
 	if len(g.Require.ACR)+len(g.Require.Scopes) == 0 && g.Require.MaxAge == 0 {
-		return fmt.Errorf("require demands nothing; say one of: %s", strings.Join(requireWords, ", "))
+		return fmt.Errorf("require is empty; give one of: %s", strings.Join(requireWords, ", "))
 	}
 	q := g.Require.requirement()
 	if err := q.Validate(); err != nil {
@@ -87,7 +87,7 @@ func (g *Guard) provisionRequire() error {
 		return redirects
 	})
 	if len(q.ACR) > 0 && onlyPasswords {
-		return errors.New("require acr lets nobody in: a password of provider local is of no class of authentication; write require max_age, or add a provider that says acr")
+		return errors.New("require acr lets nobody in: provider local reports no acr; write require max_age, or add a provider that reports acr")
 	}
 	g.rules.Require = q
 	return nil

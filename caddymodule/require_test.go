@@ -72,7 +72,7 @@ func TestRequire_ForwardAuth(t *testing.T) {
 // What nobody could meet is refused at load.
 func TestRequire_OfPasswords(t *testing.T) {
 	for lines, want := range map[string]string{
-		aliceLocal:                 "require acr lets nobody in: a password of provider local is of no class",
+		aliceLocal:                 "require acr lets nobody in: provider local reports no acr",
 		aliceLocal + ssoWithClaims: "",
 	} {
 		_, err := provision(t, config(t, t.TempDir(), lines, "http://app.example.com {\n\tgatehouse {\n\t\trequire acr gold\n\t}\n}"))

@@ -44,13 +44,13 @@ func (c *Cookie) check() error {
 	case c == nil:
 		return nil
 	case c.SameSite != "" && c.SameSite != sameSiteLax && c.SameSite != sameSiteNone:
-		return fmt.Errorf("cookie: same_site is lax or none, not %q: with strict, whoever comes from the sign-in would not be signed in", c.SameSite)
+		return fmt.Errorf("cookie: same_site is lax or none, not %q: with strict, somebody who comes back from the sign-in would not be signed in", c.SameSite)
 	case len(c.CrossSite) > 0 && c.SameSite != sameSiteNone:
-		return fmt.Errorf("cookie: cross_site has no effect without same_site none: browsers send other sites' pages no cookie")
+		return fmt.Errorf("cookie: cross_site has no effect without same_site none: browsers do not send the cookie for pages of other sites")
 	}
 	for _, path := range c.CrossSite {
 		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "*?#\\ ") {
-			return fmt.Errorf("cookie: cross_site %q is no path such as /saml/acs; it is compared as it is sent, without wildcards", path)
+			return fmt.Errorf("cookie: cross_site %q is not a path such as /saml/acs; paths are compared as sent, without wildcards", path)
 		}
 	}
 	return nil
@@ -118,7 +118,7 @@ func (a *App) settleSites() error {
 }
 
 func saysTwice(site, option string) error {
-	return fmt.Errorf("the guards of %s say different things with %s; say it in one of the guards", site, option)
+	return fmt.Errorf("the guards of %s differ in %s; set it in only one of them", site, option)
 }
 
 // isUncounted reports whether a request is no use of the session.

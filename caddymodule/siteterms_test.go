@@ -79,7 +79,7 @@ func TestSite_GuardsMustAgree(t *testing.T) {
 	} {
 		_, err := start(t, config(t, t.TempDir(), aliceLocal, "http://app.example.com {\n\tgatehouse {\n\t\tcookie {\n\t\t\tsame_site none\n\t\t}\n\t\tlogout_redirect /bye\n\t}\n"+
 			"\tgatehouse /x {\n\t\t"+second+"\n\t}\n}"))
-		if want := "the guards of app.example.com say different things with " + option; err == nil || !strings.Contains(err.Error(), want) {
+		if want := "the guards of app.example.com differ in " + option; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", option, err)
 		}
 	}

@@ -36,7 +36,7 @@ func parseStoreTokens(d *caddyfile.Dispenser, config *ProviderConfig) error {
 		case arg == "narrow" && !config.StoreTokens.Narrow:
 			config.StoreTokens.Narrow = true
 		default:
-			return d.Errf("store_tokens can have revoke_displaced and narrow behind it, each once; found %q%s", arg, didYouMean(arg, []string{"revoke_displaced", "narrow"}))
+			return d.Errf("store_tokens takes revoke_displaced and narrow, each once; found %q%s", arg, didYouMean(arg, []string{"revoke_displaced", "narrow"}))
 		}
 	}
 	return noBlock(d)
@@ -48,7 +48,7 @@ func (p *ProviderConfig) checkStoreTokens(opened provider.Provider) error {
 		return errors.New("store_tokens is of no use: its tokens cannot be refreshed")
 	}
 	if _, ok := opened.(provider.Narrower); p.StoreTokens != nil && p.StoreTokens.Narrow && !ok {
-		return errors.New("store_tokens narrow: this provider narrows no tokens")
+		return errors.New("store_tokens narrow: this provider cannot narrow tokens")
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ const (
 	maxHint        = 255
 )
 
-// authorizeParameters must not be there twice.
+// authorizeParameters must not occur twice.
 var authorizeParameters = []string{ //nolint:gochecknoglobals // a constant list
 	"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
 	"prompt", "max_age", "login_hint", "acr_values", "request", "request_uri", "response_mode", "dpop_jkt", "claims", "id_token_hint", "provider", "pick",
@@ -52,7 +52,7 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *web.Request, at web.I
 		return
 	}
 	if name := web.Repeated(query, authorizeParameters...); name != "" {
-		g.malformedAuthorize(w, r, at, query, nil, "the parameter "+name+" is there twice")
+		g.malformedAuthorize(w, r, at, query, nil, "the parameter "+name+" occurs twice")
 		return
 	}
 	c := g.clientOrSite(query.Get("client_id"))

@@ -30,7 +30,7 @@ type delegated struct {
 // allowed it or has forbidden it: a service learns from it of nobody that it may not act
 // for.
 func errNoDelegation(p provider.Provider) error {
-	return invalid("interaction_required", "there is no such person, or they do not let the client use "+p.Title()+" while they are away; they allow it on their own page")
+	return invalid("interaction_required", "no such person, or they have not allowed the client to use "+p.Title()+" while they are away; they can allow it on their own page")
 }
 
 // awaySubject is the person whom a service names, and who lets it act for them. Nobody
@@ -124,7 +124,7 @@ func (g *Gateway) openDelegation(ctx context.Context, row tokenstore.Delegation)
 		err = json.Unmarshal(plain, &claims)
 	}
 	if err != nil {
-		g.Logger.WarnContext(ctx, "a permission to act for a person does not open, and counts for nothing; they can give it anew on their own page",
+		g.Logger.WarnContext(ctx, "a permission to act for a person cannot be unsealed and is ignored; they can give it again on their own page",
 			"client_id", row.ClientID, "subject", row.Subject, "error", err)
 		return nil
 	}

@@ -54,7 +54,7 @@ func parseClaims(query url.Values, a *authRequest) *authorizeFault {
 	}
 	var asked claimsRequest
 	if err := json.Unmarshal([]byte(raw), &asked); err != nil {
-		return bad("claims is no JSON object of claims requests (OpenID Connect Core, section 5.5)")
+		return bad("claims is not a JSON object of claims requests (OpenID Connect Core, section 5.5)")
 	}
 	if subjects := asked.IDToken.Sub.wanted(); len(subjects) > 0 {
 		if len(subjects) > 1 || len(subjects[0]) > maxHint || a.Hint != "" && a.Hint != subjects[0] {
@@ -68,7 +68,7 @@ func parseClaims(query url.Values, a *authRequest) *authorizeFault {
 	}
 	for _, class := range classes {
 		if class == "" || strings.ContainsAny(class, " \t\r\n") {
-			return bad("claims asks for an acr that is none")
+			return bad("claims asks for an acr that is not valid")
 		}
 	}
 	joined := strings.Join(classes, " ")

@@ -70,9 +70,9 @@ func checkExchange(req *endpointRequest) error {
 	case form.Get("subject_token") == "":
 		return invalid("invalid_request", "subject_token is missing")
 	case kind == client.TypeSubject && len(req.client.MayActFor) == 0:
-		return invalid("unauthorized_client", "the client may act for nobody who is away")
+		return invalid("unauthorized_client", "the client may not act for people who are away")
 	case kind == client.TypeAccessToken && len(req.client.MayExchange) == 0:
-		return invalid("unauthorized_client", "the client may act for people who are away alone: subject_token_type must be "+client.TypeSubject)
+		return invalid("unauthorized_client", "the client may act only for people who are away: subject_token_type must be "+client.TypeSubject)
 	case kind != client.TypeAccessToken && kind != client.TypeSubject:
 		return invalid("invalid_request", "subject_token_type must be "+client.TypeAccessToken)
 	case form.Has("actor_token") || form.Has("actor_token_type"):
@@ -90,7 +90,7 @@ func (g *Gateway) exchangeTarget(req *endpointRequest) (p provider.Provider, res
 	name := req.PostForm.Get("audience")
 	switch resources := req.PostForm["resource"]; {
 	case len(resources) > 1:
-		return nil, "", invalid("invalid_target", "name one resource at most")
+		return nil, "", invalid("invalid_target", "name at most one resource")
 	case len(resources) == 1 && name == "" && slices.ContainsFunc(g.Providers, func(p provider.Provider) bool { return p.Issuer() == resources[0] }):
 		name = resources[0]
 	case len(resources) == 1:
@@ -128,7 +128,7 @@ func (g *Gateway) exchangeSubject(ctx context.Context, req *endpointRequest, p p
 	case claims.SessionID == "":
 		return nil, invalid("invalid_request", "the subject token is a program's own: there is no person behind it")
 	case len(claims.Act) > 0:
-		return nil, invalid("invalid_request", "the subject token is somebody's who acts for the person already (act): only the person's own is taken")
+		return nil, invalid("invalid_request", "the subject token is already a delegated one (act): only the person's own token is accepted")
 	case claims.Cnf != nil && claims.Cnf.JKT != req.proof.JKT:
 		return nil, accesstoken.ErrProof // RFC 9449, section 7: it is good for who has the key alone
 	case req.client.Public && !slices.Contains(strings.Fields(claims.Scope), client.ProviderScope(p.Name())):

@@ -117,7 +117,7 @@ func (g *Gateway) changeHome(w http.ResponseWriter, r *web.Request, at web.Issue
 		message = "Allowed."
 		err = g.delegateOwn(r.Context(), id, named, true)
 	} else if named := r.PostForm.Get(page.FieldForbid); named != "" {
-		message = "Forbidden. It gets no more of your tokens."
+		message = "Forbidden. It no longer gets your tokens."
 		err = g.delegateOwn(r.Context(), id, named, false)
 	} else if clientID := r.PostForm.Get(page.FieldClient); clientID != "" {
 		message = "Withdrawn from " + g.siteTitle(at, clientID) + "."

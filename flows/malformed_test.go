@@ -115,7 +115,7 @@ func TestRFC6749_StateComesBackByteForByte(t *testing.T) {
 	}
 }
 
-// The same holds for a parameter that is there twice (section 3.1).
+// The same holds for a parameter that occurs twice (section 3.1).
 func TestRFC6749_RepeatedParametersAreTheClientsToKnow(t *testing.T) {
 	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
 	b := w.signedInBrowser()

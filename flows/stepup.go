@@ -144,7 +144,7 @@ func (g *Gateway) unmetPage(w http.ResponseWriter, r *web.Request, at web.Issuer
 	name := a.Step.Provider
 	g.Logger.WarnContext(r.Context(), "a provider did not meet what a site requires", "provider", name, "client_id", a.Client,
 		"acr_values", a.Step.ACR, "max_age", a.Step.MaxAge,
-		"cure", "the provider must say acr and auth_time in its ID token, and sign people in again by max_age or prompt=login; else remove require from the site")
+		"cure", "the provider must send acr and auth_time in its ID token, and honor max_age or prompt=login; otherwise remove require from the site")
 	g.Events(r.Context(), "login_failed", slog.String("provider", name), slog.String("reason", unmet))
 	what := "a recent sign-in"
 	if len(a.Step.ACR) > 0 {
@@ -171,7 +171,7 @@ func (g *Gateway) unmetForClient(w http.ResponseWriter, r *web.Request, at web.I
 // somebodyElse answers a person who came back as another than they are here. Nothing has
 // changed: who wants to be another signs out first.
 func (g *Gateway) somebodyElse(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, c *identity.Claims) {
-	g.Logger.WarnContext(r.Context(), "somebody else signed in where the same person was to prove more", "provider", c.Provider, "user", c.User, "client_id", a.Client)
+	g.Logger.WarnContext(r.Context(), "somebody else signed in where the same person had to authenticate again", "provider", c.Provider, "user", c.User, "client_id", a.Client)
 	g.Events(r.Context(), "login_failed", slog.String("provider", c.Provider), slog.String("user", c.User), slog.String("reason", "other_subject"))
 	again := a
 	again.chooseAccount()

@@ -97,7 +97,7 @@ func readForm(r *web.Request, parameters []string) error {
 		return invalid("invalid_request", "parameters belong in the body, not in the URL")
 	}
 	if name := web.Repeated(r.PostForm, parameters...); name != "" {
-		return invalid("invalid_request", "the parameter "+name+" is there twice")
+		return invalid("invalid_request", "the parameter "+name+" occurs twice")
 	}
 	return nil
 }

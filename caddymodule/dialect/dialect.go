@@ -201,7 +201,7 @@ func one(h http.Header, name string) (string, error) {
 	case len(values) == 1 && values[0] != "":
 		return values[0], nil
 	case len(values) > 1:
-		return "", fmt.Errorf("%w: the header %s is there %d times, expected once: have the proxy set it, not add it", ErrMalformed, name, len(values))
+		return "", fmt.Errorf("%w: the header %s occurs %d times, expected once: have the proxy set it, not add it", ErrMalformed, name, len(values))
 	default:
 		return "", fmt.Errorf("%w: the header %s is missing or empty, expected it of this kind of proxy", ErrMalformed, name)
 	}

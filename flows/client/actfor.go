@@ -25,7 +25,7 @@ func (c *Client) validateActing() error {
 		}
 	}
 	if len(c.MayActFor) > 0 && (c.Public || len(c.Secrets) > 0 || len(c.Keys) == 0) {
-		return fmt.Errorf("client %q: may_act_for needs a client that authenticates by a key alone (private_key_jwt): write jwks FILE, and neither secret nor public", c.ID)
+		return fmt.Errorf("client %q: may_act_for needs a client that authenticates only by key (private_key_jwt): write jwks FILE, and neither secret nor public", c.ID)
 	}
 	if c.ActPolicy != nil && len(c.MayActFor) == 0 {
 		return fmt.Errorf("client %q has a policy for may_act_for, and may act for nobody", c.ID)

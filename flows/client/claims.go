@@ -34,7 +34,7 @@ func (c *Client) validateClaims() error {
 		case claim.Scope != "" && !slices.Contains(c.Scopes, claim.Scope):
 			return fmt.Errorf("client %q: the claim %s is to come with the scope %s, which is not among its scopes", c.ID, claim.Name, claim.Scope)
 		case slices.Contains(c.Claims[:i], claim):
-			return fmt.Errorf("client %q: the claim %s is there twice", c.ID, claim.Name)
+			return fmt.Errorf("client %q: the claim %s occurs twice", c.ID, claim.Name)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-// Package foreign knows who the tokens are of that others have issued for what this
-// gateway guards: those of a provider whose block takes them. Each is verified, or its
-// provider asked about it, once and then served from memory.
+// Package foreign authenticates programs by tokens that another issuer has issued for
+// what this gateway guards: a provider whose block accepts them. Each token is verified,
+// or its provider asked about it, once. Then it is served from memory.
 package foreign

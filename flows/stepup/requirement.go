@@ -1,6 +1,5 @@
-// Package stepup is what a place demands of a sign-in beyond that there is one: how, and
-// how long ago, somebody proved who they are (RFC 9470), and what an access token is
-// good for.
+// Package stepup is what a guard requires beyond a sign-in: how, and how long ago,
+// somebody authenticated (RFC 9470), and which scopes an access token must have.
 package stepup
 
 import (
@@ -39,19 +38,19 @@ const (
 // client.
 func (q *Requirement) Validate() error {
 	if q.MaxAge != 0 && (q.MaxAge < MinMaxAge || q.MaxAge%time.Second != 0) {
-		return fmt.Errorf("max_age is at least %s and whole seconds, not %s: who signs in needs time to come back", "1m", q.MaxAge)
+		return fmt.Errorf("max_age must be at least %s and whole seconds, not %s: people need time to come back from the sign-in", "1m", q.MaxAge)
 	}
 	for _, acr := range q.ACR {
 		if !isWord(acr) || len(acr) > maxACR {
-			return fmt.Errorf("acr %.40q is no class of authentication: printable ASCII without spaces, quotes and backslashes, at most %d bytes", acr, maxACR)
+			return fmt.Errorf("acr %.40q is not valid: write printable ASCII without spaces, quotes and backslashes, at most %d bytes", acr, maxACR)
 		}
 	}
 	if len(strings.Join(q.ACR, " ")) > maxACRs {
-		return fmt.Errorf("the classes of authentication are longer than %d bytes together", maxACRs)
+		return fmt.Errorf("the acr values are longer than %d bytes in total", maxACRs)
 	}
 	for _, s := range q.Scope {
 		if !isWord(s) {
-			return fmt.Errorf("scope %.40q is no scope (RFC 6749, section 3.3)", s)
+			return fmt.Errorf("scope %.40q is not valid (RFC 6749, section 3.3)", s)
 		}
 	}
 	return nil

@@ -47,7 +47,7 @@ func readFile(name string) (*keySet, error) {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
 		if set.byID[loaded.id] != nil {
-			return nil, fmt.Errorf("key %d is there twice", i+1)
+			return nil, fmt.Errorf("key %d occurs twice", i+1)
 		}
 		set.add(loaded)
 		public.Keys = append(public.Keys, loaded.jwk)

@@ -11,7 +11,7 @@ import (
 func CheckLogoutRedirect(to string) error {
 	if strings.HasPrefix(to, "/") {
 		if SafeReturnTo(to) != to {
-			return fmt.Errorf("%q is no path of the site that can be gone to", to)
+			return fmt.Errorf("%q is not a path of the site that people can open", to)
 		}
 		return nil
 	}
@@ -30,7 +30,7 @@ func CheckLogoutRedirect(to string) error {
 		}
 	}
 	if len(to) > MaxReturnTo || !strings.HasPrefix(to, u.Scheme+"://"+u.Host) {
-		return fmt.Errorf("%q is not written as browsers do", to)
+		return fmt.Errorf("%q is not written as browsers write it", to)
 	}
 	return nil
 }

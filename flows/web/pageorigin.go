@@ -24,7 +24,7 @@ func CheckPageOrigin(origin string) error {
 	}
 	u, err := url.Parse(origin)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-		return fmt.Errorf("%q is no origin, such as https://ui.example.com", origin)
+		return fmt.Errorf("%q is not an origin such as https://ui.example.com", origin)
 	}
 	for i := range len(u.Host) {
 		if c := u.Host[i]; c <= ' ' || c >= 0x7f || c == '%' {

@@ -78,7 +78,7 @@ func options(key *ecdsa.PublicKey, at *stage) map[string]option {
 			lines: secret + "tls_trust_pool file {$CA_FILE}\n",
 			env:   []string{"HTTPS_PROXY=" + at.proxy, "CA_FILE=" + at.caFile},
 		},
-		"an authority that is not known": {lines: secret, env: []string{"HTTPS_PROXY=" + at.proxy}, status: 502, log: "name that in tls_trust_pool"},
+		"an authority that is not known": {lines: secret, env: []string{"HTTPS_PROXY=" + at.proxy}, status: 502, log: "name that authority in tls_trust_pool"},
 		"internal_url by plain http": {
 			lines: secret + "internal_url http://keycloak:8080\ninsecure_http\n", env: []string{"HTTP_PROXY=" + at.proxy},
 			judge: func(t *testing.T, p *provider, _ *browser.Browser) {

@@ -145,7 +145,7 @@ func (p *Provider) grantFailed(doing string, err error) error {
 
 func (p *Provider) unavailable(doing string, err error) error {
 	if outbound.IsUntrusted(err) {
-		err = fmt.Errorf("%w: %w; if its authority is your own, name that in tls_trust_pool", provider.ErrMisconfigured, err)
+		err = fmt.Errorf("%w: %w; if it comes from your own authority, name that authority in tls_trust_pool", provider.ErrMisconfigured, err)
 	}
 	if errors.Is(err, provider.ErrUnavailable) {
 		return fmt.Errorf("%s at provider %s: %w", doing, p.config.Name, err)

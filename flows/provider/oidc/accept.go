@@ -28,7 +28,7 @@ func (c *Config) checkAccept() error {
 	}
 	for _, audience := range a.Audience {
 		if textOf(quoted(audience)) == "" {
-			return fmt.Errorf("accept_tokens: audience %.40q is none", audience)
+			return fmt.Errorf("accept_tokens: audience %.40q is not valid", audience)
 		}
 	}
 	switch {
@@ -37,7 +37,7 @@ func (c *Config) checkAccept() error {
 	case c.Plain:
 		return errors.New("accept_tokens: a provider without OpenID Connect publishes no keys to verify tokens with")
 	case a.Introspect && c.ClientID == "":
-		return errors.New("accept_tokens introspect needs client_id and client_secret: a provider tells only its clients of tokens (RFC 7662, section 2.1)")
+		return errors.New("accept_tokens introspect needs client_id and client_secret: a provider answers only its clients about tokens (RFC 7662, section 2.1)")
 	case c.ClientID != "" && slices.Contains(a.Audience, c.ClientID) && !a.Workload:
 		return errors.New("accept_tokens: the audience is this gateway's own client_id, which ID tokens of people are for; have programs ask for another audience")
 	}

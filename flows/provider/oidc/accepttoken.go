@@ -118,7 +118,7 @@ func (p *Provider) checkAccepted(claims claimSet, expiry time.Time) error {
 	case !now.Before(expiry):
 		return errors.New("it has expired")
 	case textOf(claims["sub"]) == "":
-		return errors.New("its subject is missing or unfit")
+		return errors.New("its subject is missing or not valid")
 	case claims.has("events"):
 		return errors.New("it is a token of another type")
 	}
@@ -151,7 +151,7 @@ func confirmationOf(claims claimSet) (jkt, x5t string, err error) {
 	if !there {
 		return "", "", nil
 	}
-	errUnknown := errors.New("it is bound to what cannot be checked here (cnf)")
+	errUnknown := errors.New("it is bound in a way that cannot be checked here (cnf)")
 	cnf, err := parseClaims(raw)
 	if err != nil || len(cnf) == 0 {
 		return "", "", errUnknown

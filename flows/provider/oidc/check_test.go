@@ -44,11 +44,11 @@ func TestCheck(t *testing.T) {
 		"another path": {func(o *op, c *Config) {
 			c.Issuer += "/realms/main"
 			o.on("/realms/main"+discoveryPath, answer(404, ""))
-		}, "is the issuer written as the provider does?", true, ""},
+		}, "is the issuer written exactly as the provider writes it?", true, ""},
 		"a page in the metadata's place": {func(o *op, c *Config) {
 			c.IssuerCure = "Check the realm."
 			o.on(discoveryPath, answer(200, "<html>"))
-		}, "is the issuer written as the provider does? Check the realm.", true, ""},
+		}, "is the issuer written exactly as the provider writes it? Check the realm.", true, ""},
 		"https, and it speaks http": {func(_ *op, c *Config) {
 			c.Issuer, c.HTTPClient = strings.Replace(c.Issuer, "http:", "https:", 1), nil
 		}, "speaks plain http at this address", true, ""},

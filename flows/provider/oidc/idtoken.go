@@ -116,7 +116,7 @@ func (s claimSet) checkCommon(c *Config, now time.Time) error {
 
 func (s claimSet) checkSignIn(clientID string, want expected, now time.Time) error {
 	if textOf(s["sub"]) == "" {
-		return errors.New("its subject is missing or unfit")
+		return errors.New("its subject is missing or not valid")
 	}
 	if err := s.checkAuthorizedParty(clientID); err != nil {
 		return err

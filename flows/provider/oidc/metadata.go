@@ -110,7 +110,7 @@ func wrongIssuer(found, configured string) error {
 	cure := "write the issuer as it does"
 	switch {
 	case found == "":
-		return errors.New("its metadata name no issuer: is this the address of an OpenID provider?")
+		return errors.New("its metadata names no issuer: is this the address of an OpenID provider?")
 	case strings.TrimSuffix(found, "/") == strings.TrimSuffix(configured, "/"):
 		cure = "they differ in the slash at the end; write the issuer as it does"
 	case strings.Contains(found, TenantPlaceholder):
@@ -199,7 +199,7 @@ func (p *Provider) noMetadata(err error) error {
 		return fmt.Errorf("%w: %w; it redirects to %s, and redirects are not followed: if that is your provider, write its issuer",
 			err, provider.ErrMisconfigured, outbound.Printable(status.Location))
 	case refused && status.IsRefusal(), errors.Is(err, outbound.ErrNoJSON): // a page for people
-		return fmt.Errorf("%w: %w; is the issuer written as the provider does?%s", err, provider.ErrMisconfigured, p.issuerCure())
+		return fmt.Errorf("%w: %w; is the issuer written exactly as the provider writes it?%s", err, provider.ErrMisconfigured, p.issuerCure())
 	}
 	return err
 }

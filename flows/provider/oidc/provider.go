@@ -163,7 +163,7 @@ var errSlow = errors.New("it did not answer in time")
 func (p *Provider) unavailable(doing string, err error) error {
 	switch {
 	case outbound.IsUntrusted(err):
-		err = fmt.Errorf("%w: %w; if its authority is your own, name that in tls_trust_pool", provider.ErrMisconfigured, err)
+		err = fmt.Errorf("%w: %w; if it comes from your own authority, name that authority in tls_trust_pool", provider.ErrMisconfigured, err)
 	case outbound.IsPlainHTTP(err):
 		err = fmt.Errorf("%w: %w; it speaks plain http at this address: write its https address, or, in a network that is yours alone, http and insecure_http", provider.ErrMisconfigured, err)
 	}

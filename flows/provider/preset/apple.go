@@ -65,7 +65,7 @@ func readAppleKey(s Settings) (*oidc.ClientKey, error) {
 		return nil, fmt.Errorf("key_file %s: %w", s.Get("key_file"), err)
 	}
 	if key.Algorithm() != "ES256" {
-		return nil, fmt.Errorf("key_file %s: Apple's keys are of P-256, and this is none", s.Get("key_file"))
+		return nil, fmt.Errorf("key_file %s: Apple's keys use P-256, and this one does not", s.Get("key_file"))
 	}
 	return key, nil
 }

@@ -29,11 +29,11 @@ func init() {
 		},
 		Hosts: []string{"login.partner.microsoftonline.cn", "login.windows.net", "sts.windows.net"},
 		Check: checkEntra, Open: isOpenEntra,
-		IssuerCure: "Check tenant, and for a national cloud the address behind the type.",
+		IssuerCure: "Check tenant, and for a national cloud the address after the type.",
 		Faults: map[string]string{
 			"AADSTS50011":  "add the redirect URI to the application, of the type Web",
 			"AADSTS700016": "check client_id and tenant: that tenant has no such application",
-			"AADSTS50194":  "the application is of one tenant alone: write that in tenant, or have it support several",
+			"AADSTS50194":  "the application is for one tenant only: write that one in tenant, or make it multitenant",
 		},
 		Configure: func(c *oidc.Config, s Settings) error {
 			authority, tenant := strings.TrimSuffix(s.Issuer, "/"), s.Get("tenant")

@@ -14,7 +14,7 @@ import (
 func init() {
 	register(&Preset{
 		Name: "keycloak", Title: "Keycloak", Example: "https://sso.example.com/realms/main",
-		IssuerCure: "Check the realm's name, in upper and lower case as there; before Keycloak 17 the path begins with /auth/realms.",
+		IssuerCure: "Check the realm's name, which is case-sensitive; before Keycloak 17 the path begins with /auth/realms.",
 		Check: func(s Settings) error {
 			if err := wantPath(s.Issuer, "/realms/", "https://sso.example.com/realms/main"); err != nil {
 				return err

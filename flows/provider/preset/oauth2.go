@@ -52,7 +52,7 @@ func claimNames(pairs []string) (map[string]string, error) {
 			return nil, fmt.Errorf("claim_names: %q is not CLAIM=MEMBER, such as sub=id", pair)
 		}
 		if names[claim] != "" {
-			return nil, fmt.Errorf("claim_names: %s is there twice", claim)
+			return nil, fmt.Errorf("claim_names: %s occurs twice", claim)
 		}
 		names[claim] = member
 	}

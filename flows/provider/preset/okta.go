@@ -15,7 +15,7 @@ import (
 func init() {
 	register(&Preset{
 		Name: "okta", Title: "Okta", Example: "https://example.okta.com/oauth2/default",
-		IssuerCure: "Check the id of the authorization server behind /oauth2/; the organization's own has no path.",
+		IssuerCure: "Check the id of the authorization server after /oauth2/; the organization's own has no path.",
 		Check: func(s Settings) error {
 			if u, err := url.Parse(s.Issuer); err == nil && strings.Contains(u.Hostname(), "-admin.") {
 				return errors.New("the issuer is not the address of the admin console; write " + strings.Replace(s.Issuer, "-admin.", ".", 1))

@@ -62,7 +62,7 @@ func TestValidate(t *testing.T) {
 		{"google", "", map[string][]string{"tenant": many(tenantID)}, `google has no option "tenant"`},
 		{"oauth2", "https://f.example.com", map[string][]string{"claim_names": many("name=n")}, "nothing of sub"},
 		{"oauth2", "https://f.example.com", map[string][]string{"claim_names": many("sub")}, "is not CLAIM=MEMBER"},
-		{"oauth2", "https://f.example.com", map[string][]string{"claim_names": many("sub=a", "sub=b")}, "there twice"},
+		{"oauth2", "https://f.example.com", map[string][]string{"claim_names": many("sub=a", "sub=b")}, "occurs twice"},
 	} {
 		err := named(t, tt.preset).Validate(Settings{Issuer: tt.issuer, Options: tt.options})
 		if tt.fault == "" && err != nil || tt.fault != "" && (err == nil || !strings.Contains(err.Error(), tt.fault)) {
