@@ -137,7 +137,7 @@ func (*GitHub) checkGroup(group string) error {
 	if lower := strings.ToLower(group); github.IsGroup(lower) {
 		return fmt.Errorf("GitHub's groups are written in lower case: %s", lower)
 	}
-	return errors.New("GitHub's groups are an organisation, or one and its team, in lower case: acme, or acme/devs")
+	return errors.New("GitHub's groups are an organization, or one and its team, in lower case: acme, or acme/devs")
 }
 
 // OpenProvider implements [ProviderModule].

@@ -309,11 +309,11 @@ func (g *Gateway) providerRefused(w http.ResponseWriter, r *web.Request, at web.
 func cureOf(code string) string {
 	switch code {
 	case "access_denied":
-		return "the person cancelled, or the provider's own rules refuse them: look there"
+		return "the person canceled, or the provider's own rules refuse them: look there"
 	case "temporarily_unavailable", "server_error":
-		return "the provider has a fault that passes"
+		return "the provider has a temporary fault"
 	case "invalid_request", "invalid_scope", "unauthorized_client", "unsupported_response_type":
-		return "the provider does not take this client's requests: compare its registration there with this block; doctor asks the provider"
+		return "the provider does not accept this client's requests: compare its registration there with this block; doctor asks the provider"
 	case "login_required", "interaction_required", "consent_required", "account_selection_required":
 		return "the provider must be allowed to ask the person: check prompt and the client's consent there"
 	}

@@ -118,7 +118,7 @@ func (g *Gateway) signInFailed(w http.ResponseWriter, r *web.Request, at web.Iss
 	case errors.Is(err, tokenstore.ErrInvalid):
 		g.tooLarge(w, r, fmt.Errorf("user %q of provider %s: %w", c.User, c.Provider, err))
 	case errors.Is(err, provider.ErrGone), errors.Is(err, session.ErrNoSession):
-		refused("this configuration has no such user, or the sign-in that this one came from has ended", "if a reload took the user away, add them again")
+		refused("this configuration has no such user, or the sign-in that this one came from has ended", "if a reload removed the user, add them again")
 		g.Events(r.Context(), "login_failed", slog.String("reason", "not_allowed"))
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title: "This account may not enter", Message: "You signed in, but this account is not let in here any more.", Detail: "access_denied",

@@ -153,7 +153,7 @@ func (g *Gateway) takeRecheck(ctx context.Context, key recheckKey, rc *recheck) 
 // let in any more is out.
 func (g *Gateway) reclaim(ctx context.Context, key recheckKey, id *identity.Identity, now identity.Claims) error {
 	if !g.Admit(now) {
-		g.logRuledOut(ctx, "not allowed any more, as the provider has the user now", id.ClientID, &identity.Identity{Claims: now})
+		g.logRuledOut(ctx, "no longer allowed, by what the provider says of the user now", id.ClientID, &identity.Identity{Claims: now})
 		return g.endAtProvider(ctx, key, id.Provider, "not_allowed", time.Time{})
 	}
 	g.keepGroups(ctx, &now)

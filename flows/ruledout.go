@@ -35,6 +35,6 @@ func (g *Gateway) refusingRule(c *client.Client, id *identity.Identity) (where, 
 // logForm says that a form was answered with a refusal, since it is none of ours, or too
 // old.
 func (g *Gateway) logForm(r *web.Request, message, clientID string) {
-	g.Logger.InfoContext(r.Context(), message, "reason", "the form is not of this browser's page, or that is too old", "client_id", clientID,
+	g.Logger.InfoContext(r.Context(), message, "reason", "the form is not from a page of this browser, or the page is too old", "client_id", clientID,
 		"host", r.Host, "origin", shortened(r.Header.Get("Origin")), "client_ip", r.ClientIP)
 }

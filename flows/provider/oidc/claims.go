@@ -61,7 +61,7 @@ func (p *Provider) read(ctx context.Context, t *told) (identity.Claims, error) {
 func (p *Provider) readGroups(ctx context.Context, c *identity.Claims, raw json.RawMessage) {
 	groups, err := readGroups(raw, p.config.GroupsAs)
 	if err == nil && p.config.GroupsAreIDs && slices.ContainsFunc(groups, isNoID) {
-		err = errors.New("one is not an id, and any tenant can call a group as it likes: name the tenants that may sign in, or have the token hold the ids of groups")
+		err = errors.New("one is not an id, and any tenant can give a group any name: name the tenants that may sign in, or have the token hold the ids of groups")
 	}
 	if err != nil {
 		c.SetUnread(identity.ClaimGroups, identity.CauseShape)
