@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
+	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
@@ -207,7 +208,7 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(rw, strings.Repeat("welcome ", maxAnswer))
 		return
 	}
-	id, err := w.gateway.Guard().Authenticate(r, r.Host, false)
+	id, err := w.gateway.Guard().Authenticate(r, r.Host, false, guard.How{})
 	if err != nil {
 		w.gateway.Guard().Challenge(rw, req, err)
 		return
