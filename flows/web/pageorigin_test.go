@@ -15,8 +15,8 @@ func TestCheckPageOrigin(t *testing.T) {
 		}
 	}
 	for origin, want := range map[string]string{
-		"null": "sandboxed", "NULL": "sandboxed", "*": "exact", "https://*.example.com": "exact", "": "no origin",
-		"ui.example.com": "no origin", "//ui.example.com": "no origin", "ftp://ui.example.com": "no origin", "https://": "no origin",
+		"null": "sandboxed", "NULL": "sandboxed", "*": "exact", "https://*.example.com": "exact", "": "not an origin",
+		"ui.example.com": "not an origin", "//ui.example.com": "not an origin", "ftp://ui.example.com": "not an origin", "https://": "not an origin",
 		"https://ui.example.com/": "write https://ui.example.com", "https://ui.example.com/app": "write https://ui.example.com",
 		"https://UI.example.com": "write https://ui.example.com", "https://ui.example.com:443": "write https://ui.example.com",
 		"https://a@ui.example.com": "write https://ui.example.com", "https://ui.example.com?x": "write https://ui.example.com",
