@@ -217,6 +217,7 @@ func TestDoctor_KnowsAPortalBehindAProxy(t *testing.T) {
 		"issuer of plain http": {"http://auth.corp.test", sites, "", "", true, "warning      app.corp.test: guarded site is served over plain http"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Setenv("XDG_DATA_HOME", t.TempDir()) // with no database of an earlier version
 			options := "\tstorage file_system " + t.TempDir() + "\n"
 			if test.proxies != "" {
 				options += "\tservers {\n\t\t" + test.proxies + "\n\t}\n"

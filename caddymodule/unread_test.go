@@ -149,7 +149,7 @@ func TestGroupsThatNobodyHas(t *testing.T) {
 	for _, tt := range []struct{ name, lines, sites, want string }{
 		{"in a provider's block", hub("deny group Acme/devs\n"), site(""), "acme/devs"},
 		{"in a policy", hub("") + "policy p {\n\tallow anyone\n\tdeny group ACME\n}\n", site(""), "lower case: acme"},
-		{"in a guard", hub(""), site("deny group \"a b\"\n"), "organization",
+		{"in a guard", hub(""), site("deny group \"a b\"\n"), "organization"},
 		{"of any provider, which another has", hub("") + ssoProvider, site("deny group Acme provider any\n"), ""},
 		{"of GitHub beside another", hub("") + ssoProvider, site("deny group Acme provider github\n"), "lower case"},
 		{"as it should be", hub("deny group acme/devs acme\n"), site(""), ""},
