@@ -44,54 +44,94 @@ var badInput = map[string]struct {
 	status int
 	log    []string
 }{
-	"an untrusted peer": {func(r *http.Request) { r.RemoteAddr = "203.0.113.9:1234" }, http.StatusForbidden,
-		[]string{"not a trusted proxy", "trusted_proxies", "203.0.113.9"}},
-	"nothing said": {func(r *http.Request) { r.Header = http.Header{} }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Method is missing or empty, expected"}},
-	"the host twice": {func(r *http.Request) { r.Header.Add("X-Forwarded-Host", "app.corp.test") }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Host occurs 2 times, expected once"}},
-	"the scheme twice": {func(r *http.Request) { r.Header.Add("X-Forwarded-Proto", "https") }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Proto occurs 2 times, expected once"}},
-	"the method twice": {func(r *http.Request) { r.Header.Add("X-Forwarded-Method", "GET") }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Method occurs 2 times, expected once"}},
-	"the URI twice": {func(r *http.Request) { r.Header.Add("X-Forwarded-Uri", "/private/x") }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Uri occurs 2 times, expected once"}},
-	"a list of schemes": {func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https, http") }, http.StatusBadRequest,
-		[]string{"expected https or http"}},
-	"an absolute URI": {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "https://app.corp.test/open?code=sesame") }, http.StatusBadRequest,
-		[]string{"the URI is", "https://app.corp.test/open?…", "expected a path that begins with a slash"}},
-	"an empty URI": {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "") }, http.StatusBadRequest,
-		[]string{"X-Forwarded-Uri is missing or empty, expected"}},
-	"a fragment": {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/open#/private/x") }, http.StatusBadRequest,
-		[]string{"expected a path and a query", "without a fragment"}},
-	"a host that is not configured": {func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "evil.test") }, http.StatusMisdirectedRequest,
-		[]string{"hosts does not list", "evil.test", "app.corp.test"}},
-	"an address for a host": {func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "[2001:db8::1]:8443") }, http.StatusMisdirectedRequest,
-		[]string{"hosts does not list", "[2001:db8::1]:8443"}},
-	"another method": {func(r *http.Request) { r.Header.Set("X-HTTP-Method-Override", "DELETE") }, http.StatusBadRequest,
-		[]string{"X-Http-Method-Override", "DELETE", "expected none but GET"}},
-	"another method, second": {func(r *http.Request) { r.Header["X-Method-Override"] = []string{"GET", "PUT"} }, http.StatusBadRequest,
-		[]string{"X-Method-Override", "PUT"}},
-	"a cookie of 32 KiB": {func(r *http.Request) { r.Header.Set("Cookie", "theirs="+strings.Repeat("x", 32<<10)) }, http.StatusRequestHeaderFieldsTooLarge,
-		[]string{"32775 bytes, expected 16384 at most"}},
+	"an untrusted peer": {
+		func(r *http.Request) { r.RemoteAddr = "203.0.113.9:1234" }, http.StatusForbidden,
+		[]string{"not a trusted proxy", "trusted_proxies", "203.0.113.9"},
+	},
+	"nothing said": {
+		func(r *http.Request) { r.Header = http.Header{} }, http.StatusBadRequest,
+		[]string{"X-Forwarded-Method is missing or empty, expected"},
+	},
+	"the host twice": {
+		func(r *http.Request) { r.Header.Add("X-Forwarded-Host", "app.corp.test") }, http.StatusBadRequest,
+		[]string{"X-Forwarded-Host occurs 2 times, expected once"},
+	},
+	"the scheme twice": {
+		func(r *http.Request) { r.Header.Add("X-Forwarded-Proto", "https") }, http.StatusBadRequest,
+		[]string{"X-Forwarded-Proto occurs 2 times, expected once"},
+	},
+	"the method twice": {
+		func(r *http.Request) { r.Header.Add("X-Forwarded-Method", "GET") }, http.StatusBadRequest,
+		[]string{"X-Forwarded-Method occurs 2 times, expected once"},
+	},
+	"the URI twice": {
+		func(r *http.Request) { r.Header.Add("X-Forwarded-Uri", "/private/x") }, http.StatusBadRequest,
+		[]string{"X-Forwarded-Uri occurs 2 times, expected once"},
+	},
+	"a list of schemes": {
+		func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https, http") }, http.StatusBadRequest,
+		[]string{"expected https or http"},
+	},
+	"an absolute URI": {
+		func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "https://app.corp.test/open?code=sesame") }, http.StatusBadRequest,
+		[]string{"the URI is", "https://app.corp.test/open?…", "expected a path that begins with a slash"},
+	},
+	"an empty URI": {
+		func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "") }, http.StatusBadRequest,
+		[]string{"X-Forwarded-Uri is missing or empty, expected"},
+	},
+	"a fragment": {
+		func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/open#/private/x") }, http.StatusBadRequest,
+		[]string{"expected a path and a query", "without a fragment"},
+	},
+	"a host that is not configured": {
+		func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "evil.test") }, http.StatusMisdirectedRequest,
+		[]string{"hosts does not list", "evil.test", "app.corp.test"},
+	},
+	"an address for a host": {
+		func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "[2001:db8::1]:8443") }, http.StatusMisdirectedRequest,
+		[]string{"hosts does not list", "[2001:db8::1]:8443"},
+	},
+	"another method": {
+		func(r *http.Request) { r.Header.Set("X-HTTP-Method-Override", "DELETE") }, http.StatusBadRequest,
+		[]string{"X-Http-Method-Override", "DELETE", "expected none but GET"},
+	},
+	"another method, second": {
+		func(r *http.Request) { r.Header["X-Method-Override"] = []string{"GET", "PUT"} }, http.StatusBadRequest,
+		[]string{"X-Method-Override", "PUT"},
+	},
+	"a cookie of 32 KiB": {
+		func(r *http.Request) { r.Header.Set("Cookie", "theirs="+strings.Repeat("x", 32<<10)) }, http.StatusRequestHeaderFieldsTooLarge,
+		[]string{"32775 bytes, expected 16384 at most"},
+	},
 	"cookies of 32 KiB": {func(r *http.Request) {
 		for range 8 {
 			r.Header.Add("Cookie", "theirs="+strings.Repeat("x", 4<<10))
 		}
 	}, http.StatusRequestHeaderFieldsTooLarge, []string{"expected 16384 at most"}},
-	"an Authorization of 32 KiB": {func(r *http.Request) { r.Header.Set("Authorization", "Negotiate "+strings.Repeat("x", 32<<10)) }, http.StatusRequestHeaderFieldsTooLarge,
-		[]string{"expected 16384 at most"}},
-	"Remote~User": {func(r *http.Request) { r.Header["Remote~User"] = []string{"mallory"} }, http.StatusBadRequest,
-		[]string{"Remote~User", "expected letters, digits and dashes only"}},
-	"REMOTE!Groups": {func(r *http.Request) { r.Header["REMOTE!Groups"] = []string{"mallory"} }, http.StatusBadRequest,
-		[]string{"REMOTE!Groups", "expected letters, digits and dashes only"}},
+	"an Authorization of 32 KiB": {
+		func(r *http.Request) { r.Header.Set("Authorization", "Negotiate "+strings.Repeat("x", 32<<10)) }, http.StatusRequestHeaderFieldsTooLarge,
+		[]string{"expected 16384 at most"},
+	},
+	"Remote~User": {
+		func(r *http.Request) { r.Header["Remote~User"] = []string{"mallory"} }, http.StatusBadRequest,
+		[]string{"Remote~User", "expected letters, digits and dashes only"},
+	},
+	"REMOTE!Groups": {
+		func(r *http.Request) { r.Header["REMOTE!Groups"] = []string{"mallory"} }, http.StatusBadRequest,
+		[]string{"REMOTE!Groups", "expected letters, digits and dashes only"},
+	},
 	"h2c": {func(r *http.Request) { r.Header.Set("Upgrade", "h2c") }, http.StatusBadRequest, []string{"h2c", "expected websocket"}},
-	"settings of h2c": {func(r *http.Request) { r.Header.Set("HTTP2-Settings", "AAMAAABkAARAAAAAAAIAAAAA") }, http.StatusBadRequest,
-		[]string{"HTTP2-Settings", "expected websocket"}},
-	"one of our own addresses": {func(r *http.Request) {
-		r.Header.Set("X-Forwarded-Uri", "/.gatehouse/callback?code=sesame&state=sesame")
-	}, http.StatusForbidden,
-		[]string{"Gatehouse's own addresses", "pass /.gatehouse/* on"}},
+	"settings of h2c": {
+		func(r *http.Request) { r.Header.Set("HTTP2-Settings", "AAMAAABkAARAAAAAAAIAAAAA") }, http.StatusBadRequest,
+		[]string{"HTTP2-Settings", "expected websocket"},
+	},
+	"one of our own addresses": {
+		func(r *http.Request) {
+			r.Header.Set("X-Forwarded-Uri", "/.gatehouse/callback?code=sesame&state=sesame")
+		}, http.StatusForbidden,
+		[]string{"Gatehouse's own addresses", "pass /.gatehouse/* on"},
+	},
 }
 
 func TestForwardAuth_RefusesBadInputAndNamesWhatWasExpected(t *testing.T) {

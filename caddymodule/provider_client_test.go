@@ -62,7 +62,7 @@ func TestProvider_FaultsAtLoad(t *testing.T) {
 			"tenant: environment variable not set or empty: NOT_SET_3; client_id: environment variable not set or empty: NOT_SET_1; client_secret: environment variable not set or empty: NOT_SET_2",
 		},
 		"a guild by its name": {
-			"provider discord {\nclient_id x\nclient_secret {env.KEY_FILE}\nallow group Acme\n}\n", "Discord's groups are the ids of guilds",
+			"provider discord {\nclient_id x\nclient_secret {env.KEY_FILE}\nallow group Acme\n}\n", "a group of Discord is the id of a guild",
 		},
 		"roles of any tenant": {
 			"provider entra {\nclient_id x\ntenant organizations\ngroups_claim roles\nallow group admin\n}\n", "name the tenants that may sign in",

@@ -146,8 +146,14 @@ func (a asking) handshakeByHTTP2(t *testing.T, cookies []*http.Cookie, origin st
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, field := range [][2]string{
-		{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "https"}, {":path", "/private/ws"}, {":authority", "app.example.com"},
-		{"sec-websocket-version", "13"}, {"origin", origin}, {"cookie", cookieHeader(cookies)},
+		{":method", "CONNECT"},
+		{":protocol", "websocket"},
+		{":scheme", "https"},
+		{":path", "/private/ws"},
+		{":authority", "app.example.com"},
+		{"sec-websocket-version", "13"},
+		{"origin", origin},
+		{"cookie", cookieHeader(cookies)},
 	} {
 		if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
 			t.Fatal(err)

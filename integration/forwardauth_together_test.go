@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache/redis/redistest"
 	"github.com/gatehouse-auth/gatehouse/integration/browser"
@@ -181,7 +182,7 @@ func (a asking) ask(t *testing.T, cookies []*http.Cookie) {
 	} {
 		req.Header.Set(name, value)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func caldav(t *testing.T, method, address, user, password, body string) (int, ht
 	r.Header.Set("Content-Type", "text/calendar; charset=utf-8")
 	r.Header.Set("X-Remote-User", "bob") // which nobody may say
 	r.SetBasicAuth(user, password)
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := direct.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestRadicale_ItsOwnPasswords(t *testing.T) {
 			t.Errorf("%s: %d %v", password, status, header)
 		}
 	}
-	resp, err := http.Get(w.site + "/bob/") //nolint:noctx // a test
+	resp, err := direct.Get(w.site + "/bob/") //nolint:noctx // a test
 	if err != nil {
 		t.Fatal(err)
 	}

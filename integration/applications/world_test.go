@@ -18,6 +18,9 @@ import (
 
 const secret = "a-secret-of-a-program-long-enough"
 
+// direct asks what no application's own client asks.
+var direct = &http.Client{Timeout: time.Minute}
+
 // world is a site with an application behind its guard, and a program that may enter.
 type world struct {
 	node *gateway.Node
@@ -65,7 +68,7 @@ func (w *world) ask(t *testing.T, endpoint string, form url.Values) []byte {
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth("robot", secret)
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := direct.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +126,7 @@ func serve(t *testing.T, address string, command *exec.Cmd) {
 		}
 	})
 	eventually(t, address, func() bool {
-		resp, err := http.Get(address) //nolint:noctx // it is tried until the test's own end
+		resp, err := direct.Get(address) //nolint:noctx // it is tried until the test's own end
 		if err == nil {
 			_ = resp.Body.Close()
 		}

@@ -137,7 +137,7 @@ func (f *forwardAuth) startOther(b *testing.B, program, address string) {
 		<-ended
 	})
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		resp, err := http.Get("http://" + address + "/ping")
+		resp, err := (&http.Client{Timeout: time.Minute}).Get("http://" + address + "/ping")
 		if err == nil {
 			_ = resp.Body.Close()
 			return

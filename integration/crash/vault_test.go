@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -200,10 +201,8 @@ func TestVault_LeaseholderKilled(t *testing.T) {
 // backFromProvider signs alice in once more, if she is asked to.
 func backFromProvider(b *browser.Browser, page *browser.Page) *browser.Page {
 	for _, form := range page.Forms() {
-		for _, field := range form.Fields {
-			if field == "password" {
-				return b.Submit(page, form, map[string]string{"username": "alice", "password": openid.Password})
-			}
+		if slices.Contains(form.Fields, "password") {
+			return b.Submit(page, form, map[string]string{"username": "alice", "password": openid.Password})
 		}
 	}
 	return page

@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,9 +70,9 @@ func (s *seen) add(event any) {
 func (s *seen) last(part string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := len(s.all) - 1; i >= 0; i-- {
-		if strings.Contains(s.all[i], part) {
-			return s.all[i]
+	for _, v := range slices.Backward(s.all) {
+		if strings.Contains(v, part) {
+			return v
 		}
 	}
 	return ""

@@ -52,15 +52,24 @@ func mistakes() map[string]mistake {
 			"https://gitlab.example.com/.well-known/openid-configuration": reply{status: 302, location: "https://gitlab.example.com/users/sign_in"},
 		}}, "it redirects to https://gitlab.example.com/users/sign_in"},
 		"indigo_iam": {"https://iam.example.org {\n" + client + "}", persona{issuer: "https://iam.example.org/"}, "they differ in the slash at the end"},
-		"egi_checkin": {"{\n" + client + "}", persona{issuer: "https://aai.egi.eu/auth/realms/egi", auth: "basic", api: invalid("https://aai.egi.eu/auth/realms/egi/token", 401)},
-			`"invalid_client" (Unknown client); check client_id, client_secret and client_auth`},
+		"egi_checkin": {
+			"{\n" + client + "}",
+			persona{issuer: "https://aai.egi.eu/auth/realms/egi", auth: "basic", api: invalid("https://aai.egi.eu/auth/realms/egi/token", 401)},
+			`"invalid_client" (Unknown client); check client_id, client_secret and client_auth`,
+		},
 		"cilogon": {"{\n" + client + "}", persona{issuer: "https://cilogon.org", auth: "basic", scopes: []string{"openid", "profile", "email"}}, `answers "invalid_scope" to a sign-in (); check scopes`},
 		"orcid":   {"{\n" + client + "}", persona{issuer: "https://orcid.org", auth: "post", api: invalid("https://orcid.org/token", 401)}, "check client_id, client_secret"},
-		"apple": {"{\nclient_id com.example.app\nteam_id A1B2C3D4E5\nkey_id ABC123DEFG\nkey_file {env.KEY_FILE}\n}", persona{issuer: "https://appleid.apple.com", auth: "post", api: invalid("https://appleid.apple.com/token", 400)},
-			"check client_id, which is the Services ID"},
+		"apple": {
+			"{\nclient_id com.example.app\nteam_id A1B2C3D4E5\nkey_id ABC123DEFG\nkey_file {env.KEY_FILE}\n}",
+			persona{issuer: "https://appleid.apple.com", auth: "post", api: invalid("https://appleid.apple.com/token", 400)},
+			"check client_id, which is the Services ID",
+		},
 		"discord": {"{\n" + client + "}", persona{issuer: "https://discord.com", plain: true, auth: "basic", api: invalid("https://discord.com/api/oauth2/token", 401)}, "check client_id, client_secret"},
-		"oauth2": {"https://forge.example.com {\n" + client + "claim_names sub=id\nendpoints {\nauthorization https://forge.example.com/authorize\ntoken https://forge.example.com/nope\nuserinfo https://forge.example.com/userinfo\n}\n}",
-			persona{issuer: "https://forge.example.com", plain: true, auth: "basic", api: obj{"https://forge.example.com/nope": reply{status: 404, body: "<html>"}}}, "is that the token endpoint?"},
+		"oauth2": {
+			"https://forge.example.com {\n" + client + "claim_names sub=id\nendpoints {\nauthorization https://forge.example.com/authorize\ntoken https://forge.example.com/nope\nuserinfo https://forge.example.com/userinfo\n}\n}",
+			persona{issuer: "https://forge.example.com", plain: true, auth: "basic", api: obj{"https://forge.example.com/nope": reply{status: 404, body: "<html>"}}},
+			"is that the token endpoint?",
+		},
 		"github": {"{\n" + client + "scopes read:user email\n}", persona{issuer: "https://github.com", plain: true, api: gitHub("https://api.github.com", nil)}, "GitHub has no scope email; write user:email"},
 	}
 }

@@ -54,7 +54,7 @@ func options(key *ecdsa.PublicKey, at *stage) map[string]option {
 			lines: "client_auth private_key_jwt {env.KEY_FILE} key-1\npar\nauth_params audience https://api.example.com\nacr_values gold silver\nprompt select_account\n", change: assertion(sso),
 			judge: func(t *testing.T, p *provider, _ *browser.Browser) {
 				t.Helper()
-				pushed := p.last("/par").PostForm
+				pushed := p.last("/par").PostForm //nolint:forbidigo // the field, not the function
 				for name, want := range map[string]string{"audience": "https://api.example.com", "acr_values": "gold silver", "prompt": "select_account", "response_type": "code"} {
 					if pushed.Get(name) != want {
 						t.Errorf("%s is %q, want %q", name, pushed.Get(name), want)
@@ -63,7 +63,8 @@ func options(key *ecdsa.PublicKey, at *stage) map[string]option {
 				if q := p.last("/authorize").URL.Query(); len(q) != 2 || q.Get("client_id") != "gatehouse" || q.Get("request_uri") == "" {
 					t.Errorf("the browser carries %v", q)
 				}
-				if pushed.Get("client_assertion") == p.last("/token").PostForm.Get("client_assertion") {
+				redeemed := p.last("/token").PostForm //nolint:forbidigo // the field, not the function
+				if pushed.Get("client_assertion") == redeemed.Get("client_assertion") {
 					t.Error("an assertion is used twice")
 				}
 			},

@@ -62,9 +62,9 @@ const (
 			= ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
 				greatest(p.version + 1, ` + clockVersion + `), $18, NULL, `
 
-	whereProviderToken = `) WHERE p.sub = $1 AND p.provider = $2`
+	whereRow = `) WHERE p.sub = $1 AND p.provider = $2`
 
-	updateProviderToken = setProviderToken + `$20` + whereProviderToken + ` AND p.version = $19 RETURNING ` + providerColumns
+	updateProviderToken = setProviderToken + `$20` + whereRow + ` AND p.version = $19 RETURNING ` + providerColumns
 )
 
 // ProviderToken returns a subject's token for a provider, or

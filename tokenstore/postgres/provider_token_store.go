@@ -29,7 +29,7 @@ const (
 
 	lockProviderToken = selectProviderToken + ` FOR UPDATE OF p`
 
-	replaceProviderToken = setProviderToken + `NULL` + whereProviderToken + `
+	replaceProviderToken = setProviderToken + `NULL` + whereRow + `
 		AND $14 > {now} AND p.xmin <> pg_current_xact_id()::xid
 		AND NOT (p.client_id = $3 AND p.refresh_expires_at > {now} AND p.refresh_revoked_at IS NULL AND NOT p.needs_reauth
 			AND (p.refresh_token <> '' OR p.access_revoked_at IS NULL AND (p.expires_at IS NULL OR p.expires_at > {now}))

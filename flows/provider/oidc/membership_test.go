@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -110,23 +111,17 @@ func TestGroupsBesideTheAccessToken(t *testing.T) {
 			o := newOP(t)
 			o.claims = func(c obj) {
 				delete(c, "groups")
-				for k, v := range tt.idToken {
-					c[k] = v
-				}
+				maps.Copy(c, tt.idToken)
 			}
 			info := obj{"sub": "u1"}
-			for k, v := range tt.userinfo {
-				info[k] = v
-			}
+			maps.Copy(info, tt.userinfo)
 			o.userinfo = info
 			o.tokens = func(a obj) {
 				if tt.access == nil {
 					return
 				}
 				claims := obj{"iss": o.URL, "sub": "u1", "exp": o.clock.Unix() + 300}
-				for k, v := range tt.access {
-					claims[k] = v
-				}
+				maps.Copy(claims, tt.access)
 				a["access_token"] = signed(t, "ES256", o.key, marshal(t, claims), obj{"kid": "1"})
 			}
 			var log bytes.Buffer

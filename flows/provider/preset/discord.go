@@ -18,7 +18,7 @@ func init() {
 		Name: "discord", Title: "Discord", Issuer: "https://discord.com", FixedIssuer: true, Open: always,
 		CheckGroup: func(group string) error {
 			if group == "" || strings.Trim(group, "0123456789") != "" {
-				return errors.New("Discord's groups are the ids of guilds, such as 197038439483310086: enable the developer mode there and copy the server's id")
+				return errors.New("a group of Discord is the id of a guild, such as 197038439483310086: enable the developer mode there and copy the server's id")
 			}
 			return nil
 		},
