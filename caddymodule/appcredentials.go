@@ -76,12 +76,13 @@ func (c *AppCredentials) takes(scheme string) bool {
 	return c != nil && slices.Contains(c.Schemes, scheme)
 }
 
-// in reports whether a request brings such credentials.
+// in reports whether a request brings such credentials, and the application will get
+// them: what Connection names is removed on the way.
 func (c *AppCredentials) in(r *http.Request) bool {
 	if c == nil {
 		return false
 	}
-	if values := r.Header["Authorization"]; len(values) == 1 && c.takes(appScheme(values[0])) {
+	if values := r.Header["Authorization"]; len(values) == 1 && c.takes(appScheme(values[0])) && !isNominated(r, "Authorization") {
 		return true
 	}
 	if c.takes(schemeAWS4) && isPresigned(r.URL.RawQuery) {
@@ -89,8 +90,13 @@ func (c *AppCredentials) in(r *http.Request) bool {
 	}
 	return slices.ContainsFunc(c.Headers, func(name string) bool {
 		values := r.Header[name]
-		return len(values) == 1 && strings.TrimSpace(values[0]) != ""
+		return len(values) == 1 && strings.TrimSpace(values[0]) != "" && !isNominated(r, name)
 	})
+}
+
+// isNominated reports whether Connection names a header (RFC 9110, section 7.6.1).
+func isNominated(r *http.Request, name string) bool {
+	return slices.ContainsFunc(r.Header["Connection"], func(line string) bool { return listsToken(line, name) })
 }
 
 // appScheme is the scheme of a line of Authorization, as app_credentials calls it, or "".
@@ -103,7 +109,7 @@ func appScheme(value string) string {
 		return schemeBasic
 	case name == schemeBearer, name == "token":
 		return schemeBearer
-	case strings.HasPrefix(name, "aws4-"):
+	case name == "aws4-hmac-sha256", name == "aws4-ecdsa-p256-sha256":
 		return schemeAWS4
 	}
 	return ""

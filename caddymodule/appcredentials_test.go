@@ -46,7 +46,14 @@ func TestAppCredentials(t *testing.T) {
 		"a key that is empty":     {"/", []string{"X-Api-Key", " "}, http.StatusUnauthorized},
 		"two of them":             {"/", []string{"Authorization", "Basic YTpi", "Authorization", "Basic YTpj"}, http.StatusUnauthorized},
 		"a token of ours, forged": {"/", []string{"Authorization", "Bearer gts_forged"}, http.StatusUnauthorized},
-		"at a second guard":       {"/admin/x", []string{"Authorization", "Basic YTpi"}, http.StatusUnauthorized},
+		// What the application does not get is judged by nobody.
+		"what is taken for ours": {"/", []string{"Authorization", "Bearer x gts_y"}, http.StatusUnauthorized},
+		"the same in Basic":      {"/", []string{"Authorization", basic("a", "gts_"+strings.Repeat("x", 60))}, http.StatusUnauthorized},
+		"too much to look at":    {"/", []string{"Authorization", "Bearer " + strings.Repeat("a.b.c ", 17)}, http.StatusUnauthorized},
+		"named in Connection":    {"/", []string{"Authorization", "Basic YTpi", "Connection", "close, authorization"}, http.StatusUnauthorized},
+		"a key named there":      {"/", []string{"X-Api-Key", "k", "Connection", "X-API-Key"}, http.StatusUnauthorized},
+		"of another AWS scheme":  {"/", []string{"Authorization", "AWS4-X y"}, http.StatusUnauthorized},
+		"at a second guard":      {"/admin/x", []string{"Authorization", "Basic YTpi"}, http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := get("http://app.example.com" + c.path)

@@ -58,7 +58,13 @@ func (g *Guard) admitPage(w http.ResponseWriter, r *http.Request, gateway *flows
 			continue
 		}
 		v.fitting.cors = true
-		if len(origins) == 1 && slices.Contains(other.CORS, origins[0]) {
+		if len(origins) != 1 || !slices.Contains(other.CORS, origins[0]) {
+			continue
+		}
+		// What may be of another guard's is not given away.
+		if certain, err := other.certainlyCovers(r, preflight); err != nil {
+			return true, err
+		} else if certain {
 			v.fitting.origin = origins[0]
 		}
 	}
@@ -93,4 +99,19 @@ func (g *Guard) coversCall(r *http.Request, preflight bool) (bool, error) {
 	call := r.WithContext(r.Context())
 	call.Method = r.Header.Get("Access-Control-Request-Method")
 	return g.mustSignIn(call)
+}
+
+// certainlyCovers is coversCall for what the guard permits, where a doubt refuses: it
+// reports whether the request must sign in at the guard by every reading.
+func (g *Guard) certainlyCovers(r *http.Request, preflight bool) (bool, error) {
+	if len(g.matchers) == 0 {
+		return true, nil
+	}
+	certain, err := g.matchesHoweverRead(r)
+	if certain || err != nil || !preflight {
+		return certain, err
+	}
+	call := r.WithContext(r.Context())
+	call.Method = r.Header.Get("Access-Control-Request-Method")
+	return g.matchesHoweverRead(call)
 }

@@ -75,6 +75,8 @@ func TestCORS_TellsOnAnswers(t *testing.T) {
 		"signed out":              {get("http://api.example.com/v1/x"), "https://ui.example.com", http.StatusUnauthorized, "https://ui.example.com"},
 		"signed in":               {get("http://api.example.com/v1/x", alice), "https://ui.example.com", http.StatusOK, "https://ui.example.com"},
 		"not allowed":             {get("http://api.example.com/v1/root", alice), "https://ui.example.com", http.StatusForbidden, "https://ui.example.com"},
+		"another guard's, maybe":  {get("http://api.example.com/v1/..%2fprivate/x", alice), "https://ui.example.com", http.StatusOK, ""},
+		"maybe this one's":        {get("http://api.example.com/private/..%2fv1/x", alice), "https://ui.example.com", http.StatusOK, ""},
 		"of another page":         {get("http://api.example.com/v1/x", alice), "https://evil.example", http.StatusOK, ""},
 		"of two pages":            {two, "", http.StatusOK, ""},
 		"of another page, out":    {get("http://api.example.com/v1/x"), "https://evil.example", http.StatusUnauthorized, ""},

@@ -358,8 +358,12 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 		return g.passAsNobody(w, r, gateway, v, next)
 	}
 	if decision.IsNobody() && g.AppCredentials.in(r) {
-		v.fitting.shield(true, g.AppCredentials.Headers...)
-		return g.passAsNobody(w, r, gateway, v, next)
+		// The application judges what it gets: not what is taken for ours, and removed.
+		if v.hide(gateway, r); g.AppCredentials.in(r) {
+			v.fitting.shield(true, g.AppCredentials.Headers...)
+			return g.passAsNobody(w, r, gateway, v, next)
+		}
+		v.show(r)
 	}
 	switch decision.Outcome {
 	case guard.Pass, guard.NoToken:

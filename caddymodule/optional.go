@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/guard"
+	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
 
 // checkOptional refuses what cannot be had without sending people away.
@@ -32,6 +33,19 @@ func mayPassAsNobody(d guard.Decision) bool {
 	return d.Outcome == guard.Forbidden || d.Outcome == guard.Foreign || d.IsNobody()
 }
 
+// takeBack undoes what a guard before this one did for whoever it let in: the provider's
+// token and the upgrade are somebody's.
+func (v *verdict) takeBack(r *http.Request) {
+	if v.bearer {
+		v.bearer = false
+		delete(r.Header, "Authorization")
+	}
+	if v.upgraded {
+		v.upgraded = false
+		reading.StripUpgrade(r.Header)
+	}
+}
+
 // passAsNobody hands a request on with nobody's name. Guards after this one that are not
 // optional refuse whom this one would have refused: all must allow.
 func (g *Guard) passAsNobody(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict, next caddyhttp.Handler) error {
@@ -50,6 +64,7 @@ func (g *Guard) passAsNobody(w http.ResponseWriter, r *http.Request, gateway *fl
 		delete(r.Header, name)
 	}
 	g.headers.takeAuthorization(r)
+	v.takeBack(r)
 	gateway.Guard().StripCredentials(r, v.id)
 	return next.ServeHTTP(v.fitted(w), r)
 }

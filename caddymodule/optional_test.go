@@ -83,6 +83,25 @@ func TestOptional_BehindAnotherGuard(t *testing.T) {
 	wantStatus(t, r.do(get("http://app.example.com/")), http.StatusUnauthorized)
 }
 
+// So is what a guard before has granted: an upgrade, a token of the provider's.
+func TestOptional_TakesGrantsBack(t *testing.T) {
+	r := serve(t, aliceLocal+"policy admins {\n\tallow group admins\n}\n",
+		"http://app.example.com {\n\tgatehouse {\n\t\tupgrades spdy/3.1\n\t}\n\tgatehouse admins {\n\t\toptional\n\t}\n"+echo+"}")
+	req := get("http://app.example.com/", r.signIn("app.example.com", nil))
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "spdy/3.1")
+	rec := r.do(req)
+	wantStatus(t, rec, http.StatusOK)
+	if body := rec.Body.String(); strings.Contains(body, "spdy") || strings.Contains(body, "alice") {
+		t.Errorf("the upstream sees\n%s", body)
+	}
+	v := &verdict{bearer: true}
+	req.Header.Set("Authorization", "Bearer the-providers")
+	if v.takeBack(req); req.Header.Get("Authorization") != "" {
+		t.Error("the provider's token stays")
+	}
+}
+
 func TestOptional_LeavesWhatTheAppSaysToCaches(t *testing.T) {
 	r := serve(t, aliceLocal, "http://app.example.com {\n\tgatehouse {\n\t\toptional\n\t}\n\theader Cache-Control \"public, max-age=60\"\n\theader Vary accept-language,cookie\n\trespond ok\n}")
 	for _, cookies := range [][]*http.Cookie{nil, {r.signIn("app.example.com", nil)}} {

@@ -143,5 +143,6 @@ func (g *Guard) passToken(w http.ResponseWriter, r *http.Request, gateway *flows
 	g.bearer.strip(r)
 	delete(r.Header, "Dpop") // a proof for what has just been removed
 	r.Header["Authorization"] = []string{"Bearer " + token.AccessToken}
+	v.bearer = true
 	return w
 }

@@ -44,6 +44,28 @@ func (g *Guard) mustSignIn(r *http.Request) (bool, error) {
 	return false, nil
 }
 
+// matchesHoweverRead reports whether the matcher matches a request as it was sent and
+// by every other reading, with nothing in doubt.
+func (g *Guard) matchesHoweverRead(r *http.Request) (bool, error) {
+	match, err := g.matchers.AnyMatchWithError(r)
+	if !match || err != nil {
+		return false, err
+	}
+	others, err := reading.Others(r, g.sight.Looks)
+	if err != nil {
+		return false, err
+	}
+	if _, inDoubt := g.doubtOf(r, len(others) > 0); inDoubt {
+		return false, nil
+	}
+	for _, other := range others {
+		if match, err = g.matchers.AnyMatchWithError(readAs(r, other)); !match || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // readAs is a request as an upstream that reads it so would see it, also to
 // matchers that look at placeholders, such as expressions.
 func readAs(r *http.Request, as reading.Reading) *http.Request {

@@ -29,6 +29,7 @@ type verdict struct {
 	// upgraded says that the request has it again.
 	upgrade  string
 	upgraded bool
+	bearer   bool // Authorization is a provider's token
 	// id is who it is, once a guard has asked.
 	id     *identity.Identity
 	looked looked // once a guard or a matcher has asked

@@ -172,6 +172,35 @@ func TestForeign_Introspection(t *testing.T) {
 	}
 }
 
+// A key that its issuer has withdrawn signs for nobody any more, however long the
+// tokens of a thief would last.
+func TestForeign_AWithdrawnKey(t *testing.T) {
+	o := newOutside(t)
+	w := takingTokens(t, o)
+	token := o.token(map[string]any{
+		"iss": o.URL, "sub": "robot", "aud": "https://api.test", "client_id": "job", "iat": w.clock.now().Unix(), "jti": "1",
+		"exp": w.clock.now().Add(10 * 365 * 24 * time.Hour).Unix(),
+	})
+	if got := w.bearing(w.siteURL("one"), "Bearer", token); got != http.StatusOK {
+		t.Fatalf("%d", got)
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.mu.Lock()
+	o.key = other
+	o.mu.Unlock()
+	began := w.clock.now()
+	eventually(t, "it is refused", func() bool {
+		w.clock.advance(11 * time.Minute) // the keys are an hour old at some time, and fetched in the background
+		return w.bearing(w.siteURL("one"), "Bearer", token) == http.StatusUnauthorized
+	})
+	if at := w.clock.now(); at.After(began.Add(24 * time.Hour)) {
+		t.Errorf("it was good until %s", at)
+	}
+}
+
 // RFC 9449, section 7: a bound token needs its proof, each once. Who is suspended here is
 // out, whatever they come by.
 func TestForeign_BoundAndSuspended(t *testing.T) {

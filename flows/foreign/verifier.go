@@ -28,7 +28,10 @@ const (
 	// introspected is how long the answer to a question counts at most (RFC 7662,
 	// section 4), and refusedFor how long a refusal does.
 	introspected = time.Minute
-	refusedFor   = 10 * time.Second
+	// verified is how long a token counts by the keys that it was verified by: one that
+	// has been withdrawn signs for nobody any more.
+	verified   = 10 * time.Minute
+	refusedFor = 10 * time.Second
 	// lookAgain is how often the store is asked whether a subject is suspended, and
 	// serveStale how long it may be away for that.
 	lookAgain  = time.Minute
@@ -149,7 +152,7 @@ func (v *Verifier) verify(ctx context.Context, k key, raw string) (*Known, error
 		v.Logger.WarnContext(ctx, "tokens of a provider cannot be verified now", "provider", k.provider, "error", err)
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	known := &Known{Barred: !v.Admit(accepted.Claims), JKT: accepted.JKT, X5T: accepted.X5T, expires: accepted.ExpiresAt}
+	known := &Known{Barred: !v.Admit(accepted.Claims), JKT: accepted.JKT, X5T: accepted.X5T, expires: earlier(accepted.ExpiresAt, now.Add(verified))}
 	if asked {
 		known.expires = earlier(known.expires, now.Add(introspected))
 	}

@@ -43,7 +43,7 @@ func TestWhileAway(t *testing.T) {
 		}
 	}
 	var commands []string
-	for _, block := range fenced(t, page, "sh") {
+	for _, block := range fenced(t, page, "sh norun") {
 		commands = append(commands, strings.TrimSpace(block))
 	}
 	caddyfiles := fenced(t, page, "caddyfile")
