@@ -39,9 +39,11 @@ func (g *Gateway) awaySubject(ctx context.Context, req *endpointRequest, p provi
 	subject := req.PostForm.Get("subject_token")
 	row, err := g.Store.Delegation(ctx, subject, req.client.ID, p.Issuer())
 	var refused string
+	known := slog.String("subject", subject)
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound), errors.Is(err, tokenstore.ErrInvalid):
-		refused = "no such person"
+		// Who mixes up the token types sends an access token, which no log may have.
+		known, refused = slog.Attr{}, "no such person"
 	case errors.Is(err, tokenstore.ErrSuspended):
 		refused = "suspended"
 	case err != nil:
@@ -55,7 +57,7 @@ func (g *Gateway) awaySubject(ctx context.Context, req *endpointRequest, p provi
 		}
 		refused = "not allowed, or refused by a policy"
 	}
-	g.Logger.InfoContext(ctx, "a client may not act for a person", "client_id", req.client.ID, "provider", p.Name(), "subject", subject, "reason", refused)
+	g.Logger.InfoContext(ctx, "a client may not act for a person", "client_id", req.client.ID, "provider", p.Name(), known, "reason", refused)
 	return delegated{}, errNoDelegation(p)
 }
 

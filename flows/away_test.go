@@ -162,9 +162,12 @@ func TestAway_OneAnswerForEverybodyElse(t *testing.T) {
 	nobody := p.asks("nobody")
 	strip := func(a answer) string { s, _, _ := strings.Cut(a.text("error_description"), " ("); return s }
 	for name, subject := range map[string]string{
-		"who has not allowed it": p.subject(), "NUL": "\x00", "not UTF-8": "\xff", "of any length": strings.Repeat("x", 5000), "an access token": "a.b.c",
+		"who has not allowed it": p.subject(), "NUL": "\x00", "not UTF-8": "\xff", "of any length": strings.Repeat("x", 5000), "an access token": "eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl",
 	} {
 		got := p.asks(subject)
+		if name != "who has not allowed it" && strings.Contains(p.logs.String(), subject) {
+			t.Errorf("%s: the log has the subject token", name)
+		}
 		if p.refuses(name, got, "interaction_required"); strip(got) != strip(nobody) {
 			t.Errorf("%s: %q, of nobody %q", name, got.text("error_description"), nobody.text("error_description"))
 		}
