@@ -248,6 +248,34 @@ func TestAway_PermissionsThatCountForNothing(t *testing.T) {
 	}
 }
 
+// What a person has forbidden outlives the link to the account: a policy that asks nobody
+// does not allow it again when an account is linked anew.
+func TestAway_ForbiddenOutlivesTheLink(t *testing.T) {
+	p := newPilots(t, nil, func(*identity.Identity) bool { return true })
+	b := newBrowser(t)
+	p.opens(b, 1)
+	ann := p.subject()
+	p.says(b, "forbid", "Not allowed")
+	if err := p.store.Link(t.Context(), ann, tokenstore.Identity{Issuer: "https://other.test", Subject: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	account := tokenstore.Identity{Issuer: p.hub.url, Subject: "7"}
+	if err := p.gateway.Unlink(t.Context(), ann, account); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.store.Link(t.Context(), ann, account); err != nil {
+		t.Fatal(err)
+	}
+	b = newBrowser(t)
+	p.opens(b, 2)
+	p.refuses("forbidden before the account was linked again", p.asks(ann), "interaction_required")
+	b.get(p.portalURL()+"/").want(http.StatusOK, "Not allowed")
+	p.says(b, "allow", "Allowed by you")
+	if got := p.asks(ann); got.status != http.StatusOK {
+		t.Errorf("allowed again: %d %v", got.status, got.body)
+	}
+}
+
 func TestAway_BadRequests(t *testing.T) {
 	p := newPilots(t, nil, nil)
 	b := newBrowser(t)

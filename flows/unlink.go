@@ -42,7 +42,8 @@ func (g *Gateway) Unlink(ctx context.Context, subject string, id tokenstore.Iden
 	if err := g.Store.Unlink(ctx, subject, id); err != nil {
 		return err
 	}
-	// What was allowed with this account is not for the next one.
+	// What was allowed with this account is not for the next one. What was forbidden stays
+	// forbidden, whatever a policy says when an account is linked again.
 	if err := g.Store.DeleteDelegations(ctx, subject, id.Issuer); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ type Delegations interface {
 	// UseDelegation records that the client has a token by it now, by the store's
 	// clock.
 	UseDelegation(ctx context.Context, subject, clientID, provider string) error
-	// DeleteDelegations forgets a subject's delegations for a provider. None is no
-	// error.
+	// DeleteDelegations forgets a subject's delegations for a provider. What the subject
+	// has forbidden stays, so that no policy allows it anew. None is no error.
 	DeleteDelegations(ctx context.Context, subject, provider string) error
 }

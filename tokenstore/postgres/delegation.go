@@ -96,13 +96,14 @@ func (s *Store) UseDelegation(ctx context.Context, subject, clientID, provider s
 	}))
 }
 
-// DeleteDelegations forgets a subject's delegations for a provider.
+// DeleteDelegations forgets a subject's delegations for a provider, save those that
+// the subject has forbidden.
 func (s *Store) DeleteDelegations(ctx context.Context, subject, provider string) error {
 	if err := cmp.Or(tokenstore.ValidateText("subject", subject), tokenstore.ValidateText("provider", provider)); err != nil {
 		return wrap("deleting delegations", err)
 	}
 	return wrap("deleting delegations", s.try(ctx, repeatable, func(ctx context.Context) error {
-		_, err := s.pool.Exec(ctx, `DELETE FROM delegation WHERE sub = $1 AND provider = $2`, subject, provider)
+		_, err := s.pool.Exec(ctx, `DELETE FROM delegation WHERE sub = $1 AND provider = $2 AND forbidden_at IS NULL`, subject, provider)
 		return err
 	}))
 }

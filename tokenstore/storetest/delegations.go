@@ -57,13 +57,17 @@ func testDelegations(e *env) {
 
 	e.ok(e.DeleteDelegations(e.ctx, ann, "https://hub.example"))
 	e.ok(e.DeleteDelegations(e.ctx, ann, "https://hub.example"))
-	list(ann, lab)
+	// What is forbidden stays so.
+	list(ann, forbidden, lab)
 	both := lab
 	both.ForbiddenAt = at
 	e.want("SetDelegation of both", e.SetDelegation(e.ctx, both), tokenstore.ErrInvalid)
 	both.ForbiddenAt, both.Claims = time.Time{}, make([]byte, tokenstore.MaxClaims+1)
 	e.want("SetDelegation with too much", e.SetDelegation(e.ctx, both), tokenstore.ErrInvalid)
-	list(ann, lab)
+	list(ann, forbidden, lab)
+	// An allowed one goes.
+	e.ok(e.DeleteDelegations(e.ctx, ann, "https://lab.example"))
+	list(ann, forbidden)
 }
 
 func testDelegationSuspended(e *env) {
