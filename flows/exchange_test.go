@@ -3,6 +3,7 @@ package flows_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,14 @@ func TestRFC8693_Exchange(t *testing.T) {
 		}
 		if got := tt.by.send(form); got.status != http.StatusBadRequest || got.text("error") != tt.want {
 			t.Errorf("%s: %d %v, want %s", name, got.status, got.body, tt.want)
+		}
+	}
+	// RFC 8707, section 2.
+	for name, resource := range map[string]string{"relative": "/api", "a fragment": "https://api.test#x", "of any length": "https://api.test/" + strings.Repeat("x", 512)} {
+		form := exchange(own)
+		form.Set("resource", resource)
+		if got := batch.send(form); got.text("error") != "invalid_target" || !strings.Contains(got.text("error_description"), "absolute URI") {
+			t.Errorf("a resource, %s: %d %v", name, got.status, got.body)
 		}
 	}
 	// A token of a session that has ended.

@@ -93,8 +93,11 @@ func (g *Gateway) exchangeTarget(req *endpointRequest) (p provider.Provider, res
 		return nil, "", invalid("invalid_target", "name at most one resource")
 	case len(resources) == 1 && name == "" && slices.ContainsFunc(g.Providers, func(p provider.Provider) bool { return p.Issuer() == resources[0] }):
 		name = resources[0]
-	case len(resources) == 1:
+	case len(resources) == 1 && resources[0] != "": // an empty one is left out (RFC 6749, section 3.2)
 		resource = resources[0]
+		if _, err := parseResource(resource); err != nil {
+			return nil, "", err
+		}
 	}
 	open, may := req.client.MayExchange, req.client.Exchanges
 	if req.PostForm.Get("subject_token_type") == client.TypeSubject {

@@ -12,6 +12,9 @@ import (
 // maxResources that one request may name.
 const maxResources = 8
 
+// maxResource is the most bytes that one may have.
+const maxResource = 512
+
 // allowedResources checks the resource parameters of a request (RFC 8707): each
 // an absolute URI without fragment, and one that the client may have: of its
 // list; or without a list any guarded site for a first-party client, and none
@@ -22,9 +25,9 @@ func (g *Gateway) allowedResources(at web.Issuer, c *client.Client, values []str
 	}
 	var resources []string
 	for _, v := range values {
-		u, err := url.Parse(v)
-		if err != nil || u.Scheme == "" || len(v) > 512 || strings.Contains(v, "#") {
-			return nil, invalid("invalid_target", "a resource must be an absolute URI without a fragment")
+		u, err := parseResource(v)
+		if err != nil {
+			return nil, err
 		}
 		if !g.mayTarget(at, c, v, u) {
 			return nil, invalid("invalid_target", "the client may not ask for that resource")
@@ -34,6 +37,16 @@ func (g *Gateway) allowedResources(at web.Issuer, c *client.Client, values []str
 		}
 	}
 	return resources, nil
+}
+
+// parseResource reads a resource parameter: an absolute URI without fragment (RFC 8707,
+// section 2), of at most 512 bytes.
+func parseResource(v string) (*url.URL, error) {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme == "" || len(v) > maxResource || strings.Contains(v, "#") {
+		return nil, invalid("invalid_target", "a resource must be an absolute URI without a fragment")
+	}
+	return u, nil
 }
 
 // stillTargets are those of the granted resources that the client may have as it

@@ -38,8 +38,9 @@ var (
 	// (invalid_scope, unauthorized_client), which says nothing of others and may
 	// change. It comes beside ErrUnavailable.
 	ErrRefused = errors.New("provider refused the request")
-	// ErrTarget: the provider issues no token for the resource that was asked for
-	// (invalid_target, RFC 8707). It comes beside ErrRefused.
+	// ErrTarget: the provider issues no token for the resource or scopes that were
+	// asked for (invalid_target, RFC 8707; consent_required …). It comes beside
+	// ErrRefused, and says nothing of the grant.
 	ErrTarget = errors.New("provider refused the resource")
 	// ErrReauthentication: the provider neither signs somebody in again because it
 	// is asked to, nor tells when it did (prompt=login, max_age); or it says that
@@ -255,7 +256,8 @@ type Refresher interface {
 	// Refresh obtains a fresh token. A provider that gives no new refresh
 	// token has the old one kept by the caller. ErrGrant is final. After any
 	// other error the provider may have spent the refresh token for one that
-	// got lost, unless it is ErrNotSpent too.
+	// got lost, unless it is ErrNotSpent too. A refresh token that is returned
+	// with an error is the one from now on, and must be kept.
 	Refresh(ctx context.Context, refreshToken string, scopes []string) (Token, error)
 	// Revoke tells the provider that a token is no longer wanted (RFC 7009).
 	Revoke(ctx context.Context, token, hint string) error
@@ -266,7 +268,8 @@ type Narrower interface {
 	Refresher
 	// Narrow is Refresh for an access token with these scopes alone (RFC 6749, section
 	// 6; none: all of the grant's), for a resource (RFC 8707; "": for any). ErrTarget,
-	// beside ErrUnavailable, if the provider issues none for the resource.
+	// beside ErrUnavailable, if the provider issues none for them. ErrGrant
+	// (invalid_grant) may be about them too.
 	Narrow(ctx context.Context, refreshToken string, scopes []string, resource string) (Token, error)
 }
 
@@ -287,7 +290,8 @@ type Rechecker interface {
 	// has a token, as of Refresh. ErrGone when the provider answers for
 	// another user, ErrGrant when it refuses; both are final. The token of a
 	// Result that comes with ErrUnavailable or ErrResponse is valid and must
-	// be kept: the refresh token may have been spent for it.
+	// be kept: the refresh token may have been spent for it. It has no access
+	// token if only the refresh token can be used.
 	Recheck(ctx context.Context, refreshToken string, was identity.Claims) (Result, error)
 }
 

@@ -69,6 +69,13 @@ func (b *breaker) leave(now time.Time, answered bool, jitter func(time.Duration)
 	return pause
 }
 
+// abstain is leave of who cannot tell whether the provider is up.
+func (b *breaker) abstain() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probing = false
+}
+
 // backoff is the pause after a failure that came after so many others.
 func backoff(failures int, jitter func(time.Duration) time.Duration) time.Duration {
 	d := min(firstBackoff<<min(failures, 10), maxBackoff)

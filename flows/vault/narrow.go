@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -120,6 +120,8 @@ func (v *Vault) narrow(ctx context.Context, s *source, subject string, want Want
 		switch {
 		case errors.Is(err, provider.ErrUnavailable) && known && !held.isExpired(v.Now()):
 			return held.access(), nil
+		case errors.Is(err, provider.ErrTarget) && want.Resource == "":
+			return Access{}, fmt.Errorf("using token of %s: %w %s", s.Name(), ErrScope, want.scope())
 		case errors.Is(err, provider.ErrTarget):
 			return Access{}, fmt.Errorf("using token of %s: %w", s.Name(), ErrResource)
 		case err != nil:
@@ -146,18 +148,39 @@ func covers(t Token, s *source, want Want) error {
 
 // flyNarrow is one refresh down for one purpose, whoever waits for it.
 func (v *Vault) flyNarrow(ctx context.Context, s *source, row tokenstore.ProviderToken, want Want) (outcome, error) {
-	ask := func(ctx context.Context, s *source, t Token) (*provider.Token, *identity.Claims, error) {
+	ask := func(ctx context.Context, s *source, t Token) (reply, error) {
 		fresh, err := s.narrower.Narrow(ctx, t.RefreshToken, want.Scope, want.Resource)
-		if err != nil {
-			return nil, nil, err
+		switch {
+		case errors.Is(err, provider.ErrGrant):
+			return askPlainly(ctx, s, t, err)
+		case err != nil:
+			return onlyRotated(fresh), err
+		case !outbound.IsBearer(fresh.TokenType):
+			return onlyRotated(fresh), fmt.Errorf("%w: its token is no bearer token", provider.ErrResponse)
 		}
-		if !outbound.IsBearer(fresh.TokenType) {
-			return nil, nil, fmt.Errorf("%w: its token is no bearer token", provider.ErrResponse)
-		}
-		return &fresh, nil, nil
+		return reply{token: &fresh, want: &want}, nil
 	}
-	key := "narrow:" + want.Resource + " " + want.scope() + ":" + flightKey(row)
-	return v.fly(ctx, key, s, row, asking{ask: ask, want: &want})
+	return v.fly(ctx, "narrow:"+want.key()+":"+flightKey(row), s, row, asking{ask: ask, purpose: purposeKey(row, want)})
+}
+
+// askPlainly tells whether a provider that answers invalid_grant to a request for less
+// means the grant. Entra ID answers so for a resource that the person has not consented
+// to, which ends no session:
+// https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes
+func askPlainly(ctx context.Context, s *source, t Token, cause error) (reply, error) {
+	own, err := askForToken(ctx, s, t)
+	if err != nil {
+		return own, err
+	}
+	return own, fmt.Errorf("%w, and refreshes the token itself: %s", provider.ErrTarget, cause.Error())
+}
+
+func (w Want) key() string { return w.Resource + " " + w.scope() }
+
+// purposeKey names a row and a purpose. It is short, whatever a client asks for.
+func purposeKey(row tokenstore.ProviderToken, want Want) string {
+	sum := sha256.Sum256([]byte(want.key()))
+	return string(sum[:]) + row.Subject
 }
 
 // narrowedOf finds what a row has for a purpose.

@@ -32,6 +32,7 @@ type op struct {
 	info    func(w http.ResponseWriter)             // tells who the user is; nil: nothing does
 	refused map[string]refusal                      // refresh tokens that are refused, and how
 	forOne  string                                  // the resource that it issues tokens for
+	less    *refusal                                // how requests for a resource or scopes are refused
 	scopes  []string                                // the scopes that were asked for, one by refresh
 }
 
@@ -146,6 +147,11 @@ func (o *op) token(w http.ResponseWriter, r *http.Request) {
 	if refusal, ok := o.refused[given]; ok {
 		w.WriteHeader(refusal.status)
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": refusal.code})
+		return
+	}
+	if o.less != nil && r.PostFormValue("resource")+r.PostFormValue("scope") != "" {
+		w.WriteHeader(o.less.status)
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": o.less.code})
 		return
 	}
 	if r.PostFormValue("grant_type") != "refresh_token" || !o.live[given] {

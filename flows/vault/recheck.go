@@ -60,17 +60,17 @@ func (v *Vault) recheck(ctx context.Context, subject, providerName string, was i
 	if s == nil || s.rechecker == nil {
 		return identity.Claims{}, fmt.Errorf("asking %q again: %w", providerName, ErrProvider)
 	}
-	ask := func(ctx context.Context, s *source, t Token) (*provider.Token, *identity.Claims, error) {
+	ask := func(ctx context.Context, s *source, t Token) (reply, error) {
 		if t.RefreshToken == "" {
 			claims, err := s.checker.CheckToken(ctx, t.issued(), was)
-			return nil, &claims, err
+			return reply{claims: &claims}, err
 		}
 		result, err := s.rechecker.Recheck(ctx, t.RefreshToken, was)
 		if err != nil {
-			return result.Token, nil, err
+			return reply{token: result.Token}, err
 		}
 		tell(result)
-		return result.Token, &result.Claims, nil
+		return reply{token: result.Token, claims: &result.Claims}, nil
 	}
 	row, err := v.Store.ProviderToken(ctx, subject, s.issuer())
 	if err != nil {

@@ -29,23 +29,44 @@ type outcome struct {
 	row       tokenstore.ProviderToken
 }
 
+// reply is what a provider gave.
+type reply struct {
+	// token is fresh; nil: there is none. Without an access token it is only the refresh
+	// token that the provider rotated.
+	token *provider.Token
+	// want is what the token is for; nil: it is the row's own.
+	want   *Want
+	claims *identity.Claims // of a recheck
+}
+
+func (r reply) isUsable() bool { return r.token != nil && r.token.AccessToken != "" }
+
+// onlyRotated is the reply of a token whose access token cannot be used. The refresh
+// token that was sent may have been spent for the one that is with it.
+func onlyRotated(t provider.Token) reply {
+	if t.RefreshToken == "" {
+		return reply{}
+	}
+	return reply{token: &provider.Token{RefreshToken: t.RefreshToken, RefreshExpiresAt: t.RefreshExpiresAt}}
+}
+
 // asker asks a provider for a fresh token. One that comes with an error is good
 // all the same, and must be kept. Claims without a token and an error are of a
 // token that is as it was.
-type asker func(ctx context.Context, s *source, t Token) (*provider.Token, *identity.Claims, error)
+type asker func(ctx context.Context, s *source, t Token) (reply, error)
 
-// asking is an asker, and what its token is for: nil for the row's own.
+// asking is an asker, and for what purpose it asks: "" for the row's own token.
 type asking struct {
-	ask  asker
-	want *Want
+	ask     asker
+	purpose string
 }
 
-func askForToken(ctx context.Context, s *source, t Token) (*provider.Token, *identity.Claims, error) {
+func askForToken(ctx context.Context, s *source, t Token) (reply, error) {
 	fresh, err := s.refresher.Refresh(ctx, t.RefreshToken, nil)
 	if err != nil {
-		return nil, nil, err
+		return onlyRotated(fresh), err
 	}
-	return &fresh, nil, nil
+	return reply{token: &fresh}, nil
 }
 
 // renew replaces the token in a row by a fresh one. However many callers have
@@ -80,8 +101,8 @@ func flightKey(row tokenstore.ProviderToken) string {
 // refresh is one flight: take the lease, ask the provider, write back. Nothing
 // of the store is held while the provider is asked.
 func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderToken, ask asking) (outcome, error) {
-	if wait := max(s.breaker.wait(v.Now()), s.pauses.wait(v.Now(), row)); wait > 0 {
-		return outcome{}, &UnavailableError{RetryAfter: wait}
+	if err := v.paused(s, row, ask); err != nil {
+		return outcome{}, err
 	}
 	owner := hex.EncodeToString(v.Keyring.Random(16))
 	leased, doubt, err := v.lease(ctx, row, owner)
@@ -103,33 +124,78 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 		return outcome{}, &UnavailableError{RetryAfter: wait}
 	}
 	waiting, cancel := context.WithTimeout(ctx, v.RefreshTimeout)
-	fresh, claims, err := ask.ask(waiting, s, t)
+	got, err := ask.ask(waiting, s, t)
 	cancel()
-	final := errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
-	refused := errors.Is(err, provider.ErrRefused)
-	answered := err == nil || fresh != nil || final || refused || !spends && errors.Is(err, provider.ErrResponse)
-	pause := s.breaker.leave(v.Now(), answered, v.jitter)
+	pause := v.settle(s, row, ask, got, err, spends)
 	switch {
-	case final:
+	case isFinal(err):
 		return v.refused(ctx, s, leased, t, doubt && !errors.Is(err, provider.ErrGone), err)
-	case fresh == nil && err == nil:
+	case got.token == nil && err == nil:
 		v.unlease(ctx, leased, owner, doubt)
-		return outcome{claims: claims, row: leased}, nil
-	case fresh != nil:
+		return outcome{claims: got.claims, row: leased}, nil
+	case got.isUsable():
 		v.counters.refreshed.Add(1)
 		v.count(s, "success")
-		saved, failure := v.save(ctx, s, leased, t, *fresh, ask.want)
-		saved.claims = claims
+		saved, failure := v.save(ctx, s, leased, t, *got.token, got.want)
+		saved.claims = got.claims
+		if ask.purpose != "" && got.want == nil {
+			v.Forget(row.Subject) // some providers end the former access token at once
+		}
 		return saved, errors.Join(err, failure)
-	}
-	if refused && ask.want == nil { // a purpose that is refused says nothing of the token
-		pause = s.pauses.begin(v.Now(), row, v.jitter)
 	}
 	v.counters.refreshFailed.Add(1)
 	v.count(s, "failure")
 	v.Logger.WarnContext(ctx, "refreshing a provider token failed", "provider", s.Name(), "subject", row.Subject, "pause", pause, "error", err)
+	if got.token != nil {
+		_, failure := v.save(ctx, s, leased, t, *got.token, nil)
+		return outcome{}, &UnavailableError{RetryAfter: pause, Err: errors.Join(err, failure)}
+	}
 	v.unlease(ctx, leased, owner, doubt || spends && !errors.Is(err, provider.ErrNotSpent))
 	return outcome{}, &UnavailableError{RetryAfter: pause, Err: err}
+}
+
+// isFinal reports whether a provider refused a grant for good.
+func isFinal(err error) bool {
+	return errors.Is(err, provider.ErrGrant) || errors.Is(err, provider.ErrGone)
+}
+
+// paused is why the provider is not to be asked now, or nil.
+func (v *Vault) paused(s *source, row tokenstore.ProviderToken, ask asking) error {
+	now := v.Now()
+	wait, _ := s.pauses.wait(now, row.Subject, row.Version)
+	wait = max(wait, s.breaker.wait(now))
+	var cause error
+	if ask.purpose != "" {
+		var alone time.Duration
+		alone, cause = s.purposes.wait(now, ask.purpose, 0)
+		wait = max(wait, alone)
+	}
+	if wait > 0 {
+		return &UnavailableError{RetryAfter: wait, Err: cause}
+	}
+	return nil
+}
+
+// settle notes what became of asking, and returns how long not to ask again. What is
+// asked for a purpose is of a client's choice: if it fails, only that purpose of that
+// person waits.
+func (v *Vault) settle(s *source, row tokenstore.ProviderToken, ask asking, got reply, err error, spends bool) time.Duration {
+	now, final, refused := v.Now(), isFinal(err), errors.Is(err, provider.ErrRefused)
+	answered := err == nil || got.isUsable() || final || refused || !spends && errors.Is(err, provider.ErrResponse)
+	if ask.purpose != "" && !answered {
+		s.breaker.abstain()
+		return s.purposes.begin(now, ask.purpose, 0, err, v.jitter)
+	}
+	pause := s.breaker.leave(now, answered, v.jitter)
+	switch {
+	case ask.purpose != "" && (err == nil || final):
+		s.purposes.end(ask.purpose)
+	case ask.purpose != "":
+		return s.purposes.begin(now, ask.purpose, 0, err, v.jitter)
+	case refused && !got.isUsable():
+		return s.pauses.begin(now, row.Subject, row.Version, err, v.jitter)
+	}
+	return pause
 }
 
 // lease takes the right to refresh a row. While another node has it, the row is

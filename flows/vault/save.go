@@ -43,6 +43,12 @@ func (v *Vault) save(ctx context.Context, s *source, row tokenstore.ProviderToke
 	w.build = func(row tokenstore.ProviderToken, _ Token) tokenstore.ProviderToken {
 		return v.refreshed(row, spent, fresh)
 	}
+	if fresh.AccessToken == "" {
+		w.access = t.AccessToken
+		w.build = func(row tokenstore.ProviderToken, t Token) tokenstore.ProviderToken {
+			return v.rotated(row, t, fresh)
+		}
+	}
 	if w.beside {
 		w.build = func(row tokenstore.ProviderToken, t Token) tokenstore.ProviderToken {
 			return v.withNarrowed(row, t, *want, fresh, w.refresh)
@@ -157,6 +163,14 @@ func (v *Vault) refreshed(row tokenstore.ProviderToken, spent string, fresh prov
 		row.Scope = fresh.Scope
 	}
 	return v.seal(row, fresh.AccessToken, refresh)
+}
+
+// rotated is a row with the refresh token that came with an access token that cannot be
+// used. The row's own access token stays as it is.
+func (v *Vault) rotated(row tokenstore.ProviderToken, t Token, fresh provider.Token) tokenstore.ProviderToken {
+	row.RefreshExpiresAt = v.refreshExpiry(fresh.RefreshExpiresAt, fresh.RefreshToken)
+	row.NeedsReauth = false
+	return v.seal(row, t.AccessToken, fresh.RefreshToken)
 }
 
 // orphaned has a token revoked that is in no row.

@@ -111,7 +111,8 @@ type source struct {
 	narrower provider.Narrower
 	asked    asked
 	breaker  breaker
-	pauses   pauses
+	pauses   pauses // by row
+	purposes pauses // of narrowing
 }
 
 // scopes are all scopes that this configuration asks the provider for; nil if that

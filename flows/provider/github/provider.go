@@ -152,6 +152,9 @@ func (p *Provider) checkResponseIssuer(iss string) error {
 func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identity.Claims) (provider.Result, error) {
 	token, err := p.Refresh(ctx, refreshToken, nil)
 	if err != nil {
+		if token.RefreshToken != "" {
+			return provider.Result{Token: &token}, err
+		}
 		return provider.Result{}, err
 	}
 	result := provider.Result{Claims: was, Token: &token}

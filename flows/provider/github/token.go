@@ -38,9 +38,19 @@ func (p *Provider) Refresh(ctx context.Context, refreshToken string, scopes []st
 	}
 	token, err := p.token(answer)
 	if err != nil {
-		return provider.Token{}, p.refuse(err)
+		return rotated(answer, refreshToken), p.refuse(err)
 	}
 	return token, nil
+}
+
+// rotated is the refresh token of an answer whose access token cannot be used: the one
+// that was sent is spent.
+func rotated(t *oauth2.Token, spent string) provider.Token {
+	refreshToken, _ := t.Extra("refresh_token").(string)
+	if refreshToken == spent || !outbound.IsToken(refreshToken) {
+		return provider.Token{}
+	}
+	return provider.Token{RefreshToken: refreshToken}
 }
 
 // Revoke deletes a token of the app. GitHub has an interface of its own for

@@ -60,11 +60,16 @@ func (p *Provider) refresh(ctx context.Context, m *metadata, refreshToken string
 	}
 	answer, err := request.Token(p.withClient(ctx))
 	if err != nil {
+		if len(scopes) > 0 || resource != "" {
+			if own := p.narrowRefused(err); own != nil {
+				return provider.Token{}, nil, own
+			}
+		}
 		return provider.Token{}, nil, p.grantFailed("refreshing", err, append(auth.secrets(), refreshToken)...)
 	}
 	token, err := p.token(answer, scopes)
 	if err != nil {
-		return provider.Token{}, nil, p.refuse("token", err)
+		return p.rotated(answer, refreshToken), nil, p.refuse("token", err)
 	}
 	return token, answer, nil
 }
@@ -77,6 +82,9 @@ func (p *Provider) Recheck(ctx context.Context, refreshToken string, was identit
 	}
 	token, answer, err := p.refresh(ctx, m, refreshToken, nil, "")
 	if err != nil {
+		if token.RefreshToken != "" {
+			return provider.Result{Token: &token}, err
+		}
 		return provider.Result{}, err
 	}
 	result := provider.Result{Claims: was, Token: &token}

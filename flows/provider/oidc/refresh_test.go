@@ -88,6 +88,50 @@ func TestRefreshErrors(t *testing.T) {
 	}
 }
 
+// Of a request for less than the grant, only invalid_grant may be about the grant.
+func TestNarrowErrors(t *testing.T) {
+	t.Parallel()
+	for code, final := range map[string]bool{
+		"invalid_grant": true, "access_denied": false, "interaction_required": false, "login_required": false, "consent_required": false, "invalid_target": false,
+	} {
+		o := newOP(t)
+		o.on("/token", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"error":"` + code + `"}`))
+		})
+		p := o.client(nil)
+		for _, resource := range []string{"", "https://api.example"} {
+			_, err := p.Narrow(t.Context(), "rt", []string{"a"}, resource)
+			if errors.Is(err, provider.ErrGrant) != final || errors.Is(err, provider.ErrTarget) == final || !final && !errors.Is(err, provider.ErrUnavailable) {
+				t.Errorf("%s: Narrow() = %v", code, err)
+			}
+		}
+	}
+}
+
+// What the provider rotated comes with an access token that cannot be used.
+func TestRefresh_RotatedWithAnUnusableToken(t *testing.T) {
+	t.Parallel()
+	for _, next := range []string{"rt2", "rt", "r\x00t", ""} {
+		o := newOP(t)
+		o.tokens = func(a obj) { a["token_type"], a["refresh_token"], a["refresh_expires_in"] = "mac", next, 60 }
+		want := provider.Token{}
+		if next == "rt2" {
+			want = provider.Token{RefreshToken: next, RefreshExpiresAt: noon.Add(time.Minute)}
+		}
+		p := o.client(nil)
+		got, err := p.Refresh(t.Context(), "rt", nil)
+		if diff := cmp.Diff(want, got); diff != "" || !errors.Is(err, provider.ErrResponse) {
+			t.Errorf("%q: %v %s", next, err, diff)
+		}
+		result, err := p.Recheck(t.Context(), "rt", identity.Claims{ID: "u1"})
+		if (result.Token != nil) != (next == "rt2") || !errors.Is(err, provider.ErrResponse) {
+			t.Errorf("%q: Recheck() = %+v, %v", next, result.Token, err)
+		}
+	}
+}
+
 func TestRecheck(t *testing.T) {
 	t.Parallel()
 	then := noon.Add(-5 * time.Hour)

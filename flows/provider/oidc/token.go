@@ -38,13 +38,30 @@ func (p *Provider) token(t *oauth2.Token, asked []string) (provider.Token, error
 	if seconds := outbound.Seconds(t.Extra("expires_in")); seconds > 0 {
 		out.ExpiresAt = now.Add(time.Duration(seconds) * time.Second)
 	}
-	// Not standard, but common: Keycloak's and Google's spelling. 0 is never.
-	for _, name := range []string{"refresh_expires_in", "refresh_token_expires_in"} {
-		if seconds := outbound.Seconds(t.Extra(name)); seconds > 0 && out.RefreshToken != "" {
-			out.RefreshExpiresAt = now.Add(time.Duration(seconds) * time.Second)
-		}
+	if out.RefreshToken != "" {
+		out.RefreshExpiresAt = refreshExpiry(t, now)
 	}
 	return out, nil
+}
+
+// refreshExpiry is not standard, but common: Keycloak's and Google's spelling. 0 is never.
+func refreshExpiry(t *oauth2.Token, now time.Time) (at time.Time) {
+	for _, name := range []string{"refresh_expires_in", "refresh_token_expires_in"} {
+		if seconds := outbound.Seconds(t.Extra(name)); seconds > 0 {
+			at = now.Add(time.Duration(seconds) * time.Second)
+		}
+	}
+	return at
+}
+
+// rotated is the refresh token of an answer whose access token cannot be used: the one
+// that was sent may have been spent for it (RFC 9700, section 4.14.2).
+func (p *Provider) rotated(t *oauth2.Token, spent string) provider.Token {
+	refreshToken, _ := t.Extra("refresh_token").(string)
+	if refreshToken == spent || !outbound.IsToken(refreshToken) {
+		return provider.Token{}
+	}
+	return provider.Token{RefreshToken: refreshToken, RefreshExpiresAt: refreshExpiry(t, p.config.Now())}
 }
 
 func printableScope(s string) string {
@@ -58,6 +75,21 @@ func printableScope(s string) string {
 // again.
 var finalErrors = []string{
 	"invalid_grant", "access_denied", "interaction_required", "login_required", "consent_required",
+}
+
+// narrowRefused is ErrTarget if a request for less than the grant failed by a final
+// answer other than invalid_grant: it is about what was asked for, and the grant may be
+// as good as it was. Else nil.
+func (p *Provider) narrowRefused(err error) error {
+	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok || refused.ErrorCode == "invalid_grant" || !slices.Contains(finalErrors, refused.ErrorCode) {
+		return nil
+	}
+	err = fmt.Errorf("%w: %w: it answers %q", provider.ErrRefused, provider.ErrTarget, refused.ErrorCode)
+	if outbound.IsUnspent(refused.Response.StatusCode) {
+		err = fmt.Errorf("%w (%w)", err, provider.ErrNotSpent)
+	}
+	return p.unavailable("refreshing", err)
 }
 
 // clientCures are what to do about answers that concern the client, and no grant of it.
