@@ -61,34 +61,49 @@ func (g *Gateway) awaySubject(ctx context.Context, req *endpointRequest, p provi
 	return delegated{}, errNoDelegation(p)
 }
 
-// awayIdentity is the person as whom the client may act: as a live session of theirs
-// has them now, else as they were when they allowed it. Nil if the rules refuse all of
-// these, or nobody has allowed it.
+// awayIdentity is the person as whom the client may act, or nil.
 func (g *Gateway) awayIdentity(ctx context.Context, c *client.Client, row tokenstore.Delegation) (*identity.Identity, error) {
-	sessions, err := g.Store.ListSessions(ctx, tokenstore.SessionQuery{Subject: row.Subject, Limit: awaySessions})
+	live, err := g.liveIdentities(ctx, row.Subject)
 	if err != nil {
 		return nil, err
 	}
-	found := false
+	return g.actsAs(ctx, c, live, row), nil
+}
+
+// liveIdentities are who a person is now, by their newest sessions.
+func (g *Gateway) liveIdentities(ctx context.Context, subject string) ([]*identity.Identity, error) {
+	sessions, err := g.Store.ListSessions(ctx, tokenstore.SessionQuery{Subject: subject, Limit: awaySessions})
+	if err != nil {
+		return nil, err
+	}
+	var live []*identity.Identity
 	for _, s := range sessions {
 		claims, err := g.Sessions.Claims(s)
 		if s.Err() != nil || err != nil {
 			continue
 		}
-		found = true
-		id := &identity.Identity{Claims: claims, Subject: s.Subject, SessionID: s.ID}
+		live = append(live, &identity.Identity{Claims: claims, Subject: s.Subject, SessionID: s.ID})
+	}
+	return live, nil
+}
+
+// actsAs is the person as whom the client may act: as a live session of theirs has them
+// now, else as they were when they allowed it. Nil if the rules refuse all of these, or
+// nobody has allowed it. The person's own page and each delivery go by it.
+func (g *Gateway) actsAs(ctx context.Context, c *client.Client, live []*identity.Identity, row tokenstore.Delegation) *identity.Identity {
+	for _, id := range live {
 		if g.mayActAs(c, id, row) {
-			return id, nil
+			return id
 		}
 	}
-	if found || row.AllowedAt.IsZero() {
-		return nil, nil
+	if len(live) > 0 || row.AllowedAt.IsZero() {
+		return nil
 	}
 	id := g.openDelegation(ctx, row)
 	if id == nil || !g.mayActAs(c, id, row) {
-		return nil, nil
+		return nil
 	}
-	return id, nil
+	return id
 }
 
 // mayActAs reports whether a client may act for somebody: the rules let them use the

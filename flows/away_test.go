@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -246,6 +247,54 @@ func TestAway_PermissionsThatCountForNothing(t *testing.T) {
 	if rows, err := p.store.Delegations(t.Context(), ann); err != nil || len(rows) > 0 {
 		t.Errorf("left are %v, %v", rows, err)
 	}
+}
+
+// A policy may judge another session than the one that looks at the page: the page says
+// what a service gets, and what a policy may allow can be forbidden before it does.
+func TestAway_ThePageSaysWhatIsDelivered(t *testing.T) {
+	var allowed sync.Map // by session
+	p := newPilots(t, nil, func(id *identity.Identity) bool {
+		_, one := allowed.Load(id.SessionID)
+		_, all := allowed.Load("all")
+		return one || all
+	})
+	older, b := newBrowser(t), newBrowser(t)
+	p.opens(older, 1)
+	ann := p.subject()
+	sessions, err := p.store.ListSessions(t.Context(), tokenstore.SessionQuery{Subject: ann, Limit: 10})
+	if err != nil || len(sessions) == 0 {
+		t.Fatal(sessions, err)
+	}
+	p.opens(b, 2)
+	has := func(want ...string) {
+		t.Helper()
+		b.get(p.portalURL() + "/")
+		for _, name := range []string{"allow", "forbid"} {
+			if is := strings.Contains(b.body, `name="`+name+`"`); is != slices.Contains(want, name) {
+				t.Errorf("the button %s: %t, of %v", name, is, want)
+			}
+		}
+	}
+	p.refuses("allowed to no session", p.asks(ann), "interaction_required")
+	has("allow", "forbid")
+	b.get(p.portalURL()+"/").want(http.StatusOK, "Not allowed now")
+
+	for _, s := range sessions {
+		allowed.Store(s.ID, true)
+	}
+	if got := p.asks(ann); got.status != http.StatusOK {
+		t.Errorf("allowed to the older session: %d %v", got.status, got.body)
+	}
+	b.get(p.portalURL()+"/").want(http.StatusOK, "Allowed by the administrator").want(http.StatusOK, "Last used")
+	has("forbid")
+	for _, s := range sessions {
+		allowed.Delete(s.ID)
+	}
+	p.says(b, "forbid", "Not allowed")
+	has("allow")
+	allowed.Store("all", true)
+	p.refuses("forbidden before the policy allowed it", p.asks(ann), "interaction_required")
+	has("allow")
 }
 
 // What a person has forbidden outlives the link to the account: a policy that asks nobody

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
@@ -24,6 +25,8 @@ func (g *Gateway) homeDelegations(r *web.Request, at web.Issuer, who *identity.I
 	for _, row := range rows {
 		said[delegationID(row.ClientID, row.Provider)] = row
 	}
+	// Looked up only where a policy is to be judged.
+	live := sync.OnceValues(func() ([]*identity.Identity, error) { return g.liveIdentities(r.Context(), who.Subject) })
 	for _, clientID := range slices.Sorted(maps.Keys(g.Clients)) {
 		c := g.Clients[clientID]
 		for _, name := range c.MayActFor {
@@ -34,11 +37,17 @@ func (g *Gateway) homeDelegations(r *web.Request, at web.Issuer, who *identity.I
 			id := delegationID(clientID, further.Issuer())
 			row := said[id]
 			delete(said, id)
-			allowed := !row.AllowedAt.IsZero()
-			p.Delegations = append(p.Delegations, page.Delegation{
-				ID: id, Client: g.siteTitle(at, clientID), Provider: further.Title(), Allowed: allowed || row.ForbiddenAt.IsZero() && actsByPolicy(c, who),
-				ByPolicy: !allowed, Since: row.AllowedAt, LastUsed: row.UsedAt,
-			})
+			shown := page.Delegation{
+				ID: id, Client: g.siteTitle(at, clientID), Provider: further.Title(), Allowed: !row.AllowedAt.IsZero(), Since: row.AllowedAt, LastUsed: row.UsedAt,
+			}
+			if !shown.Allowed && row.ForbiddenAt.IsZero() && c.ActPolicy != nil {
+				ids, err := live()
+				if err != nil {
+					return err
+				}
+				shown.ByPolicy, shown.Allowed = true, g.actsAs(r.Context(), c, ids, row) != nil
+			}
+			p.Delegations = append(p.Delegations, shown)
 		}
 	}
 	// What was allowed to a client that is not configured here any more can be taken back

@@ -69,7 +69,8 @@ type Delegation struct {
 	Client   string // as people know it
 	Provider string
 	Allowed  bool
-	// ByPolicy: the administrator allowed it, where it is allowed.
+	// ByPolicy: a policy of the administrator decides, which allows it now if Allowed
+	// and may later if not. The person can forbid it in either case.
 	ByPolicy        bool
 	Since, LastUsed time.Time
 }

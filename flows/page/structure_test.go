@@ -78,6 +78,7 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 				Delegations: []Delegation{
 					{ID: text, Client: text, Provider: text, Allowed: true, Since: at, LastUsed: at},
 					{ID: text, Client: text, Provider: text, Allowed: true, ByPolicy: true},
+					{ID: text, Client: text, Provider: text, ByPolicy: true},
 					{ID: text, Client: text, Provider: text},
 				},
 				Sessions: []Session{
