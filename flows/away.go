@@ -57,7 +57,7 @@ func (g *Gateway) awaySubject(ctx context.Context, req *endpointRequest, p provi
 		}
 		refused = "not allowed, or refused by a policy"
 	}
-	g.Logger.InfoContext(ctx, "a client may not act for a person", "client_id", req.client.ID, "provider", p.Name(), known, "reason", refused)
+	g.Logger.InfoContext(ctx, "a client may not act for a person", slog.String("client_id", req.client.ID), slog.String("provider", p.Name()), known, slog.String("reason", refused))
 	return delegated{}, errNoDelegation(p)
 }
 
