@@ -23,6 +23,10 @@ func describesSecret(r *http.Request) bool {
 	return false
 }
 
+// haveToken reports whether a header of an answer that says yes has a token, which Caddy's
+// access log would show.
+func (s *headerSet) haveToken() bool { return s.assertion != "" || s.idToken != "" }
+
 // serveUnlogged is serve, left out of Caddy's access log, which has the headers that
 // describe the request whole, and logged without the query.
 func (f *ForwardAuth) serveUnlogged(w http.ResponseWriter, r *http.Request) error {

@@ -82,7 +82,7 @@ func (f *ForwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyh
 		f.complain(r, aboutPeer, "forward auth was asked by an address that is not a trusted proxy; name the proxy: "+howToTrust)
 		return refuseProxy(w, http.StatusForbidden, "Only trusted proxies may ask here.")
 	}
-	if describesSecret(r) {
+	if describesSecret(r) || bringsOwnHeader(r.Header) || f.headers.haveToken() {
 		return f.serveUnlogged(w, r)
 	}
 	return f.serve(w, r)

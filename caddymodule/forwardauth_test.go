@@ -3,8 +3,12 @@ package caddymodule
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -64,6 +68,29 @@ func TestForwardAuth_YesNamesTheUserAndWhatToSet(t *testing.T) {
 				t.Errorf("%v", got.Header())
 			}
 		})
+	}
+}
+
+// Caddy's access log redacts Authorization and cookies, and no other header.
+func TestForwardAuth_LogsNoTokens(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "access.log")
+	r := trusting(t, aliceLocal, strings.NewReplacer("PROXY", "nginx",
+		"http:// {\n", "http:// {\n\tlog {\n\t\toutput file "+log+"\n\t}\n",
+		"hosts ", "headers {\n\t\t\tassertion X-Assertion\n\t\t}\n\t\thosts ").Replace(gate))
+	got := r.do(asks("nginx", "GET", "/private/x", r.secureSignIn("app.corp.test")))
+	assertion := got.Header().Get("X-Assertion")
+	if got.Code != http.StatusOK || assertion == "" {
+		t.Fatalf("%d %v", got.Code, got.Header())
+	}
+	own := asks("nginx", "GET", "/private/y")
+	own.Header.Set("Gatehouse-Authorization", "Bearer a-token-of-ours")
+	r.do(own)
+	text, err := os.ReadFile(log)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), assertion) || strings.Contains(string(text), "a-token-of-ours") {
+		t.Errorf("the log says\n%s", text)
 	}
 }
 
