@@ -32,7 +32,7 @@ func (g *Gateway) refusingRule(c *client.Client, id *identity.Identity) (where, 
 	return "client " + c.ID, rule
 }
 
-// logForm says that a form was answered with a refusal, since it is none of ours, or too
+// logForm says that a form was answered with a refusal, since it is not ours, or too
 // old.
 func (g *Gateway) logForm(r *web.Request, message, clientID string) {
 	g.Logger.InfoContext(r.Context(), message, "reason", "the form is not from a page of this browser, or the page is too old", "client_id", clientID,

@@ -163,7 +163,7 @@ func (v *Vault) flyNarrow(ctx context.Context, s *source, row tokenstore.Provide
 	return v.fly(ctx, "narrow:"+want.key()+":"+flightKey(row), s, row, asking{ask: ask, purpose: purposeKey(row, want)})
 }
 
-// askPlainly tells whether a provider that answers invalid_grant to a request for less
+// askPlainly finds out whether a provider that answers invalid_grant to a request for less
 // means the grant. Entra ID answers so for a resource that the person has not consented
 // to, which ends no session:
 // https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes
