@@ -167,7 +167,9 @@ func TestBack_LeadsOn(t *testing.T) {
 			if _, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS(`form button`))); err != nil {
 				t.Fatal(err)
 			}
-			form.do("sending the form", chromedp.Click(chromedp.CSS("form button")))
+			if _, err := chromedp.RunResponse(form.ctx, chromedp.Click(chromedp.CSS("form button"))); err != nil { // until its answer is loaded
+				t.Fatal(err)
+			}
 			for _, how := range []string{"the stale form", "the bookmark when signed out"} {
 				if how != "the stale form" {
 					form.do("opening it", chromedp.Navigate(answer))
