@@ -151,15 +151,18 @@ func parseGrants(d *caddyfile.Dispenser, c *ClientConfig) error {
 	if err := someWords(d, &grants); err != nil {
 		return err
 	}
-	known := []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials, "device_code"}
+	var known []string
+	types := make(map[string]string)
+	for _, g := range client.Grants() {
+		if g.Name != "" {
+			known, types[g.Name] = append(known, g.Name), g.Type
+		}
+	}
 	for _, g := range grants {
-		if !slices.Contains(known, g) {
+		if types[g] == "" {
 			return d.Errf("there is no grant %q%s", g, didYouMean(g, known))
 		}
-		if g == "device_code" {
-			g = client.GrantDevice
-		}
-		c.Grants = append(c.Grants, g)
+		c.Grants = append(c.Grants, types[g])
 	}
 	return nil
 }

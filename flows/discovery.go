@@ -84,7 +84,7 @@ func (g *Gateway) metadataOf(at web.Issuer) metadata {
 		Userinfo: at.URL("userinfo"), Revocation: at.URL("revoke"), Introspection: at.URL("introspect"), PAR: at.URL("par"),
 		Device: at.URL("device_authorization"), EndSession: at.URL("logout"),
 		Scopes: scopes, ResponseTypes: []string{"code"}, ResponseModes: modes,
-		Grants:   g.grants(),
+		Grants:   client.OfferedGrants(g.Clients),
 		Subjects: []string{"public"}, IDTokenAlgorithms: g.Keys.Offered(),
 		TokenAuth: append([]string{client.MethodNone}, proven...), TokenAuthAlgorithms: signed,
 		RevocationAuth: append([]string{client.MethodNone}, proven...), RevocationAlgorithms: signed,
@@ -96,17 +96,6 @@ func (g *Gateway) metadataOf(at web.Issuer) metadata {
 		}, slices.Sorted(maps.Keys(kept))...),
 		ACRValues: g.ACRValues, IssParameter: true, BackchannelLogout: true, BackchannelSession: true,
 	}
-}
-
-// grants that are offered: the exchange only where a client has it.
-func (g *Gateway) grants() []string {
-	offered := []string{client.GrantCode, client.GrantRefresh, client.GrantClientCredentials, client.GrantDevice}
-	for _, c := range g.Clients {
-		if c.Allows(client.GrantTokenExchange) {
-			return append(offered, client.GrantTokenExchange)
-		}
-	}
-	return offered
 }
 
 // serveDiscovery answers with the metadata. The portal's are serialised once, and

@@ -8,6 +8,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 )
 
+func init() {
+	register(client.GrantClientCredentials, servedGrant{serve: (*Gateway).grantClientCredentials})
+}
+
 // grantClientCredentials gives a client a token for itself (RFC 6749, section
 // 4.4). There is no session behind it and no refresh token.
 func (g *Gateway) grantClientCredentials(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {

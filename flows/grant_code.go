@@ -18,6 +18,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
+func init() {
+	register(client.GrantCode, servedGrant{serve: (*Gateway).grantCode, parameters: []string{"code", "redirect_uri", "code_verifier"}})
+}
+
 // grantCode redeems an authorization code (RFC 6749, section 4.1.3): one round
 // trip to the cache, one to the store. Everything is compared in the step that
 // takes the code, so a wrong attempt consumes nothing.

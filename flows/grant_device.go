@@ -10,6 +10,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 )
 
+func init() {
+	register(client.GrantDevice, servedGrant{serve: (*Gateway).grantDevice, parameters: []string{"device_code", "code_verifier"}})
+}
+
 // grantDevice answers a poll of the device flow (RFC 8628, section 3.4): one
 // round trip to the cache, and one to the store when it delivers.
 func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {

@@ -18,6 +18,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
+func init() {
+	register(client.GrantTokenExchange, servedGrant{serve: (*Gateway).grantExchange, fromVault: true, parameters: []string{
+		"subject_token", "subject_token_type", "actor_token", "actor_token_type", "requested_token_type", "audience",
+	}})
+}
+
 // grantExchange gives a client the access token that a provider issued for a person,
 // in exchange for the person's access token of ours (RFC 8693), or for the name of a
 // person who lets the client act for them while they are away. The vault refreshes it

@@ -15,6 +15,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
+func init() {
+	register(client.GrantRefresh, servedGrant{serve: (*Gateway).grantRefresh, parameters: []string{"refresh_token"}})
+}
+
 // grantRefresh rotates a refresh token (RFC 6749, section 6; RFC 9700, section
 // 4.14): one round trip. A refused refresh consumes nothing.
 func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {

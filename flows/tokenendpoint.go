@@ -21,10 +21,6 @@ import (
 //nolint:gochecknoglobals // constant lists
 var (
 	clientParameters = []string{"client_id", "client_secret", "client_assertion", "client_assertion_type"}
-	tokenParameters  = []string{
-		"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "device_code", "resource",
-		"subject_token", "subject_token_type", "actor_token", "actor_token_type", "requested_token_type", "audience",
-	}
 	deviceParameters = []string{"scope", "resource", "code_challenge", "code_challenge_method"}
 	givenParameters  = []string{"token", "token_type_hint"} // of revocation and introspection
 	pushedParameters = append([]string{"resource"}, authorizeParameters...)
@@ -106,7 +102,7 @@ func (g *Gateway) findClient(id string) *client.Client { return g.Clients[id] }
 
 // serveToken is the token endpoint (RFC 6749, section 3.2).
 func (g *Gateway) serveToken(w http.ResponseWriter, r *web.Request, at web.Issuer) {
-	req, err := g.clientRequest(r, at, tokenParameters)
+	req, err := g.clientRequest(r, at, tokenParameters())
 	if err != nil {
 		g.writeOAuthError(w, r.Request, err)
 		return
@@ -120,29 +116,44 @@ func (g *Gateway) serveToken(w http.ResponseWriter, r *web.Request, at web.Issue
 	writeJSON(w, http.StatusOK, answer)
 }
 
+// servedGrant is what the token endpoint does for one of [client.Grants].
+type servedGrant struct {
+	serve func(*Gateway, context.Context, *endpointRequest) (*tokenResponse, error)
+	// parameters of it, each of which a request holds once.
+	parameters []string
+	// fromVault: it hands out what the vault keeps, and is not supported without one.
+	fromVault bool
+}
+
+// grants by their types. Each file of a grant registers its own.
+var grants = make(map[string]servedGrant)
+
+// register adds a grant. It is called by init functions alone.
+func register(grantType string, g servedGrant) {
+	if _, twice := grants[grantType]; twice {
+		panic("grant " + grantType + " is registered twice")
+	}
+	grants[grantType] = g
+}
+
+// tokenParameters are those of the token endpoint, whatever the grant.
+func tokenParameters() []string {
+	parameters := []string{"grant_type", "scope", "resource"}
+	for _, grant := range client.Grants() {
+		parameters = append(parameters, grants[grant.Type].parameters...)
+	}
+	return parameters
+}
+
 // grant checks what all grants share and hands over to one of them, so that
 // none can forget a step.
 func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenResponse, error) {
 	grant := req.PostForm.Get("grant_type")
-	var serve func(context.Context, *endpointRequest) (*tokenResponse, error)
-	switch grant {
-	case client.GrantCode:
-		serve = g.grantCode
-	case client.GrantRefresh:
-		serve = g.grantRefresh
-	case client.GrantClientCredentials:
-		serve = g.grantClientCredentials
-	case client.GrantDevice:
-		serve = g.grantDevice
-	case client.GrantTokenExchange:
-		if g.Vault != nil {
-			serve = g.grantExchange
-		}
-	}
+	served, known := grants[grant]
 	switch {
 	case grant == "":
 		return nil, invalid("invalid_request", "grant_type is missing")
-	case serve == nil:
+	case !known, served.fromVault && g.Vault == nil:
 		return nil, invalid("unsupported_grant_type", "this grant type is not supported")
 	case !req.client.Allows(grant):
 		return nil, invalid("unauthorized_client", "the client may not use this grant type")
@@ -156,7 +167,7 @@ func (g *Gateway) grant(ctx context.Context, req *endpointRequest) (*tokenRespon
 	if req.proof, err = g.access.CheckProof(req.Request, req.at.URL("token"), "", req.client.RequireDPoP); err != nil {
 		return nil, err
 	}
-	return serve(ctx, req)
+	return served.serve(g, ctx, req)
 }
 
 // tokenResponse is the answer of RFC 6749, section 5.1.

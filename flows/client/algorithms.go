@@ -36,8 +36,7 @@ func (c *Client) Needed() []string {
 	if len(c.Grants) > 0 {
 		algs = append(algs, c.AccessTokenAlgorithm)
 	}
-	person := c.Allows(GrantCode) || c.Allows(GrantDevice)
-	if (person && slices.Contains(c.Scopes, "openid") || c.BackchannelLogoutURI != "") && !slices.Contains(algs, c.IDTokenAlgorithm) {
+	if (c.actsForPeople() && slices.Contains(c.Scopes, "openid") || c.BackchannelLogoutURI != "") && !slices.Contains(algs, c.IDTokenAlgorithm) {
 		algs = append(algs, c.IDTokenAlgorithm)
 	}
 	return algs

@@ -3,20 +3,11 @@ package client
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/clientjwt"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
-)
-
-// The grants that a client can be given (RFC 6749, RFC 8628).
-const (
-	GrantCode              = "authorization_code"
-	GrantRefresh           = "refresh_token"
-	GrantClientCredentials = "client_credentials"
-	GrantDevice            = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
 // The ways in which a client proves who it is (RFC 6749, section 2.3; OpenID
@@ -216,11 +207,8 @@ func (c *Client) validateAddresses() error {
 }
 
 func (c *Client) validateGrants() error {
-	known := []string{GrantCode, GrantRefresh, GrantClientCredentials, GrantDevice}
-	for _, g := range c.Grants {
-		if !slices.Contains(known, g) {
-			return fmt.Errorf("client %q: unknown grant %q", c.ID, g)
-		}
+	if err := c.validateGrantNames(); err != nil {
+		return err
 	}
 	hasProof := len(c.Secrets) > 0 || len(c.Keys) > 0
 	switch {
@@ -230,10 +218,9 @@ func (c *Client) validateGrants() error {
 		return fmt.Errorf("client %q is public: a resource server needs a secret or key to introspect tokens (RFC 7662, section 2.1)", c.ID)
 	case !c.Public && !hasProof:
 		return fmt.Errorf("client %q has neither a secret nor a key: write `public` if it can keep none", c.ID)
-	case c.Public && c.Allows(GrantClientCredentials):
-		return fmt.Errorf("client %q is public: client_credentials needs a secret or key (RFC 6749, section 4.4)", c.ID)
-	case c.Allows(GrantCode) && len(c.RedirectURIs) == 0:
-		return fmt.Errorf("client %q has no redirect_uri for the grant authorization_code", c.ID)
+	}
+	if err := c.checkGrants(); err != nil {
+		return err
 	}
 	for _, uri := range c.RedirectURIs {
 		if err := c.validateRedirectURI(uri); err != nil {
@@ -241,9 +228,4 @@ func (c *Client) validateGrants() error {
 		}
 	}
 	return nil
-}
-
-// Allows reports whether the client may use a grant.
-func (c *Client) Allows(grant string) bool {
-	return slices.Contains(c.Grants, grant) || grant == GrantTokenExchange && len(c.MayExchange)+len(c.MayActFor) > 0
 }
