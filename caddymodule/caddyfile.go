@@ -207,8 +207,12 @@ func (p *globalParser) site(d *caddyfile.Dispenser) error {
 		return err
 	}
 	for _, s := range p.app.Sites[already:] {
-		if u, err := url.Parse(s); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "" {
+		u, err := url.Parse(s)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || strings.Trim(u.Path, "/") != "":
 			return d.Errf("site %q is not an origin such as https://app.example.com", s)
+		case strings.HasSuffix(u.Hostname(), "."):
+			return d.Errf("site %q: its host ends in a dot, and nobody can sign in under such a name; leave the dot out", s)
 		}
 	}
 	return nil

@@ -156,7 +156,14 @@ func unmarshalProvider(typ string, start caddyfile.Token, head, rest []caddyfile
 		// Made of the first token, which is not quoted: a quoted brace is text.
 		open, closing := start.Clone(), start.Clone()
 		open.Text, open.Line = "{", head[len(head)-1].Line
-		closing.Text, closing.Line = "}", end.Line+end.NumLineBreaks()+1
+		// The last token may be of an option of ours that was imported, from a line that
+		// says nothing here: a brace on the same line as the module's last option would be
+		// one of its values.
+		last := rest[len(rest)-1]
+		closing.Text, closing.Line = "}", last.Line+last.NumLineBreaks()+1
+		if end.File == start.File {
+			closing.Line = max(closing.Line, end.Line+end.NumLineBreaks()+1)
+		}
 		tokens = append(append(append(tokens, open), rest...), closing)
 	}
 	d := caddyfile.NewDispenser(tokens)

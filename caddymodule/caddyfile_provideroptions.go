@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -32,7 +33,7 @@ var clientOptions = map[string]clientOption{
 	"groups_claim":        parseGroupsClaim,
 	"identity_namespace":  parseNamespace,
 	"insecure_http":       isSet(func(c *OIDCClient) *bool { return &c.InsecureHTTP }),
-	"internal_url":        text(func(c *OIDCClient) *string { return &c.InternalURL }),
+	"internal_url":        parseInternalURL,
 	"par":                 isSet(func(c *OIDCClient) *bool { return &c.PAR }),
 	"prompt":              choice(func(c *OIDCClient) *string { return &c.Prompt }, "consent", "login", "select_account"),
 	"response_mode":       choice(func(c *OIDCClient) *string { return &c.ResponseMode }, "query", "form_post"),
@@ -80,6 +81,8 @@ func (c *OIDCClient) parseCheck(d *caddyfile.Dispenser, open bool) error {
 		return d.WrapErr(errTrustOpen)
 	case c.AssertionAudience != "" && c.ClientKey == "":
 		return d.Err("assertion_audience is of use with client_auth private_key_jwt alone")
+	case len(c.plain) > 0 && !c.InsecureHTTP:
+		return c.plain[0]
 	}
 	return nil
 }
@@ -221,10 +224,42 @@ func parseEndpoints(c *OIDCClient, d *caddyfile.Dispenser) error {
 		if err := oneArg(d, &url); err != nil {
 			return err
 		}
+		if err := c.parseCheckURL(d, "endpoint "+name, url); err != nil {
+			return err
+		}
 		c.Endpoints[name] = url
 	}
 	if len(c.Endpoints) == 0 {
 		return d.Errf("endpoints needs a block: %s", strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// parseInternalURL parses `internal_url <url>`.
+func parseInternalURL(c *OIDCClient, d *caddyfile.Dispenser) error {
+	if err := text(func(c *OIDCClient) *string { return &c.InternalURL })(c, d); err != nil {
+		return err
+	}
+	if err := c.parseCheckURL(d, "internal_url", c.InternalURL); err != nil || !isLiteral(c.InternalURL) {
+		return err
+	}
+	if err := oidc.CheckOrigin(c.InternalURL); err != nil {
+		return d.WrapErr(fmt.Errorf("internal_url: %w", err))
+	}
+	return nil
+}
+
+// parseCheckURL names the line of an address that a provider cannot have. Whether plain
+// http may be used is known at the end of the block.
+func (c *OIDCClient) parseCheckURL(d *caddyfile.Dispenser, option, raw string) error {
+	if !isLiteral(raw) {
+		return nil
+	}
+	if err := oidc.CheckURL(raw); err != nil {
+		return d.WrapErr(fmt.Errorf("%s: %w", option, err))
+	}
+	if oidc.NeedsInsecureHTTP(raw) {
+		c.plain = append(c.plain, d.Errf("%s: %s must be an https URL; in a network that is yours alone, insecure_http allows http", option, raw))
 	}
 	return nil
 }

@@ -248,3 +248,59 @@ func TestGuard_ReadsARequestTargetInAbsoluteForm(t *testing.T) {
 		t.Errorf("leads to %s, want %s", got, want)
 	}
 }
+
+// TestHost_WithATrailingDot: `app.example.com.` is another origin to browsers, and the
+// same name to DNS. It has no session, no sign-in, no redirect and no issuer, so that
+// nothing of it can stand in for the site's (curl's CVE-2022-42916 is about such names).
+func TestHost_WithATrailingDot(t *testing.T) {
+	sites := map[string]string{
+		"exact":         "http://app.example.com, http://app.example.com. {\n\tgatehouse\n" + echo + "}\n",
+		"wildcard":      "http://*.example.com, http://*.example.com. {\n\tgatehouse\n" + echo + "}\n",
+		"any host":      "http:// {\n\tgatehouse {\n\t\thosts app.example.com\n\t}\n" + echo + "}\n",
+		"an exact name": "http://app.example.com {\n\tgatehouse\n" + echo + "}\n",
+	}
+	portal := "http://auth.example.com, http://auth.example.com. {\n\tgatehouse_portal\n}\n"
+	for name, site := range sites {
+		for _, issuer := range []string{"", "issuer http://auth.example.com\n"} {
+			t.Run(name+", "+issuer, func(t *testing.T) {
+				r := serve(t, issuer+aliceLocal+"client app {\nsecret a-secret-that-is-long-enough\nredirect_uri https://client.example.com/cb\n}\n", map[bool]string{true: site + portal, false: site}[issuer != "" && name != "any host"])
+				alice := r.signIn("app.example.com", nil)
+				wantStatus(t, r.do(get("http://app.example.com/", alice)), http.StatusOK)
+				for _, path := range []string{
+					"/", "/.gatehouse/login?return_to=%2F", "/.gatehouse/logout", "/.gatehouse/jwks.json", "/.gatehouse/callback?code=x&state=y",
+					"/.gatehouse/callback/local?code=x&state=y", "/.well-known/openid-configuration", "/.well-known/oauth-protected-resource",
+				} {
+					for _, host := range []string{"app.example.com.", "APP.EXAMPLE.COM.", "app.example.com.:80", "app.example.com..", "auth.example.com."} {
+						req := navigation("http://app.example.com" + path)
+						req.AddCookie(alice)
+						req.Host = host
+						rec := r.do(req)
+						switch {
+						case rec.Code == http.StatusOK && rec.Body.Len() == 0 && len(rec.Result().Cookies()) == 0: // Caddy's, to a name that no site has
+						case rec.Code != http.StatusMisdirectedRequest && rec.Code != http.StatusBadRequest:
+							t.Errorf("host %s, %s: %d\n%s", host, path, rec.Code, rec.Body)
+						}
+						if to := rec.Header().Get("Location"); to != "" || len(rec.Result().Cookies()) > 0 || strings.Contains(rec.Body.String(), "alice") {
+							t.Errorf("host %s, %s: leads to %q, with the cookies %v:\n%s", host, path, to, rec.Result().Cookies(), rec.Body)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// A name with a trailing dot cannot be written where it would be compared.
+func TestHost_WithATrailingDotIsRefusedAtLoad(t *testing.T) {
+	for lines, fault := range map[string]string{
+		"issuer https://auth.example.com.":                                                      "its host ends in a dot",
+		"issuer https://auth.example.com\nsite https://app.example.com.":                        "dot",
+		"client app {\nsecret a-secret-that-is-long-enough\nredirect_uri https://c.test./cb\n}": "",
+	} {
+		text := "{\n\tgatehouse {\n" + lines + "\n" + aliceLocal + "}\n}\napp.example.com {\n\tgatehouse\n}\n"
+		_, err := adapt(text)
+		if fault == "" && err != nil || fault != "" && (err == nil || !strings.Contains(err.Error(), fault)) {
+			t.Errorf("%s: %v, want %q", lines, err, fault)
+		}
+	}
+}

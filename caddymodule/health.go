@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -64,6 +65,9 @@ func (a *App) health(ctx context.Context) Health {
 	h.MonthsAhead = a.shared.ahead.Load()
 	if err := a.shared.tokens.Sealed(); err != nil {
 		h.SigningKeys = err.Error()
+	}
+	if err := a.shared.tokens.Unread(); err != nil {
+		h.Warnings = append(slices.Clone(h.Warnings), withoutSigningKeys(err).Error()+"; the keys known before stay in use until the server stops")
 	}
 	if h.TokenStore != up || h.Cache != up || h.SigningKeys != "" {
 		h.Status = "degraded"

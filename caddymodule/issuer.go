@@ -16,6 +16,8 @@ func checkIssuer(issuer, example string) error {
 		return fmt.Errorf("issuer %q is not a URL such as %s", issuer, example)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return errors.New("an issuer has no user, query or fragment: " + example)
+	case !strings.HasPrefix(issuer, u.Scheme+":"):
+		return fmt.Errorf("issuer %q: issuers are compared to the letter, and none has capital letters in its scheme; write %s%s", issuer, u.Scheme, issuer[len(u.Scheme):])
 	case strings.HasSuffix(u.Hostname(), "."):
 		return fmt.Errorf("issuer %q: its host ends in a dot%s", issuer, unset)
 	}

@@ -214,6 +214,11 @@ func (m *MatchIdentity) join(ctx caddy.Context) error {
 	}
 	m.app = app.(*App)
 	m.app.joinMatcher(m.needs(), m.Groups)
+	for _, group := range m.Groups {
+		if err := m.app.checkGroup(policy.Rule{}, group); err != nil {
+			return fmt.Errorf("group %q can match nobody: %w", group, err)
+		}
+	}
 	for name := range m.Claims {
 		if isOwnClaim(name) {
 			continue

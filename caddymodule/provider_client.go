@@ -112,7 +112,8 @@ type OIDCClient struct {
 	// are.
 	AcceptTokens *AcceptTokens `json:"accept_tokens,omitempty"`
 
-	thumbprint string // of the key, since provision
+	thumbprint string  // of the key, since provision
+	plain      []error // places in the Caddyfile of addresses that need insecure_http
 }
 
 // clientConfig is a client whose placeholders are replaced and whose files are read.

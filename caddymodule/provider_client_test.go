@@ -34,6 +34,8 @@ func writeKey(t *testing.T) string {
 func TestProvider_FaultsAtLoad(t *testing.T) {
 	one, other := writeKey(t), writeKey(t)
 	t.Setenv("KEY_FILE", "/nowhere/key.pem")
+	t.Setenv("PLAIN", "http://keycloak:8080")
+	t.Setenv("WITH_PASSWORD", "https://a:s3cr3t@keycloak:8443")
 	provider := func(name, lines string) string {
 		return "provider " + name + " oidc https://" + name + ".example.com {\n\tclient_id x\n" + lines + "\n}\n"
 	}
@@ -45,7 +47,9 @@ func TestProvider_FaultsAtLoad(t *testing.T) {
 		"a key for each":     {provider("a", "client_auth private_key_jwt "+one) + provider("b", "client_auth private_key_jwt "+other), ""},
 		"no file":            {provider("a", "client_auth private_key_jwt {env.KEY_FILE}"), "provider a: loading module 'oidc': provision gatehouse.providers.oidc: client_auth private_key_jwt: open /nowhere/key.pem"},
 		"key and secret":     {provider("a", "client_secret {env.KEY_FILE}\nclient_auth private_key_jwt "+one), "takes the place of client_secret"},
-		"http":               {provider("a", "internal_url http://keycloak:8080"), "insecure_http allows http"},
+		"http":               {provider("a", "internal_url {env.PLAIN}"), "provider a: internal_url: http://keycloak:8080 must be an https URL; in a network that is yours alone, insecure_http allows http"},
+		"http endpoint":      {provider("a", "endpoints {\ntoken {env.PLAIN}\n}"), "provider a: endpoint token: http://keycloak:8080 must be"},
+		"a password":         {provider("a", "endpoints {\ntoken {env.WITH_PASSWORD}\n}"), "endpoint token: it has a user name or password in front of @"},
 		"http as configured": {provider("a", "insecure_http\ninternal_url http://keycloak:8080"), ""},
 		"no such authority":  {provider("a", "tls_trust_pool file /nowhere/ca.pem"), "/nowhere/ca.pem"},
 		"one domain for two": {provider("a", "domains example.com") + provider("b", "domains Example.com"), "providers a and b: both have the domain example.com"},
@@ -83,6 +87,55 @@ func TestProvider_FaultsAtLoad(t *testing.T) {
 			if tt.fault == "" && err != nil || tt.fault != "" && (err == nil || !strings.Contains(err.Error(), tt.fault)) {
 				t.Errorf("loading: %v, want %q", err, tt.fault)
 			}
+			if err != nil && strings.Contains(err.Error(), "s3cr3t") {
+				t.Errorf("the error repeats a password: %v", err)
+			}
 		})
+	}
+}
+
+// What an address of a provider cannot be is told with its line, as of an issuer. Those
+// in a network of the operator's own, or on this machine, are as they want them.
+func TestProvider_AddressesAreCheckedWhereTheyAreWritten(t *testing.T) {
+	for lines, fault := range map[string]string{
+		"issuer https://sso.example.com":                                   "",
+		"issuer http://sso.example.com":                                    "issuer: http://sso.example.com must be an https URL; in a network that is yours alone, insecure_http allows http, at Caddyfile:4",
+		"issuer http://sso.example.com\ninsecure_http":                     "",
+		"issuer http://127.0.0.1:8080":                                     "",
+		"issuer HTTPS://sso.example.com/x":                                 "write https://sso.example.com/x, at Caddyfile:4",
+		"internal_url https://10.0.0.5:8443":                               "",
+		"internal_url https://[fd00::1]/":                                  "",
+		"internal_url http://localhost:8080":                               "",
+		"internal_url http://keycloak:8080\ninsecure_http":                 "",
+		"internal_url http://keycloak:8080":                                "internal_url: http://keycloak:8080 must be an https URL; in a network that is yours alone, insecure_http allows http, at Caddyfile:6",
+		"internal_url HTTPS://keycloak:8443":                               "internal_url: HTTPS://keycloak:8443 has capital letters in its scheme; write https://keycloak:8443, at Caddyfile:6",
+		"internal_url https://keycloak:8443/auth":                          "write scheme, host and port alone, at Caddyfile:6",
+		"internal_url https://keycloak:8443?":                              "write scheme, host and port alone, at Caddyfile:6",
+		"internal_url https://a:s3cr3t@keycloak":                           "internal_url: it has a user name or password in front of @; the client is authenticated by client_id and client_secret, at Caddyfile:6",
+		"internal_url keycloak:8443":                                       "internal_url: it is not a URL such as https://sso.example.com/token, at Caddyfile:6",
+		"internal_url {env.INTERNAL}":                                      "",
+		"endpoints {\n\ttoken https://10.0.0.5/token?x=y\n}":               "",
+		"endpoints {\n\ttoken https://sso.example.com/token#x\n}":          "endpoint token: https://sso.example.com/token#x has a fragment; leave out what begins at #, at Caddyfile:7",
+		"endpoints {\n\ttoken https://a@sso.example.com/token\n}":          "endpoint token: it has a user name or password in front of @",
+		"endpoints {\n\tjwks Http://sso.example.com/keys\n}":               "write http://sso.example.com/keys, at Caddyfile:7",
+		"endpoints {\n\tjwks http://sso.example.com/keys\n}":               "endpoint jwks: http://sso.example.com/keys must be an https URL; in a network that is yours alone, insecure_http allows http, at Caddyfile:7",
+		"endpoints {\n\tuserinfo /userinfo\n}":                             "endpoint userinfo: it is not a URL",
+		"endpoints {\n\tend_session https://sso.example.com./logout\n}":    "its host ends in a dot; leave the dot out, at Caddyfile:7",
+		"endpoints {\n\tauthorization javascript:alert(1)\n}":              "endpoint authorization: it is not a URL",
+		"endpoints {\n\trevocation {env.REVOCATION}\n}\ninsecure_http":     "",
+		"endpoints {\n\tpushed_authorization https://sso.example.com/p\n}": "",
+	} {
+		issuer, rest, _ := strings.Cut(lines, "\n")
+		issuer, ok := strings.CutPrefix(issuer, "issuer ")
+		if !ok {
+			issuer, rest = "https://sso.example.com", lines
+		}
+		_, err := adapt("{\n\tadmin off\n\tgatehouse {\n\t\tprovider a oidc " + issuer + " {\n\t\t\tclient_id x\n" + rest + "\n}\n}\n}\napp.example.com {\n\tgatehouse\n}\n")
+		if fault == "" && err != nil || fault != "" && (err == nil || !strings.Contains(err.Error(), fault)) {
+			t.Errorf("%s: %v, want %q", lines, err, fault)
+		}
+		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("the error repeats a password: %v", err)
+		}
 	}
 }

@@ -71,6 +71,9 @@ func (o *OIDC) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if err := checkIssuer(o.Issuer, "https://sso.example.com"); err != nil {
 			return d.WrapErr(err)
 		}
+		if err := o.parseCheckURL(d, "issuer", o.Issuer); err != nil {
+			return err
+		}
 	}
 	for d.NextBlock(0) {
 		if err := o.parseOption(d); err != nil {

@@ -14,20 +14,17 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 )
 
-// checkSigningKeys makes sure that a file of signing keys holds one for each
-// client: else all that the client asks for would fail, for as long as the file is
-// as it is. A file that cannot be opened is left to the running server: validating
-// a configuration must work where its secrets are not.
+// checkSigningKeys makes sure that a file of signing keys can be read, and holds a key
+// for each client: else all that the client asks for would fail, for as long as the
+// file is as it is. As with other secrets ({file.…}), a configuration is valid only
+// where its files are: a reload must not take a server down that has its keys.
 func (a *App) checkSigningKeys() error {
 	if a.SigningKeys == "" {
 		return nil
 	}
 	held, err := token.FileAlgorithms(a.SigningKeys)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return nil
-	case err != nil:
-		return err
+	if err != nil {
+		return withoutSigningKeys(err)
 	}
 	var mistakes []error
 	for _, id := range slices.Sorted(maps.Keys(a.clients)) {
@@ -62,7 +59,22 @@ func (p *globalParser) signingKeys(d *caddyfile.Dispenser) error {
 	if err := oneArg(d, &p.app.SigningKeys); err != nil {
 		return err
 	}
-	// What is wrong with the file is told when the configuration is loaded.
-	p.app.SigningKeysDigest, _ = token.FileDigest(p.app.SigningKeys)
+	digest, err := token.FileDigest(p.app.SigningKeys)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return d.WrapErr(withoutSigningKeys(err))
+	}
+	p.app.SigningKeysDigest = digest // of a file that is elsewhere, the server will tell
 	return nil
+}
+
+// withoutSigningKeys says what to do about a file that cannot be used.
+func withoutSigningKeys(err error) error {
+	cure := "write a JWKS (RFC 7517) with private keys"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		cure = "write a JWKS with private keys there, or leave signing_keys out: the keys are then made and kept in the token store"
+	case errors.Is(err, fs.ErrPermission):
+		cure = "let the user that the server runs as read it, and run commands as that user"
+	}
+	return fmt.Errorf("signing_keys: %w; %s", err, cure)
 }

@@ -87,6 +87,8 @@ func TestProvision_SaysWhatIsWrong(t *testing.T) {
 	t.Setenv("GATEHOUSE_TEST_EMPTY", "")
 	t.Setenv("GATEHOUSE_TEST_SHORT", "auth.example")
 	t.Setenv("GATEHOUSE_TEST_URL", "postgres://127.0.0.1:1/x")
+	t.Setenv("GATEHOUSE_TEST_PLAIN", "http://sso.example.com")
+	t.Setenv("GATEHOUSE_TEST_CAPITALS", "HTTPS://sso.example.com")
 	for name, tt := range map[string]struct{ lines, want string }{
 		"empty database address": {aliceLocal + "secret 0123456789abcdef\ntoken_store postgres {env.GATEHOUSE_TEST_EMPTY}", "token_store postgres: environment variable not set or empty: GATEHOUSE_TEST_EMPTY"},
 		"empty redis address":    {aliceLocal + "secret 0123456789abcdef\ncache redis {env.GATEHOUSE_TEST_EMPTY}", "cache redis: environment variable not set or empty: GATEHOUSE_TEST_EMPTY"},
@@ -96,7 +98,8 @@ func TestProvision_SaysWhatIsWrong(t *testing.T) {
 		"shared without secret":  {aliceLocal + "token_store postgres {env.GATEHOUSE_TEST_URL}", "all need the same secret"},
 		"shared cache":           {aliceLocal + "cache redis redis://127.0.0.1:1/0", "all need the same secret"},
 		"empty client secret":    {"provider corp oidc https://sso.example.com {\n\tclient_id x\n\tclient_secret {env.GATEHOUSE_TEST_EMPTY}\n}", "provider corp: "},
-		"issuer over http":       {"provider corp oidc http://sso.example.com {\n\tclient_id x\n\tclient_secret {env.GATEHOUSE_TEST_URL}\n}", "must be an https URL"},
+		"issuer over http":       {"provider corp oidc {env.GATEHOUSE_TEST_PLAIN} {\n\tclient_id x\n\tclient_secret {env.GATEHOUSE_TEST_URL}\n}", "must be an https URL"},
+		"issuer in capitals":     {"provider corp oidc {env.GATEHOUSE_TEST_CAPITALS} {\n\tclient_id x\n}", "write https://sso.example.com"},
 		"issuer is no URL":       {aliceLocal + "issuer {env.GATEHOUSE_TEST_SHORT}", "is not a URL such as https://auth.example.com"},
 		"same issuer twice":      {"provider a oidc https://sso.example.com {\n\tclient_id x\n}\nprovider b oidc https://sso.example.com {\n\tclient_id y\n}", "has the same issuer as provider a"},
 		"no provider":            {"serve_stale 5m", "no provider"},

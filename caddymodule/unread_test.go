@@ -137,8 +137,9 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-// TestGroupsThatNobodyHas: a rule that could match nobody is refused at load, since
-// one that keeps people out would keep out nobody.
+// TestGroupsThatNobodyHas: a rule, or a matcher, that could match nobody is refused at
+// load, since one that keeps people out would keep out nobody (GitHub's organizations are
+// shown as "Acme", and read in lower case).
 func TestGroupsThatNobodyHas(t *testing.T) {
 	hub := func(rule string) string {
 		return "provider github {\n\tclient_id x\n\tclient_secret {env.HOME}\n\tallow anyone\n" + rule + "}\n"
@@ -146,12 +147,19 @@ func TestGroupsThatNobodyHas(t *testing.T) {
 	site := func(rule string) string {
 		return "http://app.example.com {\n\tgatehouse {\n\t\tallow anyone\n" + rule + "\t}\n\trespond here\n}"
 	}
+	matching := func(matcher string) string {
+		return "http://app.example.com {\n\tgatehouse {\n\t\tallow anyone\n\t}\n\t@x " + matcher + "\n\trespond @x here\n}"
+	}
 	for _, tt := range []struct{ name, lines, sites, want string }{
 		{"in a provider's block", hub("deny group Acme/devs\n"), site(""), "acme/devs"},
 		{"in a policy", hub("") + "policy p {\n\tallow anyone\n\tdeny group ACME\n}\n", site(""), "lower case: acme"},
 		{"in a guard", hub(""), site("deny group \"a b\"\n"), "organization"},
 		{"of any provider, which another has", hub("") + ssoProvider, site("deny group Acme provider any\n"), ""},
 		{"of GitHub beside another", hub("") + ssoProvider, site("deny group Acme provider github\n"), "lower case"},
+		{"in a matcher", hub(""), matching("not gatehouse group Acme/contractors"), "lower case: acme/contractors"},
+		{"in an expression's matcher", hub(""), matching("expression gatehouse('group', 'ACME')"), "lower case: acme"},
+		{"in a matcher, which another provider has", hub("") + ssoProvider, matching("gatehouse group Acme"), ""},
+		{"in a matcher, as it should be", hub(""), matching("gatehouse group acme/contractors"), ""},
 		{"as it should be", hub("deny group acme/devs acme\n"), site(""), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -52,6 +52,7 @@ type Config struct {
 type Keys struct {
 	Config
 	current atomic.Pointer[keySet]
+	unread  atomic.Pointer[error] // of the file
 	refresh sync.Mutex
 }
 
@@ -168,9 +169,21 @@ func (k *Keys) RotateNow(ctx context.Context) error {
 func (k *Keys) loadFile() error {
 	set, err := readFile(k.File)
 	if err != nil {
-		return fmt.Errorf("reading signing keys from %s: %w", k.File, err)
+		err = fmt.Errorf("reading signing keys from %s: %w", k.File, err)
+		k.unread.Store(&err)
+		return err
 	}
+	k.unread.Store(nil)
 	k.current.Store(set)
+	return nil
+}
+
+// Unread is why the file could not be read lately, or nil. The keys that were known
+// before stay in use.
+func (k *Keys) Unread() error {
+	if err := k.unread.Load(); err != nil {
+		return *err
+	}
 	return nil
 }
 

@@ -32,9 +32,10 @@ func ParseOriginPattern(s string) (OriginPattern, error) {
 	return p, nil
 }
 
-// Matches reports whether an origin is one of the pattern's.
+// Matches reports whether an origin is one of the pattern's. None is whose host ends in
+// a dot: guards do not answer to it.
 func (p OriginPattern) Matches(scheme, host string) bool {
-	if scheme != p.scheme {
+	if scheme != p.scheme || strings.HasSuffix(HostName(host), ".") {
 		return false
 	}
 	host = CanonicalHost(scheme, host)

@@ -248,6 +248,12 @@ func TestNewRefuses(t *testing.T) {
 		"endpoint, no URL":                  func(c *Config) { c.Endpoints.JWKS = "/keys" },
 		"internal over http":                func(c *Config) { c.InternalURL = "http://keycloak:8080" },
 		"internal path":                     func(c *Config) { c.InternalURL = "https://keycloak:8443/auth" },
+		"internal, a query":                 func(c *Config) { c.InternalURL = "https://keycloak:8443?" },
+		"endpoint with a password":          func(c *Config) { c.Endpoints.Token = "https://a:b@sso.example/token" },
+		"endpoint with a fragment":          func(c *Config) { c.Endpoints.Token = "https://sso.example/token#" },
+		"endpoint with a capital scheme":    func(c *Config) { c.Endpoints.Token = "HTTPS://sso.example/token" },
+		"endpoint without a host":           func(c *Config) { c.Endpoints.Token = "https://:8443/token" },
+		"endpoint at the root's dot":        func(c *Config) { c.Endpoints.Token = "https://sso.example./token" },
 		"plain, claims of the access token": func(c *Config) { plainly(c); c.AccessTokenClaims = []string{"roles"} },
 		"plain, no userinfo":                func(c *Config) { plainly(c); c.UserInfo = UserInfoNever },
 		"plain, no userinfo endpoint":       func(c *Config) { plainly(c); c.Endpoints.UserInfo = "" },
@@ -269,6 +275,11 @@ func TestNewRefuses(t *testing.T) {
 	defer func() { _ = p.Close() }()
 	if _, err := p.VerifyLogout(t.Context(), "a.b.c"); !errors.Is(err, provider.ErrResponse) || p.TellsLogouts() {
 		t.Errorf("a logout token of a provider without keys: %v", err)
+	}
+	private := good
+	private.Endpoints.Token, private.InternalURL = "https://10.0.0.5/token?x=y", "https://[fd00::1]:8443/"
+	if _, err := New(private); err != nil {
+		t.Errorf("addresses in the operator's own network: %v", err)
 	}
 	good.Issuer, good.InsecureHTTP = "http://keycloak:8080/realms/x", true
 	if _, err := New(good); err != nil {

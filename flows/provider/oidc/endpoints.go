@@ -72,21 +72,55 @@ func (c *Config) checkEndpoints() error {
 	if err := c.checkURL(c.InternalURL); err != nil {
 		return fmt.Errorf("internal_url: %w", err)
 	}
-	if u, err := url.Parse(c.InternalURL); err != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return fmt.Errorf("internal_url: %s has a path; write scheme, host and port alone", c.InternalURL)
+	if err := CheckOrigin(c.InternalURL); err != nil {
+		return fmt.Errorf("internal_url: %w", err)
 	}
 	return nil
 }
 
 func (c *Config) checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
-		return fmt.Errorf("%q is not a URL such as https://sso.example.com/token", raw)
-	case !c.mayUse(u):
+	if err := CheckURL(raw); err != nil {
+		return err
+	}
+	if u, err := url.Parse(raw); err != nil || !c.mayUse(u) {
 		return fmt.Errorf("%s must be an https URL; in a network that is yours alone, insecure_http allows http", raw)
 	}
 	return nil
+}
+
+// CheckURL judges an address of a provider that an operator writes: an absolute URL of
+// http or https, without a fragment (RFC 6749, section 3.1) and credentials, which the
+// error does not repeat. It may be at a private address: who writes it means it.
+func CheckURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("it is not a URL such as https://sso.example.com/token")
+	case u.User != nil:
+		return errors.New("it has a user name or password in front of @; the client is authenticated by client_id and client_secret")
+	case strings.Contains(raw, "#"):
+		return fmt.Errorf("%s has a fragment; leave out what begins at #", raw)
+	case !strings.HasPrefix(raw, u.Scheme+":"):
+		return fmt.Errorf("%s has capital letters in its scheme; write %s://%s", raw, u.Scheme, strings.TrimPrefix(raw[len(u.Scheme):], "://"))
+	case strings.HasSuffix(u.Hostname(), "."):
+		return fmt.Errorf("%s: its host ends in a dot; leave the dot out", raw)
+	}
+	return nil
+}
+
+// CheckOrigin judges a URL that must be an origin.
+func CheckOrigin(raw string) error {
+	if u, err := url.Parse(raw); err != nil || strings.Trim(u.Path, "/") != "" || strings.Contains(raw, "?") {
+		return fmt.Errorf("%s has a path or a query; write scheme, host and port alone", raw)
+	}
+	return nil
+}
+
+// NeedsInsecureHTTP reports whether an address can be used only with
+// Config.InsecureHTTP: plain http, and not on this machine.
+func NeedsInsecureHTTP(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Scheme == "http" && !isLoopback(u.Hostname())
 }
 
 // trustedHosts are the hosts that the operator has named: wherever they are, they
@@ -117,7 +151,7 @@ func (c *Config) internal(raw string) string {
 	if err != nil || bad != nil || u.Scheme != issuer.Scheme || !strings.EqualFold(u.Host, issuer.Host) {
 		return raw
 	}
-	return strings.TrimSuffix(c.InternalURL, "/") + strings.TrimPrefix(raw, u.Scheme+"://"+u.Host)
+	return strings.TrimSuffix(c.InternalURL, "/") + u.RequestURI()
 }
 
 // apply puts the operator's endpoints in the place of those that the provider

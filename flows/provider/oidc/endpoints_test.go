@@ -79,6 +79,27 @@ func TestInternalURL(t *testing.T) {
 	}
 }
 
+// TestInternal: only what is at the issuer's origin is asked for at the internal one,
+// however the provider spells it.
+func TestInternal(t *testing.T) {
+	t.Parallel()
+	c := &Config{Issuer: "https://sso.example.com/realms/x", InternalURL: "https://keycloak:8443/"}
+	for public, want := range map[string]string{
+		"https://sso.example.com/realms/x/token?a=b": "https://keycloak:8443/realms/x/token?a=b",
+		"https://SSO.example.com/t%2Fu":              "https://keycloak:8443/t%2Fu",
+		"HTTPS://SSO.example.com/token":              "https://keycloak:8443/token",
+		"https://sso.example.com":                    "https://keycloak:8443/",
+		"https://other.example.com/token":            "https://other.example.com/token",
+		"http://sso.example.com/token":               "http://sso.example.com/token",
+		"https://sso.example.com:444/token":          "https://sso.example.com:444/token",
+		"":                                           "",
+	} {
+		if got := c.internal(public); got != want {
+			t.Errorf("internal(%q) = %q, want %q", public, got, want)
+		}
+	}
+}
+
 // TestInternalIsReached: what the operator names is reached, wherever it is, and what
 // metadata name is not.
 func TestInternalIsReached(t *testing.T) {
