@@ -3,7 +3,6 @@ package page
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -67,23 +66,6 @@ func formTarget(raw string) string {
 // hostByte: a source expression knows no wildcard here and no user names.
 func hostByte(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-._:[]", c)
-}
-
-// stylesheet joins the built-in style and the operator's. Line ends are made
-// what an HTML parser makes of them, or the hash would not match in a browser.
-func stylesheet(custom string) (string, error) {
-	if strings.Contains(strings.ToLower(custom), "</style") || strings.Contains(custom, "<!--") {
-		return "", fmt.Errorf("custom CSS holds HTML: %w", ErrTemplate)
-	}
-	if strings.ContainsRune(custom, 0) {
-		return "", fmt.Errorf("custom CSS holds a NUL: %w", ErrTemplate)
-	}
-	base, err := builtin.ReadFile("templates/style.css")
-	if err != nil {
-		return "", fmt.Errorf("reading built-in style: %w", err)
-	}
-	css := string(base) + strings.ToValidUTF8(custom, "\uFFFD")
-	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(css), nil
 }
 
 // hashSource is a style's source expression (CSP Level 3, section 2.3.1).

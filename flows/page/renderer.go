@@ -20,18 +20,29 @@ var ErrTemplate = errors.New("page template")
 type Options struct {
 	// Title is the name at the head of each page; by default "Gatehouse".
 	Title string
-	// Lang is the language of the templates (BCP 47); by default "en".
+	// Lang is the language of the replaced templates (BCP 47); by default "en".
 	Lang string
+	// Logo is an image of at most MaxLogo bytes that takes the place of the built-in
+	// sign: SVG, PNG, JPEG, WebP or GIF.
+	Logo []byte
+	// Color is the accent colour, as #rrggbb. It is made darker or lighter where it
+	// could not be read. Default: blue.
+	Color string
+	// Links stand at the foot of each page, at most MaxLinks.
+	Links []FootLink
+	// Contact is where people ask for help: an e-mail address or a URL.
+	Contact string
 	// Templates replaces page templates by name: a file signin.html in its root
 	// replaces the built-in one, layout.html what surrounds all. A file whose
 	// name is not a template's is an error. Nil replaces none.
 	Templates fs.FS
-	// CSS follows the built-in style. Most of it can be had by setting the
+	// CSS follows the built-in style and Color. Most of it can be had by setting the
 	// custom properties at the top of templates/style.css, such as --accent.
 	CSS string
 	// Now tells the time for "2 minutes ago"; nil shows dates only.
 	Now func() time.Time
-	// Logger hears of templates that fail; nil is silent.
+	// Logger hears of templates that fail, or that replace one that has changed; nil
+	// is silent.
 	Logger *slog.Logger
 }
 
@@ -39,6 +50,10 @@ type Options struct {
 type Renderer struct {
 	title     string
 	lang      string
+	logo      template.URL
+	icon      template.URL
+	links     []FootLink
+	contact   FootLink
 	css       template.CSS
 	styleHash string
 	pages     map[name]*template.Template
@@ -49,7 +64,7 @@ type Renderer struct {
 // New parses the templates and tries each of them, so that a mistake in an
 // operator's template is an error here and not a broken page later.
 func New(o Options) (*Renderer, error) {
-	css, err := stylesheet(o.CSS)
+	css, err := o.style()
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +85,17 @@ func New(o Options) (*Renderer, error) {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+	if err := r.dress(o); err != nil {
+		return nil, err
+	}
 	if r.pages, err = r.parse(o.Templates); err != nil {
 		return nil, err
 	}
 	if err := r.try(); err != nil {
 		return nil, err
+	}
+	for _, file := range outdated(o.Templates) {
+		r.log.Warn("the original of a replaced page template has changed; take over what is new, and its first line, from `gatehouse pages DIRECTORY`", "template", file)
 	}
 	return r, nil
 }
@@ -84,13 +105,18 @@ type view struct {
 	Brand string
 	Lang  string
 	CSS   template.CSS
-	Page  any
+	Logo  template.URL // "" is the built-in sign
+	Icon  template.URL
+	Links []FootLink
+	// Contact is where people ask for help; its URL is "" if nothing is known.
+	Contact FootLink
+	Page    any
 }
 
 func (r *Renderer) execute(n name, p any) (*bytes.Buffer, error) {
 	buf := new(bytes.Buffer)
 	buf.Grow(10 << 10)
-	v := view{Brand: r.title, Lang: r.lang, CSS: r.css, Page: p}
+	v := view{Brand: r.title, Lang: r.lang, CSS: r.css, Logo: r.logo, Icon: r.icon, Links: r.links, Contact: r.contact, Page: p}
 	if err := r.pages[n].ExecuteTemplate(buf, layout, v); err != nil {
 		return nil, fmt.Errorf("rendering %s: %w", n, err)
 	}

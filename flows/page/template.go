@@ -44,6 +44,15 @@ func names() []name {
 	return []name{signIn, fault, signOut, signedOut, consent, deviceCode, deviceConfirm, deviceDone, home, formPost, link, known, framed}
 }
 
+// files are the names of all templates.
+func files() []string {
+	all := []string{layout, parts}
+	for _, n := range names() {
+		all = append(all, string(n)+".html")
+	}
+	return all
+}
+
 // parse makes one template set per page, each of frame, parts and page: every
 // page defines "title" and "content".
 func (r *Renderer) parse(override fs.FS) (map[name]*template.Template, error) {
@@ -90,10 +99,7 @@ func checkNames(override fs.FS) error {
 	if override == nil {
 		return nil
 	}
-	known := []string{layout, parts}
-	for _, n := range names() {
-		known = append(known, string(n)+".html")
-	}
+	known := files()
 	entries, err := fs.ReadDir(override, ".")
 	if err != nil {
 		return fmt.Errorf("listing templates: %w: %w", ErrTemplate, err)
