@@ -158,6 +158,16 @@ func publicKeys(t *testing.T) string {
 	return file
 }
 
+// logo is a file with an image.
+func logo(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "logo.svg")
+	if err := os.WriteFile(file, []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // values are an environment for a Caddyfile's placeholders. Nothing listens
 // where they lead: validating must not connect.
 func values(t *testing.T, caddyfile string) []string {
@@ -172,6 +182,7 @@ func values(t *testing.T, caddyfile string) []string {
 		"KUBERNETES_CA":   authority(t),
 		"APPLE_KEY_FILE":  appleKey(t),
 		"PILOTS_JWKS":     publicKeys(t),
+		"PAGES_LOGO":      logo(t),
 	}
 	var pairs []string
 	for _, match := range environment.FindAllStringSubmatch(caddyfile, -1) {

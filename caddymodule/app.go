@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 	"github.com/gatehouse-auth/gatehouse/flows/policy/expression"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -98,6 +99,9 @@ type App struct {
 	// The names of the headers that tell upstreams who is signed in.
 	Headers *Headers `json:"headers,omitempty"`
 
+	// How the pages look that people see.
+	Pages *PagesConfig `json:"pages,omitempty"`
+
 	ctx        caddy.Context
 	logger     *slog.Logger
 	issuer     string
@@ -108,6 +112,7 @@ type App struct {
 	callers    map[string]*policy.Policy // by provider name: who may come from there
 	clients    map[string]*client.Client
 	headers    *headerSet
+	pages      *page.Renderer
 	events     *emitter
 
 	groupCheckers map[string]groupChecker // by provider name
@@ -202,7 +207,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.newExpressions(); err != nil {
 		return err
 	}
-	err := together(a.expandOwn(), a.loadStores(ctx), a.loadProviders(ctx), a.preparePolicies(), a.loadClients(ctx), a.checkSigningKeys())
+	err := together(a.expandOwn(), a.loadStores(ctx), a.loadProviders(ctx), a.preparePolicies(), a.loadClients(ctx), a.checkSigningKeys(), a.loadPages())
 	if err != nil {
 		return err
 	}

@@ -37,10 +37,10 @@ func parseGlobal(d *caddyfile.Dispenser, earlier any) (any, error) {
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "link_by_email", "signing_keys", "site", "headers"}
+var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "link_by_email", "signing_keys", "site", "headers", "pages"}
 
 // blockOptions are those that may have a block.
-var blockOptions = []string{"token_store", "cache", "session", "provider", "policy", "client", "headers"}
+var blockOptions = []string{"token_store", "cache", "session", "provider", "policy", "client", "headers", "pages"}
 
 // UnmarshalCaddyfile parses the global option:
 //
@@ -74,6 +74,7 @@ var blockOptions = []string{"token_store", "cache", "session", "provider", "poli
 //		signing_keys <file>
 //		site <origin…>
 //		headers { … }
+//		pages { … }
 //	}
 //
 // A condition is one of user, email, domain, group, client or provider with one or
@@ -150,6 +151,8 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 		return p.session(d)
 	case "signing_keys":
 		return p.signingKeys(d)
+	case "pages":
+		return p.pagesOption(d)
 	case "gate_client":
 		return p.gateClientOption(d)
 	case "link_by_email":

@@ -16,7 +16,7 @@ func init() {
 		Long: `
 Looks after Gatehouse. The verbs about sessions, subjects, tokens and keys, explain, and doctor
 without --config, ask the running server by its admin API; migrate works on the stores of a
-configuration; client needs neither.`,
+configuration; client and pages need neither.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			var children []*cobra.Command
 			for _, verb := range Verbs() {
@@ -32,7 +32,7 @@ configuration; client needs neither.`,
 // Verbs are what the subcommand gatehouse can do. Gatehouse's own binary takes
 // them directly as well.
 func Verbs() []caddycmd.Command {
-	return []caddycmd.Command{clientVerb(), keysVerb(), doctorVerb(), explainVerb(), sessionsVerb(), subjectsVerb(), tokensVerb(), migrateVerb()}
+	return []caddycmd.Command{clientVerb(), keysVerb(), doctorVerb(), explainVerb(), pagesVerb(), sessionsVerb(), subjectsVerb(), tokensVerb(), migrateVerb()}
 }
 
 // group makes a command of its subcommands. To Cobra alone an unknown

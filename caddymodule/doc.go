@@ -136,6 +136,18 @@
 //				id_token   <header name> | off          # the provider's ID token while it is valid; default: off
 //				basic_auth <password>                   # Authorization: Basic with the user's name; default: none
 //			}
+//			pages {                                     # what people see
+//				title     <name>                        # at the head of each page; default: Gatehouse
+//				logo      <file>                        # SVG, PNG, JPEG, WebP or GIF, at most 32 KiB
+//				color     <#rrggbb>                     # of buttons and links; made darker or lighter where it could not be read
+//				css       <file>                        # follows the built-in style; at most 32 KiB
+//				templates <directory>                   # in place of built-in ones; `caddy gatehouse pages` writes those
+//				lang      <language>                    # of these templates; default: en
+//				link      <title> <url>                 # at the foot of each page; may be repeated, six with terms and privacy
+//				terms     <url>
+//				privacy   <url>
+//				contact   <address or url>              # where people ask for help
+//			}
 //		}
 //	}
 //

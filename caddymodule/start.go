@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
-	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 )
 
@@ -113,10 +112,6 @@ func (a *App) endBackground() {
 }
 
 func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
-	pages, err := page.New(page.Options{Now: time.Now, Logger: a.logger})
-	if err != nil {
-		return nil, err
-	}
 	kept, err := a.newVault(entry)
 	if err != nil {
 		return nil, err
@@ -141,7 +136,7 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 		Store:        entry.store,
 		Cache:        entry.cache,
 		Keyring:      entry.keys,
-		Pages:        pages,
+		Pages:        a.pages,
 		Logger:       a.logger,
 		Now:          time.Now,
 		Random:       rand.Reader,

@@ -26,7 +26,7 @@ var sign = [2]string{
 // dress takes over what an operator wrote for all pages.
 func (r *Renderer) dress(o Options) (err error) {
 	if _, err := language.Parse(r.lang); err != nil {
-		return fmt.Errorf("lang %q is no language tag, such as en or pt-BR: %w", clipped(r.lang), ErrTemplate)
+		return mistake{fmt.Errorf("lang %q is no language tag, such as en or pt-BR", clipped(r.lang))}
 	}
 	r.icon = template.URL(sign[0] + "%233a5bc7" + sign[1]) //nolint:gosec // our own
 	if c, err := parseColor(o.Color); err == nil {
@@ -39,17 +39,17 @@ func (r *Renderer) dress(o Options) (err error) {
 		r.icon = r.logo
 	}
 	if len(o.Links) > MaxLinks {
-		return fmt.Errorf("%d links at the foot of the pages, at most %d are possible: %w", len(o.Links), MaxLinks, ErrTemplate)
+		return mistake{fmt.Errorf("%d links at the foot of the pages, at most %d are possible", len(o.Links), MaxLinks)}
 	}
 	for _, l := range o.Links {
 		if err := l.check(); err != nil {
-			return fmt.Errorf("%w: %w", err, ErrTemplate)
+			return mistake{err}
 		}
 		r.links = append(r.links, FootLink{line(l.Title, maxName), l.URL})
 	}
 	if o.Contact != "" {
 		if r.contact, err = contact(o.Contact); err != nil {
-			return fmt.Errorf("%w: %w", err, ErrTemplate)
+			return mistake{err}
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package page
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -16,14 +17,14 @@ const MaxLogo = 32 << 10
 // nothing (SVG Integration, "secure static mode").
 func logoURL(image []byte) (template.URL, error) {
 	if len(image) > MaxLogo {
-		return "", fmt.Errorf("the logo has %d bytes, at most %d are allowed, because it is part of every page; use an SVG file or a smaller image: %w", len(image), MaxLogo, ErrTemplate)
+		return "", mistake{fmt.Errorf("the logo has more than the %d bytes that are allowed, because it is part of every page; use an SVG file or a smaller image", MaxLogo)}
 	}
 	kind := http.DetectContentType(image)
 	switch kind {
 	case "image/png", "image/jpeg", "image/webp", "image/gif":
 	default:
 		if !isSVG(image) {
-			return "", fmt.Errorf("the logo is no SVG, PNG, JPEG, WebP or GIF image: %w", ErrTemplate)
+			return "", mistake{errors.New("the logo is no SVG, PNG, JPEG, WebP or GIF image")}
 		}
 		kind = "image/svg+xml"
 	}

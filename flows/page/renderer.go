@@ -16,6 +16,15 @@ import (
 // style causes.
 var ErrTemplate = errors.New("page template")
 
+// mistake is such an error about an option: its text needs no further word.
+type mistake struct{ error }
+
+// Is implements [errors.Is].
+func (mistake) Is(target error) bool { return target == ErrTemplate }
+
+// Unwrap implements [errors.Unwrap].
+func (m mistake) Unwrap() error { return m.error }
+
 // Options say how the pages look. The zero value is good.
 type Options struct {
 	// Title is the name at the head of each page; by default "Gatehouse".

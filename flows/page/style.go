@@ -12,7 +12,7 @@ const MaxCSS = 32 << 10
 // are made what an HTML parser makes of them, or the hash would not match in a browser.
 func (o Options) style() (string, error) {
 	if len(o.CSS) > MaxCSS {
-		return "", fmt.Errorf("custom CSS has %d bytes, at most %d are allowed, because it is part of every page: %w", len(o.CSS), MaxCSS, ErrTemplate)
+		return "", mistake{fmt.Errorf("custom CSS has more than the %d bytes that are allowed, because it is part of every page", MaxCSS)}
 	}
 	if strings.Contains(strings.ToLower(o.CSS), "</style") || strings.Contains(o.CSS, "<!--") {
 		return "", fmt.Errorf("custom CSS holds HTML: %w", ErrTemplate)
@@ -28,7 +28,7 @@ func (o Options) style() (string, error) {
 	if o.Color != "" {
 		rules, err := accents(o.Color)
 		if err != nil {
-			return "", fmt.Errorf("color: %w: %w", err, ErrTemplate)
+			return "", mistake{fmt.Errorf("color: %w", err)}
 		}
 		css += rules
 	}
