@@ -21,7 +21,7 @@ type PagesConfig struct {
 	// An image file of at most 32 KiB in place of the built-in sign: SVG, PNG, JPEG,
 	// WebP or GIF. Default: none. Accepts global placeholders.
 	Logo string `json:"logo,omitempty"`
-	// The colour of buttons and links, as `#rrggbb`. It is made darker or lighter where
+	// The color of buttons and links, as `#rrggbb`. It is made darker or lighter where
 	// it could not be read. Default: a blue.
 	Color string `json:"color,omitempty"`
 	// A file of at most 32 KiB with rules that follow the built-in style. Default: none.

@@ -10,7 +10,7 @@ import (
 // Contrasts of WCAG 2.2 AA: of text (1.4.3), and of edges and signs (1.4.11).
 const textContrast = 4.5
 
-// The colours of templates/style.css that an accent colour meets.
+// The colors of templates/style.css that an accent color meets.
 const (
 	lightCard = "#ffffff"
 	darkCard  = "#191c24"
@@ -19,7 +19,7 @@ const (
 // color is one of sRGB; each part is from 0 to 1.
 type color [3]float64
 
-// parseColor reads a colour as CSS writes it: #rgb or #rrggbb.
+// parseColor reads a color as CSS writes it: #rgb or #rrggbb.
 func parseColor(text string) (color, error) {
 	hex, ok := strings.CutPrefix(text, "#")
 	if ok && len(hex) == 3 {
@@ -27,7 +27,7 @@ func parseColor(text string) (color, error) {
 	}
 	n, err := strconv.ParseUint(hex, 16, 32)
 	if !ok || len(hex) != 6 || err != nil {
-		return color{}, fmt.Errorf("a colour is written #rrggbb, such as \"#0a7d5a\", in quotes, and not %q", clipped(text))
+		return color{}, fmt.Errorf("a color is written #rrggbb, such as \"#0a7d5a\", in quotes, and not %q", clipped(text))
 	}
 	return color{float64(n>>16&0xff) / 255, float64(n>>8&0xff) / 255, float64(n&0xff) / 255}, nil
 }
@@ -61,13 +61,13 @@ func (c color) luminance() float64 {
 	return 0.2126*linear(c[0]) + 0.7152*linear(c[1]) + 0.0722*linear(c[2])
 }
 
-// contrast of two colours, from 1 to 21.
+// contrast of two colors, from 1 to 21.
 func contrast(a, b color) float64 {
 	x, y := a.luminance(), b.luminance()
 	return (math.Max(x, y) + 0.05) / (math.Min(x, y) + 0.05)
 }
 
-// readable is the colour nearest to c, on the way to limit, that can be read on back.
+// readable is the color nearest to c, on the way to limit, that can be read on back.
 func (c color) readable(back, limit color) color {
 	for share := 0.0; share < 1; share += 0.02 {
 		// As it will be written, since rounding may cost the last hundredth.
@@ -78,7 +78,7 @@ func (c color) readable(back, limit color) color {
 	return limit
 }
 
-// accents are the style rules that give the pages an accent colour. It is made darker in
+// accents are the style rules that give the pages an accent color. It is made darker in
 // the light scheme and lighter in the dark one, as far as people need to read it.
 func accents(text string) (string, error) {
 	accent, err := parseColor(text)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Whatever colour an operator gives, people can read what is written in it and on it.
+// Whatever color an operator gives, people can read what is written in it and on it.
 func TestColor_CanBeReadInBothSchemes(t *testing.T) {
 	property := regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{6});`)
 	for n := 0; n < 1<<24; n += 40_009 {
@@ -42,7 +42,7 @@ func TestColor_CanBeReadInBothSchemes(t *testing.T) {
 	}
 }
 
-// The cards of the style sheet are those that colours are held against.
+// The cards of the style sheet are those that colors are held against.
 func TestColor_KnowsTheCards(t *testing.T) {
 	css, err := builtin.ReadFile("templates/style.css")
 	if err != nil {
@@ -50,7 +50,7 @@ func TestColor_KnowsTheCards(t *testing.T) {
 	}
 	light, dark, _ := strings.Cut(string(css), "@media (prefers-color-scheme: dark)")
 	if !strings.Contains(light, "--card: "+lightCard+";") || !strings.Contains(dark, "--card: "+darkCard+";") {
-		t.Error("the cards have other colours")
+		t.Error("the cards have other colors")
 	}
 }
 

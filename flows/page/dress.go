@@ -17,7 +17,7 @@ const MaxLinks = 6
 // FootLink is a link at the foot of each page.
 type FootLink struct{ Title, URL string }
 
-// sign is the built-in icon of a page, whose colour is put into the middle.
+// sign is the built-in icon of a page, whose color is put into the middle.
 var sign = [2]string{
 	`data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Cpath fill='`,
 	`' d='M2 5h3v2.5h2.5V5h3v6h11V5h3v2.5H27V5h3v23h-8.5v-6a5.5 5.5 0 0 0-11 0v6H2z'/%3E%3C/svg%3E`,

@@ -34,7 +34,7 @@ type Options struct {
 	// Logo is an image of at most MaxLogo bytes that takes the place of the built-in
 	// sign: SVG, PNG, JPEG, WebP or GIF.
 	Logo []byte
-	// Color is the accent colour, as #rrggbb. It is made darker or lighter where it
+	// Color is the accent color, as #rrggbb. It is made darker or lighter where it
 	// could not be read. Default: blue.
 	Color string
 	// Links stand at the foot of each page, at most MaxLinks.

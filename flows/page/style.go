@@ -8,7 +8,7 @@ import (
 // MaxCSS is the longest custom style, in bytes: it is part of every page.
 const MaxCSS = 32 << 10
 
-// style joins the built-in style, the accent colour and the operator's style. Line ends
+// style joins the built-in style, the accent color and the operator's style. Line ends
 // are made what an HTML parser makes of them, or the hash would not match in a browser.
 func (o Options) style() (string, error) {
 	if len(o.CSS) > MaxCSS {
