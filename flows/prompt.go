@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/stepup"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -71,7 +72,7 @@ func (g *Gateway) recentEnough(a *authRequest, at time.Time) bool {
 	case a.asks("login") && at.Before(time.Unix(a.Begun, 0).Add(-providerSkew)):
 		return false
 	}
-	return a.MaxAge == 0 || g.Now().Sub(at) <= a.maxAge()+providerSkew
+	return a.MaxAge == 0 || stepup.IsWithin(at, g.Now(), a.maxAge()+providerSkew)
 }
 
 // parseHint reads id_token_hint: the request is about the person of that ID

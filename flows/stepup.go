@@ -64,7 +64,7 @@ func (g *Gateway) provedEnough(a *authRequest, c *identity.Claims) bool {
 		return false
 	}
 	at, ok := c.Proved(g.necessary(a), g.Now())
-	return ok && (a.MaxAge == 0 || g.Now().Sub(at) <= a.maxAge())
+	return ok && (a.MaxAge == 0 || stepup.IsWithin(at, g.Now(), a.maxAge()))
 }
 
 // settleTime makes the time of a sign-in one of our own clock, where the provider's is

@@ -68,7 +68,17 @@ func (q *Requirement) IsMet(c *identity.Claims, now time.Time) bool {
 		return true
 	}
 	at, ok := c.Proved(q.ACR, now)
-	return ok && (q.MaxAge == 0 || now.Sub(at) <= q.MaxAge)
+	return ok && (q.MaxAge == 0 || IsWithin(at, now, q.MaxAge))
+}
+
+// skew is how far the clock of who told a time may be ahead of ours.
+const skew = time.Minute
+
+// IsWithin reports whether a time was at most so long ago. One that is yet to come would
+// be recent for as long as its author likes, and so is not.
+func IsWithin(at, now time.Time, limit time.Duration) bool {
+	age := now.Sub(at)
+	return age >= -skew && age <= limit
 }
 
 // LacksScope reports whether an access token of these scopes lacks one.
