@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -122,9 +123,40 @@ func (p *Provider) checkAccepted(claims claimSet, expiry time.Time) error {
 	case claims.has("events"):
 		return errors.New("it is a token of another type")
 	}
+	if err := checkUse(claims); err != nil {
+		return err
+	}
 	for _, name := range []string{"iat", "nbf"} {
 		if at, _, err := claims.date(name); err != nil || at.After(now.Add(leeway)) {
 			return errors.New("its " + name + " is in the future, or no date")
+		}
+	}
+	return nil
+}
+
+// accessUses are the words by which issuers call an access token, in lower case: of RFC
+// 6749, section 7.1, of RFC 9068, section 2.1, of RFC 8693, section 3, and their own.
+var accessUses = []string{"bearer", "dpop", "access", "access_token", "access-token", "at+jwt", "application/at+jwt", "urn:ietf:params:oauth:token-type:access_token"}
+
+// checkUse refuses what the provider itself does not call an access token. Many answer
+// about refresh and ID tokens as well, whatever the hint says (RFC 7662, section 2.1), and
+// each names them in a member of its own: Hydra and Cognito in token_use, Keycloak in typ.
+func checkUse(claims claimSet) error {
+	for _, name := range []string{"token_use", "typ", "token_type"} {
+		if !claims.has(name) {
+			continue
+		}
+		use, _ := stringOf(claims[name])
+		if name == "typ" && strings.EqualFold(use, "JWT") {
+			continue // says how it is written
+		}
+		if !slices.Contains(accessUses, strings.ToLower(use)) {
+			return fmt.Errorf("its %s is %.40q, which is no access token", name, use)
+		}
+	}
+	for _, name := range []string{"at_hash", "c_hash"} {
+		if claims.has(name) {
+			return errors.New("it is an ID token: it has " + name)
 		}
 	}
 	return nil

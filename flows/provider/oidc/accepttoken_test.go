@@ -148,8 +148,20 @@ func TestIntrospect(t *testing.T) {
 		"of another issuer":  {good(func(a obj) { a["iss"] = "https://other.example.com" }), 200, provider.ErrResponse},
 		"without subject":    {good(func(a obj) { delete(a, "sub") }), 200, provider.ErrResponse},
 		"expired":            {good(func(a obj) { a["exp"] = 1 }), 200, provider.ErrResponse},
-		"down":               {nil, 500, provider.ErrUnavailable},
-		"refused":            {nil, 401, provider.ErrMisconfigured},
+		// Hydra answers so about a refresh token, and Cognito says "id" of an ID token.
+		"of a refresh token":    {good(func(a obj) { a["token_use"], a["token_type"] = "refresh_token", "Bearer" }), 200, provider.ErrResponse},
+		"an ID token's use":     {good(func(a obj) { a["token_use"] = "id" }), 200, provider.ErrResponse},
+		"Keycloak's refresh":    {good(func(a obj) { a["typ"] = "Refresh" }), 200, provider.ErrResponse},
+		"Keycloak's offline":    {good(func(a obj) { a["typ"], a["token_type"] = "Offline", "Bearer" }), 200, provider.ErrResponse},
+		"Keycloak's ID token":   {good(func(a obj) { a["typ"] = "ID" }), 200, provider.ErrResponse},
+		"a type of RFC 8693":    {good(func(a obj) { a["token_type"] = "urn:ietf:params:oauth:token-type:refresh_token" }), 200, provider.ErrResponse},
+		"a use that is no text": {good(func(a obj) { a["token_use"] = []string{"access_token"} }), 200, provider.ErrResponse},
+		"the hash of a token":   {good(func(a obj) { a["at_hash"] = "x" }), 200, provider.ErrResponse},
+		"Hydra's access token":  {good(func(a obj) { a["token_use"], a["token_type"] = "access_token", "Bearer" }), 200, nil},
+		"Keycloak's":            {good(func(a obj) { a["typ"], a["token_type"] = "Bearer", "bearer" }), 200, nil},
+		"a DPoP token":          {good(func(a obj) { a["token_type"] = "DPoP" }), 200, nil},
+		"down":                  {nil, 500, provider.ErrUnavailable},
+		"refused":               {nil, 401, provider.ErrMisconfigured},
 	} {
 		answer, status = tt.answer, tt.status
 		got, err := p.Introspect(t.Context(), "opaque-token")
