@@ -74,11 +74,12 @@ func (v *Verifier) inAuthorization(values []string, host string, from Places) (f
 	return found, nil
 }
 
-// The schemes of a [Credential].
+// SchemeBasic is the scheme of a [Credential] that came as a password.
+const SchemeBasic = "basic"
+
 const (
 	schemeBearer = "bearer"
 	schemeDPoP   = "dpop"
-	schemeBasic  = "basic"
 )
 
 // parseCredential reads a line of a header, if its scheme is one that brings tokens.
@@ -93,8 +94,8 @@ func parseCredential(value string, from Places) (Credential, bool) {
 		t.Scheme = schemeBearer
 	case strings.EqualFold(name, schemeDPoP):
 		t.Scheme = schemeDPoP
-	case from.Basic && strings.EqualFold(name, schemeBasic):
-		t.Scheme, t.Raw = schemeBasic, basicPassword(t.Raw)
+	case from.Basic && strings.EqualFold(name, SchemeBasic):
+		t.Scheme, t.Raw = SchemeBasic, basicPassword(t.Raw)
 	default:
 		return Credential{}, false
 	}

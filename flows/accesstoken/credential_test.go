@@ -44,8 +44,8 @@ func FuzzParseCredential(f *testing.F) {
 		if !ok {
 			return
 		}
-		if got.Scheme == schemeBasic {
-			encoded := strings.TrimRight(strings.TrimLeft(value[len(schemeBasic):], " "), " ")
+		if got.Scheme == SchemeBasic {
+			encoded := strings.TrimRight(strings.TrimLeft(value[len(SchemeBasic):], " "), " ")
 			decoded, err := base64.StdEncoding.DecodeString(encoded)
 			if err != nil && got.Raw != "" || err == nil && got.Raw != "" && !strings.HasSuffix(string(decoded), ":"+got.Raw) {
 				t.Errorf("%q has the password %q", value, got.Raw)

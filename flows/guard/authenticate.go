@@ -86,7 +86,12 @@ func (g *Guard) fromBearer(r *http.Request, host string, secure bool, t accessto
 		}
 	}
 	if id.SessionID.ID() == 0 && id.TokenID != "" {
-		return id, nil
+		if t.Scheme != accesstoken.SchemeBasic {
+			return id, nil
+		}
+		with := *id
+		with.TokenScheme = t.Scheme
+		return &with, nil
 	}
 	with := *id
 	with.Scope, with.TokenID, with.TokenScheme = strings.Fields(claims.Scope), claims.ID, t.Scheme

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
@@ -163,13 +164,18 @@ func refuseForeign(w http.ResponseWriter, r *web.Request) {
 
 // isForeign reports whether a page of another site makes a request as the visitor that
 // no browser asks about beforehand, or holds back: what [web.Request.IsForgeable] says,
-// and WebSockets. A program sends no Origin, no page can send an access token here, and
-// the pages of some origins may call.
+// and WebSockets. A program sends no Origin, no page can send an access token here unless
+// the browser adds it as a password, and the pages of some origins may call.
 func (rules *Rules) isForeign(r *web.Request, id *identity.Identity) bool {
-	if id.TokenID != "" || r.TrustedOrigin != "" {
+	switch {
+	case r.TrustedOrigin != "":
 		return false
+	case id.TokenID == "":
+		return rules.opensForeignWebSocket(r) || r.IsForgeable()
+	case id.TokenScheme == accesstoken.SchemeBasic:
+		return rules.opensForeignWebSocket(r) || r.IsForgeableByBasic()
 	}
-	return rules.opensForeignWebSocket(r) || r.IsForgeable()
+	return false
 }
 
 // opensForeignWebSocket reports whether a page of another host, or of plain http where

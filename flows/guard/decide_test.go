@@ -13,6 +13,7 @@ import (
 // (RFC 6455, section 10.2).
 func TestRules_PagesOfOthersOpenNoWebSockets(t *testing.T) {
 	cookie, token := &identity.Identity{}, &identity.Identity{TokenID: "x"}
+	password := &identity.Identity{TokenID: "x", TokenScheme: "basic"}
 	for name, c := range map[string]struct {
 		scheme, upgrade string
 		origins         []string
@@ -28,6 +29,9 @@ func TestRules_PagesOfOthersOpenNoWebSockets(t *testing.T) {
 		"no origin that can be read":      {"https", "websocket", []string{"null"}, cookie, true},
 		"one of two":                      {"https", "websocket", []string{"https://app.example.com", "https://evil.example.com"}, cookie, true},
 		"a token, which no page can send": {"https", "websocket", []string{"https://evil.example.com"}, token, false},
+		"a token as a cached password":    {"https", "websocket", []string{"https://evil.example.com"}, password, true},
+		"the same, by the site's own":     {"https", "websocket", []string{"https://app.example.com"}, password, false},
+		"the same, by a program":          {"https", "websocket", nil, password, false},
 		"no WebSocket":                    {"https", "", []string{"https://evil.example.com"}, cookie, false},
 	} {
 		t.Run(name, func(t *testing.T) {

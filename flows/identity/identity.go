@@ -82,8 +82,8 @@ type Identity struct {
 	SoughtKnown bool
 	// Scope granted, for a bearer token.
 	Scope []string
-	// TokenID is the jti of a bearer token, and TokenScheme how it came: "bearer" or
-	// "dpop".
+	// TokenID is the jti of a bearer token, and TokenScheme how it came: "bearer", "dpop"
+	// or "basic".
 	TokenID, TokenScheme string
 	// Accepted: it is a token that the provider itself issued to a program.
 	Accepted bool

@@ -30,7 +30,14 @@ func (s *Site) sendsCrossSite() bool { return s != nil && s.CrossSiteCookie }
 // visitor's cookie, and it may change something (cross-site request forgery). It is so
 // only where the site's cookie is for such pages, since browsers keep it back otherwise.
 func (r *Request) IsForgeable() bool {
-	return r.Site.sendsCrossSite() && !isSafe(r.Method) && r.isOfOtherSite() && !slices.Contains(r.Site.CrossSite, r.Path())
+	return r.Site.sendsCrossSite() && r.IsForgeableByBasic()
+}
+
+// IsForgeableByBasic is [Request.IsForgeable] for Basic credentials: a browser that once
+// asked its user for them sends them with every request to the site, whosever page makes
+// it, and no SameSite keeps them back.
+func (r *Request) IsForgeableByBasic() bool {
+	return !isSafe(r.Method) && r.isOfOtherSite() && (r.Site == nil || !slices.Contains(r.Site.CrossSite, r.Path()))
 }
 
 // isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1). Servers read
