@@ -28,7 +28,7 @@ func (a *App) serveOwn(w http.ResponseWriter, r *web.Request, serve func(http.Re
 	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)
 	serve(recorder, r)
 	path, query, _ := strings.Cut(r.URI, "?")
-	if !hasSecret(query) && !hasSecret(queryOf(r.Referer())) && !leadsToSecret(recorder.Header()) {
+	if !hasSecret(query) && !hasSecret(queryOf(r.Referer())) && !leadsToSecret(recorder.Header()) && !bringsOwnHeader(r.Header) {
 		return
 	}
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)

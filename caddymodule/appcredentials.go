@@ -34,12 +34,8 @@ func (g *Guard) checkAppCredentials() error {
 	switch {
 	case c == nil:
 		return nil
-	case g.Optional:
-		return errors.New("app_credentials has no effect with optional, which lets everybody pass")
 	case len(c.Schemes)+len(c.Headers) == 0:
 		return errors.New("app_credentials is empty: say which, such as app_credentials basic")
-	case len(c.Schemes) > 0 && g.ProviderToken != "":
-		return errors.New("app_credentials and provider_token both need Authorization: leave one of them out")
 	}
 	for _, scheme := range c.Schemes {
 		if !slices.Contains(appSchemes, scheme) {

@@ -75,7 +75,7 @@ func TestAppCredentials(t *testing.T) {
 					t.Errorf("the application does not see %s:\n%s", c.headers[i], body)
 				}
 			}
-			if vary := strings.Join(rec.Header()["Vary"], ","); rec.Header().Get("Cache-Control") != "private" || vary != "Cookie,Authorization,X-Api-Key" {
+			if vary := strings.Join(rec.Header()["Vary"], ","); rec.Header().Get("Cache-Control") != "private" || vary != "Cookie,Authorization,Gatehouse-Authorization,X-Api-Key" {
 				t.Errorf("a cache would share it: %v", rec.Header())
 			}
 		})
@@ -171,9 +171,39 @@ func TestOwnHeader(t *testing.T) {
 	}
 }
 
+// A browser that was once given a token as a Basic password adds it to whatever any page
+// sends to the site: no SameSite keeps it back.
+func TestBasicToken_IsNoUseToPagesOfOtherSites(t *testing.T) {
+	r := servePrograms(t)
+	password := basic("git", r.token("http://api.example.com"))
+	for name, c := range map[string]struct {
+		method  string
+		headers []string
+		want    int
+	}{
+		"git":                       {http.MethodPost, nil, http.StatusOK},
+		"the site's own page":       {http.MethodPost, []string{"Sec-Fetch-Site", "same-origin"}, http.StatusOK},
+		"a link":                    {http.MethodGet, []string{"Sec-Fetch-Site", "cross-site"}, http.StatusOK},
+		"a form of another site":    {http.MethodPost, []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, http.StatusForbidden},
+		"the same in an old one":    {http.MethodPost, []string{"Origin", "https://evil.example"}, http.StatusForbidden},
+		"of a sandboxed frame":      {http.MethodDelete, []string{"Origin", "null"}, http.StatusForbidden},
+		"a WebSocket of evil's":     {http.MethodGet, []string{"Origin", "https://evil.example", "Upgrade", "websocket", "Connection", "Upgrade", "Sec-Websocket-Key", "x", "Sec-Websocket-Version", "13"}, http.StatusForbidden},
+		"a WebSocket of the site's": {http.MethodGet, []string{"Origin", "http://api.example.com", "Upgrade", "websocket", "Connection", "Upgrade", "Sec-Websocket-Key", "x", "Sec-Websocket-Version", "13"}, http.StatusOK},
+	} {
+		req := get("http://api.example.com/x")
+		req.Method = c.method
+		req.Header.Set("Authorization", password)
+		for i := 0; i < len(c.headers); i += 2 {
+			req.Header.Set(c.headers[i], c.headers[i+1])
+		}
+		if got := r.do(req); got.Code != c.want {
+			t.Errorf("%s: %d %s", name, got.Code, got.Body)
+		}
+	}
+}
+
 func TestAppCredentials_Contradictions(t *testing.T) {
 	for lines, want := range map[string]string{
-		"app_credentials basic\n\t\toptional":                             "app_credentials has no effect with optional",
 		"headers {\n\t\t\tbasic_auth x\n\t\t}\n\t\tapp_credentials basic": "app_credentials and basic_auth both need Authorization",
 		"app_credentials header remote_user":                              "is removed from requests",
 	} {

@@ -101,6 +101,9 @@ func (g *Guard) parse(h httpcaddyfile.Helper, app *App, option func(httpcaddyfil
 			if err := option(h, app); err != nil {
 				return err
 			}
+			if err := g.checkTogether(); err != nil {
+				return h.WrapErr(err)
+			}
 		}
 	}
 	if len(g.Deny) > 0 && len(g.Allow) == 0 {

@@ -31,6 +31,9 @@ func (a *App) settleCORS() {
 	defer a.guardsMu.Unlock()
 	for _, g := range a.guards {
 		g.callable = nil
+		if g.asked {
+			continue // of a preflight's 204 the proxy would read that the request may pass
+		}
 		for _, other := range a.guards {
 			if _, same := g.sharesName(other); same && len(other.CORS) > 0 {
 				g.callable = append(g.callable, other)
@@ -41,7 +44,8 @@ func (a *App) settleCORS() {
 
 // admitPage tells a page of another origin whether it may call here. A preflight is
 // answered: it has no credentials, so nobody could judge it. The answer to anything else
-// gets its headers now, since a page could not read a refusal without them.
+// gets its headers now, since a page could not read a refusal without them. What no page
+// asks for gets Vary: a cache would give it to a page, without the page's headers.
 func (g *Guard) admitPage(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict) (answered bool, err error) {
 	v.fitting.asked = true
 	origins, preflight := r.Header["Origin"], web.IsPreflight(r)

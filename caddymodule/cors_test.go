@@ -106,6 +106,44 @@ func TestCORS_TellsOnAnswers(t *testing.T) {
 	}
 }
 
+// What no page asks for may be kept by a cache, which would give it to a page without the
+// headers that let the page read it, or with the application's own.
+func TestCORS_VariesWithoutOrigin(t *testing.T) {
+	r := serve(t, aliceLocal, corsSites)
+	alice := r.signIn("api.example.com", nil)
+	for name, tt := range map[string]struct {
+		req  *http.Request
+		want int
+		cors bool
+	}{
+		"signed in":               {get("http://api.example.com/v1/x", alice), http.StatusOK, true},
+		"signed out":              {get("http://api.example.com/v1/x"), http.StatusUnauthorized, true},
+		"at a guard without cors": {get("http://api.example.com/private/x", alice), http.StatusOK, false},
+		"what is open":            {get("http://api.example.com/open"), http.StatusOK, false},
+	} {
+		got := r.do(tt.req)
+		wantStatus(t, got, tt.want)
+		varies := strings.Contains(strings.Join(got.Header()["Vary"], ","), "Origin")
+		if allowed := got.Header()["Access-Control-Allow-Origin"] != nil; varies != tt.cors || allowed == tt.cors {
+			t.Errorf("%s: %v", name, got.Header())
+		}
+	}
+}
+
+// A proxy that asks reads of a 204 that the request may pass: what a guard of the same name
+// says of pages of other origins has no effect there.
+func TestCORS_IsNoYesForAProxy(t *testing.T) {
+	for _, name := range allDialects {
+		r := trusting(t, aliceLocal, strings.ReplaceAll(gate, "PROXY", name)+"http://app.corp.test:8080 {\n\tgatehouse {\n\t\tcors https://ui.example.com\n\t}\n\trespond here\n}\n")
+		req := asks(name, http.MethodOptions, "/private/x")
+		req.Header.Set("Origin", "https://ui.example.com")
+		req.Header.Set("Access-Control-Request-Method", "DELETE")
+		if got := r.do(req); got.Code < 300 || got.Header().Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d %v", name, got.Code, got.Header())
+		}
+	}
+}
+
 // A page that may call may open a WebSocket, too.
 func TestCORS_AllowsWebSockets(t *testing.T) {
 	r := serve(t, aliceLocal, corsSites)

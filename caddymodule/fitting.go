@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 )
 
 // fitting is what the guards of a request add to the headers of the answer that
@@ -25,7 +27,7 @@ type fitting struct {
 }
 
 // credentialsVary are the headers by which answers to nobody and to somebody differ.
-var credentialsVary = []string{"Cookie", "Authorization"}
+var credentialsVary = []string{"Cookie", "Authorization", accesstoken.OwnHeader}
 
 // shield keeps an answer from caches that would give it to somebody else.
 func (f *fitting) shield(is bool, by ...string) {

@@ -70,6 +70,7 @@ func (f *ForwardAuth) Provision(ctx caddy.Context) error {
 	if err := checkSeen(f.MatcherSetsRaw); err != nil {
 		return err
 	}
+	f.asked = true
 	if err := f.Guard.Provision(ctx); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 	"github.com/gatehouse-auth/gatehouse/flows/reading"
@@ -159,6 +160,7 @@ type Guard struct {
 	rehearsed []*policy.Policy
 	headers   *headerSet
 	callable  []*Guard   // guards of the site with cors
+	asked     bool       // it answers a proxy, see [ForwardAuth]
 	site      *siteTerms // what all guards of the site share
 	// idleIgnored are requests that are no use of the session.
 	idleIgnored caddyhttp.MatcherSets
@@ -212,7 +214,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 		g.ruledBy(own)
 	}
-	if err := together(g.provisionToken(), g.provisionRequire(), g.provisionAccept(), app.checkPicked(g.Provider), g.checkOptional(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx), g.checkAppCredentials()); err != nil {
+	if err := together(g.provisionToken(), g.provisionRequire(), g.provisionAccept(), app.checkPicked(g.Provider), g.checkTogether(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx), g.checkAppCredentials()); err != nil {
 		return err
 	}
 	for i, h := range g.Hosts {
@@ -281,6 +283,13 @@ func (g *Guard) knows(host string) bool {
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.Header[accesstoken.OwnHeader] != nil && !g.asked && !isMet(r) {
+		return g.serveUnlogged(w, r, next)
+	}
+	return g.serveLogged(w, r, next)
+}
+
+func (g *Guard) serveLogged(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	err := g.handle(w, r, next)
 	if err != nil && errors.Is(err, errUnread) {
 		if v, gateway := verdictOf(r), g.app.running(r.Context()); v != nil && v.id != nil && gateway != nil {
@@ -322,7 +331,7 @@ func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 			return nil
 		}
 	}
-	if len(g.callable) > 0 && !v.fitting.asked && r.Header["Origin"] != nil {
+	if len(g.callable) > 0 && !v.fitting.asked {
 		if answered, err := g.admitPage(w, r, gateway, v); answered || err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 
@@ -11,20 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/reading"
 )
-
-// checkOptional refuses what cannot be had without sending people away.
-func (g *Guard) checkOptional() error {
-	switch {
-	case !g.Optional:
-		return nil
-	case g.Require != nil:
-		return errors.New("optional lets everybody pass, and require has to ask people again: leave one of them out, or give the paths that require more a guard of their own")
-	case g.ProviderToken != "":
-		return errors.New("optional lets everybody pass, and provider_token has to send people to the provider: leave one of them out, " +
-			"or give the paths that need the token a guard of their own")
-	}
-	return nil
-}
 
 // mayPassAsNobody reports whether a request passes a guard that is optional, without
 // anybody's name. One that brings a credential of ours which is not valid, or of which

@@ -53,7 +53,7 @@ func TestOptional_SendsNobodyAway(t *testing.T) {
 			if !strings.HasSuffix(body, want) || (rec.Header().Get("X-Known") == "yes") != c.known {
 				t.Errorf("the handlers see %v\n%s", rec.Header(), body)
 			}
-			if got := strings.Join(rec.Header()["Vary"], ","); got != "Cookie,Authorization" || rec.Header().Get("Cache-Control") != "private" {
+			if got := strings.Join(rec.Header()["Vary"], ","); got != "Cookie,Authorization,Gatehouse-Authorization" || rec.Header().Get("Cache-Control") != "private" {
 				t.Errorf("a cache would share it: %v", rec.Header())
 			}
 		})
@@ -106,7 +106,7 @@ func TestOptional_LeavesWhatTheAppSaysToCaches(t *testing.T) {
 	r := serve(t, aliceLocal, "http://app.example.com {\n\tgatehouse {\n\t\toptional\n\t}\n\theader Cache-Control \"public, max-age=60\"\n\theader Vary accept-language,cookie\n\trespond ok\n}")
 	for _, cookies := range [][]*http.Cookie{nil, {r.signIn("app.example.com", nil)}} {
 		h := r.do(get("http://app.example.com/", cookies...)).Header()
-		if got := strings.Join(h["Vary"], ","); got != "accept-language,cookie,Authorization" || h.Get("Cache-Control") != "public, max-age=60" {
+		if got := strings.Join(h["Vary"], ","); got != "accept-language,cookie,Authorization,Gatehouse-Authorization" || h.Get("Cache-Control") != "public, max-age=60" {
 			t.Errorf("%v", h)
 		}
 	}

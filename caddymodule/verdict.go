@@ -53,6 +53,12 @@ func verdictOf(r *http.Request) *verdict {
 	return v
 }
 
+// isMet reports whether a request has met a guard.
+func isMet(r *http.Request) bool {
+	v := verdictOf(r)
+	return v != nil && v.met
+}
+
 // newVerdict makes a request's verdict, and has it answer for {http.auth.user.*}
 // from now on.
 func newVerdict(r *http.Request) *verdict {
