@@ -52,6 +52,11 @@ func TestImportsRunOneWay(t *testing.T) {
 			why:  "the verifier of access tokens serves the guard and the endpoints",
 		},
 		{
+			from: []string{"flows/authcode", "flows/oautherror", "flows/sealed", "flows/client"},
+			to:   []string{module + "flows/guard", module + "flows/vault", module + "flows/page"},
+			why:  "what codes, clients and errors are is no matter of pages, guarded sites or the vault",
+		},
+		{
 			from: []string{"tokenstore/..."},
 			to:   []string{module + "cache", "github.com/redis/go-redis"},
 			why:  "durable and short-lived state are two things",

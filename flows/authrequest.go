@@ -1,10 +1,10 @@
 package flows
 
 import (
-	"encoding/json"
 	"errors"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/stepup"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -75,18 +75,14 @@ func (a *authRequest) forSite() bool { return a.RedirectURI == "" && a.Device ==
 var errRequest = errors.New("sign-in request is malformed or too old")
 
 func (g *Gateway) sealRequest(at web.Issuer, a authRequest) string {
-	return g.Keyring.SealString("auth request", []byte(at.ID()), compact(a))
+	return sealed.SealString(g.Keyring, "auth request", []byte(at.ID()), a)
 }
 
 // openRequest opens what sealRequest made at the same place within the last
 // hour: a sign-in page may stay open over a coffee. An older one comes with the error.
-func (g *Gateway) openRequest(at web.Issuer, sealed string) (authRequest, error) {
-	var a authRequest
-	plain, err := g.Keyring.OpenString("auth request", []byte(at.ID()), sealed)
+func (g *Gateway) openRequest(at web.Issuer, request string) (authRequest, error) {
+	a, err := sealed.OpenString[authRequest](g.Keyring, "auth request", []byte(at.ID()), request)
 	if err != nil {
-		return a, errRequest
-	}
-	if err := json.Unmarshal(plain, &a); err != nil {
 		return a, errRequest
 	}
 	age := g.Now().Sub(time.Unix(a.Begun, 0))

@@ -37,7 +37,7 @@ func (g *Gateway) serveBackchannel(w http.ResponseWriter, r *web.Request, at web
 	switch {
 	case errors.Is(err, provider.ErrUnavailable):
 		g.Logger.WarnContext(r.Context(), "logout token cannot be checked", "provider", name, "error", err)
-		g.writeOAuthError(w, r.Request, &oauthError{Code: "temporarily_unavailable", status: http.StatusServiceUnavailable, retryAfter: "10"})
+		g.writeOAuthError(w, r.Request, &oauthError{Code: "temporarily_unavailable", Status: http.StatusServiceUnavailable, RetryAfter: "10"})
 		return
 	case err != nil:
 		g.Logger.WarnContext(r.Context(), "logout token refused", "provider", name, "error", err)

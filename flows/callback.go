@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/oautherror"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/outbound"
@@ -155,7 +156,7 @@ func (g *Gateway) complete(w http.ResponseWriter, r *web.Request, at web.Issuer,
 	start.Sought = flow.Request.sought()
 	started, err := g.signIn(w, r, at, start)
 	switch {
-	case isPassing(err):
+	case oautherror.IsPassing(err):
 		again := g.retryURL(at, flow.Request)
 		if g.keepVerified(r.Context(), flowKey(try), flow) {
 			again = r.URI

@@ -1,7 +1,6 @@
 package flows
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -9,8 +8,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -28,14 +29,13 @@ type destination struct {
 }
 
 func (g *Gateway) noteOf(key string, a authRequest, subject string) []byte {
-	return g.Keyring.Seal("flow destination", []byte(key), compact(destination{Request: a, Subject: subject}))
+	return sealed.Seal(g.Keyring, "flow destination", []byte(key), destination{Request: a, Subject: subject})
 }
 
 // destinationOf reads the note of a flow; false if there is none.
 func (g *Gateway) destinationOf(f cache.Flow) (destination, bool) {
-	var d destination
-	plain, err := g.Keyring.Open("flow destination", []byte(f.Key), f.Note)
-	return d, err == nil && json.Unmarshal(plain, &d) == nil
+	d, err := sealed.Open[destination](g.Keyring, "flow destination", []byte(f.Key), f.Note)
+	return d, err == nil
 }
 
 // giveUp ends a sign-in that was refused. What it was for is kept for whoever sends
@@ -55,7 +55,7 @@ func (g *Gateway) conclude(r *web.Request, pending uuid.UUID, a authRequest, sub
 	if pending == uuid.Nil {
 		return
 	}
-	key := codeKey(pending)
+	key := authcode.Key(pending)
 	_, err := g.Cache.AdvanceFlow(r.Context(), cache.Transition{
 		Key: key, From: cache.Pending, To: cache.Done, Owner: web.AddressKey(r.ClientIP), Note: g.noteOf(key, a, subject),
 	})

@@ -10,8 +10,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/usercode"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -72,12 +74,12 @@ func (g *Gateway) startDevice(w http.ResponseWriter, req *endpointRequest) error
 	}
 	id, secret := handle.NewID(g.Now(), g.Random), g.Keyring.Random(32)
 	key := deviceKey(id)
-	value := g.Keyring.Seal("flow", []byte(key), marshal(deviceRequest{
+	value := sealed.Seal(g.Keyring, "flow", []byte(key), deviceRequest{
 		Client: req.client.ID, Scope: strings.Join(scope, " "), Resource: resource, Address: req.ClientIP,
 		UserAgent: shortUserAgent(req.UserAgent()), Begun: g.Now().Unix(),
-	}))
+	})
 	err = g.startFlow(ctx, cache.NewFlow{
-		Key: key, State: cache.Pending, Value: value, Proof: codeProof(secret, req.at.ID(), req.client.ID, "device", challenge, ""),
+		Key: key, State: cache.Pending, Value: value, Proof: authcode.Proof(secret, req.at.ID(), req.client.ID, "device", challenge, ""),
 		Validity: deviceValidity, Interval: deviceInterval, Owner: deviceOwner(req.ClientIP),
 	})
 	if err != nil {
@@ -120,7 +122,7 @@ func (g *Gateway) newUserCode(req *endpointRequest, key string) (string, error) 
 	g.Logger.ErrorContext(req.Context(), "no free user code was found", "tries", userCodeTries)
 	return "", &oauthError{
 		Code: "temporarily_unavailable", Description: "too many devices are waiting for approval",
-		status: http.StatusServiceUnavailable, retryAfter: "60",
+		Status: http.StatusServiceUnavailable, RetryAfter: "60",
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -53,7 +54,7 @@ func (g *Gateway) carryOn(w http.ResponseWriter, r *web.Request, at web.Issuer, 
 // until it expires.
 func (g *Gateway) forget(r *web.Request, pending uuid.UUID) {
 	if pending != uuid.Nil {
-		_ = g.Cache.DeleteFlow(r.Context(), codeKey(pending), web.AddressKey(r.ClientIP))
+		_ = g.Cache.DeleteFlow(r.Context(), authcode.Key(pending), web.AddressKey(r.ClientIP))
 	}
 }
 

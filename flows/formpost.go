@@ -8,7 +8,9 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -110,12 +112,12 @@ func (g *Gateway) keepAnswer(r *web.Request, name, state string, answer provider
 		return errRequest
 	}
 	flow.Answer = &answer
-	kept := compact(flow)
-	if len(kept) > maxBegun {
+	kept := sealed.Seal(g.Keyring, "flow", []byte(stored.Key), flow)
+	if len(kept) > maxBegun+keyring.Overhead {
 		return fmt.Errorf("a flow of %d bytes: %w", len(kept), cache.ErrInvalid)
 	}
 	_, err = g.Cache.AdvanceFlow(r.Context(), cache.Transition{
-		Key: stored.Key, From: cache.Pending, To: cache.Pending, Value: g.Keyring.Seal("flow", []byte(stored.Key), kept),
+		Key: stored.Key, From: cache.Pending, To: cache.Pending, Value: kept,
 	})
 	return err
 }

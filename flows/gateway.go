@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/foreign"
 	"github.com/gatehouse-auth/gatehouse/flows/guard"
@@ -122,9 +123,8 @@ type Gateway struct {
 	idTokens       idTokens
 	discovery      sync.Map // issuer and algorithms to metadata, serialised
 	drain          *outbox.Drain
-	// redemptions of codes that are under way here.
-	redemptions redemptions
-	owed        owedLogouts
+	codes          *authcode.Codes
+	owed           owedLogouts
 }
 
 // New checks a configuration. It does no I/O.
@@ -194,6 +194,9 @@ func New(c Config) (*Gateway, error) {
 	}
 	g.access = accesstoken.New(accesstoken.Config{
 		Keys: c.Keys, Sessions: c.Sessions, Store: c.Store, Cache: c.Cache, Logger: c.Logger, Now: c.Now, Portal: g.portal, Longest: longest,
+	})
+	g.codes = authcode.New(authcode.Config{
+		Sessions: c.Sessions, Store: c.Store, Cache: c.Cache, Keyring: c.Keyring, Logger: c.Logger, Now: c.Now,
 	})
 	g.guard = guard.New(guard.Config{
 		Answers: g.answers, Access: g.access, Sessions: c.Sessions, Keyring: c.Keyring, Keys: c.Keys, Vault: c.Vault, Pages: c.Pages,

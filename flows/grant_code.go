@@ -2,7 +2,6 @@ package flows
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -10,9 +9,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/oautherror"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -43,28 +44,28 @@ func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenRe
 	}
 	if form.Has("resource") {
 		// What was authorised is sealed in the flow: look before consuming.
-		if err := g.mayNarrow(ctx, req, codeKey(id)); err != nil {
+		if err := g.mayNarrow(ctx, req, authcode.Key(id)); err != nil {
 			return nil, err
 		}
 	}
-	proofs := [][]byte{codeProof(secret, req.at.ID(), req.client.ID, form.Get("redirect_uri"), challenge, "")}
+	proofs := [][]byte{authcode.Proof(secret, req.at.ID(), req.client.ID, form.Get("redirect_uri"), challenge, "")}
 	if req.proof.JKT != "" {
-		proofs = append(proofs, codeProof(secret, req.at.ID(), req.client.ID, form.Get("redirect_uri"), challenge, req.proof.JKT))
+		proofs = append(proofs, authcode.Proof(secret, req.at.ID(), req.client.ID, form.Get("redirect_uri"), challenge, req.proof.JKT))
 	}
-	t := req.redeeming(g, id, codeKey(id))
-	err = t.took(g.redeemAny(ctx, t.key, proofs, web.AddressKey(req.ClientIP)))
+	t := req.redeeming(g, id, authcode.Key(id))
+	err = t.Redeem(ctx, proofs, web.AddressKey(req.ClientIP))
 	if errors.Is(err, cache.ErrUsed) {
 		return nil, g.codeReused(ctx, req, t)
 	}
 	if err != nil {
 		return nil, err
 	}
-	h, err := g.openHandover(t.flow)
+	h, err := t.Grant()
 	if err != nil || h.Client != req.client.ID {
 		return nil, invalidGrant()
 	}
 	answer, err := g.startSession(ctx, req, t, h)
-	if t.spent(err) {
+	if t.Spent(err) {
 		return nil, g.codeReused(ctx, req, t)
 	}
 	return answer, err
@@ -72,38 +73,16 @@ func (g *Gateway) grantCode(ctx context.Context, req *endpointRequest) (*tokenRe
 
 // codeReused answers the right client with the right verifier that comes when
 // somebody has the session already.
-func (g *Gateway) codeReused(ctx context.Context, req *endpointRequest, t *redemption) error {
-	revoked, err := g.replayed(ctx, t)
+func (g *Gateway) codeReused(ctx context.Context, req *endpointRequest, t *authcode.Redemption) error {
+	revoked, err := t.Replayed(ctx)
 	if err != nil {
 		return err
 	}
 	if revoked {
-		g.Logger.WarnContext(ctx, "authorization code was used twice", "client_id", req.client.ID, "session", t.id.String())
+		g.Logger.WarnContext(ctx, "authorization code was used twice", "client_id", req.client.ID, "session", t.ID.String())
 		g.Events(ctx, "code_reuse_detected")
 	}
 	return invalidGrant()
-}
-
-// redeemAny tries one proof after the other until one is the flow's: a code may
-// have been bound to a DPoP key beforehand, or a hand-over begun under a secret
-// that is no longer the first.
-func (g *Gateway) redeemAny(ctx context.Context, key string, proofs [][]byte, owner string) (flow cache.Flow, err error) {
-	for _, p := range proofs {
-		flow, err = g.Cache.RedeemFlow(ctx, key, p, owner)
-		if !errors.Is(err, cache.ErrMismatch) {
-			return flow, err
-		}
-	}
-	return flow, err
-}
-
-func (g *Gateway) openHandover(flow cache.Flow) (handover, error) {
-	var h handover
-	plain, err := g.Keyring.Open("flow", []byte(flow.Key), flow.Value)
-	if err != nil {
-		return h, err
-	}
-	return h, json.Unmarshal(plain, &h)
 }
 
 // mayNarrow checks that the resources named at the token endpoint are among
@@ -117,7 +96,7 @@ func (g *Gateway) mayNarrow(ctx context.Context, req *endpointRequest, key strin
 	case err != nil, flow.State != cache.Ready:
 		return nil
 	}
-	h, err := g.openHandover(flow)
+	h, err := g.codes.Open(flow)
 	if err != nil || h.Client != req.client.ID {
 		return invalidGrant() // what another client was granted is not told
 	}
@@ -147,15 +126,15 @@ func (g *Gateway) narrow(req *endpointRequest, granted []string) ([]string, erro
 // for, and its first tokens. The session has the flow's id: the store refuses
 // a second one (tokenstore.ErrExists), whatever the cache has forgotten. Who is
 // told to try again gets the code back.
-func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, t *redemption, h handover) (*tokenResponse, error) {
+func (g *Gateway) startSession(ctx context.Context, req *endpointRequest, t *authcode.Redemption, h authcode.Grant) (*tokenResponse, error) {
 	answer, err := g.issue(ctx, req, t, h)
-	if isPassing(err) {
-		g.giveBack(ctx, t)
+	if oautherror.IsPassing(err) {
+		t.GiveBack(ctx)
 	}
 	return answer, err
 }
 
-func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption, h handover) (*tokenResponse, error) {
+func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *authcode.Redemption, h authcode.Grant) (*tokenResponse, error) {
 	if err := g.judgeNow(req, &h); err != nil {
 		return nil, err
 	}
@@ -174,14 +153,14 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 		// section 11), but nobody obtains it of one that has ended.
 		Detached: offline,
 	}
-	t.fill(&start)
+	t.Fill(&start)
 	started, err := g.Sessions.Handover(ctx, start)
 	if err != nil {
 		return nil, err
 	}
 	g.signedInEvent(req.Request, started)
 	of := grantee{
-		client: req.client, subject: h.Subject, session: t.id.String(), claims: h.Claims, scope: h.Scope,
+		client: req.client, subject: h.Subject, session: t.ID.String(), claims: h.Claims, scope: h.Scope,
 		resource: resource, nonce: h.Nonce, jkt: req.proof.JKT, ends: started.ExpiresAt,
 	}
 	answer, err := g.tokens(req.at, of)
@@ -189,7 +168,7 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 		return nil, err
 	}
 	if offline || givesSessionTokens(req.client) {
-		answer.RefreshToken = handle.MintRefresh(g.Keyring, req.at.GrantIssuer(), handle.Handle{ID: t.id, Secret: started.Secret, Generation: 0})
+		answer.RefreshToken = handle.MintRefresh(g.Keyring, req.at.GrantIssuer(), handle.Handle{ID: t.ID, Secret: started.Secret, Generation: 0})
 	}
 	return answer, nil
 }
@@ -197,7 +176,7 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *redemption
 // judgeNow holds a code, which may be of an earlier configuration, to what the client
 // may have as it is configured now: its scopes, its resources, and the people whom its
 // policy allows.
-func (g *Gateway) judgeNow(req *endpointRequest, h *handover) error {
+func (g *Gateway) judgeNow(req *endpointRequest, h *authcode.Grant) error {
 	granted := h.Scope
 	h.Scope = req.client.StillAllowed(granted)
 	if req.client.RefreshTokens == client.RefreshSession {

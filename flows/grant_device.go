@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 )
@@ -37,10 +38,10 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 			return nil, err
 		}
 	}
-	proof := codeProof(secret, req.at.ID(), req.client.ID, "device", challenge, "")
+	proof := authcode.Proof(secret, req.at.ID(), req.client.ID, "device", challenge, "")
 	t := req.redeeming(g, id, deviceKey(id))
-	err = t.took(g.Cache.PollFlow(ctx, t.key, proof, ""))
-	flow := t.flow
+	err = t.Poll(ctx, proof)
+	flow := t.Flow
 	switch {
 	case errors.Is(err, cache.ErrExpired):
 		return nil, invalid("expired_token", "the device code has expired; start again")
@@ -55,19 +56,19 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 	case flow.State == cache.Pending:
 		return nil, invalid("authorization_pending", "nobody has approved the request yet")
 	}
-	h, err := g.openHandover(flow)
+	h, err := t.Grant()
 	if err != nil || h.Client != req.client.ID {
 		return nil, invalidGrant()
 	}
 	answer, err := g.startSession(ctx, req, t, h)
-	if !t.spent(err) {
+	if !t.Spent(err) {
 		return answer, err
 	}
-	if !t.again && len(t.flow.Abandoned) == 0 {
+	if !t.Again && len(t.Flow.Abandoned) == 0 {
 		// The cache has forgotten that it was delivered. Where it was given back
 		// before, a device that polled twice at once in an outage comes here too,
 		// and what its other poll got is good.
-		if _, err := g.replayed(ctx, t); err != nil {
+		if _, err := t.Replayed(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -160,8 +160,8 @@ func (g *Gateway) noProviderToken(ctx context.Context, req *endpointRequest, who
 	case guard.ProviderTokenIsAway(err):
 		g.Logger.WarnContext(ctx, "no provider token now", "provider", p.Name(), "client_id", req.client.ID, "user", who.User, "error", err)
 		return &oauthError{
-			Code: "temporarily_unavailable", Description: "the provider or the token store cannot be asked now", status: http.StatusServiceUnavailable,
-			retryAfter: guard.RetryAfter(err),
+			Code: "temporarily_unavailable", Description: "the provider or the token store cannot be asked now", Status: http.StatusServiceUnavailable,
+			RetryAfter: guard.RetryAfter(err),
 		}
 	}
 	g.Logger.InfoContext(ctx, "no provider token; the user must sign in there", "provider", p.Name(), "client_id", req.client.ID, "user", who.User, "error", err)

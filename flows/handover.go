@@ -2,8 +2,6 @@ package flows
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,46 +11,16 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/oautherror"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
-
-// handover is what a code, or a device code, stands for once somebody has
-// signed in for it.
-type handover struct {
-	Subject  string          `json:"s"`
-	Portal   uuid.UUID       `json:"i"`
-	Client   string          `json:"c"`
-	Scope    []string        `json:"o,omitempty"`
-	Resource []string        `json:"x,omitempty"`
-	Nonce    string          `json:"n,omitempty"`
-	Claims   identity.Claims `json:"a"`
-	// Sought is that of the sign-in, see [session.Start]; nil if it is not known.
-	Sought *string `json:"w,omitempty"`
-}
-
-func codeKey(id uuid.UUID) string { return "flow:" + id.String() }
-
-// codeProof is what a redemption must present, all in one digest: the code's
-// secret, the issuer (a client id means something at one issuer only, and each
-// guarded site is one where there is no portal), the client, the redirect URI, the PKCE challenge and the DPoP key that
-// the code is bound to, if it is. The cache compares it in the step that
-// consumes the code, so a wrong attempt consumes nothing.
-func codeProof(secret []byte, issuer, client, redirectURI, challenge, jkt string) []byte {
-	h := sha256.New()
-	for _, part := range [][]byte{secret, []byte(issuer), []byte(client), []byte(redirectURI), []byte(challenge), []byte(jkt)} {
-		var n [4]byte
-		binary.BigEndian.PutUint32(n[:], uint32(len(part))) //nolint:gosec // parts are bounded far below 4 GiB
-		h.Write(n[:])
-		h.Write(part)
-	}
-	return h.Sum(nil)
-}
 
 // toPortal sends the browser from a site to the portal. Nothing is stored, unless the
 // return address is long: it travels sealed in the state, bound to this browser's
@@ -114,8 +82,8 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		id = handle.NewID(g.Now(), g.Random)
 	}
 	secret := g.Keyring.Random(32)
-	key := codeKey(id)
-	stands := handover{
+	key := authcode.Key(id)
+	stands := authcode.Grant{
 		Subject: who.Subject, Portal: who.SessionID, Client: a.Client, Scope: strings.Fields(a.Scope),
 		Resource: a.Resource, Nonce: a.Nonce, Claims: who.Claims,
 	}
@@ -126,12 +94,12 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *web.Request, at web.Issuer,
 	if who.SoughtKnown {
 		stands.Sought = &who.Sought
 	}
-	value := g.Keyring.Seal("flow", []byte(key), marshal(stands))
+	value := g.codes.Seal(key, stands)
 	redirectURI := a.RedirectURI
 	if a.Implied {
 		redirectURI = ""
 	}
-	proof := codeProof(secret, at.ID(), a.Client, redirectURI, a.Challenge, a.JKT)
+	proof := authcode.Proof(secret, at.ID(), a.Client, redirectURI, a.Challenge, a.JKT)
 	var err error
 	if pending != uuid.Nil {
 		_, err = g.Cache.AdvanceFlow(r.Context(), cache.Transition{
@@ -227,21 +195,21 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *web.Request, at web.I
 		g.badCallbackFor(w, r, at, "The portal's code is malformed.", returnTo)
 		return
 	}
-	t, leave := g.redeeming(id, codeKey(id), g.Now())
+	t, leave := g.codes.Begin(id, authcode.Key(id), g.Now())
 	defer leave()
 	host := web.ClientOf(r.Host)
 	var proofs [][]byte // one for each key that the attempt may have been begun under
 	for try.key = range g.Keyring.KeyIDs() {
-		proofs = append(proofs, codeProof(secret, g.portal.ID(), host, at.URL("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), ""))
+		proofs = append(proofs, authcode.Proof(secret, g.portal.ID(), host, at.URL("callback"), client.ChallengeS256(g.derive(try, "pkce verifier")), ""))
 	}
 	started, err := g.sessionOf(ctx, t, host, r.UserAgent(), proofs, web.AddressKey(r.ClientIP))
 	if errors.Is(err, tokenstore.ErrExists) || errors.Is(err, cache.ErrUsed) {
 		// Presented twice with everything right: one of the two is a thief.
-		if _, outage := g.replayed(ctx, t); outage != nil {
+		if _, outage := t.Replayed(ctx); outage != nil {
 			err = outage
 		}
 	}
-	if isPassing(err) {
+	if oautherror.IsPassing(err) {
 		g.answers.Unfinished(w, r, err, r.URI)
 		return
 	}
@@ -254,7 +222,7 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *web.Request, at web.I
 		g.badCallbackFor(w, r, at, "This sign-in has expired.", returnTo)
 		return
 	case err != nil:
-		h, _ := g.openHandover(t.flow) // what is known of who it is
+		h, _ := t.Grant() // what is known of who it is
 		g.signInFailed(w, r, at, host, &h.Claims, err)
 		return
 	}
@@ -269,23 +237,23 @@ func (g *Gateway) redeemHandover(w http.ResponseWriter, r *web.Request, at web.I
 var errFlow = errors.New("the handover is no longer valid")
 
 // sessionOf makes the session that a hand-over's code stands for.
-func (g *Gateway) sessionOf(ctx context.Context, t *redemption, host, userAgent string, proofs [][]byte, owner string) (session.Started, error) {
-	err := t.took(g.redeemAny(ctx, t.key, proofs, owner))
+func (g *Gateway) sessionOf(ctx context.Context, t *authcode.Redemption, host, userAgent string, proofs [][]byte, owner string) (session.Started, error) {
+	err := t.Redeem(ctx, proofs, owner)
 	switch {
-	case errors.Is(err, cache.ErrUsed), isPassing(err):
+	case errors.Is(err, cache.ErrUsed), oautherror.IsPassing(err):
 		return session.Started{}, err
 	case err != nil:
 		return session.Started{}, fmt.Errorf("%w: %w", errFlow, err)
 	}
-	h, err := g.openHandover(t.flow)
+	h, err := t.Grant()
 	if err != nil || h.Client != host {
 		return session.Started{}, errFlow
 	}
 	start := session.Start{Parent: h.Portal, Subject: h.Subject, ClientID: host, Claims: h.Claims, UserAgent: userAgent, Sought: h.Sought}
-	t.fill(&start)
+	t.Fill(&start)
 	started, err := g.Sessions.Handover(ctx, start)
-	if isPassing(err) {
-		g.giveBack(ctx, t)
+	if oautherror.IsPassing(err) {
+		t.GiveBack(ctx)
 	}
 	return started, err
 }

@@ -46,7 +46,7 @@ func (g *Gateway) serveIntrospect(w http.ResponseWriter, r *web.Request, at web.
 	if req.client.Public {
 		// A public client has not proven who it is; RFC 7662, section 2.1,
 		// wants that, against scanning.
-		g.writeOAuthError(w, r.Request, &oauthError{Code: "invalid_client", Description: "client authentication is required", status: http.StatusUnauthorized})
+		g.writeOAuthError(w, r.Request, &oauthError{Code: "invalid_client", Description: "client authentication is required", Status: http.StatusUnauthorized})
 		return
 	}
 	raw := r.PostForm.Get("token")

@@ -1,10 +1,10 @@
 package flows
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -25,11 +25,8 @@ type knownBrowser struct {
 
 // remember marks the browser as one that somebody has signed in with.
 func (g *Gateway) remember(w http.ResponseWriter, at web.Issuer, username, subject string) {
-	plain, err := json.Marshal(knownBrowser{User: username, Device: encode(g.Keyring.Random(12)), Since: g.Now().Unix(), Subject: subject})
-	if err != nil {
-		return
-	}
-	web.SetPathCookie(w, at, web.KnownCookie, g.Keyring.SealString("known browser", []byte(at.ID()), plain), knownFor)
+	known := knownBrowser{User: username, Device: encode(g.Keyring.Random(12)), Since: g.Now().Unix(), Subject: subject}
+	web.SetPathCookie(w, at, web.KnownCookie, sealed.SealString(g.Keyring, "known browser", []byte(at.ID()), known), knownFor)
 }
 
 // rememberOnce is remember for a sign-in at a provider, unless the browser has a mark
@@ -43,13 +40,12 @@ func (g *Gateway) rememberOnce(w http.ResponseWriter, r *web.Request, at web.Iss
 
 // knownBrowser reads the browser's mark.
 func (g *Gateway) knownBrowser(r *web.Request, at web.Issuer) (knownBrowser, bool) {
-	var b knownBrowser
-	sealed := web.PathCookie(r.Request, at, web.KnownCookie)
-	if sealed == "" {
-		return b, false
+	cookie := web.PathCookie(r.Request, at, web.KnownCookie)
+	if cookie == "" {
+		return knownBrowser{}, false
 	}
-	plain, err := g.Keyring.OpenString("known browser", []byte(at.ID()), sealed)
-	if err != nil || json.Unmarshal(plain, &b) != nil {
+	b, err := sealed.OpenString[knownBrowser](g.Keyring, "known browser", []byte(at.ID()), cookie)
+	if err != nil {
 		return knownBrowser{}, false
 	}
 	return b, g.Now().Sub(time.Unix(b.Since, 0)) <= knownFor

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -54,25 +54,20 @@ func (g *Gateway) fits(at web.Issuer, a authRequest) bool {
 		a.Prompt = most
 	}
 	a.Own, a.Tried, a.Again = true, len(ownPromptOrder), true
-	sealed := sealedLength(a)
+	size := sealed.StringLength(a)
 	for _, p := range g.Providers {
-		if len(signInURL(at, p.Name(), ""))+sealed > page.MaxURL {
+		if len(signInURL(at, p.Name(), ""))+size > page.MaxURL {
 			return false
 		}
 	}
-	return sealed <= page.MaxField
+	return size <= page.MaxField
 }
 
 // fitsLogout is fits and fitsAnswer for a request to sign out, whose state may be any
 // text.
 func (g *Gateway) fitsLogout(at web.Issuer, l logoutRequest) bool {
-	sealed := sealedLength(l)
-	return len(l.State) <= maxState && utf8.ValidString(l.State) && page.Opens(l.afterLogout()) && sealed <= page.MaxField && len(logoutURL(at, ""))+sealed <= page.MaxURL
-}
-
-// sealedLength is how long a value is when it is sealed for a page.
-func sealedLength(v any) int {
-	return base64.RawURLEncoding.EncodedLen(keyring.Overhead + len(compact(v)))
+	size := sealed.StringLength(l)
+	return len(l.State) <= maxState && utf8.ValidString(l.State) && page.Opens(l.afterLogout()) && size <= page.MaxField && len(logoutURL(at, ""))+size <= page.MaxURL
 }
 
 // logoutURL is where a sealed request to sign out goes on.

@@ -2,7 +2,6 @@ package flows
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -190,9 +190,9 @@ func (g *Gateway) toldOf(ending []tokenstore.Session) []tokenstore.OutboxEntry {
 		entry := tokenstore.OutboxEntry{
 			ID: handle.NewID(g.Now(), g.Random), Kind: tokenstore.OutboxBackchannelLogout, Target: c.ID, NotBy: g.Now().Add(logoutKeep),
 		}
-		entry.Payload = g.Keyring.Seal("outbox", entry.ID[:], marshal(pendingLogout{
+		entry.Payload = sealed.Seal(g.Keyring, "outbox", entry.ID[:], pendingLogout{
 			Issuer: issuer, Subject: row.Subject, Session: row.ID.String(),
-		}))
+		})
 		entries = append(entries, entry)
 	}
 	return entries
@@ -216,16 +216,12 @@ func (g *Gateway) tell(ctx context.Context, e tokenstore.OutboxEntry) error {
 	if c == nil || c.BackchannelLogoutURI == "" {
 		return errNotToBeTold // another node may have another configuration, while they change over
 	}
-	var p pendingLogout
-	plain, err := g.Keyring.Open("outbox", e.ID[:], e.Payload)
+	p, err := sealed.Open[pendingLogout](g.Keyring, "outbox", e.ID[:], e.Payload)
 	switch {
 	case errors.Is(err, keyring.ErrKey):
 		return fmt.Errorf("opening a logout that a client is to be told of: %w", err) // another node may have the secret
 	case err != nil:
 		return fmt.Errorf("opening a logout that a client is to be told of: %w: %w", outbox.ErrFinal, err)
-	}
-	if err := json.Unmarshal(plain, &p); err != nil {
-		return fmt.Errorf("%w: reading a logout that a client is to be told of", outbox.ErrFinal)
 	}
 	now := g.Now()
 	signed, err := g.Keys.Sign(token.TypeLogout, c.IDTokenAlgorithm, jwt.MapClaims{

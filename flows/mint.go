@@ -1,7 +1,6 @@
 package flows
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -175,16 +174,4 @@ func marshal(v any) []byte {
 		panic("flows: encoding a value of our own: " + err.Error())
 	}
 	return b
-}
-
-// compact is marshal for what is sealed: without the escapes that guard HTML, each
-// of which makes six bytes of one.
-func compact(v any) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		panic("flows: encoding a value of our own: " + err.Error())
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

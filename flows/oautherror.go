@@ -5,60 +5,20 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
-	"github.com/gatehouse-auth/gatehouse/flows/provider"
-	"github.com/gatehouse-auth/gatehouse/flows/session"
-	"github.com/gatehouse-auth/gatehouse/flows/token"
+	"github.com/gatehouse-auth/gatehouse/flows/oautherror"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// oauthError is an error of the token endpoint and its kin (RFC 6749, section
-// 5.2).
-type oauthError struct {
-	Code        string `json:"error"`
-	Description string `json:"error_description,omitempty"`
-	// LinkURL is where the person can do what is missing, if that is all.
-	LinkURL    string `json:"link_url,omitempty"`
-	status     int
-	retryAfter string
-}
+type oauthError = oautherror.Error
 
-func (e *oauthError) Error() string { return e.Code + ": " + e.Description }
+func invalid(code, description string) *oauthError { return oautherror.Invalid(code, description) }
 
-func invalid(code, description string) *oauthError {
-	return &oauthError{Code: code, Description: description, status: http.StatusBadRequest}
-}
-
-// The refusals that must not differ, whatever the cause: expired, revoked,
-// foreign, reused and unknown all look the same.
-func invalidGrant() *oauthError {
-	return invalid("invalid_grant", "the grant is not valid, has expired or was used already")
-}
-
-// verdicts are the answers that say of a grant that it is not good. No other
-// error may be told as invalid_grant: the client would throw its refresh token
-// away for what ails the store.
-var verdicts = []error{ //nolint:gochecknoglobals // a constant list
-	tokenstore.ErrNotFound, tokenstore.ErrExists, tokenstore.ErrRevoked, tokenstore.ErrExpired,
-	tokenstore.ErrSuspended, tokenstore.ErrMismatch, tokenstore.ErrReused,
-	cache.ErrNotFound, cache.ErrExpired, cache.ErrUsed, cache.ErrState, cache.ErrMismatch,
-	session.ErrNoSession, provider.ErrGone,
-}
-
-func isVerdict(err error) bool {
-	return slices.ContainsFunc(verdicts, func(v error) bool { return errors.Is(err, v) })
-}
-
-// isAway reports whether what would have to be asked does not answer.
-func isAway(err error) bool {
-	return errors.Is(err, cache.ErrUnavailable) || errors.Is(err, tokenstore.ErrUnavailable) ||
-		errors.Is(err, session.ErrUnavailable) || errors.Is(err, token.ErrNoKey)
-}
+func invalidGrant() *oauthError { return oautherror.InvalidGrant() }
 
 // oauthErrorOf turns what a store, the cache or a check answered into the
 // error of the RFC. Nothing that a client sends is a 500.
@@ -68,7 +28,7 @@ func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, client.ErrClient):
-		return &oauthError{Code: "invalid_client", Description: err.Error(), status: http.StatusUnauthorized}
+		return &oauthError{Code: "invalid_client", Description: err.Error(), Status: http.StatusUnauthorized}
 	case errors.Is(err, client.ErrRequest):
 		return invalid("invalid_request", "the client is named or authenticated in more than one way")
 	case errors.Is(err, client.ErrAssertionType):
@@ -78,17 +38,17 @@ func (g *Gateway) oauthErrorOf(r *http.Request, err error) *oauthError {
 	case errors.Is(err, accesstoken.ErrProof):
 		return invalid("invalid_dpop_proof", "the DPoP proof is missing or not valid")
 	case errors.Is(err, client.ErrBusy):
-		return &oauthError{Code: "temporarily_unavailable", Description: "many secrets are being checked, try again in a few seconds", status: http.StatusServiceUnavailable, retryAfter: "2"}
+		return &oauthError{Code: "temporarily_unavailable", Description: "many secrets are being checked, try again in a few seconds", Status: http.StatusServiceUnavailable, RetryAfter: "2"}
 	case errors.Is(err, cache.ErrFull):
-		return &oauthError{Code: "temporarily_unavailable", Description: err.Error(), status: http.StatusTooManyRequests, retryAfter: "60"}
-	case isAway(err): // whatever else it says
-	case isVerdict(err):
+		return &oauthError{Code: "temporarily_unavailable", Description: err.Error(), Status: http.StatusTooManyRequests, RetryAfter: "60"}
+	case oautherror.IsAway(err): // whatever else it says
+	case oautherror.IsVerdict(err):
 		return invalidGrant()
 	case errors.Is(err, tokenstore.ErrInvalid), errors.Is(err, cache.ErrInvalid):
 		return invalid("invalid_request", "a parameter is too long or malformed")
 	}
 	g.cannotServe(r.Context(), err)
-	return &oauthError{Code: "temporarily_unavailable", Description: "try again in a few seconds", status: http.StatusServiceUnavailable, retryAfter: "5"}
+	return &oauthError{Code: "temporarily_unavailable", Description: "try again in a few seconds", Status: http.StatusServiceUnavailable, RetryAfter: "5"}
 }
 
 // cannotServe logs why a client is told to try again. What no part of the gateway
@@ -99,7 +59,7 @@ func (g *Gateway) cannotServe(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
 		level = slog.LevelDebug
-	case !isAway(err):
+	case !oautherror.IsAway(err):
 		level, message = slog.LevelError, "token request failed for a reason that is not known"
 	}
 	g.Logger.Log(ctx, level, message, "error", err)
@@ -112,13 +72,13 @@ func (g *Gateway) writeOAuthError(w http.ResponseWriter, r *http.Request, err er
 	g.logRefusal(r, claimedClient(r), e.Code, cause(r.Context(), err), reference)
 	e.Description = withReference(e.Description, reference)
 	h := w.Header()
-	if e.status == http.StatusUnauthorized {
+	if e.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Basic realm="gatehouse"`)
 	}
-	if e.retryAfter != "" {
-		h.Set("Retry-After", e.retryAfter)
+	if e.RetryAfter != "" {
+		h.Set("Retry-After", e.RetryAfter)
 	}
-	writeJSON(w, e.status, e)
+	writeJSON(w, e.Status, e)
 }
 
 // writeJSON answers with JSON that nobody may keep.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/oautherror"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
@@ -110,7 +111,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Is
 		return
 	}
 	started, err := g.signIn(w, r, at, session.Start{Claims: claims})
-	if isPassing(err) {
+	if oautherror.IsPassing(err) {
 		g.answers.Unfinished(w, r, err, g.retryURL(at, a))
 		return
 	}

@@ -2,7 +2,6 @@ package flows
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -72,7 +72,7 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issue
 	}
 	key := flowKey(try)
 	err = g.startFlowOf(ctx, cache.NewFlow{
-		Key: key, State: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
+		Key: key, State: cache.Pending, Value: sealed.Seal(g.Keyring, "flow", []byte(key), flow),
 		Validity: web.FlowValidity, Owner: web.AddressKey(r.ClientIP),
 	}, g.knownPerson(r, at))
 	if err != nil {
@@ -129,12 +129,7 @@ func (g *Gateway) isOurs(a authRequest) bool {
 
 // openFlow reads a stored sign-in.
 func (g *Gateway) openFlow(f cache.Flow) (providerFlow, error) {
-	var flow providerFlow
-	plain, err := g.Keyring.Open("flow", []byte(f.Key), f.Value)
-	if err != nil {
-		return flow, err
-	}
-	return flow, json.Unmarshal(plain, &flow)
+	return sealed.Open[providerFlow](g.Keyring, "flow", []byte(f.Key), f.Value)
 }
 
 // providerDown answers while a provider cannot be asked. What no waiting mends is told

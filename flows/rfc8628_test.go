@@ -86,7 +86,7 @@ func TestRFC8628_Start(t *testing.T) {
 	}
 	var many []string
 	for i := range 8 {
-		many = append(many, w.siteURL("one")+"/"+strings.Repeat("&", 400)+string(rune('a'+i)))
+		many = append(many, w.siteURL("one")+"/"+strings.Repeat("\xff", 400)+string(rune('a'+i)))
 	}
 	w.call("device_authorization", with(form, set("resource", many...))).refused(t, "more than can be kept", http.StatusBadRequest, "invalid_request")
 	w.call("device_authorization?client_id=cli", url.Values{}).refused(t, "in the URL", http.StatusBadRequest, "invalid_request")

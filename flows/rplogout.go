@@ -1,11 +1,11 @@
 package flows
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -76,15 +76,14 @@ func (g *Gateway) sealLogout(at web.Issuer, l logoutRequest) string {
 	if l == (logoutRequest{}) {
 		return ""
 	}
-	return g.Keyring.SealString("logout request", []byte(at.ID()), compact(l))
+	return sealed.SealString(g.Keyring, "logout request", []byte(at.ID()), l)
 }
 
 // openLogout opens what sealLogout made at the same place; anything else asks
 // for nothing.
-func (g *Gateway) openLogout(at web.Issuer, sealed string) logoutRequest {
-	var l logoutRequest
-	plain, err := g.Keyring.OpenString("logout request", []byte(at.ID()), sealed)
-	if err != nil || json.Unmarshal(plain, &l) != nil {
+func (g *Gateway) openLogout(at web.Issuer, request string) logoutRequest {
+	l, err := sealed.OpenString[logoutRequest](g.Keyring, "logout request", []byte(at.ID()), request)
+	if err != nil {
 		return logoutRequest{}
 	}
 	return l

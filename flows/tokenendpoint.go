@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/flows/accesstoken"
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -38,8 +39,8 @@ type endpointRequest struct {
 }
 
 // redeeming begins to redeem the code of a flow.
-func (r *endpointRequest) redeeming(g *Gateway, id uuid.UUID, key string) *redemption {
-	t, leave := g.redeeming(id, key, r.began)
+func (r *endpointRequest) redeeming(g *Gateway, id uuid.UUID, key string) *authcode.Redemption {
+	t, leave := g.codes.Begin(id, key, r.began)
 	r.leave = leave
 	return t
 }
@@ -79,7 +80,7 @@ func readForm(r *web.Request, parameters []string) error {
 	}
 	switch err := r.ParseForm(); {
 	case errors.Is(err, web.ErrSlowBody):
-		return &oauthError{Code: "invalid_request", Description: web.ErrSlowBody.Error(), status: http.StatusRequestTimeout}
+		return &oauthError{Code: "invalid_request", Description: web.ErrSlowBody.Error(), Status: http.StatusRequestTimeout}
 	case errors.Is(err, web.ErrLargeBody):
 		return invalid("invalid_request", "the body is larger than 64 KiB")
 	case err != nil:

@@ -1,7 +1,6 @@
 package flows
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -10,10 +9,12 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/usercode"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
@@ -161,10 +162,10 @@ func (g *Gateway) showDevice(w http.ResponseWriter, r *web.Request, at web.Issue
 	if len(d.Resource) == 0 && c.FirstParty && len(c.Resources) == 0 && c.Audience == "" {
 		p.Scopes = append(p.Scopes, "Act as you at all sites here that you may use")
 	}
-	sealed := g.Keyring.SealString("device decision", []byte(at.ID()), marshal(decision{
+	request := sealed.SealString(g.Keyring, "device decision", []byte(at.ID()), decision{
 		Key: key, Client: c.ID, Session: id.SessionID.String(), Begun: g.Now().Unix(),
-	}))
-	p.Fields = []page.Field{{Name: "request", Value: sealed}, web.FormToken(g.Keyring, w, r.Request, at)}
+	})
+	p.Fields = []page.Field{{Name: "request", Value: request}, web.FormToken(g.Keyring, w, r.Request, at)}
 	g.Pages.DeviceConfirm(w, r.Request, http.StatusOK, p)
 }
 
@@ -244,10 +245,9 @@ func (g *Gateway) serveDecision(w http.ResponseWriter, r *web.Request, at web.Is
 	g.decide(w, r, at, d, c, id, answer)
 }
 
-func (g *Gateway) openDecision(at web.Issuer, sealed string) (decision, bool) {
-	var d decision
-	plain, err := g.Keyring.OpenString("device decision", []byte(at.ID()), sealed)
-	if err != nil || json.Unmarshal(plain, &d) != nil {
+func (g *Gateway) openDecision(at web.Issuer, request string) (decision, bool) {
+	d, err := sealed.OpenString[decision](g.Keyring, "device decision", []byte(at.ID()), request)
+	if err != nil {
 		return d, false
 	}
 	return d, g.Now().Sub(time.Unix(d.Begun, 0)) < deviceValidity
@@ -269,10 +269,10 @@ func (g *Gateway) decide(w http.ResponseWriter, r *web.Request, at web.Issuer, d
 			return
 		}
 		move.To = cache.Ready
-		move.Value = g.Keyring.Seal("flow", []byte(d.Key), marshal(handover{
+		move.Value = g.codes.Seal(d.Key, authcode.Grant{
 			Subject: id.Subject, Portal: id.SessionID, Client: c.ID, Scope: strings.Fields(asked.Scope),
 			Resource: asked.Resource, Claims: id.Claims,
-		}))
+		})
 	}
 	if _, err := g.Cache.AdvanceFlow(ctx, move); err != nil {
 		g.decisionFailed(w, r, at, err)
@@ -291,15 +291,14 @@ func (g *Gateway) decide(w http.ResponseWriter, r *web.Request, at web.Issuer, d
 }
 
 func (g *Gateway) openDevice(flow cache.Flow) (deviceRequest, error) {
-	var d deviceRequest
 	if flow.State != cache.Pending {
-		return d, cache.ErrState
+		return deviceRequest{}, cache.ErrState
 	}
-	plain, err := g.Keyring.Open("flow", []byte(flow.Key), flow.Value)
+	d, err := sealed.Open[deviceRequest](g.Keyring, "flow", []byte(flow.Key), flow.Value)
 	if err != nil {
-		return d, cache.ErrNotFound
+		return deviceRequest{}, cache.ErrNotFound
 	}
-	return d, json.Unmarshal(plain, &d)
+	return d, nil
 }
 
 func (g *Gateway) decisionFailed(w http.ResponseWriter, r *web.Request, at web.Issuer, err error) {

@@ -8,9 +8,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
+	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/sealed"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -58,10 +60,10 @@ func (v *verified) start(g *Gateway) session.Start {
 // keepVerified keeps with the flow what the provider said, and which attempts to
 // store the session have failed. It reports whether that could be kept.
 func (g *Gateway) keepVerified(ctx context.Context, key string, flow providerFlow) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), authcode.GiveBackTimeout)
 	defer cancel()
 	_, err := g.Cache.AdvanceFlow(ctx, cache.Transition{
-		Key: key, From: cache.Pending, To: cache.Pending, Value: g.Keyring.Seal("flow", []byte(key), compact(flow)),
+		Key: key, From: cache.Pending, To: cache.Pending, Value: sealed.Seal(g.Keyring, "flow", []byte(key), flow),
 	})
 	if err != nil {
 		g.Logger.WarnContext(ctx, "an unfinished sign-in could not be kept for a retry", "error", err)
