@@ -52,9 +52,19 @@ func TestImportsRunOneWay(t *testing.T) {
 			why:  "the verifier of access tokens serves the guard and the endpoints",
 		},
 		{
-			from: []string{"flows/authcode", "flows/oautherror", "flows/sealed", "flows/client"},
-			to:   []string{module + "flows/guard", module + "flows/vault", module + "flows/page"},
-			why:  "what codes, clients and errors are is no matter of pages, guarded sites or the vault",
+			from: []string{"flows/authcode", "flows/oautherror"},
+			to:   []string{module + "flows/guard", module + "flows/vault"},
+			why:  "codes and errors know neither guarded sites nor the vault",
+		},
+		{
+			from: []string{"flows/client", "flows/foreign", "flows/stepup", "flows/sealed", "flows/policy"},
+			to:   []string{module + "flows/web", module + "flows/page", module + "flows/session", module + "flows/guard", module + "flows/vault"},
+			why:  "rules about clients, tokens and people know no requests, pages or sessions",
+		},
+		{
+			from: []string{"flows/guard"},
+			to:   []string{module + "flows/authcode", module + "flows/oautherror"},
+			why:  "a guarded site knows sessions and access tokens, not how they are obtained",
 		},
 		{
 			from: []string{"tokenstore/..."},
