@@ -29,7 +29,7 @@ func TestGroupsSize(t *testing.T) {
 			t.Fatal(err)
 		}
 		h := http.Header{}
-		err = set.set(h, &identity.Identity{Claims: identity.Claims{User: "alice", Groups: tt.groups}}, new([4]string))
+		err = set.set(h, &identity.Identity{Claims: identity.Claims{User: "alice", Groups: tt.groups}}, new(headerSlots))
 		if got := h.Get("Remote-Groups"); err != nil || got != groupsValue(tt.want) || h.Get("Remote-User") != "alice" {
 			t.Errorf("%d bytes of %.300q: %.300q", tt.size, tt.groups, got)
 		}

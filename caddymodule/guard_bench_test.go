@@ -16,6 +16,9 @@ import (
 // maxWarmAllocs is the bar for the guard's own work on a warm request.
 const maxWarmAllocs = 8
 
+// maxClaimAllocs is the bar for what claims, an expression and an assertion add to it.
+const maxClaimAllocs = 4
+
 // warm is a guard and requests of somebody whom it knows, as Caddy hands them
 // over.
 type warm struct {
@@ -117,62 +120,91 @@ func (w *warm) renew() {
 var okHandler = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
 
 func TestGuard_WarmRequestAllocatesLittle(t *testing.T) {
+	allocs := make(map[string]float64)
 	for name, warm := range warmGuards(t) {
-		t.Run(name, func(t *testing.T) {
-			rec := httptest.NewRecorder()
-			i := len(warm.slots)
-			got := testing.AllocsPerRun(200, func() {
-				if i == len(warm.slots) {
-					warm.renew()
-					i = 0
-				}
-				if err := warm.guard.ServeHTTP(rec, warm.slots[i].request, okHandler); err != nil || rec.Code != http.StatusOK {
-					t.Fatalf("%d %v", rec.Code, err)
-				}
-				i++
-			})
-			limit := maxWarmAllocs
-			if name == "claims" {
-				limit += 4
+		rec := httptest.NewRecorder()
+		i := len(warm.slots)
+		allocs[name] = testing.AllocsPerRun(200, func() {
+			if i == len(warm.slots) {
+				warm.renew()
+				i = 0
 			}
-			if got > float64(limit) {
-				t.Errorf("the guard allocates %v times on a warm request, more than %d", got, limit)
+			if err := warm.guard.ServeHTTP(rec, warm.slots[i].request, okHandler); err != nil || rec.Code != http.StatusOK {
+				t.Fatalf("%s: %d %v", name, rec.Code, err)
 			}
+			i++
+		})
+		if got := allocs[name]; name != "claims" && got > maxWarmAllocs {
+			t.Errorf("%s: the guard allocates %v times on a warm request, more than %d", name, got, maxWarmAllocs)
+		}
+	}
+	if more := allocs["claims"] - allocs["session"]; more > maxClaimAllocs {
+		t.Errorf("claims, an expression and an assertion allocate %v times more, rather than %d", more, maxClaimAllocs)
+	}
+}
+
+// batch has a guard answer the requests, or the first n of them, and returns how long
+// that took for each.
+func (w *warm) batch(b *testing.B, n int) time.Duration {
+	b.Helper()
+	rec := httptest.NewRecorder()
+	w.renew()
+	slots := w.slots[:min(len(w.slots), n)]
+	start := time.Now()
+	for i := range slots {
+		if err := w.guard.ServeHTTP(rec, slots[i].request, okHandler); err != nil {
+			b.Fatal(err)
+		}
+	}
+	took := time.Since(start)
+	if rec.Code != http.StatusOK {
+		b.Fatal(rec.Code)
+	}
+	return took / time.Duration(len(slots))
+}
+
+// report reports the mean, the median and the fastest twentieth of batches. The latter
+// two stay the same where other processes take turns.
+func report(b *testing.B, batches []time.Duration) {
+	b.Helper()
+	var sum time.Duration
+	for _, took := range batches {
+		sum += took
+	}
+	slices.Sort(batches)
+	b.ReportMetric(float64(sum)/float64(len(batches)), "ns/op")
+	b.ReportMetric(float64(batches[len(batches)/2]), "median-ns/op")
+	b.ReportMetric(float64(batches[len(batches)/20]), "p5-ns/op")
+}
+
+// BenchmarkGuard_Warm measures the guard's own work: ns/op leaves out what the
+// benchmark itself does to have the requests anew.
+func BenchmarkGuard_Warm(b *testing.B) {
+	for name, warm := range warmGuards(b) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			batches := make([]time.Duration, 0, b.N/len(warm.slots)+1)
+			for done := 0; done < b.N; done += len(warm.slots) {
+				batches = append(batches, warm.batch(b, b.N-done))
+			}
+			report(b, batches)
 		})
 	}
 }
 
-// BenchmarkGuard_Warm measures the guard's own work: ns/op leaves out what the
-// benchmark itself does to have the requests anew. The median and the fastest
-// twentieth of the batches stay the same where other processes take turns.
-func BenchmarkGuard_Warm(b *testing.B) {
-	for name, warm := range warmGuards(b) {
-		b.Run(name, func(b *testing.B) {
-			rec := httptest.NewRecorder()
-			b.ReportAllocs()
-			var own time.Duration
-			batches := make([]float64, 0, b.N/len(warm.slots)+1)
-			for done := 0; done < b.N; {
-				warm.renew()
-				batch := warm.slots[:min(len(warm.slots), b.N-done)]
-				start := time.Now()
-				for i := range batch {
-					if err := warm.guard.ServeHTTP(rec, batch[i].request, okHandler); err != nil {
-						b.Fatal(err)
-					}
-				}
-				took := time.Since(start)
-				own += took
-				batches = append(batches, float64(took.Nanoseconds())/float64(len(batch)))
-				done += len(batch)
-			}
-			if rec.Code != http.StatusOK {
-				b.Fatal(rec.Code)
-			}
-			slices.Sort(batches)
-			b.ReportMetric(float64(own.Nanoseconds())/float64(b.N), "ns/op")
-			b.ReportMetric(batches[len(batches)/2], "median-ns/op")
-			b.ReportMetric(batches[len(batches)/20], "p5-ns/op")
-		})
+// BenchmarkGuard_ClaimsAdd measures what three claims in rules and headers, an assertion
+// and an expression add to a session's request, in turns with one that has none of them.
+func BenchmarkGuard_ClaimsAdd(b *testing.B) {
+	guards := warmGuards(b)
+	b.ResetTimer()
+	var without, with []time.Duration
+	for left := b.N; left > 0; left -= len(warm{}.slots) {
+		without = append(without, guards["session"].batch(b, left))
+		with = append(with, guards["claims"].batch(b, left))
 	}
+	slices.Sort(without)
+	slices.Sort(with)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(with[len(with)/2]-without[len(without)/2]), "added-median-ns")
+	b.ReportMetric(float64(with[len(with)/20]-without[len(without)/20]), "added-p5-ns")
 }

@@ -65,11 +65,9 @@ func escapeValue(s string, separator byte) string {
 }
 
 func mustEscape(s string, i int, separator byte) bool {
-	switch c := s[i]; {
-	case c < ' ', c >= 0x7f, c == '%', c == separator:
-		return true
-	case c == ' ':
-		return i == 0 || i == len(s)-1
+	c := s[i]
+	if c-'!' < 0x7f-'!' { // a visible character of ASCII
+		return c == '%' || c == separator
 	}
-	return false
+	return c != ' ' || c == separator || i == 0 || i == len(s)-1
 }

@@ -91,7 +91,7 @@ func TestHeaderSet_SetsFreshValues(t *testing.T) {
 		"Remote-User": {"alice"}, "Remote-Email": {"alice@example.com"}, "Remote-Name": {"Zo%C3%AB"}, "Remote-Groups": {"staff,a%2Cb,50%25"},
 	}
 	one, two := http.Header{}, http.Header{}
-	if err := set.set(one, id, new([4]string)); err != nil {
+	if err := set.set(one, id, new(headerSlots)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, one); diff != "" {
@@ -99,7 +99,7 @@ func TestHeaderSet_SetsFreshValues(t *testing.T) {
 	}
 	one["Remote-User"][0] = "edited"
 	one["Remote-User"] = append(one["Remote-User"], "more")
-	if err := set.set(two, id, new([4]string)); err != nil {
+	if err := set.set(two, id, new(headerSlots)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, two); diff != "" {
@@ -107,7 +107,7 @@ func TestHeaderSet_SetsFreshValues(t *testing.T) {
 	}
 	unverified := &identity.Identity{Claims: identity.Claims{User: "bob", Email: "alice@example.com"}}
 	three := http.Header{}
-	if err := set.set(three, unverified, new([4]string)); err != nil {
+	if err := set.set(three, unverified, new(headerSlots)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(http.Header{"Remote-User": {"bob"}}, three); diff != "" {

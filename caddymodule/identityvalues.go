@@ -32,10 +32,49 @@ func (s *headerSet) all() []string {
 	return all
 }
 
-// set tells the upstream who is signed in. The values are the request's own,
-// since another handler may edit them in place. It fails for a user whose name or
+// headerSlots hold the values of a request's identity headers. They are the request's
+// own, since another handler may edit them in place.
+type headerSlots struct {
+	usual [4]string // as headerSet.names
+	more  []string  // for further headers, allocated at once
+}
+
+// next is the slot of a further header.
+func (s *headerSlots) next() []string {
+	if len(s.more) == 0 {
+		return make([]string, 1)
+	}
+	slot := s.more[:1:1]
+	s.more = s.more[1:]
+	return slot
+}
+
+// fill is the slot of a further header with its value.
+func (s *headerSlots) fill(value string) []string {
+	slot := s.next()
+	slot[0] = value
+	return slot
+}
+
+// further is how many headers it may set besides the usual ones.
+func (s *headerSet) further() int {
+	n := len(s.claims)
+	if s.assertion != "" {
+		n++
+	}
+	if s.idToken != "" {
+		n++
+	}
+	return n
+}
+
+// set tells the upstream who is signed in. It fails for a user whose name or
 // groups cannot be written as is configured; what was set then is of no use.
-func (s *headerSet) set(h http.Header, id *identity.Identity, values *[4]string) error {
+func (s *headerSet) set(h http.Header, id *identity.Identity, slots *headerSlots) error {
+	if n := s.further(); n > 0 {
+		slots.more = make([]string, n)
+	}
+	values := &slots.usual
 	*values = [...]string{headerValue(id.User), "", headerValue(id.Name), ""}
 	if id.EmailVerified {
 		values[1] = headerValue(id.Email)
@@ -54,7 +93,7 @@ func (s *headerSet) set(h http.Header, id *identity.Identity, values *[4]string)
 			h[name] = lines
 		}
 	}
-	if err := s.setClaims(h, id); err != nil || s.basic == "" {
+	if err := s.setClaims(h, id, slots); err != nil || s.basic == "" {
 		return err
 	}
 	return s.setBasic(h, id.User)
@@ -82,13 +121,12 @@ func size(lines []string) int {
 	return n
 }
 
-func (s *headerSet) setClaims(h http.Header, id *identity.Identity) error {
-	if len(s.claims) == 0 || len(id.Extra) == 0 {
+func (s *headerSet) setClaims(h http.Header, id *identity.Identity, slots *headerSlots) error {
+	if len(id.Extra) == 0 {
 		return nil
 	}
-	slots := make([]string, len(s.claims))
-	for i, c := range s.claims {
-		lines, err := s.claimLines(id, c.claim, slots[i:i+1:i+1])
+	for _, c := range s.claims {
+		lines, err := s.claimLines(id, c.claim, slots)
 		if err != nil {
 			return err
 		}
@@ -101,11 +139,12 @@ func (s *headerSet) setClaims(h http.Header, id *identity.Identity) error {
 
 // claimLines are a claim's header lines: a list as groups are, and what is neither a
 // text, a number nor a list of these as JSON.
-func (s *headerSet) claimLines(id *identity.Identity, name string, slot []string) ([]string, error) {
+func (s *headerSet) claimLines(id *identity.Identity, name string, slots *headerSlots) ([]string, error) {
 	claim, ok := id.Extra[name]
 	if !ok || claim == nil {
 		return nil, nil
 	}
+	slot := slots.next()
 	if text, ok := claim.(string); ok {
 		slot[0] = headerValue(text)
 		return slot, nil

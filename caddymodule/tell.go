@@ -13,7 +13,7 @@ import (
 // written for this user, the request is answered and false is returned.
 func (g *Guard) tell(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict) (bool, error) {
 	g.headers.takeAuthorization(r)
-	if err := g.headers.set(r.Header, v.id, &v.values); err != nil {
+	if err := g.headers.set(r.Header, v.id, &v.slots); err != nil {
 		g.app.logger.WarnContext(r.Context(), "the headers for the application cannot be written for a user, who is refused",
 			slog.String("user", v.id.User), slog.String("provider", v.id.Provider), slog.String("host", r.Host), slog.Any("error", err))
 		v.forbidden = true
@@ -22,7 +22,7 @@ func (g *Guard) tell(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 	}
 	if g.headers.idToken != "" {
 		if token := gateway.IDToken(r.Context(), v.id); token != "" {
-			r.Header[g.headers.idToken] = []string{token}
+			r.Header[g.headers.idToken] = v.slots.fill(token)
 		}
 	}
 	if g.headers.assertion == "" {
@@ -35,7 +35,7 @@ func (g *Guard) tell(w http.ResponseWriter, r *http.Request, gateway *flows.Gate
 		gateway.Guard().Challenge(w, v.request(r), session.ErrUnavailable)
 		return false, nil
 	}
-	r.Header[g.headers.assertion] = []string{assertion}
+	r.Header[g.headers.assertion] = v.slots.fill(assertion)
 	return true, nil
 }
 

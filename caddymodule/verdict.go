@@ -39,7 +39,7 @@ type verdict struct {
 	// hidden are the lines of credentialHeaders that were taken away from a
 	// request that matched no guard so far; a later one may need them.
 	hidden  *[len(credentialHeaders)][]string
-	values  [4]string // of the identity headers
+	slots   headerSlots
 	fitting fitting
 	site    *web.Site
 	// uncounted: the request is no use of the session.

@@ -17,7 +17,30 @@ func (r *Rule) namesClient(id *identity.Identity, e effect) bool {
 	return slices.Contains(r.Client, id.ClientID)
 }
 
+// claim is a condition about one claim.
+type claim struct {
+	name   string
+	values []string
+}
+
+// listClaims makes the list of the claims, which takes less time to go through than
+// the map.
+func (r *Rule) listClaims() {
+	r.claims = nil
+	for _, name := range slices.Sorted(maps.Keys(r.Claim)) {
+		r.claims = append(r.claims, claim{name, r.Claim[name]})
+	}
+}
+
 func (r *Rule) namesClaims(c *identity.Claims, e effect) bool {
+	if r.claims != nil {
+		for i := range r.claims {
+			if !namesClaim(c, r.claims[i].name, r.claims[i].values, e) {
+				return false
+			}
+		}
+		return true
+	}
 	for name, values := range r.Claim {
 		if !namesClaim(c, name, values, e) {
 			return false

@@ -58,13 +58,14 @@ func (l Looks) meetsUnread(c *identity.Claims) bool {
 	return l.AllClaims && c.HasUnreadClaim()
 }
 
-// Compile compiles the expressions of the rules. It must be called before the policy
+// Compile compiles the expressions of the rules, and sorts their claims. It must be called before the policy
 // is used: an expression that was not compiled fails.
 func (p *Policy) Compile(compile func(source string) (Expression, error)) error {
 	var errs []error
 	for _, rules := range [][]Rule{p.Deny, p.Allow} {
 		for i := range rules {
 			r := &rules[i]
+			r.listClaims()
 			if r.Expression == "" {
 				continue
 			}

@@ -42,6 +42,7 @@ type Rule struct {
 	Anyone bool `json:"anyone,omitempty"`
 
 	compiled Expression // of Expression; nil fails
+	claims   []claim    // of Claim, sorted by name; nil: it has to be asked itself
 }
 
 // AnyProvider in Rule.Provider stands for each provider.
