@@ -37,7 +37,13 @@ func start(t *testing.T, application string, options ...string) *world {
 	w := &world{site: fmt.Sprintf("http://localhost:%d", gateway.FreePort(t))}
 	secrets := new(gateway.Secrets)
 	secrets.Learn("client secret", secret)
+	// What Caddy logs of a response that is cut off has the headers of the application.
 	w.node = gateway.Start(t, gateway.Options{Secrets: secrets, Caddyfile: fmt.Sprintf(`{
+	log {
+		format filter {
+			request>headers delete
+		}
+	}
 	gatehouse {
 		provider local {
 			user alice %[2]s
