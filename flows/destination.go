@@ -144,6 +144,8 @@ func (g *Gateway) elsewhere(at web.Issuer, a authRequest) string {
 	switch {
 	case a.Client == "":
 		return at.Beginning()
+	case a.forSite() && at.IsPortal:
+		return a.ReturnTo
 	case a.forSite():
 		return web.LoginPath(a.ReturnTo)
 	case a.Device != "":

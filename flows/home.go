@@ -25,15 +25,25 @@ func (g *Gateway) serveHome(w http.ResponseWriter, r *web.Request, at web.Issuer
 		return
 	}
 	switch {
-	case id == nil && at.IsPortal:
-		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: at.Host})
 	case id == nil:
-		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: at.Host, SignInURL: at.Path + "login"})
+		a := g.homeRequest(at)
+		g.chooseAfterSignOut(r, at, &a)
+		g.Pages.SignedOut(w, r.Request, http.StatusOK, page.SignedOut{Site: at.Host, NotIn: true, SignInURL: g.signInAt(at, a)})
 	case r.Method == http.MethodPost:
 		g.changeHome(w, r, at, id)
 	default:
 		g.homePage(w, r, at, id, "")
 	}
+}
+
+// homeRequest is a sign-in that leads to a person's own page.
+func (g *Gateway) homeRequest(at web.Issuer) authRequest {
+	return authRequest{Client: at.Host, ReturnTo: at.Path, Begun: g.Now().Unix()}
+}
+
+// signInAt is where a request goes on that has asked nobody yet.
+func (g *Gateway) signInAt(at web.Issuer, a authRequest) string {
+	return at.Path + "signin?request=" + g.sealRequest(at, a)
 }
 
 func (g *Gateway) homePage(w http.ResponseWriter, r *web.Request, at web.Issuer, id *identity.Identity, message string) {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestHome_ListsAndEndsOnesOwn(t *testing.T) {
@@ -95,4 +96,43 @@ func TestPages_AnAddressOfAnAnswerLeadsOn(t *testing.T) {
 			t.Errorf("%s for a program: %d %s", address, got.status, got.text)
 		}
 	}
+}
+
+// The own page of somebody who is not signed in is a way in, at a portal too (a dead end
+// there was found by newcomers), by a password and by a provider, after a sign-out too.
+func TestHome_LeadsInAndBack(t *testing.T) {
+	for _, portal := range []bool{true, false} {
+		w := newWorld(t, worldOptions{portal: portal})
+		home := w.siteURL("one") + "/.gatehouse/"
+		if portal {
+			home = w.portalURL() + "/"
+		}
+		b := newBrowser(t)
+		b.get(home).want(200, "You are not signed in").follow("Sign in").signIn("alice", "wonderland").want(200, "Where you are signed in")
+		b.get(home+"logout").submit(nil).want(200, "You are signed out").follow("Sign in again").signIn("bob", "builder").want(200, map[bool]string{true: "signed in as", false: "hello bob at /"}[portal])
+
+		rp, m := moodyWorlds(t, worldOptions{portal: portal}, nil)
+		home = rp.siteURL("app") + "/.gatehouse/"
+		if portal {
+			home = rp.portalURL() + "/"
+		}
+		b = newBrowser(t)
+		b.get(home).want(200, "You are not signed in").follow("Sign in").signIn("alice", "wonderland").want(200, "Where you are signed in")
+		b.get(home+"logout").submit(nil).want(200, "You are signed out")
+		m.prompts()
+		b.get(home).follow("Sign in").want(200, `name="password"`) // no silent sign-in
+		if got := m.prompts(); len(got) == 0 || got[0] != "select_account" {
+			t.Errorf("portal %t: asked for prompts %q", portal, got)
+		}
+		b.signIn("alice", "wonderland").want(200, "Where you are signed in")
+	}
+}
+
+// A sign-in page for one's own page that stayed open too long leads to that page.
+func TestHome_AStalePageLeadsBack(t *testing.T) {
+	w := newWorld(t, worldOptions{portal: true})
+	b := newBrowser(t)
+	b.get(w.portalURL() + "/").follow("Sign in")
+	w.clock.advance(2 * time.Hour)
+	b.signIn("alice", "wonderland").want(400, "Please start again").follow("Start again").want(200, "You are not signed in")
 }

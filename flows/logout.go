@@ -185,9 +185,11 @@ func (g *Gateway) signedOut(w http.ResponseWriter, r *web.Request, at web.Issuer
 		web.RedirectExternal(w, to)
 		return
 	}
-	p := page.SignedOut{Site: at.Host}
-	if !at.IsPortal {
-		p.SignInURL = web.Prefix + "login?prompt=select_account"
+	p := page.SignedOut{Site: at.Host, SignInURL: web.Prefix + "login?prompt=select_account"}
+	if at.IsPortal {
+		a := g.homeRequest(at)
+		a.chooseAccount()
+		p.SignInURL = g.signInAt(at, a)
 	}
 	g.Pages.SignedOut(w, r.Request, http.StatusOK, p)
 }

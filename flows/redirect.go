@@ -177,5 +177,5 @@ func (g *Gateway) retryURL(at web.Issuer, a authRequest) string {
 	if a.forSite() && !at.IsPortal {
 		return web.PickedLoginPath(a.ReturnTo, a.Pick)
 	}
-	return at.Path + "signin?request=" + g.sealRequest(at, a)
+	return g.signInAt(at, a)
 }

@@ -90,7 +90,10 @@ type Framed struct {
 
 // SignedOut says that the session has ended and offers to sign in again.
 type SignedOut struct {
-	Site      string
+	Site string
+	// NotIn reports whether nobody has signed out: the page is that of somebody who is
+	// not signed in.
+	NotIn     bool
 	SignInURL string
 }
 

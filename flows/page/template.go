@@ -146,7 +146,7 @@ func samples(full bool) map[name]any {
 			User: user, SignOutURL: url, SupportID: text,
 		},
 		signOut:    SignOut{Site: site, User: user, Action: url, Fields: fields, Everywhere: true},
-		signedOut:  SignedOut{Site: site, SignInURL: url},
+		signedOut:  SignedOut{Site: site, NotIn: true, SignInURL: url},
 		framed:     Framed{Site: site, URL: url},
 		consent:    Consent{Client: text, ClientHost: site, User: user, Scopes: []string{text}, Action: url, Fields: fields},
 		formPost:   FormPost{Site: site, URL: "https://app.example.com/", Answer: map[string][]string{"code": {text}}}.view(),
