@@ -47,6 +47,11 @@ func TestImportsRunOneWay(t *testing.T) {
 			why:  "web is HTTP as all endpoints see it; what they are about lies above it",
 		},
 		{
+			from: []string{"flows/registration"},
+			to:   []string{module + "flows/web", module + "flows/session", module + "flows/provider"},
+			why:  "what a client says of itself is judged without knowing who asks, or where",
+		},
+		{
 			from: []string{"flows/accesstoken"},
 			to:   []string{module + "flows/guard", module + "flows/vault"},
 			why:  "the verifier of access tokens serves the guard and the endpoints",

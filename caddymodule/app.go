@@ -91,6 +91,10 @@ type App struct {
 	// by signing in to it. Default: none; such a person gets an account of their own.
 	LinkByEmail []string `json:"link_by_email,omitempty"`
 
+	// How clients that nobody has configured may register themselves, such as agents and
+	// their tools. Default: they may not.
+	ClientRegistration *ClientRegistration `json:"client_registration,omitempty"`
+
 	// Further origins that the portal hands sign-ins over to, such as
 	// `https://app.example.com`: guarded sites of another Caddy. The guarded
 	// sites of this configuration need not be listed.

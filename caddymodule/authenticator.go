@@ -71,7 +71,7 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (ca
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
 		return caddyauth.User{}, false, err
-	case err != nil:
+	case err != nil || id.SelfRegistered: // such clients may come to guards alone
 		scheme, _, _ := strings.Cut(authorization[0], " ")
 		web.SetChallenges(w.Header(), scheme, "", `error="invalid_token"`)
 		return caddyauth.User{}, false, nil

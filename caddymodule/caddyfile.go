@@ -37,10 +37,10 @@ func parseGlobal(d *caddyfile.Dispenser, earlier any) (any, error) {
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "link_by_email", "signing_keys", "site", "headers", "pages"}
+var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "link_by_email", "client_registration", "signing_keys", "site", "headers", "pages"}
 
 // blockOptions are those that may have a block.
-var blockOptions = []string{"token_store", "cache", "session", "provider", "policy", "client", "headers", "pages"}
+var blockOptions = []string{"token_store", "cache", "session", "provider", "policy", "client", "client_registration", "headers", "pages"}
 
 // UnmarshalCaddyfile parses the global option:
 //
@@ -70,6 +70,10 @@ var blockOptions = []string{"token_store", "cache", "session", "provider", "poli
 //		link_by_email <provider…>
 //		gate_client [on | off] {
 //			may_exchange <provider…>
+//		}
+//		client_registration {
+//			metadata_documents <host…> | any
+//			dynamic
 //		}
 //		signing_keys <file>
 //		site <origin…>
@@ -153,6 +157,8 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 		return p.signingKeys(d)
 	case "pages":
 		return p.pagesOption(d)
+	case "client_registration":
+		return p.registration(d)
 	case "gate_client":
 		return p.gateClientOption(d)
 	case "link_by_email":

@@ -21,6 +21,7 @@ import (
 //		provider <provider>
 //		provider_token <provider> [service] { … }
 //		accept_tokens <provider…>
+//		self_registered [<scope…>]
 //		require acr <value…> | max_age <duration> | scope <scope…>
 //		optional
 //		serve_stale <duration>|off

@@ -25,6 +25,7 @@ import (
 //			scope <scope…>
 //		}
 //		accept_tokens <provider…>
+//		self_registered [<scope…>]
 //		require acr <value…> | max_age <duration> | scope <scope…>
 //		dry_run
 //		optional
@@ -125,6 +126,8 @@ func (g *Guard) parseOption(h httpcaddyfile.Helper, app *App) error {
 		return g.parseToken(h, app)
 	case "accept_tokens":
 		return g.parseAccept(h, app)
+	case "self_registered":
+		return g.parseSelfRegistered(h, app)
 	case "require":
 		return g.parseRequire(h)
 	case "dry_run":

@@ -123,6 +123,9 @@ func (a *App) loadClients(ctx caddy.Context) error {
 	if err := a.checkLinkByEmail(); err != nil {
 		return err
 	}
+	if err := a.ClientRegistration.check(); err != nil {
+		return err
+	}
 	var mistakes []error
 	for _, c := range a.Clients {
 		if a.clients[c.ID] != nil {

@@ -125,6 +125,10 @@
 //			gate_client  [on | off] {                   # the client of the command gate; default: on
 //				may_exchange <provider…>                # for gate token --provider; default: none
 //			}
+//			client_registration {                       # of clients that nobody has configured, for guards with self_registered; default: none
+//				metadata_documents <host…> | any        # whose id is the address of a document about them, at these hosts
+//				dynamic                                 # who register at the registration endpoint (RFC 7591)
+//			}
 //			signing_keys <file>                         # default: made, stored and rotated
 //			site         <origin…>                      # guarded sites of another Caddy that the portal serves
 //			headers {                                   # to the applications; default: Remote-User, Remote-Email, Remote-Name, Remote-Groups
@@ -172,6 +176,7 @@
 //		allow anyone | <condition…>
 //		deny  <condition…>
 //		headers { … }                # as in the global block, for this site
+//		self_registered [<scope…>]   # clients that registered themselves may have tokens, for these scopes; see client_registration
 //		accept_tokens <provider…>    # whose own tokens for programs are accepted, too
 //		require acr <value…> | max_age <duration> | scope <scope…> # how, and how recently, somebody must have signed in; scopes that a token must have
 //		dry_run                      # the rules only log whom they would refuse
@@ -209,6 +214,7 @@
 //		provider <provider>
 //		provider_token <provider> [service] { … }
 //		accept_tokens <provider…>
+//		self_registered [<scope…>]
 //		require acr <value…> | max_age <duration> | scope <scope…>
 //		optional
 //		serve_stale <duration> | off

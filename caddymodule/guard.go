@@ -113,6 +113,10 @@ type Guard struct {
 	// audience. Who may enter is for the policies to say. Default: none.
 	AcceptTokens []string `json:"accept_tokens,omitempty"`
 
+	// Whether clients that registered themselves may have tokens for the site, and for
+	// which scopes. Default: they may not.
+	SelfRegistered *SelfRegistered `json:"self_registered,omitempty"`
+
 	// The provider whose token for the user is passed upstream, as
 	// `Authorization: Bearer`; it is always a fresh one. The provider's block
 	// must say `store_tokens`. The Authorization that a client sends is then
@@ -167,6 +171,7 @@ type Guard struct {
 	bearer      *headerSet          // Authorization, where a provider's token goes there
 	exact       map[string]struct{} // names of the site, lower case
 	patterns    []string            // those with a wildcard
+	standsAt    []site              // where the site is, with its ports
 	ports       []string            // of the site, as "https:8443"; "https:" is the scheme's own
 }
 
@@ -214,7 +219,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 		g.ruledBy(own)
 	}
-	if err := together(g.provisionToken(), g.provisionRequire(), g.provisionAccept(), app.checkPicked(g.Provider), g.checkTogether(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx), g.checkAppCredentials()); err != nil {
+	if err := together(g.provisionToken(), g.provisionRequire(), g.provisionAccept(), g.provisionSelfRegistered(), app.checkPicked(g.Provider), g.checkTogether(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx), g.checkAppCredentials()); err != nil {
 		return err
 	}
 	for i, h := range g.Hosts {

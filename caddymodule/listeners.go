@@ -94,6 +94,7 @@ func (a *App) sitesAt(l listener, name string) []site {
 // addPorts tells the guard what ports its site has, as its own documents may say in
 // public: see [flows.Request.KnownPort].
 func (g *Guard) addPorts(sites []site, l listener) {
+	g.standsAt = append(g.standsAt, sites...)
 	for _, s := range append(slices.Clone(sites), site{scheme: l.scheme, ports: l.ports}) {
 		for _, port := range s.ports {
 			g.ports = append(g.ports, s.scheme+":"+port)

@@ -129,6 +129,7 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 		Vault:        kept,
 		Recheck:      a.recheck(),
 		Clients:      a.clients,
+		Registration: a.registration(sites),
 		ACRValues:    a.requiredACRs(),
 		KeepIDTokens: a.tellsIDTokens(),
 		Keys:         entry.tokens,

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
+	"github.com/gatehouse-auth/gatehouse/flows/registration"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -55,7 +56,7 @@ func (g *Gateway) serveAuthorize(w http.ResponseWriter, r *web.Request, at web.I
 		g.malformedAuthorize(w, r, at, query, nil, "the parameter "+name+" occurs twice")
 		return
 	}
-	c := g.clientOrSite(query.Get("client_id"))
+	c := g.clientOrSite(at, query.Get("client_id"))
 	if c == nil {
 		g.badAuthorize(w, r, unknownClient)
 		return
@@ -117,16 +118,18 @@ func (g *Gateway) isRedirectURI(c *client.Client, uri string) bool {
 	if len(uri) > maxRedirectURI {
 		return false
 	}
-	if g.Clients[c.ID] == nil {
+	switch {
+	case isUnread(c): // what the document says is compared once somebody has signed in
+		return registration.CheckRedirectURI(uri) == nil && !g.isOwnAddress(uri)
+	case g.isOfSite(c):
 		return g.isSite(c.ID, uri)
 	}
 	return c.AllowsRedirect(uri)
 }
 
-// clientOrSite finds a configured client, or the built-in one of a guarded
-// site.
-func (g *Gateway) clientOrSite(id string) *client.Client {
-	if c := g.Clients[id]; c != nil {
+// clientOrSite finds a client, or the built-in one of a guarded site.
+func (g *Gateway) clientOrSite(at web.Issuer, id string) *client.Client {
+	if c := g.findClient(at, id); c != nil {
 		return c
 	}
 	if id == "" || !g.HasPortal() {
@@ -135,13 +138,18 @@ func (g *Gateway) clientOrSite(id string) *client.Client {
 	return &client.Client{ID: id, Title: id, Public: true, FirstParty: true, Scopes: []string{"openid"}, Grants: []string{client.GrantCode}, ResponseModes: []string{client.ModeQuery}}
 }
 
+// isOfSite reports whether a client is the built-in one of a guarded site.
+func (g *Gateway) isOfSite(c *client.Client) bool {
+	return !c.SelfRegistered && g.Clients[c.ID] == nil
+}
+
 // parseAuthorize judges the parameters. The redirect URI comes first: only when
 // it is known to be the client's own may errors be sent there.
 func (g *Gateway) parseAuthorize(at web.Issuer, c *client.Client, query url.Values) (authRequest, *authorizeFault) {
 	a := requestOf(c, query)
 	a.Nonce, a.Challenge = query.Get("nonce"), query.Get("code_challenge")
 	a.JKT, a.Begun = query.Get("dpop_jkt"), g.Now().Unix()
-	site := g.Clients[c.ID] == nil
+	site := g.isOfSite(c)
 	if !g.isRedirectURI(c, a.RedirectURI) {
 		if name := g.plainSite(c.ID, a.RedirectURI); site && name != "" {
 			return a, &authorizeFault{page: true, description: "The site " + name + " asks for its answer over plain http. " +
@@ -200,12 +208,16 @@ func (g *Gateway) parseRest(at web.Issuer, c *client.Client, query url.Values, a
 	case len(a.Nonce) > maxNonce, len(query.Get("login_hint")) > maxHint, len(query.Get("acr_values")) > maxHint, len(a.JKT) > 64:
 		return bad("invalid_request", "a parameter is too long")
 	}
+	c, resources, err := g.aimed(at, c, query["resource"])
+	if err != nil {
+		return bad("invalid_target", "a client that registered itself must ask for one resource")
+	}
 	scope, leftOut, err := c.PersonScope(query.Get("scope"))
 	if err != nil {
 		return bad("invalid_scope", "the scope is malformed, or the client may ask for nothing of it")
 	}
 	a.Scope, a.leftOut = strings.Join(scope, " "), leftOut
-	if a.Resource, err = g.allowedResources(at, c, query["resource"]); err != nil {
+	if a.Resource, err = g.allowedResources(at, c, resources); err != nil {
 		return bad("invalid_target", "the resource is malformed or exceeds what the client may ask for")
 	}
 	a.LoginHint = query.Get("login_hint")
@@ -218,7 +230,7 @@ func (g *Gateway) parseRest(at web.Issuer, c *client.Client, query url.Values, a
 	if fault := g.parseHint(at, c, query.Get("id_token_hint"), a); fault != nil {
 		return fault
 	}
-	if g.Clients[c.ID] == nil {
+	if g.isOfSite(c) {
 		return nil // a site says by its step what it demands
 	}
 	return parseClaims(query, a)
@@ -252,6 +264,12 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *web.Request, at web.Issuer
 // authorized gives the client its code, if policy allows and consent is given.
 // pending is the flow that the sign-in went through, or uuid.Nil.
 func (g *Gateway) authorized(w http.ResponseWriter, r *web.Request, at web.Issuer, c *client.Client, a authRequest, id *identity.Identity, pending uuid.UUID) {
+	c, fault := g.settle(r, at, c, &a, id)
+	if fault != nil {
+		g.conclude(r, pending, a, id.Subject)
+		g.cannotSettle(w, r, a, fault)
+		return
+	}
 	var refusal *authorizeFault
 	needed := false
 	switch {

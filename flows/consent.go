@@ -26,13 +26,16 @@ func (g *Gateway) needsConsent(r *web.Request, at web.Issuer, c *client.Client, 
 	if c.FirstParty && (g.Clients[c.ID] == nil || c.IsAssured(a.RedirectURI)) {
 		return false, nil
 	}
+	if isAskedEachTime(c, a) {
+		return true, nil
+	}
 	given, err := g.Store.Consents(r.Context(), id.Subject)
 	if err != nil {
 		return false, err
 	}
 	for _, consent := range given {
 		if consent.ClientID == c.ID {
-			return !client.Subset(asked(at, c, a.Scope, a.Resource), consent.Scope), nil
+			return !client.Subset(g.askedOf(at, c, a), consent.Scope), nil
 		}
 	}
 	return true, nil
@@ -41,18 +44,31 @@ func (g *Gateway) needsConsent(r *web.Request, at web.Issuer, c *client.Client, 
 // consentPage asks, in plain words.
 func (g *Gateway) consentPage(w http.ResponseWriter, r *web.Request, at web.Issuer, c *client.Client, a authRequest, id *identity.Identity) {
 	a.Session = id.SessionID.String()
-	host := a.RedirectURI
-	if u, err := url.Parse(a.RedirectURI); err == nil && u.Hostname() != "" {
-		host = u.Hostname()
-	}
 	p := page.Consent{
-		Client: c.Title, ClientHost: host, User: id.User, Action: at.Path + "consent",
+		Client: c.Title, ClientHost: answerHost(a.RedirectURI), User: id.User, Action: at.Path + "consent",
 		Fields: []page.Field{{Name: "request", Value: g.sealRequest(at, a)}, web.FormToken(g.Keyring, w, r.Request, at)},
 	}
-	for _, s := range asked(at, c, a.Scope, a.Resource) {
-		p.Scopes = append(p.Scopes, g.plainScope(s))
+	for _, s := range g.askedOf(at, c, &a) {
+		if text := g.plainScope(s); text != "" {
+			p.Scopes = append(p.Scopes, text)
+		}
+	}
+	if c.SelfRegistered {
+		p.SelfRegistered, p.OnDevice = true, !c.IsAssured(a.RedirectURI)
+		if c.Document != "" {
+			p.PublishedAt = documentHost(c.ID)
+		}
+		if p.Client == "" {
+			p.Client = g.agentTitle(at, c.ID)
+		}
 	}
 	g.Pages.Consent(w, r.Request, http.StatusOK, p)
+}
+
+// isAskedEachTime reports whether a consent that was given once does not count: whoever
+// claims the scheme of an app, or listens on this device, gets what the client gets.
+func isAskedEachTime(c *client.Client, a *authRequest) bool {
+	return c.SelfRegistered && !c.IsAssured(a.RedirectURI)
 }
 
 // resourceConsent begins what stands for a resource among the scopes of a
@@ -71,7 +87,7 @@ func asked(at web.Issuer, c *client.Client, scope string, resources []string) []
 	return all
 }
 
-// plainScope says what a scope means, or a resource.
+// plainScope says what a scope means, or a resource; "" for what is no business of people.
 func (g *Gateway) plainScope(scope string) string {
 	if name, ok := client.ScopeProvider(scope); ok {
 		return "Use " + g.answers.ProviderTitle(name) + " in your name, with your access there"
@@ -81,6 +97,16 @@ func (g *Gateway) plainScope(scope string) string {
 			resource = u.Host + strings.TrimSuffix(u.Path, "/")
 		}
 		return "Act as you at " + resource
+	}
+	if token, ok := strings.CutPrefix(scope, tokenConsent); ok {
+		name, resource, _ := strings.Cut(token, " ")
+		if u, err := url.Parse(resource); err == nil && u.Host != "" {
+			resource = u.Host + strings.TrimSuffix(u.Path, "/")
+		}
+		return "Use " + g.answers.ProviderTitle(name) + " in your name through " + resource + ", with your access there"
+	}
+	if strings.HasPrefix(scope, documentConsent) {
+		return ""
 	}
 	switch scope {
 	case "openid":
@@ -108,17 +134,24 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *web.Request, at web.Iss
 	if !ok {
 		return
 	}
-	c := g.Clients[a.Client]
+	c := g.findClient(at, a.Client)
 	// The person who answers must be the one who was asked.
 	if err != nil || c == nil || id == nil || a.Session != id.SessionID.String() || web.CheckForm(g.Keyring, r, at) != web.FormFine {
 		g.startOverFor(w, r, at, a)
 		return
 	}
 	if r.PostForm.Get(page.FieldDecision) != page.Approve {
-		g.refuseClient(w, r, at, a, "access_denied", "the person refused")
+		g.refuseByPerson(w, r, at, a)
 		return
 	}
-	err = g.Store.SetConsent(r.Context(), tokenstore.Consent{Subject: id.Subject, ClientID: c.ID, Scope: g.mergedConsent(r, id.Subject, c.ID, asked(at, c, a.Scope, a.Resource))})
+	c, fault := g.settle(r, at, c, &a, id)
+	if fault != nil {
+		g.cannotSettle(w, r, a, fault)
+		return
+	}
+	if !isAskedEachTime(c, &a) {
+		err = g.Store.SetConsent(r.Context(), tokenstore.Consent{Subject: id.Subject, ClientID: c.ID, Scope: g.mergedConsent(r, id.Subject, c, g.askedOf(at, c, &a))})
+	}
 	if err != nil {
 		g.answers.Unavailable(w, r, err)
 		return
@@ -128,13 +161,13 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *web.Request, at web.Iss
 }
 
 // mergedConsent adds to what was allowed before.
-func (g *Gateway) mergedConsent(r *web.Request, subject, clientID string, merged []string) []string {
+func (g *Gateway) mergedConsent(r *web.Request, subject string, c *client.Client, merged []string) []string {
 	given, err := g.Store.Consents(r.Context(), subject)
 	if err != nil {
 		return merged
 	}
 	for _, consent := range given {
-		if consent.ClientID != clientID {
+		if consent.ClientID != c.ID || isOfOtherDocument(c, consent.Scope) {
 			continue
 		}
 		for _, s := range consent.Scope {

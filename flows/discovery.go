@@ -28,6 +28,7 @@ type metadata struct {
 	Userinfo               string   `json:"userinfo_endpoint"`
 	Revocation             string   `json:"revocation_endpoint"`
 	Introspection          string   `json:"introspection_endpoint"`
+	Registration           string   `json:"registration_endpoint,omitempty"`
 	PAR                    string   `json:"pushed_authorization_request_endpoint"`
 	Device                 string   `json:"device_authorization_endpoint"`
 	EndSession             string   `json:"end_session_endpoint"`
@@ -56,6 +57,7 @@ type metadata struct {
 	ClaimsParameter        bool     `json:"claims_parameter_supported"`
 	RequirePAR             bool     `json:"require_pushed_authorization_requests"`
 	RequireRequestURIKnown bool     `json:"require_request_uri_registration"`
+	MetadataDocuments      bool     `json:"client_id_metadata_document_supported,omitempty"`
 }
 
 func (g *Gateway) metadataOf(at web.Issuer) metadata {
@@ -67,6 +69,18 @@ func (g *Gateway) metadataOf(at web.Issuer) metadata {
 			if !slices.Contains(scopes, s) {
 				scopes = append(scopes, s)
 			}
+		}
+	}
+	var register string
+	documents := false
+	if g.registers(at) {
+		for i := range g.open {
+			if g.isOpenAt(at, &g.open[i]) {
+				scopes = merged(scopes, g.open[i].Scopes)
+			}
+		}
+		if documents = g.Registration.Documents != nil; g.Registration.Dynamic {
+			register = at.URL("register")
 		}
 	}
 	slices.Sort(scopes[5:])
@@ -82,6 +96,7 @@ func (g *Gateway) metadataOf(at web.Issuer) metadata {
 	return metadata{
 		Issuer: at.ID(), Authorization: at.URL("authorize"), Token: at.URL("token"), JWKS: at.URL("jwks.json"),
 		Userinfo: at.URL("userinfo"), Revocation: at.URL("revoke"), Introspection: at.URL("introspect"), PAR: at.URL("par"),
+		Registration: register, MetadataDocuments: documents,
 		Device: at.URL("device_authorization"), EndSession: at.URL("logout"),
 		Scopes: scopes, ResponseTypes: []string{"code"}, ResponseModes: modes,
 		Grants:   client.OfferedGrants(g.Clients),

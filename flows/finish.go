@@ -39,7 +39,7 @@ func (g *Gateway) carryOn(w http.ResponseWriter, r *web.Request, at web.Issuer, 
 		g.conclude(r, pending, a, started.Identity.Subject)
 		g.confirmPage(w, r, at, a.Device, started.Identity)
 	default:
-		c := g.clientOrSite(a.Client)
+		c := g.clientOrSite(at, a.Client)
 		if c == nil {
 			g.forget(r, pending)
 			g.badAuthorize(w, r, "The application is no longer known here.")

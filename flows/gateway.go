@@ -73,6 +73,8 @@ type Config struct {
 
 	// Clients of the authorization server, by id. Optional.
 	Clients map[string]*client.Client
+	// Registration of clients by themselves. Default: none.
+	Registration Registration
 	// Keys that tokens are signed with. Nil: no tokens are issued or taken.
 	Keys *token.Keys
 
@@ -112,6 +114,7 @@ type Gateway struct {
 	sites      []web.OriginPattern
 	answers    *web.Answers
 	origins    client.Origins // of pages that may call the endpoints
+	open       []openResource // to clients that registered themselves
 	providers  map[string]provider.Provider
 	access     *accesstoken.Verifier
 	guard      *guard.Guard
@@ -161,6 +164,7 @@ func New(c Config) (*Gateway, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, string, ...slog.Attr) {}
 	}
+	var err error
 	g := &Gateway{Config: c, providers: make(map[string]provider.Provider, len(c.Providers))}
 	titles := make(map[string]string, len(c.Providers))
 	for _, p := range c.Providers {
@@ -192,6 +196,9 @@ func New(c Config) (*Gateway, error) {
 		}
 		g.sites = append(g.sites, pattern)
 	}
+	if g.open, err = parseOpen(c.Registration.Open); err != nil {
+		return nil, err
+	}
 	g.access = accesstoken.New(accesstoken.Config{
 		Keys: c.Keys, Sessions: c.Sessions, Store: c.Store, Cache: c.Cache, Logger: c.Logger, Now: c.Now, Portal: g.portal, Longest: longest,
 	})
@@ -203,12 +210,11 @@ func New(c Config) (*Gateway, error) {
 		Logger: c.Logger, Now: c.Now, Portal: g.portal, BodyTimeout: c.BodyTimeout, Foreign: foreign.New(foreign.Config{
 			Providers: c.Acceptors, Admit: c.Admit, Store: c.Store, Now: c.Now, Logger: c.Logger,
 		}),
-		Services: vault.NewServices(c.Now), Providers: g.providers,
+		Services: vault.NewServices(c.Now), Providers: g.providers, IsSelfRegistered: g.isSelfRegistered,
 	})
 	if g.Vault != nil {
 		g.Vault.Refused = g.providerRefusedToken
 	}
-	var err error
 	if g.drain, err = g.newDrain(); err != nil {
 		return nil, err
 	}

@@ -178,7 +178,7 @@ func (g *Gateway) issue(ctx context.Context, req *endpointRequest, t *authcode.R
 // policy allows.
 func (g *Gateway) judgeNow(req *endpointRequest, h *authcode.Grant) error {
 	granted := h.Scope
-	h.Scope = req.client.StillAllowed(granted)
+	h.Scope = g.limited(req.at, req.client, h.Resource).StillAllowed(granted)
 	if req.client.RefreshTokens == client.RefreshSession {
 		h.Scope = client.WithoutOffline(h.Scope)
 	}
@@ -186,7 +186,7 @@ func (g *Gateway) judgeNow(req *endpointRequest, h *authcode.Grant) error {
 		return invalid("invalid_scope", "the client may not have what was authorised any more")
 	}
 	targets := g.stillTargets(req, h.Resource)
-	if len(targets) == 0 && len(h.Resource) > 0 {
+	if len(targets) == 0 && (len(h.Resource) > 0 || req.client.SelfRegistered) {
 		return invalid("invalid_target", "the client may not ask for what was authorised any more")
 	}
 	h.Resource = targets

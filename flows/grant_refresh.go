@@ -70,8 +70,9 @@ func (g *Gateway) grantRefresh(ctx context.Context, req *endpointRequest) (*toke
 // refreshed judges what the row says, by what the client may have now, and
 // mints the answer.
 func (g *Gateway) refreshed(ctx context.Context, req *endpointRequest, s tokenstore.Session, scope []string) (*tokenResponse, error) {
-	granted := req.client.StillAllowed(strings.Fields(s.Scope))
-	if !mayRefresh(req.client, s) {
+	c := g.limited(req.at, req.client, s.Resource)
+	granted := c.StillAllowed(strings.Fields(s.Scope))
+	if !mayRefresh(c, s) {
 		return nil, invalidGrant()
 	}
 	if !isOffline(s) && s.Parent != uuid.Nil {
@@ -90,7 +91,7 @@ func (g *Gateway) refreshed(ctx context.Context, req *endpointRequest, s tokenst
 		return nil, invalid("invalid_scope", "the scope exceeds what was granted")
 	}
 	targets := g.stillTargets(req, s.Resource)
-	if len(targets) == 0 && len(s.Resource) > 0 {
+	if len(targets) == 0 && (len(s.Resource) > 0 || c.SelfRegistered) {
 		return nil, invalid("invalid_target", "the client may not ask for what was authorised any more")
 	}
 	resource, err := g.narrow(req, targets)

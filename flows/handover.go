@@ -123,12 +123,12 @@ func (g *Gateway) sendCode(w http.ResponseWriter, r *web.Request, at web.Issuer,
 	if a.State != "" {
 		query.Set("state", a.State)
 	}
-	g.toClient(w, r, a, query)
+	g.toClient(w, r, at, a, query)
 }
 
 // toClient sends the browser back to the client with an answer.
-func (g *Gateway) toClient(w http.ResponseWriter, r *web.Request, a authRequest, answer url.Values) {
-	site := g.clientTitle(a.Client)
+func (g *Gateway) toClient(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, answer url.Values) {
+	site := g.clientTitle(at, a.Client)
 	switch a.Mode {
 	case client.ModeFormPost:
 		g.Pages.FormPost(w, r.Request, http.StatusOK, page.FormPost{Site: site, URL: a.RedirectURI, Answer: answer})

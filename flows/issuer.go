@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -53,7 +54,11 @@ func (g *Gateway) serveIssuer(w http.ResponseWriter, r *web.Request, at web.Issu
 // serveTokens answers the endpoints that programs use.
 func (g *Gateway) serveTokens(w http.ResponseWriter, r *web.Request, at web.Issuer, endpoint string) {
 	post := func(serve func(http.ResponseWriter, *web.Request, web.Issuer)) {
-		if web.AllowedToPages(w, r, g.origins, http.MethodPost) {
+		origins := g.origins
+		if (endpoint == "token" || endpoint == "revoke") && g.registers(at) {
+			origins = client.AnyOrigin() // a page may be a client that is not known yet
+		}
+		if web.AllowedToPages(w, r, origins, http.MethodPost) {
 			serve(w, r, at)
 		}
 	}
@@ -77,6 +82,13 @@ func (g *Gateway) serveTokens(w http.ResponseWriter, r *web.Request, at web.Issu
 	case "device":
 		if web.Allowed(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
 			g.serveVerification(w, r, at)
+		}
+	case "register":
+		switch {
+		case !g.Registration.Dynamic || !g.registers(at):
+			g.answers.NotFound(w, r, at)
+		case web.AllowedToPages(w, r, client.AnyOrigin(), http.MethodPost):
+			g.serveRegister(w, r, at)
 		}
 	case "userinfo":
 		if web.AllowedToPages(w, r, g.origins, http.MethodGet, http.MethodPost) {

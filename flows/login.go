@@ -87,7 +87,7 @@ func (g *Gateway) signInPage(w http.ResponseWriter, r *web.Request, at web.Issue
 		return
 	}
 	sealed := g.sealRequest(at, a)
-	p := page.SignIn{Site: g.clientTitle(a.Client), Username: username, Message: message, Providers: g.choices(r, at, a, sealed)}
+	p := page.SignIn{Site: g.clientTitle(at, a.Client), Username: username, Message: message, Providers: g.choices(r, at, a, sealed)}
 	for _, known := range g.offered(a) {
 		if _, ok := known.(provider.Password); ok {
 			p.Action = at.Path + "login"
@@ -110,7 +110,10 @@ func (g *Gateway) nobodySignsIn(w http.ResponseWriter, r *web.Request) {
 }
 
 // clientTitle is what a client is called in front of people, or a site.
-func (g *Gateway) clientTitle(id string) string {
+func (g *Gateway) clientTitle(at web.Issuer, id string) string {
+	if g.isSelfRegistered(id) {
+		return g.agentTitle(at, id)
+	}
 	if c := g.Clients[id]; c != nil && c.Title != "" {
 		return c.Title
 	}
@@ -150,7 +153,7 @@ func (g *Gateway) serveSignIn(w http.ResponseWriter, r *web.Request, at web.Issu
 // resumeRequest goes on where an answer said to try again. Somebody who was signed
 // in by then is not asked for anything that they have given.
 func (g *Gateway) resumeRequest(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest) {
-	c := g.clientOrSite(a.Client)
+	c := g.clientOrSite(at, a.Client)
 	if a.RedirectURI == "" || a.Provider != "" || c == nil {
 		g.offer(w, r, at, a, "")
 		return

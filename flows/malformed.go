@@ -21,7 +21,7 @@ func authorizeQuery(r *web.Request) (url.Values, error) {
 // where it and its redirect URI are known: one that is not among what can be read may
 // have been sent all the same.
 func (g *Gateway) malformedAuthorize(w http.ResponseWriter, r *web.Request, at web.Issuer, query url.Values, unread error, description string) {
-	c := g.clientOrSite(query.Get("client_id"))
+	c := g.clientOrSite(at, query.Get("client_id"))
 	known := c != nil && !mustPush(c) && !query.Has("request_uri") && web.Repeated(query, "client_id", "redirect_uri") == "" &&
 		(unread == nil || query.Has("redirect_uri"))
 	var a authRequest

@@ -59,6 +59,9 @@ func (g *Gateway) servePAR(w http.ResponseWriter, r *web.Request, at web.Issuer)
 
 func (g *Gateway) push(w http.ResponseWriter, req *endpointRequest) error {
 	form := req.PostForm
+	if req.client.SelfRegistered {
+		return invalid("unauthorized_client", "a client that registered itself cannot push its requests")
+	}
 	if form.Has("request_uri") || form.Has("request") {
 		return invalid("invalid_request", "request and request_uri are not accepted here")
 	}
@@ -121,7 +124,7 @@ func (g *Gateway) pulled(r *web.Request, at web.Issuer, query url.Values) (*push
 	}
 	var flow cache.Flow
 	err := cache.ErrNotFound
-	owner := pushOwner(g.findClient(query.Get("client_id")), r, id)
+	owner := pushOwner(g.findClient(at, query.Get("client_id")), r, id)
 	for _, mac := range g.Keyring.MACs(requestURILabel, []byte(id), []byte(at.ID())) {
 		flow, err = g.Cache.RedeemFlow(r.Context(), pushedKey(mac), []byte(query.Get("client_id")), owner)
 		if !errors.Is(err, cache.ErrNotFound) {

@@ -23,6 +23,8 @@ func (g *Gateway) OwnPortalPath(uri string) bool {
 	case "login", "signin", "callback", "backchannel_logout", "authorize", "consent", "link", "logout",
 		"token", "par", "revoke", "device_authorization", "introspect", "device", "userinfo":
 		return true
+	case "register":
+		return g.Registration.Dynamic
 	}
 	return false
 }

@@ -51,11 +51,26 @@ func claimedClient(r *http.Request) string {
 	return shortened(id)
 }
 
-// refuseClient sends the browser back to the client with an error.
+// refuseClient sends the browser back to the client with an error. Of a client that
+// registered itself nobody knows whether its address is more than a trap, and a page says
+// it: else we would lead people there at anybody's request (RFC 9700, section 4.11.2).
 func (g *Gateway) refuseClient(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, code, description string) {
 	reference := g.newReference()
 	g.logRefusal(r.Request, a.Client, code, description, reference, "redirect_uri", a.RedirectURI, "client_ip", r.ClientIP)
-	g.toClient(w, r, a, g.errorAnswer(at, a, code, withReference(description, reference)))
+	if g.isSelfRegistered(a.Client) {
+		g.agentFault(w, r, code, description, reference)
+		return
+	}
+	g.toClient(w, r, at, a, g.errorAnswer(at, a, code, withReference(description, reference)))
+}
+
+// refuseByPerson sends the browser back to the client, for the person who was asked has
+// seen where that is.
+func (g *Gateway) refuseByPerson(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest) {
+	const code, description = "access_denied", "the person refused"
+	reference := g.newReference()
+	g.logRefusal(r.Request, a.Client, code, description, reference, "redirect_uri", a.RedirectURI, "client_ip", r.ClientIP)
+	g.toClient(w, r, at, a, g.errorAnswer(at, a, code, withReference(description, reference)))
 }
 
 // cause is what an error says, where the client is told less.

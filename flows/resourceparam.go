@@ -59,6 +59,9 @@ func (g *Gateway) stillTargets(req *endpointRequest, granted []string) []string 
 }
 
 func (g *Gateway) mayTarget(at web.Issuer, c *client.Client, v string, u *url.URL) bool {
+	if c.SelfRegistered {
+		return g.opened(at, v) != nil
+	}
 	if v == at.ID() || v == c.Audience {
 		return true
 	}

@@ -45,7 +45,7 @@ func (g *Gateway) newDrain() (*outbox.Drain, error) {
 }
 
 // hasTokens reports whether access tokens are issued here.
-func (g *Gateway) hasTokens() bool { return g.Keys != nil && len(g.Clients) > 0 }
+func (g *Gateway) hasTokens() bool { return g.Keys != nil && len(g.Clients)+len(g.open) > 0 }
 
 // listen hears at once of access tokens that other nodes revoked, and of users
 // whose provider tokens they removed.

@@ -156,7 +156,7 @@ func (g *Gateway) unmetPage(w http.ResponseWriter, r *web.Request, at web.Issuer
 	}
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 		Title: "This page needs " + what,
-		Message: g.clientTitle(a.Client) + " asks for " + what + " here, and " + title + " didn't give us one. " +
+		Message: g.clientTitle(at, a.Client) + " asks for " + what + " here, and " + title + " didn't give us one. " +
 			"You're still signed in as before. If trying again doesn't help, contact the administrator of this site.",
 		Detail: unmet, RetryURL: g.retryStep(at, a), RetryLabel: "Try again",
 	})
@@ -177,7 +177,7 @@ func (g *Gateway) somebodyElse(w http.ResponseWriter, r *web.Request, at web.Iss
 	again.chooseAccount()
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 		Title: "That's another account",
-		Message: g.clientTitle(a.Client) + " asked you to sign in once more, with the account that you use there. You came back with another one (" + c.User + "), so nothing has changed. " +
+		Message: g.clientTitle(at, a.Client) + " asked you to sign in once more, with the account that you use there. You came back with another one (" + c.User + "), so nothing has changed. " +
 			"To use this account instead, sign out first.",
 		Detail: "access_denied", RetryURL: g.retryStep(at, again), RetryLabel: "Sign in with the same account", SignOutURL: at.Path + "logout",
 	})

@@ -60,7 +60,7 @@ func (g *Gateway) clientRequest(r *web.Request, at web.Issuer, parameters []stri
 		return nil, err
 	}
 	auth := client.Authenticator{
-		Find: g.findClient, Issuer: at.ID(), TokenEndpoint: at.URL("token"), Once: g.Cache.Once, Now: g.Now, From: web.AddressKey(r.ClientIP),
+		Find: func(id string) *client.Client { return g.findClient(at, id) }, Issuer: at.ID(), TokenEndpoint: at.URL("token"), Once: g.Cache.Once, Now: g.Now, From: web.AddressKey(r.ClientIP),
 	}
 	c, err := auth.Authenticate(r.Request)
 	if err != nil {
@@ -98,8 +98,6 @@ func readForm(r *web.Request, parameters []string) error {
 	}
 	return nil
 }
-
-func (g *Gateway) findClient(id string) *client.Client { return g.Clients[id] }
 
 // serveToken is the token endpoint (RFC 6749, section 3.2).
 func (g *Gateway) serveToken(w http.ResponseWriter, r *web.Request, at web.Issuer) {

@@ -92,14 +92,15 @@ type world struct {
 	keys     *token.Keys
 	logs     *bytes.Buffer
 	portal   *httptest.Server
-	site     *httptest.Server    // one that does what the guard does
-	wire     *browser            // of send, without cookies
-	host     string              // of the portal
-	pick     string              // the provider that the site's guard picks, or ""
-	passes   string              // the provider whose tokens the site passes on, or ""
-	wants    []string            // scopes that they must cover
-	require  *stepup.Requirement // of the site below /admin
-	accept   []string            // providers whose own tokens the site takes
+	site     *httptest.Server      // one that does what the guard does
+	wire     *browser              // of send, without cookies
+	host     string                // of the portal
+	pick     string                // the provider that the site's guard picks, or ""
+	passes   string                // the provider whose tokens the site passes on, or ""
+	wants    []string              // scopes that they must cover
+	require  *stepup.Requirement   // of the site below /admin
+	open     *guard.SelfRegistered // to clients that registered themselves
+	accept   []string              // providers whose own tokens the site takes
 }
 
 type worldOptions struct {
@@ -257,7 +258,7 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, err := w.gateway.Guard().Authenticate(r, r.Host, false, guard.How{})
-	rules := &guard.Rules{ProviderToken: w.passes, Scopes: w.wants, Accept: w.accept}
+	rules := &guard.Rules{ProviderToken: w.passes, Scopes: w.wants, Accept: w.accept, SelfRegistered: w.open}
 	if strings.HasPrefix(req.URI, "/admin") {
 		rules.Require = w.require
 	}

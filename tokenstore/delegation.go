@@ -34,11 +34,15 @@ func (d Delegation) Validate() error {
 	)
 }
 
+// maxDelegate is the longest id of a client that acts for people. With the provider and
+// the subject it has to fit into an index entry.
+const maxDelegate = 255
+
 // ValidateDelegation refuses what cannot name a [Delegation].
 func ValidateDelegation(subject, clientID, provider string) error {
 	return cmp.Or(
 		ValidateSubject(subject),
-		validRequired("client id", clientID, MaxClientID),
+		validRequired("client id", clientID, maxDelegate),
 		validRequired("provider", provider, MaxIssuer),
 	)
 }

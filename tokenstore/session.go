@@ -11,7 +11,7 @@ import (
 // ErrInvalid.
 const (
 	MaxScope     = 1024
-	MaxClientID  = 255
+	MaxClientID  = 1024 // of a client that registered itself; those of the configuration have 255
 	MaxSubject   = 255
 	MaxUserAgent = 512
 	MaxClaims    = 32 << 10

@@ -32,6 +32,12 @@ type Client struct {
 	Keys map[string]clientjwt.Key
 	// FirstParty clients need no consent.
 	FirstParty bool
+	// SelfRegistered clients are not in the configuration: all that is known of one is
+	// what it said itself. It may go only where guards let such clients in.
+	SelfRegistered bool
+	// Document is the digest of the metadata document that says what the client is, once
+	// it was read; else "".
+	Document string
 	// Policy decides which subjects the client may act for. Nil: everybody
 	// who may sign in.
 	Policy policy.Decider

@@ -73,6 +73,10 @@ func (c *Client) PersonScope(s string) (scope, leftOut []string, err error) {
 			return nil, nil, err
 		}
 	}
+	if c.SelfRegistered {
+		scope, leftOut = c.selfRegisteredScope(requested)
+		return scope, leftOut, nil
+	}
 	for _, v := range requested {
 		switch {
 		case v == OfflineAccess && c.RefreshTokens == RefreshSession: // it is ignored, see there
@@ -91,6 +95,26 @@ func (c *Client) PersonScope(s string) (scope, leftOut []string, err error) {
 		scope = append(scope, OfflineAccess)
 	}
 	return scope, leftOut, nil
+}
+
+// selfRegisteredScope is PersonScope for a client that knows nothing of the scopes here
+// but what metadata say. One that asks for none that it may have gets those of the
+// resource, which the consent page names: it could do nothing about an error.
+func (c *Client) selfRegisteredScope(requested []string) (scope, leftOut []string) {
+	for _, v := range requested {
+		if !slices.Contains(c.Scopes, v) {
+			leftOut = append(leftOut, v)
+		} else if v != OfflineAccess {
+			scope = append(scope, v)
+		}
+	}
+	if len(scope) == 0 {
+		scope = WithoutOffline(c.Scopes)
+	}
+	if c.Allows(GrantRefresh) {
+		scope = append(scope, OfflineAccess)
+	}
+	return scope, leftOut
 }
 
 // WithoutOffline leaves offline_access out of a scope.

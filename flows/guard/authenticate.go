@@ -100,6 +100,7 @@ func (g *Guard) fromBearer(r *http.Request, host string, secure bool, t accessto
 	if claims.AuthTime > 0 {
 		with.AuthTime = time.Unix(claims.AuthTime, 0)
 	}
+	with.SelfRegistered = g.IsSelfRegistered != nil && g.IsSelfRegistered(claims.ClientID)
 	return &with, nil
 }
 

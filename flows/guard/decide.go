@@ -30,6 +30,9 @@ type Rules struct {
 	Service bool
 	// Accept names the providers whose own tokens open the place. Optional.
 	Accept []string
+	// SelfRegistered lets in the tokens of clients that registered themselves, for the
+	// scopes in it. Nil: their tokens do not open the place.
+	SelfRegistered *SelfRegistered
 	// Require is what must have been proved beyond a sign-in. Optional.
 	Require *stepup.Requirement
 	// IsOwnHost reports whether pages of a host may open WebSockets at another with the
@@ -102,7 +105,8 @@ func (g *Guard) Decide(r *web.Request, rules *Rules, id *identity.Identity, err 
 // DecideAgain is Decide for further rules that a request meets which others have let
 // pass.
 func (g *Guard) DecideAgain(r *web.Request, rules *Rules, id *identity.Identity) Decision {
-	if !rules.acceptsHere(id) {
+	id, welcome := rules.welcomes(id)
+	if !welcome || !rules.acceptsHere(id) {
 		return Decision{Outcome: Unauthenticated, err: ErrToken}
 	}
 	d := Decision{Identity: id, rules: rules}

@@ -36,6 +36,9 @@ type Config struct {
 	Now       func() time.Time
 	// Portal is where people sign in; zero where each site is its own issuer.
 	Portal web.Issuer
+	// IsSelfRegistered reports whether a client's id is that of one which registered
+	// itself. Nil: there are none.
+	IsSelfRegistered func(clientID string) bool
 	// BodyTimeout limits how long the body of a request that is answered here may take.
 	BodyTimeout time.Duration
 }

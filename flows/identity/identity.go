@@ -85,6 +85,8 @@ type Identity struct {
 	// TokenID is the jti of a bearer token, and TokenScheme how it came: "bearer", "dpop"
 	// or "basic".
 	TokenID, TokenScheme string
+	// SelfRegistered: the token was issued to a client that registered itself.
+	SelfRegistered bool
 	// Accepted: it is a token that the provider itself issued to a program.
 	Accepted bool
 	// TokenExpires is when a bearer token without a session ends; else zero.

@@ -77,6 +77,7 @@ func (p Link) bounded() Link {
 func (p Consent) bounded() Consent {
 	p.Client = line(p.Client, maxName)
 	p.ClientHost = line(p.ClientHost, maxHost)
+	p.PublishedAt = line(p.PublishedAt, maxHost)
 	p.User = line(p.User, maxName)
 	p.Scopes = lines(p.Scopes, maxLine)
 	p.Action = address(p.Action)

@@ -128,6 +128,14 @@ type Consent struct {
 	// ClientHost is where the answer goes.
 	ClientHost string
 	User       string
+	// SelfRegistered: all that is known of the client is its own word.
+	SelfRegistered bool
+	// PublishedAt is the host of the document in which the client says who it is; "" if
+	// it has none.
+	PublishedAt string
+	// OnDevice: the answer goes to a program of the person's own device, and any program
+	// there could be it.
+	OnDevice bool
 	// Scopes in plain words.
 	Scopes []string
 	// Action is where the form is posted to; FieldDecision is Approve or Refuse.
