@@ -207,7 +207,7 @@ func (g *Gateway) badCallback(w http.ResponseWriter, r *web.Request, at web.Issu
 
 // badCallbackFor is badCallback where the page that was wanted is known.
 func (g *Gateway) badCallbackFor(w http.ResponseWriter, r *web.Request, at web.Issuer, message, wanted string) {
-	g.Logger.InfoContext(r.Context(), "callback refused", "reason", message, "client_ip", r.ClientIP)
+	g.Logger.InfoContext(r.Context(), "callback refused", "reason", message, "host", r.Host, "path", r.Path(), "client_ip", r.ClientIP)
 	f := page.Fault{
 		Title: "Please sign in again", Message: message, Detail: "invalid_request",
 		RetryURL: wanted, RetryLabel: "Start again",
@@ -336,7 +336,8 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *web.Request, at web.I
 		g.notSignedInAgain(w, r, at, flow, key)
 		return
 	}
-	g.Logger.WarnContext(r.Context(), "provider's answer was refused", "provider", p.Name(), "client_id", flow.Request.Client, "error", err)
+	g.Logger.WarnContext(r.Context(), "provider's answer was refused", "provider", p.Name(), "client_id", flow.Request.Client, "error", err,
+		"cure", cureOfAnswer(err))
 	g.Events(r.Context(), "login_failed", slog.String("provider", p.Name()), slog.String("reason", "invalid_response"))
 	if errors.Is(err, provider.ErrWithheld) {
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
@@ -351,6 +352,14 @@ func (g *Gateway) exchangeFailed(w http.ResponseWriter, r *web.Request, at web.I
 		Message: "The answer of " + p.Title() + " could not be accepted. Trying once more often helps; if it does not, tell whoever runs this site.",
 		Detail:  "invalid_response", RetryURL: g.retryURL(at, flow.Request), RetryLabel: "Try again",
 	})
+}
+
+// cureOfAnswer is what an operator can do where an answer of a provider is refused.
+func cureOfAnswer(err error) string {
+	if errors.Is(err, provider.ErrWithheld) {
+		return "have the provider give this client what the error names: scopes, consent, claims or mappers, or change the option that needs it"
+	}
+	return "the error says what was expected; doctor asks the provider whether it fits this configuration"
 }
 
 // notSignedInAgain tells a client that asked for a new sign-in, or for a recent one,

@@ -111,6 +111,8 @@ func (g *Gateway) rememberChoice(w http.ResponseWriter, r *web.Request, at web.I
 func (g *Gateway) toAddress(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, address string) {
 	p := g.ofAddress(address)
 	if p == nil || len(address) > maxHint {
+		g.Logger.InfoContext(r.Context(), "no provider has the domain of an address that was typed", "client_id", a.Client,
+			"cure", "if people of that domain should sign in, write domains in a provider's block")
 		g.signInPage(w, r, at, a, http.StatusOK, "", "Nobody signs in here by an address of that domain. Check it, or choose another way.")
 		return
 	}

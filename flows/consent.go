@@ -126,7 +126,7 @@ func (g *Gateway) plainScope(scope string) string {
 // serveConsent takes the answer.
 func (g *Gateway) serveConsent(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	if err := r.ParseForm(); err != nil {
-		g.startOver(w, r, at)
+		g.startOver(w, r, at, unreadForm)
 		return
 	}
 	a, err := g.openRequest(at, r.PostForm.Get("request"))
@@ -137,7 +137,7 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *web.Request, at web.Iss
 	c := g.findClient(at, a.Client)
 	// The person who answers must be the one who was asked.
 	if err != nil || c == nil || id == nil || a.Session != id.SessionID.String() || web.CheckForm(g.Keyring, r, at) != web.FormFine {
-		g.startOverFor(w, r, at, a)
+		g.startOverFor(w, r, at, a, "the consent is of another session, of a page that is too old, or for a client that is gone")
 		return
 	}
 	if r.PostForm.Get(page.FieldDecision) != page.Approve {

@@ -157,12 +157,15 @@ func (g *Gateway) elsewhere(at web.Issuer, a authRequest) string {
 }
 
 // startOver is the page for a sign-in whose page is too old or not ours.
-func (g *Gateway) startOver(w http.ResponseWriter, r *web.Request, at web.Issuer) {
-	g.startOverFor(w, r, at, authRequest{})
+func (g *Gateway) startOver(w http.ResponseWriter, r *web.Request, at web.Issuer, reason string) {
+	g.startOverFor(w, r, at, authRequest{}, reason)
 }
 
 // startOverFor is startOver where it is known, perhaps, what the sign-in was for.
-func (g *Gateway) startOverFor(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest) {
+func (g *Gateway) startOverFor(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, reason string) {
+	g.Logger.InfoContext(r.Context(), "a page of ours was answered too late, or is not of this browser; the person begins again",
+		"reason", reason, "client_id", a.Client, "host", r.Host, "path", r.Path(), "client_ip", r.ClientIP,
+		"cure", "nothing, if it is rare; if it happens to everybody: nodes need the same secret and clock, and proxies may not cut the query or the form")
 	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{
 		Title:   "Please start again",
 		Message: "This sign-in page has been open too long, or its address is incomplete.",

@@ -52,6 +52,7 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 	case flow.State == cache.Error:
 		return nil, invalid("access_denied", "the request was refused")
 	case flow.SlowDown:
+		g.logFlood(ctx, req, flow)
 		return nil, invalid("slow_down", "polls must be at least "+flow.Interval.Round(time.Second).String()+" apart from now on")
 	case flow.State == cache.Pending:
 		return nil, invalid("authorization_pending", "nobody has approved the request yet")
@@ -73,4 +74,16 @@ func (g *Gateway) grantDevice(ctx context.Context, req *endpointRequest) (*token
 		}
 	}
 	return nil, invalid("invalid_grant", "the device code has already been used")
+}
+
+// floodInterval is the interval at which a device has been told to slow down so often
+// that it does not listen.
+const floodInterval = 30 * time.Second
+
+// logFlood says once of each device code that its device does not slow down.
+func (g *Gateway) logFlood(ctx context.Context, req *endpointRequest, flow cache.Flow) {
+	if flow.Interval.Round(time.Second) == floodInterval {
+		g.Logger.InfoContext(ctx, "a device polls faster than it is told, again and again", "client_id", req.client.ID, "client_ip", req.ClientIP,
+			"cure", "have the client add five seconds to its interval at each slow_down (RFC 8628, section 3.5)")
+	}
 }

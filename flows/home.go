@@ -115,7 +115,7 @@ func (g *Gateway) siteTitle(at web.Issuer, clientID string) string {
 // application got by it.
 func (g *Gateway) changeHome(w http.ResponseWriter, r *web.Request, at web.Issuer, id *identity.Identity) {
 	if err := r.ParseForm(); err != nil || web.CheckForm(g.Keyring, r, at) != web.FormFine {
-		g.startOver(w, r, at)
+		g.startOver(w, r, at, "the form is not of this browser, or of a page that is too old")
 		return
 	}
 	message := "Signed out there."

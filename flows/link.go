@@ -85,7 +85,7 @@ func (g *Gateway) linkPage(w http.ResponseWriter, r *web.Request, at web.Issuer,
 // once more first, and is asked again.
 func (g *Gateway) beginLink(w http.ResponseWriter, r *web.Request, at web.Issuer, id *identity.Identity) {
 	if err := r.ParseForm(); err != nil {
-		g.startOver(w, r, at)
+		g.startOver(w, r, at, unreadForm)
 		return
 	}
 	var form linkForm
@@ -97,7 +97,7 @@ func (g *Gateway) beginLink(w http.ResponseWriter, r *web.Request, at web.Issuer
 	// The person who answers must be the one who was asked.
 	if err != nil || !ok || id == nil || form.Session != id.SessionID.String() || web.CheckForm(g.Keyring, r, at) != web.FormFine ||
 		g.Now().Sub(time.Unix(form.Begun, 0)) > time.Hour {
-		g.startOver(w, r, at)
+		g.startOver(w, r, at, "the link of a provider is of another session, or of a page that is too old")
 		return
 	}
 	a := authRequest{Client: at.Host, ReturnTo: form.ReturnTo, ProviderScope: form.Scope, Begun: g.Now().Unix()}

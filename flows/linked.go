@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -90,7 +91,11 @@ func (g *Gateway) Link(ctx context.Context, subject string, p provider.Provider,
 
 // linkFault says why nothing was linked, and leads back.
 func (g *Gateway) linkFault(w http.ResponseWriter, r *web.Request, at web.Issuer, flow providerFlow, status int, message, detail string) {
-	g.Logger.InfoContext(r.Context(), "an identity was not linked", "provider", flow.Provider, "client_id", flow.Request.Client, "reason", detail, "message", message)
+	user := ""
+	if id, _ := g.signedIn(r, at); id != nil {
+		user = id.User
+	}
+	g.Logger.InfoContext(r.Context(), "an identity was not linked", "provider", strings.TrimPrefix(flow.Provider, linkFlow("")), "user", user, "client_id", flow.Request.Client, "reason", detail, "message", message)
 	g.Events(r.Context(), "identity_link_failed", slog.String("provider", flow.Provider), slog.String("reason", detail))
 	g.Pages.Fault(w, r.Request, status, page.Fault{
 		Title: g.answers.ProviderTitle(flow.Provider) + " was not connected", Message: message, Detail: detail,

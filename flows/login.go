@@ -134,7 +134,7 @@ func (g *Gateway) serveSignIn(w http.ResponseWriter, r *web.Request, at web.Issu
 	}
 	a, err := g.openRequest(at, query.Get("request"))
 	if err != nil {
-		g.startOverFor(w, r, at, a)
+		g.startOverFor(w, r, at, a, err.Error())
 		return
 	}
 	name := query.Get("provider")

@@ -27,12 +27,12 @@ const (
 // servePassword checks a user name and a password.
 func (g *Gateway) servePassword(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	if err := r.ParseForm(); err != nil {
-		g.startOver(w, r, at)
+		g.startOver(w, r, at, unreadForm)
 		return
 	}
 	a, err := g.openRequest(at, r.PostForm.Get("request"))
 	if err != nil {
-		g.startOverFor(w, r, at, a)
+		g.startOverFor(w, r, at, a, err.Error())
 		return
 	}
 	fault := web.CheckForm(g.Keyring, r, at)
@@ -45,6 +45,7 @@ func (g *Gateway) servePassword(w http.ResponseWriter, r *web.Request, at web.Is
 		g.noCookies(w, r, at)
 		return
 	case web.FormForeign:
+		g.logForm(r, "a sign-in was not tried", a.Client)
 		g.signInPage(w, r, at, a, http.StatusForbidden, "", "This form was not sent from this page. Please try again.")
 		return
 	}
@@ -59,7 +60,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Is
 	ctx := r.Context()
 	local := g.passwordProvider()
 	if local == nil {
-		g.startOver(w, r, at)
+		g.startOver(w, r, at, "nobody signs in by a password any more")
 		return
 	}
 	counts := g.failureCounts(r, at, username)
@@ -86,7 +87,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Is
 			g.answers.Unfinished(w, r, err, g.retryURL(at, a))
 			return
 		}
-		g.Logger.WarnContext(ctx, "sign-in failed", "provider", local.Name(), "client_ip", r.ClientIP)
+		g.Logger.WarnContext(ctx, "sign-in failed", "provider", local.Name(), "client_id", a.Client, "client_ip", r.ClientIP)
 		g.Events(ctx, "login_failed", slog.String("provider", local.Name()), slog.String("client_ip", r.ClientIP))
 		if wait := longest(throttles); wait > 0 && overLimit(throttles, counts) {
 			g.throttled(w, r, at, a, username, wait)
@@ -135,6 +136,7 @@ func (g *Gateway) countFailure(ctx context.Context, counts []cache.Count) ([]cac
 // busy asks to try again in a moment.
 func (g *Gateway) busy(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, username string) {
 	w.Header().Set("Retry-After", "2")
+	g.Logger.InfoContext(r.Context(), "a sign-in was not tried, since many passwords are being checked", "client_id", a.Client, "client_ip", r.ClientIP)
 	g.signInPage(w, r, at, a, http.StatusServiceUnavailable, username, "Many people are signing in right now. Please try again in a moment.")
 }
 
@@ -184,6 +186,8 @@ func overLimit(throttles []cache.Throttle, counts []cache.Count) bool {
 func (g *Gateway) throttled(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, username string, wait time.Duration) {
 	seconds := int(wait/time.Second) + 1
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	g.Logger.InfoContext(r.Context(), "a sign-in was not tried, after too many that failed", "client_id", a.Client, "client_ip", r.ClientIP, "seconds", seconds,
+		"cure", "the person waits; if all have one address, have the proxy in front pass on theirs: trusted_proxies")
 	minutes := (seconds + 59) / 60
 	message := "Too many attempts. Please try again in " + strconv.Itoa(minutes) + " minutes."
 	if minutes == 1 {

@@ -183,7 +183,8 @@ func (g *Gateway) providerRefusedToken(ctx context.Context, subject, issuer stri
 func (g *Gateway) endAtProvider(ctx context.Context, key recheckKey, name, reason string, before time.Time) error {
 	ended, err := g.endProviderSessions(ctx, key.subject, key.issuer, before)
 	if ended > 0 {
-		g.Logger.InfoContext(ctx, "sign-in has ended at the provider", "provider", name, "subject", key.subject, "sessions", ended, "reason", reason)
+		g.Logger.InfoContext(ctx, "sign-in has ended at the provider", "provider", name, "subject", key.subject, "sessions", ended, "reason", reason,
+			"cure", "the person signs in again; if that is refused, the provider's own log says why")
 		g.Events(ctx, "logout", slog.String("provider", name), slog.String("reason", "provider_"+reason))
 	}
 	return err

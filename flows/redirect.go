@@ -136,7 +136,7 @@ func (g *Gateway) openFlow(f cache.Flow) (providerFlow, error) {
 // apart, and for whom it is to mend.
 func (g *Gateway) providerDown(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, p provider.Provider, err error) {
 	if errors.Is(err, provider.ErrMisconfigured) {
-		g.Logger.ErrorContext(r.Context(), "provider and configuration do not fit, and nobody can sign in until that is mended", "provider", p.Name(), "error", err)
+		g.Logger.ErrorContext(r.Context(), "provider and configuration do not fit, and nobody can sign in until that is mended", "provider", p.Name(), "client_id", a.Client, "error", err)
 		g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
 			Title:   "Signing in with " + p.Title() + " isn't set up correctly",
 			Message: "Trying again won't help. Contact the administrator of this site.",
@@ -144,7 +144,7 @@ func (g *Gateway) providerDown(w http.ResponseWriter, r *web.Request, at web.Iss
 		})
 		return
 	}
-	g.Logger.WarnContext(r.Context(), "provider is unavailable", "provider", p.Name(), "error", err)
+	g.Logger.WarnContext(r.Context(), "provider is unavailable", "provider", p.Name(), "client_id", a.Client, "error", err)
 	w.Header().Set("Retry-After", "10")
 	g.Pages.Fault(w, r.Request, http.StatusBadGateway, page.Fault{
 		Title:   p.Title() + " does not answer",
@@ -162,7 +162,8 @@ func (g *Gateway) tooMany(w http.ResponseWriter, r *web.Request, err error) {
 		message = "Too many sign-ins were begun from your network and not finished. Please try again in a few minutes."
 		status = http.StatusTooManyRequests
 	}
-	g.Logger.WarnContext(r.Context(), "sign-in refused", "error", err, "client_ip", r.ClientIP)
+	g.Logger.WarnContext(r.Context(), "sign-in refused", "error", err, "client_ip", r.ClientIP,
+		"cure", "if many people share that address, or it is a proxy's, have the proxy pass on theirs: trusted_proxies")
 	w.Header().Set("Retry-After", "60")
 	g.Pages.Fault(w, r.Request, status, page.Fault{
 		Title: "Too many sign-ins", Message: message, Detail: "temporarily_unavailable",

@@ -27,8 +27,31 @@ func (g *Gateway) logRefusal(r *http.Request, clientID, code, reason, reference 
 			level = slog.LevelDebug
 		}
 	}
-	attributes := append([]any{"client_id", clientID, "error", code, "reason", reason, "reference", reference, "endpoint", r.URL.Path}, more...)
+	attributes := append([]any{"client_id", clientID, "error", code, "reason", reason, "reference", reference, "endpoint", r.URL.Path, "cure", cureOfError(code)}, more...)
 	g.Logger.Log(r.Context(), level, "a client was refused", attributes...)
+}
+
+// cureOfError is what an operator can do about an error of the standards.
+func cureOfError(code string) string {
+	switch code {
+	case "invalid_client":
+		return "compare how the client authenticates (id, secret or key) with its block"
+	case "invalid_grant":
+		return "the client begins anew; if it always happens, it redeems a code or token twice, late, or as another client"
+	case "invalid_scope":
+		return "list the scope in the client's block, or have the client ask for less"
+	case "invalid_target":
+		return "list the resource in the client's block, or have the client ask for one that it was granted"
+	case "unauthorized_client":
+		return "list the grant in the client's block"
+	case "access_denied":
+		return "the person, the provider or the rules refused: see the line about the user beside this one"
+	case "temporarily_unavailable", "server_error":
+		return "see the warnings beside this line"
+	case "slow_down", "authorization_pending":
+		return "nothing: the client waits and asks again"
+	}
+	return "the client's request is at fault: see the reason"
 }
 
 // newReference names one refusal, in the answer and in the log.

@@ -12,8 +12,12 @@ import (
 // logRuledOut says to the operator who was refused by which rule, at which client.
 func (g *Gateway) logRuledOut(ctx context.Context, message, clientID string, id *identity.Identity) {
 	where, rule := g.refusingRule(g.Clients[clientID], id)
+	cure := "if they should be let in, change these rules; explain --user NAME URL shows what each of them found"
+	if g.answers.Unverified(&id.Claims) != "" {
+		cure += "; the provider does not call their address verified: where only you can set addresses, trust_email DOMAIN"
+	}
 	g.Logger.WarnContext(ctx, message, "client_id", clientID, "user", id.User, "provider", id.Provider, "rules", where, "rule", rule,
-		"cure", "if they should be let in, change these rules; explain --user NAME URL shows what each of them found")
+		"cure", cure)
 }
 
 // refusingRule is whose rules refuse somebody, and the rule that decides.
@@ -31,6 +35,9 @@ func (g *Gateway) refusingRule(c *client.Client, id *identity.Identity) (where, 
 	}
 	return "client " + c.ID, rule
 }
+
+// unreadForm is why a form is answered by a page that says to start again.
+const unreadForm = "the form cannot be read"
 
 // logForm says that a form was answered with a refusal, since it is not ours, or too
 // old.

@@ -50,7 +50,7 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *web.Request, at we
 	entered := query.Get("user_code")
 	if r.Method == http.MethodPost {
 		if err := r.ParseForm(); err != nil {
-			g.startOver(w, r, at)
+			g.startOver(w, r, at, unreadForm)
 			return
 		}
 		entered = r.PostForm.Get(page.FieldUserCode)
@@ -74,6 +74,7 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *web.Request, at we
 	}
 	switch {
 	case r.Method == http.MethodPost && web.CheckForm(g.Keyring, r, at) != web.FormFine:
+		g.logForm(r, "a user code was not looked up", id.ClientID)
 		g.codePage(w, r, at, http.StatusForbidden, id, code, "This form was not sent from this page. Please try again.")
 		return
 	case r.Method != http.MethodPost && !ownDoing(r):
@@ -130,6 +131,7 @@ func (g *Gateway) confirmPage(w http.ResponseWriter, r *web.Request, at web.Issu
 	}
 	if wait := longest(tried); wait > 0 {
 		w.Header().Set("Retry-After", "60")
+		g.Logger.InfoContext(r.Context(), "a user code was not looked up, after too many that were wrong", "user", id.User, "client_ip", r.ClientIP)
 		g.codePage(w, r, at, http.StatusTooManyRequests, id, "", "Too many wrong codes. Please wait ten minutes, and check the code on your device.")
 		return
 	}
@@ -195,6 +197,8 @@ func (g *Gateway) wrongCode(w http.ResponseWriter, r *web.Request, at web.Issuer
 			return
 		}
 		g.Logger.WarnContext(r.Context(), "wrong user code", "user", id.User, "client_ip", r.ClientIP)
+	} else {
+		g.Logger.InfoContext(r.Context(), "a user code that was used or has expired", "user", id.User, "client_ip", r.ClientIP, "reason", err)
 	}
 	g.codePage(w, r, at, http.StatusNotFound, id, code, message)
 }
@@ -215,7 +219,7 @@ func (g *Gateway) codeUnread(w http.ResponseWriter, r *web.Request, at web.Issue
 // sign-in that saw it.
 func (g *Gateway) serveDecision(w http.ResponseWriter, r *web.Request, at web.Issuer) {
 	if err := r.ParseForm(); err != nil {
-		g.startOver(w, r, at)
+		g.startOver(w, r, at, unreadForm)
 		return
 	}
 	id, ok := g.whoIsHere(w, r, at)
@@ -233,7 +237,7 @@ func (g *Gateway) serveDecision(w http.ResponseWriter, r *web.Request, at web.Is
 	}
 	c := g.Clients[d.Client]
 	if c == nil {
-		g.startOver(w, r, at)
+		g.startOver(w, r, at, "the client "+d.Client+" is gone")
 		return
 	}
 	answer := page.DeviceDone{Client: c.Title, Approved: r.PostForm.Get(page.FieldDecision) == page.Approve}
@@ -311,6 +315,7 @@ func (g *Gateway) decisionFailed(w http.ResponseWriter, r *web.Request, at web.I
 	case errors.Is(err, cache.ErrExpired), errors.Is(err, cache.ErrNotFound):
 		title, message = "Nothing was approved", "The code has expired meanwhile. Start again on your device to get a new one."
 	}
+	g.Logger.InfoContext(r.Context(), "an answer about a device came too late", "client_ip", r.ClientIP, "reason", err)
 	g.Pages.Fault(w, r.Request, http.StatusConflict, page.Fault{
 		Title: title, Message: message, Detail: "invalid_request",
 		RetryURL: at.Path + "device", RetryLabel: "Enter another code",

@@ -54,8 +54,16 @@ func (g *Guard) Authenticate(r *http.Request, host string, secure bool, how How)
 // ErrToken: an access token of ours is not valid here.
 var ErrToken = errors.New("access token is not valid here")
 
+// tokenError is [ErrToken] with its cause, which the log names and callers do not tell
+// apart: a token of a session that has ended is not a request without one.
+type tokenError struct{ cause error }
+
+func (e *tokenError) Error() string { return ErrToken.Error() + ": " + e.cause.Error() }
+
+func (*tokenError) Is(target error) bool { return target == ErrToken } //nolint:errorlint // the sentinel itself
+
 // audienceError is [ErrToken] for a token that is good elsewhere.
-type audienceError struct{ site string }
+type audienceError struct{ site, user, client string }
 
 func (e *audienceError) Error() string {
 	return "the access token is not for this site; ask for it with resource=" + e.site + " (RFC 8707)"
@@ -72,9 +80,9 @@ func (g *Guard) fromBearer(r *http.Request, host string, secure bool, t accessto
 	case errors.Is(err, session.ErrUnavailable), errors.Is(err, token.ErrNoKey):
 		return nil, session.ErrUnavailable
 	case err != nil:
-		return nil, ErrToken
+		return nil, &tokenError{err}
 	case !accesstoken.MayOpen(claims, origin):
-		return nil, &audienceError{site: origin}
+		return nil, &audienceError{site: origin, user: id.User, client: id.ClientID}
 	}
 	if claims.Cnf != nil || t.Scheme == "dpop" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")
@@ -82,7 +90,7 @@ func (g *Guard) fromBearer(r *http.Request, host string, secure bool, t accessto
 			if !errors.Is(err, accesstoken.ErrProof) {
 				return nil, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
 			}
-			return nil, ErrToken
+			return nil, &tokenError{err}
 		}
 	}
 	if id.SessionID.ID() == 0 && id.TokenID != "" {

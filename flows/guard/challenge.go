@@ -27,14 +27,20 @@ func (g *Guard) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 	web.NoStore(w)
 	switch {
 	case errors.Is(err, accesstoken.ErrTwoCredentials):
+		g.logRefusal(r, "a guard refused two credentials", "cure", "the program must send a cookie of ours or a token of ours, and one of them once")
 		web.Problem(w, http.StatusBadRequest, "The request holds two credentials; send one.", nil)
 		return
 	case errors.Is(err, ErrToken):
 		scheme := schemeOfToken(r.Header)
 		reason := "the access token is not valid here"
+		cure := "a program gets another token from the issuer; one that is new must be of this site's issuer"
+		var whose []any
 		if elsewhere := (*audienceError)(nil); errors.As(err, &elsewhere) {
 			reason = elsewhere.Error()
+			cure = "have the program ask for this site by resource, or write audience or resources in its client's block"
+			whose = []any{"client_id", elsewhere.client, "user", elsewhere.user}
 		}
+		g.logRefusal(r, "a guard refused an access token", append(whose, "reason", err, "cure", cure)...)
 		web.SetChallenges(w.Header(), scheme, web.ResourceParameter(r), `error="invalid_token", error_description="`+reason+`"`)
 		if strings.EqualFold(scheme, "basic") {
 			web.AskBasic(w.Header(), r) // the client asks its user for another password
@@ -65,6 +71,11 @@ func (g *Guard) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 	default:
 		web.Unauthorized(w, r)
 	}
+}
+
+// logRefusal says at which site and path something was refused.
+func (g *Guard) logRefusal(r *web.Request, message string, more ...any) {
+	g.Logger.InfoContext(r.Context(), message, append([]any{"host", r.Host, "path", r.Path(), "client_ip", r.ClientIP}, more...)...)
 }
 
 // notSaved answers a form that was sent when its session was over. It is a page of the

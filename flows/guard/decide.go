@@ -141,7 +141,7 @@ func (g *Guard) Answer(w http.ResponseWriter, r *web.Request, d Decision) {
 	case Unauthenticated:
 		g.Challenge(w, r, d.err)
 	case Foreign:
-		refuseForeign(w, r)
+		g.refuseForeign(w, r, d.Identity)
 	case Forbidden:
 		g.Forbid(w, r, d.Identity)
 	case Insufficient:
@@ -157,8 +157,11 @@ func (g *Guard) Answer(w http.ResponseWriter, r *web.Request, d Decision) {
 	}
 }
 
-func refuseForeign(w http.ResponseWriter, r *web.Request) {
+func (g *Guard) refuseForeign(w http.ResponseWriter, r *web.Request, id *identity.Identity) {
 	web.NoStore(w)
+	origin := r.Header.Get("Origin")
+	g.logRefusal(r, "a guard refused what a page of another site sends", "user", id.User, "provider", id.Provider, "origin", origin[:min(len(origin), 255)],
+		"cure", "if that page is yours, list its origin: cors")
 	what := "Pages of other sites may not send this here."
 	if _, upgrade := r.Header["Upgrade"]; upgrade || r.Method == http.MethodConnect {
 		what = "Pages of other sites may not open WebSockets here."

@@ -90,6 +90,8 @@ func (g *Guard) ChallengeProvider(w http.ResponseWriter, r *web.Request, id *ide
 	web.NoStore(w)
 	switch {
 	case errors.Is(err, ErrNoPerson):
+		g.logRefusal(r, "a guard refused a program where a person's token of a provider is passed on", "client_id", id.ClientID, "provider", name,
+			"cure", "have people sign in, or write provider_token "+name+" service")
 		web.Problem(w, http.StatusForbidden, "This is for people who have signed in; a program of its own cannot use it.", nil)
 		return
 	case ProviderTokenIsAway(err):
@@ -105,7 +107,7 @@ func (g *Guard) ChallengeProvider(w http.ResponseWriter, r *web.Request, id *ide
 		g.providerTokenMissing(w, r, id, want)
 		return
 	}
-	g.Logger.InfoContext(r.Context(), "no provider token; the user must sign in there", "provider", name, "user", id.User, "error", err)
+	g.Logger.InfoContext(r.Context(), "no provider token; the user must sign in there", "provider", name, "user", id.User, "host", r.Host, "error", err)
 	switch web.CallerOf(r.Request) {
 	case web.CallerNavigation:
 		if !want.own {

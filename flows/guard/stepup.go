@@ -68,6 +68,8 @@ func (g *Guard) insufficient(w http.ResponseWriter, r *web.Request, id *identity
 func (g *Guard) needsScope(w http.ResponseWriter, r *web.Request, id *identity.Identity, q *stepup.Requirement) {
 	web.LimitBody(w, r.Request, g.BodyTimeout)
 	web.NoStore(w)
+	g.logRefusal(r, "a guard refused a token that lacks a scope", "client_id", id.ClientID, "user", id.User, "provider", id.Provider,
+		"rule", "require scope "+strings.Join(q.Scope, " "), "cure", "have the client ask for the scope, and list it in its block")
 	if web.CallerOf(r.Request) == web.CallerGRPC {
 		web.GRPCStatus(w, "7", "the access token lacks a scope")
 		return

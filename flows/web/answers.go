@@ -51,6 +51,7 @@ func (a *Answers) PageQuery(w http.ResponseWriter, r *Request, at Issuer) (query
 
 // Malformed answers a link or a form of which not every parameter can be read.
 func (a *Answers) Malformed(w http.ResponseWriter, r *Request, f page.Fault) {
+	a.Logger.InfoContext(r.Context(), "a link or a form of which part cannot be read was refused", "host", r.Host, "path", r.Path(), "client_ip", r.ClientIP)
 	f.Title, f.Message, f.Detail = "This link cannot be used", "Part of the request cannot be read.", "invalid_request"
 	a.Pages.Fault(w, r.Request, http.StatusBadRequest, f)
 }
