@@ -101,3 +101,34 @@ func TestDryRun_IsNeverAboutAuthentication(t *testing.T) {
 		t.Errorf("a guard that only rehearses its rules lets in everybody of GitHub: %v", err)
 	}
 }
+
+// TestRefusal_LogNamesTheSite: of a guard, and of forward auth in front of an application
+// elsewhere, the line names the site, the path, the user and the rule (traefik-forward-auth
+// and authelia are asked about "403 and nothing in the log" again and again).
+func TestRefusal_LogNamesTheSite(t *testing.T) {
+	rules := "policy admins {\n\tallow group admins\n}\n"
+	for _, name := range append([]string{"guard"}, allDialects...) {
+		site := "http://app.corp.test {\n\tgatehouse admins\n\trespond here\n}\n"
+		if name != "guard" {
+			site = strings.NewReplacer("/private/* {", "/private/* admins {", "PROXY", name).Replace(gate)
+		}
+		r := trusting(t, aliceLocal+rules, site)
+		log := r.lines()
+		req := get("http://app.corp.test/private/x?secret", r.signIn("app.corp.test", nil))
+		if name != "guard" {
+			req = asks(name, http.MethodGet, "/private/x?secret", r.secureSignIn("app.corp.test"))
+		}
+		// auth_request and its kin show a page of ours for 401 alone.
+		if rec := r.do(req); rec.Code != http.StatusForbidden && (rec.Code != http.StatusUnauthorized || name == "guard") {
+			t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
+		}
+		for _, field := range []string{"a guard refused a user", "user=alice", "provider=local", "host=app.corp.test", "path=/private/x", `no rule of policy \"admins\" matches`, "cure="} {
+			if !strings.Contains(log(), field) {
+				t.Errorf("%s: the log does not say %s:\n%s", name, field, log())
+			}
+		}
+		if strings.Contains(log(), "secret") {
+			t.Errorf("%s: the log holds the query:\n%s", name, log())
+		}
+	}
+}
