@@ -100,6 +100,9 @@ func located(source string, issues *cel.Issues) error {
 	if strings.HasPrefix(message, "undeclared reference to") {
 		message += "; an expression sees user, provider, groups and claims"
 	}
+	if strings.HasPrefix(message, "Syntax error: token recognition error at: '= '") {
+		message += "; values are compared by =="
+	}
 	// The library counts columns from nought.
 	return fmt.Errorf("%s, line %d, column %d: %s", quoted(source), max(1, first.Location.Line()), first.Location.Column()+1, message)
 }

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"fmt"
+	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -40,13 +41,28 @@ func (e *expression) evaluate(c *identity.Claims) (bool, error) {
 	}
 	value, _, err := e.program.Eval(map[string]any{varUser: c.User, varProvider: c.Provider, varGroups: groups, varClaims: claims})
 	if err != nil {
-		return false, fmt.Errorf("evaluating: %w", err)
+		return false, fmt.Errorf("evaluating: %w%s", err, e.types(claims))
 	}
 	holds, ok := value.(types.Bool)
 	if !ok {
 		return false, errNoBool
 	}
 	return bool(holds), nil
+}
+
+// types says of which types the claims are that the expression names: a number that a
+// provider writes as text is the usual cause of a failure.
+func (e *expression) types(claims map[string]any) string {
+	var said strings.Builder
+	for _, name := range e.looks.Claims {
+		value, ok := claims[name]
+		if !ok {
+			continue
+		}
+		kind := types.DefaultTypeAdapter.NativeToValue(value).Type().TypeName()
+		_, _ = fmt.Fprintf(&said, "; claim %s is of type %s", name, kind) // a Builder takes everything
+	}
+	return said.String()
 }
 
 var _ policy.Expression = (*expression)(nil)

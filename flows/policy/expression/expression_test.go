@@ -172,3 +172,19 @@ func FuzzCompile(f *testing.F) {
 		e.Looks()
 	})
 }
+
+// An error says of which type a claim is, without its value: providers write numbers as text.
+func TestJudge_NamesTheTypesOfClaims(t *testing.T) {
+	t.Parallel()
+	e, err := compiler(t, func(string, *identity.Claims, error) {}).Compile(`claims.department >= 3 && claims.level > 2 && claims.missing == 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Judge(alice())
+	if err == nil || !strings.Contains(err.Error(), "no such overload; claim department is of type string; claim level is of type double") || strings.Contains(err.Error(), "physics") {
+		t.Error(err)
+	}
+	if _, err := compiler(t, nil).Compile(`claims.department = "physics"`); err == nil || !strings.Contains(err.Error(), "compared by ==") {
+		t.Error(err)
+	}
+}
