@@ -39,8 +39,8 @@ func parseAcceptTokens(c *OIDCClient, d *caddyfile.Dispenser) error {
 	if c.AcceptTokens != nil {
 		return d.Err("accept_tokens is given twice")
 	}
-	if err := noArgsBehind(d); err != nil {
-		return err
+	if line := *d; line.NextArg() {
+		return d.Errf("accept_tokens takes no value in its line; its block names who the tokens must be for: audience %s", line.Val())
 	}
 	a := new(AcceptTokens)
 	c.AcceptTokens = a

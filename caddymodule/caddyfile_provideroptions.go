@@ -55,18 +55,9 @@ func (c *OIDCClient) parseOption(d *caddyfile.Dispenser, further ...string) erro
 	parse, ok := clientOptions[d.Val()]
 	if !ok {
 		known := slices.Concat(slices.Collect(maps.Keys(clientOptions)), everyProvidersOptions, further)
-		return d.Errf("unrecognized option %q%s", d.Val(), meantInProvider(d.Val(), known))
+		return d.Errf("unrecognized option %q%s", d.Val(), meant(d.Val(), known, globalOptions...))
 	}
 	return parse(c, d)
-}
-
-// meantInProvider is [meant] for a provider's block: an option of an OAuth client of
-// ours has its place in the client's.
-func meantInProvider(word string, known []string) string {
-	if slices.Contains(oauthClientOptions, word) && !slices.Contains(known, word) {
-		return "; it is an option of an OAuth client: client ID { " + word + " … }"
-	}
-	return meant(word, known, globalOptions...)
 }
 
 // parseCheck is run when the block was read.

@@ -111,7 +111,7 @@ func someWords(d *caddyfile.Dispenser, target *[]string) error {
 
 func noComma(d *caddyfile.Dispenser, option string) error {
 	if strings.Contains(d.Val(), ",") && !d.Token().Quoted() {
-		return d.Errf("%s: values stand apart by spaces, not commas; a comma that belongs to a value is written in quotes", option)
+		return d.Errf("%s: separate values by spaces, not commas; a value with a comma is written in quotes", option)
 	}
 	return nil
 }

@@ -145,7 +145,7 @@ func printHealth(w io.Writer, h Health) error {
 			lines = append(lines, "             register the post-logout redirect URI "+uri)
 		}
 		for _, uri := range p.BackchannelLogoutURIs {
-			lines = append(lines, "             its back-channel logout URI, if it has one, is "+uri)
+			lines = append(lines, "             back-channel logout URI (optional): "+uri)
 		}
 	}
 	for _, line := range lines {

@@ -123,7 +123,7 @@ func TestDoctor_AsksTheProviders(t *testing.T) {
 			"status       ok", "provider     sso (" + server.URL + "): ok",
 			"register the redirect URI https://app.example.com/.gatehouse/callback/sso",
 			"register the post-logout redirect URI https://app.example.com/.gatehouse/logout",
-			"its back-channel logout URI, if it has one, is https://app.example.com/.gatehouse/backchannel_logout/sso",
+			"back-channel logout URI (optional): https://app.example.com/.gatehouse/backchannel_logout/sso",
 		},
 		"wrong": {"status       degraded", "check client_id, client_secret and client_auth"},
 	} {

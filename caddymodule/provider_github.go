@@ -99,7 +99,7 @@ func (g *GitHub) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return err
 			}
 		case !slices.Contains(gitHubOptions, d.Val()):
-			return d.Errf("unrecognized option %q%s", d.Val(), meantInProvider(d.Val(), slices.Concat(gitHubOptions, everyProvidersOptions)))
+			return d.Errf("unrecognized option %q%s", d.Val(), meant(d.Val(), slices.Concat(gitHubOptions, everyProvidersOptions), globalOptions...))
 		default:
 			if err := client.parseOption(d); err != nil {
 				return err

@@ -35,10 +35,14 @@ func didYouMean(word string, known []string) string {
 const braceMissing = "; is a } missing above it?"
 
 // meant is the end of an error about an unknown option of a block. A word of the
-// block around it, or a site's address, tells that the block was not closed.
+// block around it, or a site's address, tells that the block was not closed; one of
+// another block is led there.
 func meant(word string, known []string, around ...string) string {
 	if slices.Contains(around, word) || isAddress(word) {
 		return braceMissing
+	}
+	if elsewhere := belongs(word); elsewhere != "" {
+		return elsewhere
 	}
 	return didYouMean(word, known)
 }

@@ -18,7 +18,7 @@ func (g *gate) curl(ctx context.Context, args []string) error {
 		if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
 			return flag.ErrHelp
 		}
-		return usage("curl", "the URL comes first, then what curl is to be told")
+		return usage("curl", "put the URL first, then the arguments of curl")
 	}
 	address, err := parseSite(args[0])
 	if err != nil {

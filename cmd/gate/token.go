@@ -32,7 +32,7 @@ func (g *gate) token(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(rest) > 0 {
-		return usage("token", "the site is named by --for "+rest[0])
+		return usage("token", "name the site with --for "+rest[0])
 	}
 	var a access
 	if *provider != "" {

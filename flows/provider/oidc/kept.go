@@ -40,7 +40,7 @@ func CheckKept(name string) error {
 	case notKept[name] != "":
 		return fmt.Errorf("claims %s: %s", name, notKept[name])
 	case slices.Contains(protocolClaims, name):
-		return fmt.Errorf("claims %s: it is a claim of the protocol, which says nothing of the user", name)
+		return fmt.Errorf("claims %s: this is a claim of the protocol, and cannot be kept", name)
 	case name == "" || len(name) > maxValue || strings.ContainsFunc(name, outbound.Unfit):
 		return fmt.Errorf("claims %.40q: no claim can be called that", name)
 	}
