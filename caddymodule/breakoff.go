@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 )
 
@@ -132,11 +133,19 @@ func (a *answer) lookAfter() {
 	}
 }
 
+// current is who the answer is for by now, or nil if that is not known.
+func (a *answer) current() *identity.Identity {
+	if a.id.Accepted != nil {
+		return a.id.Accepted.Current()
+	}
+	return a.app.shared.sessions.Known(a.id.SessionID)
+}
+
 // refusedByNow reports whether a policy refuses who the session is of now: what
 // the provider says of people may change while they are here. It costs nothing
 // while that stays the same.
 func (a *answer) refusedByNow() bool {
-	now := a.app.shared.sessions.Known(a.id.SessionID)
+	now := a.current()
 	if now == nil {
 		return false
 	}
@@ -147,7 +156,9 @@ func (a *answer) refusedByNow() bool {
 	}
 	a.judged = now
 	who := *now
-	who.Scope, who.TokenID, who.TokenExpires = a.id.Scope, a.id.TokenID, a.id.TokenExpires
+	if a.id.Accepted == nil {
+		who.Scope, who.TokenID, who.TokenExpires = a.id.Scope, a.id.TokenID, a.id.TokenExpires
+	}
 	for _, d := range a.deciders {
 		if !d.Allows(&who) {
 			a.judged = nil // an upload may go on for now, and is asked about again

@@ -420,6 +420,9 @@ func (g *Guard) decide(r *http.Request, gateway *flows.Gateway, v *verdict, agai
 		id, err = nil, session.ErrUnavailable
 	}
 	d := gateway.Guard().Decide(g.request(r, v), &g.rules, id, err)
+	if d.Identity != nil && d.Identity.Accepted != nil && g.isStale(gateway, d.Identity) {
+		return gateway.Guard().Decide(g.request(r, v), &g.rules, nil, session.ErrUnavailable)
+	}
 	v.id = d.Identity
 	return d
 }

@@ -38,10 +38,16 @@ func (g *Guard) checkServeStale() error {
 // isStale reports whether the token store has been away for longer than this guard goes
 // on without it.
 func (g *Guard) isStale(gateway *flows.Gateway, id *identity.Identity) bool {
+	if id.Accepted != nil {
+		return g.ServeStale != 0 && gateway.Guard().Foreign.IsStale(id, time.Duration(g.ServeStale))
+	}
 	return g.ServeStale != 0 && gateway.Sessions.IsStale(id.SessionID, time.Duration(g.ServeStale))
 }
 
 // isStale reports the same of an answer that is under way.
 func (a *answer) isStale() bool {
+	if a.id.Accepted != nil {
+		return a.serveStale != 0 && a.gateway.Guard().Foreign.IsStreamStale(a.id, a.serveStale)
+	}
 	return a.serveStale != 0 && a.app.shared.sessions.IsStale(a.id.SessionID, a.serveStale)
 }

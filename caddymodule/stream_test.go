@@ -2,18 +2,21 @@ package caddymodule
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -60,6 +63,35 @@ func TestStream_EndsWithItsSession(t *testing.T) {
 			stream.wantEnd(t)
 		})
 	}
+}
+
+// docs/step-up.md: require is checked when a request begins. What is under way goes on.
+func TestStream_OutlivesMaxAge(t *testing.T) {
+	r := serve(t, aliceLocal, "http://app.example.com {\n\tgatehouse {\n\t\trequire max_age 1m\n\t}\n\trespond /ask ok\n\treverse_proxy "+streams(t)+"\n}")
+	front := httptest.NewServer(r.srv[":80"])
+	t.Cleanup(front.Close)
+	cookie := r.signIn("app.example.com", func(c *identity.Claims) { c.AuthTime = time.Now().Add(-55 * time.Second) })
+	stream := openStream(t, front, fmt.Sprintf("Host: app.example.com\r\nCookie: %s\r\n", cookie))
+	for range time.NewTicker(50 * time.Millisecond).C {
+		if r.do(get("http://app.example.com/ask", cookie)).Code == http.StatusUnauthorized {
+			break // the sign-in has become too old
+		}
+	}
+	r.app.shared.flights.sweep()
+	r.app.shared.flights.sweep() // one that was met twice is watched, and looked after
+	if err := stream.conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, stream); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the stream does not go on: %v", err)
+	}
+	if err := r.app.shared.sessions.End(t.Context(), r.newest()); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	stream.wantEnd(t)
 }
 
 // A program's token has no session that could end.

@@ -208,7 +208,7 @@ func New(c Config) (*Gateway, error) {
 	g.guard = guard.New(guard.Config{
 		Answers: g.answers, Access: g.access, Sessions: c.Sessions, Keyring: c.Keyring, Keys: c.Keys, Vault: c.Vault, Pages: c.Pages,
 		Logger: c.Logger, Now: c.Now, Portal: g.portal, BodyTimeout: c.BodyTimeout, Foreign: foreign.New(foreign.Config{
-			Providers: c.Acceptors, Admit: c.Admit, Store: c.Store, Now: c.Now, Logger: c.Logger,
+			Providers: c.Acceptors, Admit: c.Admit, Store: c.Store, Now: c.Now, Logger: c.Logger, ServeStale: c.Sessions.ServeStale,
 		}),
 		Services: vault.NewServices(c.Now), Providers: g.providers, IsSelfRegistered: g.isSelfRegistered,
 	})

@@ -90,12 +90,12 @@ func (g *Gateway) findIDToken(ctx context.Context, signIn uuid.UUID, id *identit
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	h, pause := heldIDToken{}, idTokenPause
+	original, err := g.Sessions.IDToken(ctx, id.SessionID)
+	if err != nil {
+		g.Logger.WarnContext(ctx, "the provider's ID token cannot be read now, and the application is not told it", "user", id.User, "error", err)
+	}
 	if kept {
-		token, err := g.Sessions.IDToken(ctx, id.SessionID)
-		if err != nil {
-			g.Logger.WarnContext(ctx, "the provider's ID token cannot be read now, and the application is not told it", "user", id.User, "error", err)
-		}
-		h = g.holding(token)
+		h = g.holding(original)
 	}
 	if now := g.Now(); !now.Before(h.again) && g.Vault != nil && g.Vault.Rechecks(id.Issuer) {
 		token, err := g.Vault.IDToken(ctx, id.Subject, id.Issuer, id.Claims)
@@ -105,7 +105,10 @@ func (g *Gateway) findIDToken(ctx context.Context, signIn uuid.UUID, id *identit
 		if err == nil && token == "" || errors.Is(err, vault.ErrNeedsReauth) {
 			pause = idTokenNever
 		}
-		if renewed := g.holding(token); renewed.token != "" {
+		if renewed := g.holding(token); renewed.token != "" && !isOfSignIn(token, original, &id.Claims) {
+			g.Logger.InfoContext(ctx, "the provider's new ID token is of another sign-in, and the application is not told it", "provider", id.Provider, "user", id.User)
+			pause = idTokenNever
+		} else if renewed.token != "" {
 			h = renewed
 		}
 	}

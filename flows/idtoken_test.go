@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 )
 
 // An application is told the ID token of the sign-in as long as it is valid, and nothing
@@ -74,5 +75,46 @@ func TestIDToken_IsRefreshed(t *testing.T) {
 	}
 	if again := rp.gateway.IDToken(t.Context(), id); again != renewed {
 		t.Error("another one at the second request")
+	}
+}
+
+// What the provider issues anew by the token of a later sign-in says of that one: the
+// session of an earlier one, in another browser, is told nothing.
+func TestIDToken_IsOfItsOwnSignIn(t *testing.T) {
+	op, rp, gateway := withVault(t, "openid", "profile", "email", "offline_access")
+	config := gateway.Config
+	config.KeepIDTokens = true
+	var err error
+	if rp.gateway, err = flows.New(config); err != nil {
+		t.Fatal(err)
+	}
+	app := rp.siteURL("app")
+	signedIn := func() *identity.Identity {
+		t.Helper()
+		b := newBrowser(t)
+		b.get(app+"/").signIn("alice", "wonderland").want(200, "hello")
+		id, err := rp.sessions.Authenticate(t.Context(), "app.sites.test", b.cookieAt(app).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	earlier := signedIn()
+	_, first := claimsOf(t, rp.gateway.IDToken(t.Context(), earlier))
+	op.clock.advance(10 * time.Minute)
+	rp.clock.advance(10 * time.Minute)
+	later := signedIn()
+	_, second := claimsOf(t, rp.gateway.IDToken(t.Context(), later))
+	if first["auth_time"] == nil || first["auth_time"] == second["auth_time"] {
+		t.Fatalf("%v and %v are of one sign-in", first, second)
+	}
+	op.clock.advance(time.Hour)
+	rp.clock.advance(time.Hour)
+	if token := rp.gateway.IDToken(t.Context(), earlier); token != "" {
+		_, claims := claimsOf(t, token)
+		t.Errorf("the earlier session is told %v", claims)
+	}
+	if _, claims := claimsOf(t, rp.gateway.IDToken(t.Context(), later)); claims["auth_time"] != second["auth_time"] {
+		t.Errorf("the later session is told %v", claims)
 	}
 }

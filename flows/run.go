@@ -30,6 +30,9 @@ func (g *Gateway) Run(ctx context.Context) {
 	if g.hasTokens() {
 		work.Go(func() { g.access.Run(ctx) })
 	}
+	if len(g.Acceptors) > 0 {
+		work.Go(func() { g.guard.Foreign.Run(ctx) })
+	}
 }
 
 // newDrain makes the drain of what this gateway can deal with.
@@ -71,7 +74,16 @@ func (g *Gateway) listen(ctx context.Context) {
 	}
 }
 
-// WatchToken is [accesstoken.Verifier.Watch].
+// WatchToken is [accesstoken.Verifier.Watch], and [foreign.Verifier.Watch] of a token that
+// another issuer gave.
 func (g *Gateway) WatchToken(id *identity.Identity, stop func()) (release func()) {
-	return g.access.Watch(id, stop)
+	if id.Accepted == nil {
+		return g.access.Watch(id, stop)
+	}
+	stop = sync.OnceFunc(stop)
+	expires, ends := g.access.Watch(id, stop), g.guard.Foreign.Watch(id, stop)
+	return func() {
+		expires()
+		ends()
+	}
 }

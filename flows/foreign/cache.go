@@ -29,8 +29,9 @@ type Known struct {
 	JKT, X5T string
 	// expires is when it is to be verified anew.
 	expires time.Time
-	// looked is when the store was asked about its subject, in nanoseconds since 1970.
-	looked atomic.Int64
+	// tried is when the store was last asked about its subject and did not answer, in
+	// nanoseconds since 1970.
+	tried atomic.Int64
 }
 
 // refusal is that a token was refused; it is kept for a moment, so that a client that
@@ -56,6 +57,13 @@ func (c *cache) get(k key, now time.Time) (*Known, error) {
 		return found, nil
 	}
 	return nil, nil
+}
+
+// last is what was known of a token that is to be verified anew, or nil.
+func (c *cache) last(k key) *Known {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.known[k]
 }
 
 func (c *cache) put(k key, v *Known, now time.Time) {

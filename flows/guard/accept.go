@@ -89,5 +89,5 @@ func hasCertificate(r *web.Request, thumbprint string) bool {
 
 // acceptsHere reports whether rules take the credential that somebody came by.
 func (rules *Rules) acceptsHere(id *identity.Identity) bool {
-	return !id.Accepted || slices.Contains(rules.Accept, id.Provider)
+	return id.Accepted == nil || slices.Contains(rules.Accept, id.Provider)
 }

@@ -87,8 +87,8 @@ type Identity struct {
 	TokenID, TokenScheme string
 	// SelfRegistered: the token was issued to a client that registered itself.
 	SelfRegistered bool
-	// Accepted: it is a token that the provider itself issued to a program.
-	Accepted bool
+	// Accepted is a token that the provider itself issued to a program; else nil.
+	Accepted *Accepted
 	// TokenExpires is when a bearer token without a session ends; else zero.
 	TokenExpires time.Time
 	// TokenKey is the thumbprint of the key that signed a bearer token without a

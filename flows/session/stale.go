@@ -6,6 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// ServeStale is [Settings.ServeStale] as it is in force.
+func (m *Manager) ServeStale() time.Duration { return m.settings.Load().ServeStale }
+
 // IsStale reports whether the token store does not answer, and last vouched for a session
 // longer ago than the limit, or than [Settings.Interval] if that is longer. It asks
 // nobody. It is for sites that go on for less long than [Settings.ServeStale].
