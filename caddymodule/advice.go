@@ -41,7 +41,7 @@ var refusals = []struct {
 var guardOptions = []string{
 	"accept_tokens", "allow", "app_credentials", "basic_token", "clear_site_data", "cookie", "cors", "deny", "dry_run", "finish_uploads", "headers", "hosts",
 	"idle_ignore", "logout_redirect",
-	"optional", "provider", "provider_token", "require", "self_registered", "serve_stale", "upgrades",
+	"optional", "provider", "provider_token", "require", "resource", "self_registered", "serve_stale", "upgrades",
 }
 
 func adviseOnDirective(word string) string {

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/policy"
 	"github.com/gatehouse-auth/gatehouse/flows/policy/expression"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/scope"
 )
 
 func init() {
@@ -99,6 +100,10 @@ type App struct {
 	// `https://app.example.com`: guarded sites of another Caddy. The guarded
 	// sites of this configuration need not be listed.
 	Sites []string `json:"sites,omitempty"`
+
+	// What scopes mean, by name: the words for people who are asked for consent, and the
+	// narrower scopes that count as granted with one.
+	Scopes scope.Catalog `json:"scopes,omitempty"`
 
 	// The names of the headers that tell upstreams who is signed in.
 	Headers *Headers `json:"headers,omitempty"`
@@ -225,6 +230,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) Validate() error {
 	if len(a.Providers) == 0 {
 		return fmt.Errorf("no provider: say how people sign in, for example: provider google { … } or provider local { user … }")
+	}
+	if err := a.Scopes.Validate(); err != nil {
+		return err
 	}
 	names := a.providerNames()
 	for name, p := range a.Policies {

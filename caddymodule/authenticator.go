@@ -64,10 +64,14 @@ func (a *Authenticator) Authenticate(w http.ResponseWriter, r *http.Request) (ca
 	if gateway == nil {
 		return caddyauth.User{}, false, errors.New("gatehouse is starting")
 	}
+	uri, err := originalURI(r)
+	if err != nil {
+		return caddyauth.User{}, false, err
+	}
 	bare := new(http.Request)
 	*bare = *r
 	bare.Header = http.Header{"Authorization": authorization, "Dpop": r.Header["Dpop"]}
-	id, err := gateway.Guard().Authenticate(bare, r.Host, a.app.schemeOf(r) == "https", guard.How{})
+	id, err := gateway.Guard().Authenticate(bare, r.Host, a.app.schemeOf(r) == "https", guard.How{URI: uri})
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
 		return caddyauth.User{}, false, err

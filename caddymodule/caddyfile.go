@@ -37,10 +37,10 @@ func parseGlobal(d *caddyfile.Dispenser, earlier any) (any, error) {
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "link_by_email", "client_registration", "signing_keys", "site", "headers", "pages"}
+var globalOptions = []string{"issuer", "token_store", "cache", "secret", "session", "serve_stale", "provider", "policy", "client", "gate_client", "link_by_email", "client_registration", "signing_keys", "site", "scope", "headers", "pages"}
 
 // blockOptions are those that may have a block.
-var blockOptions = []string{"token_store", "cache", "session", "provider", "policy", "client", "client_registration", "headers", "pages"}
+var blockOptions = []string{"token_store", "cache", "session", "provider", "policy", "client", "client_registration", "scope", "headers", "pages"}
 
 // UnmarshalCaddyfile parses the global option:
 //
@@ -77,14 +77,17 @@ var blockOptions = []string{"token_store", "cache", "session", "provider", "poli
 //		}
 //		signing_keys <file>
 //		site <origin…>
+//		scope <name> <words> {
+//			implies <scope…>
+//		}
 //		headers { … }
 //		pages { … }
 //	}
 //
 // A condition is one of user, email, domain, group, client or provider with one or
 // more values, claim with a name and values, or expression with one. Those in one line must all hold; the values of one condition, and the
-// lines, are alternatives. secret, provider, policy, client and
-// site may be repeated.
+// lines, are alternatives. secret, provider, policy, client,
+// site and scope may be repeated.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	p := globalParser{app: a}
 	for d.Next() {
@@ -134,6 +137,8 @@ func (p *globalParser) option(d *caddyfile.Dispenser) error {
 		return p.client(d)
 	case "site":
 		return p.site(d)
+	case "scope":
+		return p.scope(d)
 	}
 	if !slices.Contains(globalOptions, d.Val()) {
 		return d.Errf("unrecognized option %q%s", d.Val(), meant(d.Val(), globalOptions))

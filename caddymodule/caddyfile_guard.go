@@ -27,6 +27,7 @@ import (
 //		accept_tokens <provider…>
 //		self_registered [<scope…>]
 //		require acr <value…> | max_age <duration> | scope <scope…>
+//		resource <path> [<name>]
 //		dry_run
 //		optional
 //		cors <origin…>

@@ -19,6 +19,8 @@ func (g *Guard) parseSiteOption(h httpcaddyfile.Helper) (known bool, err error) 
 		return true, g.parseAppCredentials(h)
 	case "basic_token":
 		return true, flag(h.Dispenser, &g.BasicToken)
+	case "resource":
+		return true, g.parseResource(h)
 	case "clear_site_data":
 		return true, flag(h.Dispenser, &g.ClearSiteData)
 	}

@@ -170,7 +170,7 @@ func (a *App) newClient(ctx caddy.Context, c *ClientConfig) (*client.Client, err
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		ResponseModes: c.ResponseModes, NativeSchemes: c.NativeSchemes,
 		RefreshGrace: time.Duration(c.RefreshGrace), AssertionAudience: c.AssertionAudience,
-		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: c.Scopes, Claims: c.Claims, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
+		BackchannelLogoutURI: c.BackchannelLogoutURI, Grants: c.Grants, Scopes: a.Scopes.Expand(c.Scopes), Claims: c.Claims, RefreshTokens: client.RefreshTokens(c.RefreshTokens),
 		Audience: c.Audience, Resources: c.Resources, ResourceServer: c.ResourceServer, MayExchange: c.MayExchange, MayActFor: c.MayActFor,
 		IDTokenAlgorithm: c.IDTokenAlgorithm, AccessTokenAlgorithm: c.AccessTokenAlgorithm,
 		AccessTokenLifetime: time.Duration(c.AccessTokenLifetime), RequirePAR: c.RequirePAR, RequireDPoP: c.RequireDPoP,

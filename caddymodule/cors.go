@@ -79,7 +79,11 @@ func (g *Guard) admitPage(w http.ResponseWriter, r *http.Request, gateway *flows
 	switch {
 	case !preflight:
 		if v.fitting.origin != "" {
-			w.Header()["Access-Control-Expose-Headers"] = []string{"WWW-Authenticate, Retry-After"}
+			exposed := "WWW-Authenticate, Retry-After"
+			if v.resource != "" {
+				exposed = exposedToAgents
+			}
+			w.Header()["Access-Control-Expose-Headers"] = []string{exposed}
 		}
 		return false, nil
 	case v.fitting.origin == "":

@@ -131,6 +131,9 @@
 //			}
 //			signing_keys <file>                         # default: made, stored and rotated
 //			site         <origin…>                      # guarded sites of another Caddy that the portal serves
+//			scope <name> <words> {                      # what people read when a client asks for it: scope files:write "Change your files"
+//				implies <scope…>                        # narrower ones, which count as granted with it
+//			}
 //			headers {                                   # to the applications; default: Remote-User, Remote-Email, Remote-Name, Remote-Groups
 //				user | email | name <header name> | off
 //				groups     <header name> | off [as json | repeated | separated <character> [refuse]] # default: commas, escaped inside a name
@@ -179,6 +182,7 @@
 //		self_registered [<scope…>]   # clients that registered themselves may have tokens, for these scopes; see client_registration
 //		accept_tokens <provider…>    # whose own tokens for programs are accepted, too
 //		require acr <value…> | max_age <duration> | scope <scope…> # how, and how recently, somebody must have signed in; scopes that a token must have
+//		resource <path> [<name>]     # tokens are issued for this path alone, such as /mcp; may be repeated; default: the whole site
 //		dry_run                      # the rules only log whom they would refuse
 //		optional                     # nobody is sent away: people who are not signed in, or not allowed, pass as anonymous
 //		cors <origin…>               # whose pages may call this, with the visitor's cookie, and read the responses

@@ -24,6 +24,8 @@ type fitting struct {
 	// this request, if they may.
 	cors   bool
 	origin string
+	// agents: pages of any origin may read the answer, unless the application says which.
+	agents bool
 }
 
 // credentialsVary are the headers by which answers to nobody and to somebody differ.
@@ -37,7 +39,7 @@ func (f *fitting) shield(is bool, by ...string) {
 }
 
 // isNothing reports whether there is nothing to add.
-func (f *fitting) isNothing() bool { return !f.shielded && !f.cors }
+func (f *fitting) isNothing() bool { return !f.shielded && !f.cors && !f.agents }
 
 // apply adds to the headers of an answer that is about to be sent. An app that says
 // "public" means it: it is told by Vary which caches take it for whom.
@@ -51,6 +53,9 @@ func (f *fitting) apply(h http.Header) {
 	}
 	if f.cors {
 		f.applyCORS(h)
+	}
+	if said := h["Access-Control-Allow-Origin"]; f.agents && len(said) > 1 {
+		h["Access-Control-Allow-Origin"] = said[1:] // ours was first; browsers take only one
 	}
 }
 

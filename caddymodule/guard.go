@@ -117,6 +117,11 @@ type Guard struct {
 	// which scopes. Default: they may not.
 	SelfRegistered *SelfRegistered `json:"self_registered,omitempty"`
 
+	// Paths of the site that are protected resources of their own (RFC 9728), such as the
+	// endpoint of an MCP server: a token for one opens no other, and one for the site opens
+	// none of them. Default: the whole site is one.
+	Resources []Resource `json:"resources,omitempty"`
+
 	// The provider whose token for the user is passed upstream, as
 	// `Authorization: Bearer`; it is always a fresh one. The provider's block
 	// must say `store_tokens`. The Authorization that a client sends is then
@@ -219,7 +224,7 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		}
 		g.ruledBy(own)
 	}
-	if err := together(g.provisionToken(), g.provisionRequire(), g.provisionAccept(), g.provisionSelfRegistered(), app.checkPicked(g.Provider), g.checkTogether(), g.provisionCORS(), g.checkServeStale(), g.provisionSite(ctx), g.checkAppCredentials()); err != nil {
+	if err := together(g.provisionToken(), g.provisionRequire(), g.provisionAccept(), g.provisionSelfRegistered(), app.checkPicked(g.Provider), g.checkTogether(), g.provisionCORS(), g.checkServeStale(), g.checkResources(), g.provisionSite(ctx), g.checkAppCredentials()); err != nil {
 		return err
 	}
 	for i, h := range g.Hosts {
@@ -330,6 +335,7 @@ func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 			return misdirected(w)
 		}
 		v.scheme = g.app.schemeOf(r)
+		v.resource = gateway.Guard().ResourceOf(v.origin(r), v.uri)
 		if gateway.OwnPath(v.uri) {
 			v.known = g.hasPort(v.scheme, r.Host)
 			g.app.serveOwn(w, v.request(r), gateway.ServeSite)
@@ -363,6 +369,9 @@ func (g *Guard) handle(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 // it is.
 func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gateway, v *verdict, next caddyhttp.Handler) error {
 	v.fitting.shield(g.Optional)
+	if !g.Optional && v.admitAgents(w, r) {
+		return nil
+	}
 	if v.forbidden && !g.Optional { // by a guard before, which is optional
 		return g.forbid(w, r, gateway, v)
 	}
@@ -390,7 +399,9 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, gateway *flows.Gat
 	}
 	if decision.Outcome != guard.Pass {
 		g.countMissing(decision)
-		gateway.Guard().Answer(w, g.request(r, v), decision)
+		request := g.request(r, v)
+		request.NeedsScope = g.site.needsScope(r)
+		gateway.Guard().Answer(w, request, decision)
 		return nil
 	}
 	if !again {

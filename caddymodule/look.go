@@ -29,6 +29,12 @@ func (v *verdict) authenticate(g *Guard, gateway *flows.Gateway, r *http.Request
 		if v.scheme == "" {
 			v.scheme = g.app.schemeOf(r)
 		}
+		if v.uri == "" {
+			var err error
+			if v.uri, err = originalURI(r); err != nil {
+				return nil, session.ErrNoSession // the guard refuses it
+			}
+		}
 		v.uncounted = g.site.isUncounted(r)
 		v.looked.done = true
 		v.looked.id, v.looked.err = gateway.Guard().Authenticate(v.withCredentials(r), r.Host, v.scheme == "https", g.how(v))
@@ -38,7 +44,7 @@ func (v *verdict) authenticate(g *Guard, gateway *flows.Gateway, r *http.Request
 
 // how is how the guard's site takes what a request brings.
 func (g *Guard) how(v *verdict) guard.How {
-	return guard.How{Uncounted: v.uncounted, Token: accesstoken.Places{Basic: g.site.basicToken}}
+	return guard.How{Uncounted: v.uncounted, URI: v.uri, Token: accesstoken.Places{Basic: g.site.basicToken}}
 }
 
 // withCredentials is the request with what was taken away from it.

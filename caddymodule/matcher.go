@@ -135,7 +135,7 @@ func (m *MatchIdentity) MatchWithError(r *http.Request) (bool, error) {
 	if len(m.Groups) > 0 && !meets(m.Groups, id.Groups) {
 		return false, nil
 	}
-	if len(m.Scopes) > 0 && !meets(m.Scopes, id.Scope) {
+	if len(m.Scopes) > 0 && !meets(m.Scopes, m.scopesOf(id)) {
 		return false, nil
 	}
 	for name, wanted := range m.Claims {
@@ -144,6 +144,14 @@ func (m *MatchIdentity) MatchWithError(r *http.Request) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// scopesOf are the scopes of somebody's token, and those that they imply.
+func (m *MatchIdentity) scopesOf(id *identity.Identity) []string {
+	if m.app == nil {
+		return id.Scope
+	}
+	return m.app.Scopes.Expand(id.Scope)
 }
 
 // who is whom the request is of: whom a guard let pass, or who is signed in.

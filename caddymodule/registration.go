@@ -87,7 +87,7 @@ func (g *Guard) provisionSelfRegistered() error {
 	if err := g.SelfRegistered.check(); err != nil {
 		return err
 	}
-	g.rules.SelfRegistered = &guard.SelfRegistered{Scopes: g.SelfRegistered.Scopes}
+	g.rules.SelfRegistered = &guard.SelfRegistered{Scopes: g.app.Scopes.Expand(g.SelfRegistered.Scopes)}
 	return nil
 }
 
@@ -129,7 +129,9 @@ func (a *App) openResources() []flows.OpenResource {
 			tokens = []string{g.ProviderToken}
 		}
 		for _, origin := range origins(g.standsAt) {
-			open = append(open, flows.OpenResource{Origin: origin, Scopes: g.SelfRegistered.Scopes, ProviderTokens: tokens})
+			for _, path := range g.resourcePaths() {
+				open = append(open, flows.OpenResource{Origin: origin, Path: path, Scopes: a.Scopes.Expand(g.SelfRegistered.Scopes), ProviderTokens: tokens})
+			}
 		}
 	}
 	return open

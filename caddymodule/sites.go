@@ -109,6 +109,9 @@ func (a *App) placeGuards() ([]site, error) {
 			return nil, errors.New("a gatehouse guard stands where its site cannot be told; list the site's names in it: hosts app.example.com")
 		}
 		g.addNames(g.Hosts)
+		for _, name := range g.Hosts {
+			g.standsAt = append(g.standsAt, site{scheme: "https", name: name, ports: []string{""}}, site{scheme: "http", name: name, ports: []string{""}})
+		}
 	}
 	if err := a.settleHeaders(); err != nil {
 		return nil, err

@@ -18,6 +18,8 @@ type siteTerms struct {
 	web.Site
 	// guards are those of the site that say something.
 	guards []*Guard
+	// scoped are those that require scopes.
+	scoped []*Guard
 	// basicToken: an access token may be the password of Basic credentials.
 	basicToken bool
 }
@@ -105,6 +107,9 @@ func (a *App) settleSites() error {
 			}
 			terms.basicToken = terms.basicToken || other.BasicToken
 			terms.ClearOnLogout = terms.ClearOnLogout || other.ClearSiteData
+			if other.Require != nil && len(other.Require.Scopes) > 0 {
+				terms.scoped = append(terms.scoped, other)
+			}
 			if len(other.idleIgnored) > 0 {
 				terms.guards = append(terms.guards, other)
 			}

@@ -116,7 +116,13 @@ func (a *App) newGateway(entry *shared, sites []site) (*flows.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	resources, err := a.resources()
+	if err != nil {
+		return nil, err
+	}
 	return flows.New(flows.Config{
+		Resources:    resources,
+		Scopes:       a.Scopes,
 		Issuer:       a.issuer,
 		Sites:        append(origins(sites), a.Sites...),
 		Providers:    a.signInProviders(),

@@ -38,7 +38,10 @@ const braceMissing = "; is a } missing above it?"
 // block around it, or a site's address, tells that the block was not closed; one of
 // another block is led there.
 func meant(word string, known []string, around ...string) string {
-	if slices.Contains(around, word) || isAddress(word) {
+	switch {
+	case slices.Contains(known, word+"s"): // scope for scopes
+		return didYouMean(word, known)
+	case slices.Contains(around, word), isAddress(word):
 		return braceMissing
 	}
 	if elsewhere := belongs(word); elsewhere != "" {

@@ -24,7 +24,9 @@ type verdict struct {
 	uri    string // as the client sent it
 	scheme string
 	known  bool // the port is one of the site's
-	stream bool // it needs a context of its own to be ended by
+	// resource is the path of the named resource that the request is of, or "".
+	resource string
+	stream   bool // it needs a context of its own to be ended by
 	// upgrade is a protocol other than WebSocket that the client asks for, and
 	// upgraded says that the request has it again.
 	upgrade  string
@@ -70,12 +72,17 @@ func newVerdict(r *http.Request) *verdict {
 	return v
 }
 
+// origin that the request is for.
+func (v *verdict) origin(r *http.Request) string {
+	return v.scheme + "://" + web.CanonicalHost(v.scheme, r.Host)
+}
+
 // request is the request as flows wants it.
 func (v *verdict) request(r *http.Request) *web.Request {
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	v.asked = web.Request{
 		Request: r, URI: v.uri, Scheme: v.scheme, Host: r.Host, ClientIP: client, KnownPort: v.known, TrustedProxy: fromTrustedProxy(r),
-		Site: v.site, TrustedOrigin: v.fitting.origin,
+		Site: v.site, TrustedOrigin: v.fitting.origin, Resource: v.resource,
 	}
 	return &v.asked
 }

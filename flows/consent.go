@@ -35,7 +35,7 @@ func (g *Gateway) needsConsent(r *web.Request, at web.Issuer, c *client.Client, 
 	}
 	for _, consent := range given {
 		if consent.ClientID == c.ID {
-			return !client.Subset(g.askedOf(at, c, a), consent.Scope), nil
+			return !g.Scopes.Covers(consent.Scope, g.askedOf(at, c, a)), nil
 		}
 	}
 	return true, nil
@@ -119,6 +119,9 @@ func (g *Gateway) plainScope(scope string) string {
 		return "See the groups that you belong to"
 	case client.OfflineAccess:
 		return "Keep its access while you're away"
+	}
+	if known, ok := g.Scopes[scope]; ok {
+		return known.Words
 	}
 	return "Use “" + scope + "”"
 }

@@ -66,9 +66,7 @@ func (g *Gateway) metadataOf(at web.Issuer) metadata {
 	scopes := []string{"openid", "profile", "email", "groups", "offline_access"}
 	for _, c := range g.Clients {
 		for _, s := range c.Scopes {
-			if !slices.Contains(scopes, s) {
-				scopes = append(scopes, s)
-			}
+			scopes = appendMissing(scopes, s)
 		}
 	}
 	var register string
@@ -82,6 +80,9 @@ func (g *Gateway) metadataOf(at web.Issuer) metadata {
 		if documents = g.Registration.Documents != nil; g.Registration.Dynamic {
 			register = at.URL("register")
 		}
+	}
+	for _, s := range g.Resources.Scopes() {
+		scopes = appendMissing(scopes, s)
 	}
 	slices.Sort(scopes[5:])
 	kept := make(map[string]bool)

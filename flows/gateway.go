@@ -21,6 +21,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/resource"
+	"github.com/gatehouse-auth/gatehouse/flows/scope"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
@@ -70,6 +72,12 @@ type Config struct {
 	// Recheck is the least time between two questions to a provider, whose
 	// tokens the vault keeps, about one of its users. Default: an hour.
 	Recheck time.Duration
+
+	// Resources of the guarded sites: those that guards name, and what they say of the
+	// sites' origins. Optional.
+	Resources *resource.Set
+	// Scopes that are explained to people, and what they imply. Optional.
+	Scopes scope.Catalog
 
 	// Clients of the authorization server, by id. Optional.
 	Clients map[string]*client.Client
@@ -210,7 +218,7 @@ func New(c Config) (*Gateway, error) {
 		Logger: c.Logger, Now: c.Now, Portal: g.portal, BodyTimeout: c.BodyTimeout, Foreign: foreign.New(foreign.Config{
 			Providers: c.Acceptors, Admit: c.Admit, Store: c.Store, Now: c.Now, Logger: c.Logger, ServeStale: c.Sessions.ServeStale,
 		}),
-		Services: vault.NewServices(c.Now), Providers: g.providers, IsSelfRegistered: g.isSelfRegistered,
+		Services: vault.NewServices(c.Now), Providers: g.providers, IsSelfRegistered: g.isSelfRegistered, Resources: c.Resources, Scopes: c.Scopes,
 	})
 	if g.Vault != nil {
 		g.Vault.Refused = g.providerRefusedToken

@@ -112,6 +112,10 @@ func (g *Gateway) narrow(req *endpointRequest, granted []string) ([]string, erro
 	if err != nil || len(asked) == 0 {
 		return granted, err
 	}
+	had := len(granted) > 0
+	if granted = g.stillTargets(req, granted); had && len(granted) == 0 { // which spells them as those asked for
+		return nil, invalid("invalid_target", "the client may not ask for what was authorised any more")
+	}
 	if len(granted) == 0 && !req.client.FirstParty {
 		// Nobody was asked about more than this.
 		granted = append(slices.Clone(audience(req.at, req.client, nil)), req.at.ID())

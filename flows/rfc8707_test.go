@@ -107,8 +107,7 @@ func TestRFC8707_ListedResources(t *testing.T) {
 }
 
 // RFC 9728, sections 3.1 and 3.3: whoever asks what a site is, and then for a
-// token of that resource, gets one that opens the site. A path of the site is no
-// resource of its own.
+// token of that resource, gets one that opens it.
 func TestRFC9728_ATokenForTheResourceOpensIt(t *testing.T) {
 	w := newWorld(t, worldOptions{portal: true, clients: oauthClients()})
 	b := w.signedInBrowser()
@@ -121,9 +120,10 @@ func TestRFC9728_ATokenForTheResourceOpensIt(t *testing.T) {
 			}
 			continue
 		}
-		got := w.tokens(b, set("resource", described.answer.text("resource")))
-		if open := w.bearer("one", got.answer.text("access_token")); open.status != http.StatusOK {
-			t.Errorf("%q: a token for %s is answered with %d", suffix, described.answer.text("resource"), open.status)
+		id := described.answer.text("resource")
+		got := w.tokens(b, set("resource", id))
+		if open := w.send(http.MethodGet, id, "", "Authorization: Bearer "+got.answer.text("access_token")); open.status != http.StatusOK {
+			t.Errorf("%q: a token for %s is answered with %d", suffix, id, open.status)
 		}
 	}
 }

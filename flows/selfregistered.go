@@ -1,12 +1,12 @@
 package flows
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/registration"
+	"github.com/gatehouse-auth/gatehouse/flows/resource"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
@@ -71,22 +71,19 @@ func (g *Gateway) isOpenAt(at web.Issuer, o *openResource) bool {
 
 // opened is what a guard says of a resource to clients that registered themselves, or nil
 // if none lets them in.
-func (g *Gateway) opened(at web.Issuer, resource string) *OpenResource {
-	u, err := url.Parse(resource)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery {
+func (g *Gateway) opened(at web.Issuer, named string) *OpenResource {
+	id, err := resource.ParseIdentifier(named)
+	if err != nil || !g.HasPortal() && id.Origin != at.Origin {
 		return nil
 	}
-	scheme := strings.ToLower(u.Scheme)
-	if !g.HasPortal() && scheme+"://"+web.CanonicalHost(scheme, u.Host) != at.Origin {
+	of, ok := g.Resources.Find(id)
+	if !ok {
 		return nil
 	}
-	path := u.EscapedPath()
-	if path == "/" {
-		path = "" // the same (RFC 3986, section 6.2.3)
-	}
+	scheme, host, _ := strings.Cut(id.Origin, "://")
 	var found *OpenResource
 	for _, o := range g.open {
-		if o.Path != path || !o.pattern.Matches(scheme, u.Host) {
+		if o.Path != of.Path || !o.pattern.Matches(scheme, host) {
 			continue
 		}
 		if found == nil {
@@ -117,14 +114,14 @@ func (g *Gateway) onlyOpen(at web.Issuer) string {
 		if !g.isOpenAt(at, o) {
 			continue
 		}
-		resource := o.Origin + o.Path
+		named := o.Origin + o.Path
 		if !g.HasPortal() {
-			resource = at.Origin + o.Path
+			named = at.Origin + o.Path
 		}
-		if strings.Contains(resource, "*") || only != "" && only != resource {
+		if strings.Contains(named, "*") || only != "" && only != named {
 			return ""
 		}
-		only = resource
+		only = named
 	}
 	return only
 }

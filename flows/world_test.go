@@ -31,6 +31,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/local"
+	"github.com/gatehouse-auth/gatehouse/flows/resource"
+	"github.com/gatehouse-auth/gatehouse/flows/scope"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/stepup"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
@@ -101,6 +103,7 @@ type world struct {
 	require  *stepup.Requirement   // of the site below /admin
 	open     *guard.SelfRegistered // to clients that registered themselves
 	accept   []string              // providers whose own tokens the site takes
+	scoped   map[string][]string   // scopes that paths of the site need
 }
 
 type worldOptions struct {
@@ -123,6 +126,9 @@ type worldOptions struct {
 	acrs      []string // that some place demands
 	acceptors func(now func() time.Time) map[string]provider.TokenAcceptor
 	idTokens  bool // are kept
+	// resources of the sites, which need not be said, and the scopes that are explained.
+	resources []resource.Resource
+	scopes    scope.Catalog
 }
 
 func newWorld(t *testing.T, o worldOptions) *world {
@@ -199,6 +205,13 @@ func newWorld(t *testing.T, o worldOptions) *world {
 		}
 		config.Sites = []string{"http://*.sites.test" + port(w.site)}
 	}
+	for i := range o.resources {
+		o.resources[i].Sites = []string{"http://*.sites.test" + port(w.site)}
+	}
+	if config.Resources, err = resource.NewSet(o.resources); err != nil {
+		t.Fatal(err)
+	}
+	config.Scopes = o.scopes
 	if w.gateway, err = flows.New(config); err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +265,7 @@ func asRequest(r *http.Request) *web.Request {
 // guard is a guarded site in front of an upstream that says who came.
 func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 	req := asRequest(r)
-	req.Pick = w.pick
+	req.Pick, req.Resource = w.pick, w.gateway.Guard().ResourceOf(req.Origin(), req.URI)
 	if w.gateway.OwnPath(req.URI) {
 		w.gateway.ServeSite(rw, req)
 		return
@@ -261,6 +274,9 @@ func (w *world) guard(rw http.ResponseWriter, r *http.Request) {
 	rules := &guard.Rules{ProviderToken: w.passes, Scopes: w.wants, Accept: w.accept, SelfRegistered: w.open}
 	if strings.HasPrefix(req.URI, "/admin") {
 		rules.Require = w.require
+	}
+	if needs, ok := w.scoped[req.Path()]; ok {
+		rules.Require, req.NeedsScope = &stepup.Requirement{Scope: needs}, needs
 	}
 	decision := w.gateway.Guard().Decide(req, rules, id, err)
 	if decision.Outcome != guard.Pass {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -140,9 +139,4 @@ func (v *Verifier) IsIssuerOf(issuer, host string) bool {
 	origin, ok := strings.CutSuffix(issuer, strings.TrimSuffix(web.Prefix, "/"))
 	scheme, name, _ := strings.Cut(origin, "://")
 	return ok && (scheme == "https" || scheme == "http") && name == web.CanonicalHost(scheme, host)
-}
-
-// MayOpen reports whether a token opens a site: its audience holds the origin.
-func MayOpen(claims *Claims, origin string) bool {
-	return slices.Contains(claims.Audience, origin) || slices.Contains(claims.Audience, origin+"/")
 }

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,6 +21,8 @@ type How struct {
 	Uncounted bool
 	// Token is where an access token may stand.
 	Token accesstoken.Places
+	// URI is the request URI as the client sent it. Default: the request's.
+	URI string
 }
 
 // Authenticate returns the verified identity of a request to a guarded site, by
@@ -48,7 +51,7 @@ func (g *Guard) Authenticate(r *http.Request, host string, secure bool, how How)
 	case id != nil:
 		return nil, accesstoken.ErrTwoCredentials
 	}
-	return g.fromBearer(r, host, secure, t)
+	return g.fromBearer(r, host, secure, t, cmp.Or(how.URI, r.RequestURI))
 }
 
 // ErrToken: an access token of ours is not valid here.
@@ -63,17 +66,17 @@ func (e *tokenError) Error() string { return ErrToken.Error() + ": " + e.cause.E
 func (*tokenError) Is(target error) bool { return target == ErrToken } //nolint:errorlint // the sentinel itself
 
 // audienceError is [ErrToken] for a token that is good elsewhere.
-type audienceError struct{ site, user, client string }
+type audienceError struct{ resource, user, client string }
 
 func (e *audienceError) Error() string {
-	return "the access token is not for this site; ask for it with resource=" + e.site + " (RFC 8707)"
+	return "the access token is not for this site; ask for it with resource=" + e.resource + " (RFC 8707)"
 }
 
 func (*audienceError) Is(target error) bool { return target == ErrToken } //nolint:errorlint // the sentinel itself
 
 // fromBearer verifies an access token: it is of the site's issuer, and its
-// audience holds the site's origin.
-func (g *Guard) fromBearer(r *http.Request, host string, secure bool, t accesstoken.Credential) (*identity.Identity, error) {
+// audience holds the resource that the request is of.
+func (g *Guard) fromBearer(r *http.Request, host string, secure bool, t accesstoken.Credential, uri string) (*identity.Identity, error) {
 	at, origin := g.IssuerAt(host, secure)
 	claims, id, err := g.Access.VerifyPresented(r.Context(), at, t)
 	switch {
@@ -81,8 +84,8 @@ func (g *Guard) fromBearer(r *http.Request, host string, secure bool, t accessto
 		return nil, session.ErrUnavailable
 	case err != nil:
 		return nil, &tokenError{err}
-	case !accesstoken.MayOpen(claims, origin):
-		return nil, &audienceError{site: origin, user: id.User, client: id.ClientID}
+	case !g.Resources.Opens(claims.Audience, origin, uri):
+		return nil, &audienceError{resource: origin + g.ResourceOf(origin, uri), user: id.User, client: id.ClientID}
 	}
 	if claims.Cnf != nil || t.Scheme == "dpop" {
 		path, _, _ := strings.Cut(r.RequestURI, "?")

@@ -41,7 +41,7 @@ func (g *Guard) Challenge(w http.ResponseWriter, r *web.Request, err error) {
 			whose = []any{"client_id", elsewhere.client, "user", elsewhere.user}
 		}
 		g.logRefusal(r, "a guard refused an access token", append(whose, "reason", err, "cure", cure)...)
-		web.SetChallenges(w.Header(), scheme, web.ResourceParameter(r), `error="invalid_token", error_description="`+reason+`"`)
+		web.SetChallenges(w.Header(), scheme, parameters(r), `error="invalid_token", error_description="`+reason+`"`)
 		if strings.EqualFold(scheme, "basic") {
 			web.AskBasic(w.Header(), r) // the client asks its user for another password
 		}
@@ -83,7 +83,7 @@ func (g *Guard) logRefusal(r *web.Request, message string, more ...any) {
 // do nothing at a redirect to another origin, without a word.
 func (g *Guard) notSaved(w http.ResponseWriter, r *web.Request) {
 	to := web.PickedLoginPath(r.ReturnTo(), r.Pick)
-	web.SetChallenges(w.Header(), "", web.ResourceParameter(r), "")
+	web.SetChallenges(w.Header(), "", parameters(r), "")
 	w.Header().Set("Refresh", "20; url="+to)
 	g.Pages.Fault(w, r.Request, http.StatusUnauthorized, page.Fault{
 		Title:    "Sign in first",
@@ -110,6 +110,14 @@ func endServiceWorker(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = io.WriteString(w, serviceWorkerEnd)
+}
+
+// parameters are those of a challenge to fetch another token.
+func parameters(r *web.Request) string {
+	if scope := web.ScopeParameter(r); scope != "" {
+		return web.ResourceParameter(r) + ", " + scope
+	}
+	return web.ResourceParameter(r)
 }
 
 // schemeOfToken is the scheme that a request brought its token by.

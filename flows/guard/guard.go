@@ -9,6 +9,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/resource"
+	"github.com/gatehouse-auth/gatehouse/flows/scope"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
@@ -34,6 +36,10 @@ type Config struct {
 	Pages     *page.Renderer
 	Logger    *slog.Logger
 	Now       func() time.Time
+	// Resources of the guarded sites. Optional.
+	Resources *resource.Set
+	// Scopes that the configuration explains. Optional.
+	Scopes scope.Catalog
 	// Portal is where people sign in; zero where each site is its own issuer.
 	Portal web.Issuer
 	// IsSelfRegistered reports whether a client's id is that of one which registered
@@ -50,6 +56,10 @@ type Guard struct{ Config }
 func New(c Config) *Guard { return &Guard{c} }
 
 func (g *Guard) hasPortal() bool { return g.Portal.Origin != "" }
+
+// ResourceOf returns the path of the named resource that a request to a guarded site is
+// of, by any reading of its URI as it was sent, or "".
+func (g *Guard) ResourceOf(origin, uri string) string { return g.Resources.Named(origin, uri) }
 
 // issuerOf is where people of a site sign in.
 func (g *Guard) issuerOf(r *web.Request) web.Issuer {

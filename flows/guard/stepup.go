@@ -16,7 +16,7 @@ func (g *Guard) stepsUp(rules *Rules, id *identity.Identity) (Outcome, bool) {
 	switch {
 	case q == nil:
 		return Pass, false
-	case id.TokenID != "" && q.LacksScope(id.Scope):
+	case id.TokenID != "" && !g.Scopes.Covers(id.Scope, q.Scope):
 		return NoScope, true
 	case !q.IsMet(&id.Claims, g.Now()):
 		return Insufficient, true
@@ -64,7 +64,8 @@ func (g *Guard) insufficient(w http.ResponseWriter, r *web.Request, id *identity
 	web.Problem(w, http.StatusUnauthorized, "This needs a stronger or more recent sign-in.", more)
 }
 
-// needsScope answers a program whose token lacks a scope (RFC 6750, section 3.1).
+// needsScope answers a program whose token lacks a scope (RFC 6750, section 3.1). It
+// names all that the request needs: who is told one at a time asks its person each time.
 func (g *Guard) needsScope(w http.ResponseWriter, r *web.Request, id *identity.Identity, q *stepup.Requirement) {
 	web.LimitBody(w, r.Request, g.BodyTimeout)
 	web.NoStore(w)
@@ -74,7 +75,11 @@ func (g *Guard) needsScope(w http.ResponseWriter, r *web.Request, id *identity.I
 		web.GRPCStatus(w, "7", "the access token lacks a scope")
 		return
 	}
-	scope := strings.Join(q.Scope, " ")
+	needs := q.Scope
+	if len(r.NeedsScope) > 0 {
+		needs = r.NeedsScope // by all the guards that the request meets
+	}
+	scope := strings.Join(needs, " ")
 	web.SetChallenges(w.Header(), id.TokenScheme, web.ResourceParameter(r),
 		`error="insufficient_scope", error_description="the access token lacks a scope", scope="`+scope+`"`)
 	web.Problem(w, http.StatusForbidden, "The access token lacks a scope that is needed here: "+scope+".", nil)

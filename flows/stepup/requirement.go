@@ -5,12 +5,12 @@ package stepup
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/scope"
 )
 
 // Requirement is what a place demands. The zero one demands nothing.
@@ -41,7 +41,7 @@ func (q *Requirement) Validate() error {
 		return fmt.Errorf("max_age must be at least %s and whole seconds, not %s: people need time to come back from the sign-in", "1m", q.MaxAge)
 	}
 	for _, acr := range q.ACR {
-		if !isWord(acr) || len(acr) > maxACR {
+		if !scope.IsToken(acr) || len(acr) > maxACR {
 			return fmt.Errorf("acr %.40q is not valid: write printable ASCII without spaces, quotes and backslashes, at most %d bytes", acr, maxACR)
 		}
 	}
@@ -49,17 +49,11 @@ func (q *Requirement) Validate() error {
 		return fmt.Errorf("the acr values are longer than %d bytes in total", maxACRs)
 	}
 	for _, s := range q.Scope {
-		if !isWord(s) {
+		if !scope.IsToken(s) {
 			return fmt.Errorf("scope %.40q is not valid (RFC 6749, section 3.3)", s)
 		}
 	}
 	return nil
-}
-
-// isWord reports whether a text is a scope-token (RFC 6749, section 3.3), and so may
-// stand in a list and in a quoted string.
-func isWord(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '\\' })
 }
 
 // IsMet reports whether somebody has proved who they are as is demanded.
@@ -79,11 +73,6 @@ const skew = time.Minute
 func IsWithin(at, now time.Time, limit time.Duration) bool {
 	age := now.Sub(at)
 	return age >= -skew && age <= limit
-}
-
-// LacksScope reports whether an access token of these scopes lacks one.
-func (q *Requirement) LacksScope(scope []string) bool {
-	return slices.ContainsFunc(q.Scope, func(s string) bool { return !slices.Contains(scope, s) })
 }
 
 // Challenge is what a client is told to come back with, as the parameters of a

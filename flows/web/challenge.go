@@ -15,7 +15,7 @@ func Unauthorized(w http.ResponseWriter, r *Request) {
 	if r.AsksBasic && !isFromPage(r.Header) {
 		AskBasic(w.Header(), r)
 	} else {
-		SetChallenges(w.Header(), "", ResourceParameter(r), "")
+		SetChallenges(w.Header(), "", joined(ResourceParameter(r), ScopeParameter(r)), "")
 	}
 	Problem(w, http.StatusUnauthorized, "Sign in to continue.", map[string]string{
 		"login_url": r.Origin() + PickedLoginPath(RefererPath(r.Referer(), r.Origin()), r.Pick),
@@ -52,7 +52,16 @@ func isFromPage(h http.Header) bool {
 // ResourceParameter is where a client learns whom to ask for a token (RFC 9728,
 // section 5.1).
 func ResourceParameter(r *Request) string {
-	return `resource_metadata="` + r.Origin() + ResourceMetadataPath + `"`
+	return `resource_metadata="` + r.Origin() + ResourceMetadataPath + r.Resource + `"`
+}
+
+// ScopeParameter names the scopes that a token for the request needs (RFC 6750, section
+// 3), or is "".
+func ScopeParameter(r *Request) string {
+	if len(r.NeedsScope) == 0 {
+		return ""
+	}
+	return `scope="` + strings.Join(r.NeedsScope, " ") + `"`
 }
 
 // SetChallenges names the two ways to present an access token, as a bearer token

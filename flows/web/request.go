@@ -32,6 +32,11 @@ type Request struct {
 	AsksBasic bool
 	// TrustedOrigin is the request's Origin if its pages may call here, or "".
 	TrustedOrigin string
+	// Resource is the path of the named resource that the request is of, or "".
+	Resource string
+	// NeedsScope are the scopes that an access token needs for the request, as far as it
+	// is known when one is refused.
+	NeedsScope []string
 	// Pick is the provider that the guard of this request sends people to, or "".
 	Pick string
 }

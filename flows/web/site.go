@@ -29,7 +29,14 @@ func (s *Site) sendsCrossSite() bool { return s != nil && s.CrossSiteCookie }
 // IsForgeable reports whether a page of another site may have made a request with the
 // visitor's cookie, and it may change something (cross-site request forgery). It is so
 // only where the site's cookie is for such pages, since browsers keep it back otherwise.
+//
+// At a named resource it is so as well for pages of other origins of the same site, whose
+// requests bring the cookie: programs talk there, and their servers may take any request
+// for one that somebody meant.
 func (r *Request) IsForgeable() bool {
+	if r.Resource != "" && r.isOfOtherOrigin() {
+		return true
+	}
 	return r.Site.sendsCrossSite() && r.IsForgeableByBasic()
 }
 
@@ -48,6 +55,20 @@ func isSafe(method string) bool {
 		return true
 	}
 	return false
+}
+
+// isOfOtherOrigin reports whether a page of another origin made a request, as browsers
+// say.
+func (r *Request) isOfOtherOrigin() bool {
+	for _, origin := range r.Header["Origin"] {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || u.Scheme != r.Scheme && u.Scheme != "https" ||
+			CanonicalHost(u.Scheme, u.Host) != CanonicalHost(u.Scheme, r.Host) {
+			return true
+		}
+	}
+	sites := r.Header["Sec-Fetch-Site"]
+	return !isSafe(r.Method) && len(r.Header["Origin"]) == 0 && len(sites) > 0 && (len(sites) > 1 || sites[0] != "same-origin" && sites[0] != "none")
 }
 
 // isOfOtherSite reports whether a page of another site made a request, as browsers say.
