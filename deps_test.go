@@ -67,6 +67,11 @@ func TestImportsRunOneWay(t *testing.T) {
 			why:  "rules about clients, tokens and people know no requests, pages or sessions",
 		},
 		{
+			from: []string{"flows/resource", "flows/scope"},
+			to:   []string{module + "flows/accesstoken", module + "flows/session", module + "flows/guard", module + "flows/vault", module + "flows/authcode"},
+			why:  "what resources and scopes are is asked by the guard and by the endpoints",
+		},
+		{
 			from: []string{"flows/guard"},
 			to:   []string{module + "flows/authcode", module + "flows/oautherror"},
 			why:  "a guarded site knows sessions and access tokens, not how they are obtained",

@@ -29,22 +29,15 @@ func (s *Site) sendsCrossSite() bool { return s != nil && s.CrossSiteCookie }
 // IsForgeable reports whether a page of another site may have made a request with the
 // visitor's cookie, and it may change something (cross-site request forgery). It is so
 // only where the site's cookie is for such pages, since browsers keep it back otherwise.
-//
-// At a named resource it is so as well for pages of other origins of the same site, whose
-// requests bring the cookie: programs talk there, and their servers may take any request
-// for one that somebody meant.
 func (r *Request) IsForgeable() bool {
-	if r.Resource != "" && r.isOfOtherOrigin() {
-		return true
-	}
-	return r.Site.sendsCrossSite() && r.IsForgeableByBasic()
+	return r.isForgeableAtResource() || r.Site.sendsCrossSite() && r.IsForgeableByBasic()
 }
 
 // IsForgeableByBasic is [Request.IsForgeable] for Basic credentials: a browser that once
 // asked its user for them sends them with every request to the site, whosever page makes
 // it, and no SameSite keeps them back.
 func (r *Request) IsForgeableByBasic() bool {
-	return !isSafe(r.Method) && r.isOfOtherSite() && (r.Site == nil || !slices.Contains(r.Site.CrossSite, r.Path()))
+	return r.isForgeableAtResource() || !isSafe(r.Method) && r.isOfOtherSite() && (r.Site == nil || !slices.Contains(r.Site.CrossSite, r.Path()))
 }
 
 // isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1). Servers read
@@ -56,6 +49,12 @@ func isSafe(method string) bool {
 	}
 	return false
 }
+
+// isForgeableAtResource reports whether a page of another origin may have made a request
+// to a named resource. There that is enough, also for a page of the same site, whose
+// requests bring the cookie: programs talk there, and their servers may take any request
+// for one that somebody meant (Model Context Protocol, Streamable HTTP).
+func (r *Request) isForgeableAtResource() bool { return r.Resource != "" && r.isOfOtherOrigin() }
 
 // isOfOtherOrigin reports whether a page of another origin made a request, as browsers
 // say.
