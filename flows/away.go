@@ -2,7 +2,6 @@ package flows
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
@@ -12,10 +11,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
-
-// awaySessions are how many of a person's sessions are looked at, the newest first, for
-// who they are now.
-const awaySessions = 10
 
 // recordUse is how exact the time is that people see as the last use.
 const recordUse = time.Minute
@@ -50,60 +45,26 @@ func (g *Gateway) awaySubject(ctx context.Context, req *endpointRequest, p provi
 		return delegated{}, err
 	case !row.ForbiddenAt.IsZero():
 		refused = "forbidden by the person"
+	case !row.Linked:
+		refused = "they have no account there any more"
 	default:
-		who, err := g.awayIdentity(ctx, req.client, row)
-		if err != nil || who != nil {
-			return delegated{who, row}, err
+		seen, err := g.seenOf(ctx, subject)
+		if err != nil {
+			return delegated{}, err
 		}
-		refused = "not allowed, or refused by a policy"
+		who := g.actsAs(ctx, req.client, seen, row)
+		g.noteSeen(ctx, seen, row)
+		if who != nil {
+			return delegated{who, row}, nil
+		}
+		refused = "not allowed, refused by a policy, or not signed in for too long"
 	}
-	g.Logger.InfoContext(ctx, "a client may not act for a person", slog.String("client_id", req.client.ID), slog.String("provider", p.Name()), known, slog.String("reason", refused))
+	g.logNotActing(ctx, req.client, p, known, refused)
 	return delegated{}, errNoDelegation(p)
 }
 
-// awayIdentity is the person as whom the client may act, or nil.
-func (g *Gateway) awayIdentity(ctx context.Context, c *client.Client, row tokenstore.Delegation) (*identity.Identity, error) {
-	live, err := g.liveIdentities(ctx, row.Subject)
-	if err != nil {
-		return nil, err
-	}
-	return g.actsAs(ctx, c, live, row), nil
-}
-
-// liveIdentities are who a person is now, by their newest sessions.
-func (g *Gateway) liveIdentities(ctx context.Context, subject string) ([]*identity.Identity, error) {
-	sessions, err := g.Store.ListSessions(ctx, tokenstore.SessionQuery{Subject: subject, Limit: awaySessions})
-	if err != nil {
-		return nil, err
-	}
-	var live []*identity.Identity
-	for _, s := range sessions {
-		claims, err := g.Sessions.Claims(s)
-		if s.Err() != nil || err != nil {
-			continue
-		}
-		live = append(live, &identity.Identity{Claims: claims, Subject: s.Subject, SessionID: s.ID})
-	}
-	return live, nil
-}
-
-// actsAs is the person as whom the client may act: as a live session of theirs has them
-// now, else as they were when they allowed it. Nil if the rules refuse all of these, or
-// nobody has allowed it. The person's own page and each delivery go by it.
-func (g *Gateway) actsAs(ctx context.Context, c *client.Client, live []*identity.Identity, row tokenstore.Delegation) *identity.Identity {
-	for _, id := range live {
-		if g.mayActAs(c, id, row) {
-			return id
-		}
-	}
-	if len(live) > 0 || row.AllowedAt.IsZero() {
-		return nil
-	}
-	id := g.openDelegation(ctx, row)
-	if id == nil || !g.mayActAs(c, id, row) {
-		return nil
-	}
-	return id
+func (g *Gateway) logNotActing(ctx context.Context, c *client.Client, p provider.Provider, known slog.Attr, reason string) {
+	g.Logger.InfoContext(ctx, "a client may not act for a person", slog.String("client_id", c.ID), slog.String("provider", p.Name()), known, slog.String("reason", reason))
 }
 
 // mayActAs reports whether a client may act for somebody: the rules let them use the
@@ -126,38 +87,26 @@ func actsByPolicy(c *client.Client, id *identity.Identity) bool {
 	return c.ActPolicy.Allows(&here)
 }
 
-const delegationLabel = "delegation"
-
-func delegationPlace(subject, clientID, issuer string) []byte {
-	return marshal([]string{"delegation", subject, clientID, issuer})
-}
-
-// openDelegation is who the person was when they allowed it, as the configuration judges
-// them now, or nil. What cannot be read allows nothing.
-func (g *Gateway) openDelegation(ctx context.Context, row tokenstore.Delegation) *identity.Identity {
-	plain, err := g.Keyring.Open(delegationLabel, delegationPlace(row.Subject, row.ClientID, row.Provider), row.Claims)
-	var claims identity.Claims
-	if err == nil {
-		err = json.Unmarshal(plain, &claims)
-	}
-	if err != nil {
-		g.Logger.WarnContext(ctx, "a permission to act for a person cannot be unsealed and is ignored; they can give it again on their own page",
-			"client_id", row.ClientID, "subject", row.Subject, "error", err)
-		return nil
-	}
-	if claims, err = g.Sessions.Judge(claims); err != nil {
-		return nil
-	}
-	return &identity.Identity{Claims: claims, Subject: row.Subject}
-}
-
-// recordAway has the person see that the token was given out. It is recorded before
-// that, so that none is given out in secret.
-func (g *Gateway) recordAway(ctx context.Context, row tokenstore.Delegation) error {
+// stillActs has the person see that the token was given out, and reports whether that is
+// what they still want: they may have forbidden it, or unlinked the account, or have been
+// suspended, while the provider was asked. It is recorded before the token is given out,
+// so that none is given out in secret.
+func (g *Gateway) stillActs(ctx context.Context, row tokenstore.Delegation) (bool, error) {
+	var err error
 	if g.Now().Sub(row.UsedAt).Abs() < recordUse {
-		return nil
+		var now tokenstore.Delegation
+		now, err = g.Store.Delegation(ctx, row.Subject, row.ClientID, row.Provider)
+		if err == nil && (!now.Linked || !now.ForbiddenAt.IsZero() || !now.AllowedAt.Equal(row.AllowedAt)) {
+			return false, nil
+		}
+	} else {
+		err = g.Store.UseDelegation(ctx, row)
 	}
-	return g.Store.UseDelegation(ctx, row.Subject, row.ClientID, row.Provider)
+	switch {
+	case errors.Is(err, tokenstore.ErrConflict), errors.Is(err, tokenstore.ErrSuspended), errors.Is(err, tokenstore.ErrNotFound):
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // delivered tells that a client has a person's access token: act is who acts for sub,

@@ -95,11 +95,11 @@ func (g *Gateway) endSignedOut(ctx context.Context, issuer string, l provider.Lo
 	if err != nil {
 		return 0, err
 	}
-	return g.endSessionsOf(ctx, subject.ID, issuer, func(row tokenstore.Session, claims identity.Claims) bool {
+	return g.endSessionsOf(ctx, subject.ID, func(row tokenstore.Session, claims identity.Claims) bool {
 		// Offline access outlives the sign-in, here as at the provider (OpenID
 		// Connect Back-Channel Logout, section 2.7). It ends when the provider
 		// refuses the user or the refresh token.
-		return !isOffline(row) && (l.Session == "" || claims.ProviderSession == "" || claims.ProviderSession == l.Session)
+		return claims.Issuer == issuer && !isOffline(row) && (l.Session == "" || claims.ProviderSession == "" || claims.ProviderSession == l.Session)
 	})
 }
 
@@ -128,14 +128,14 @@ func (g *Gateway) endProviderSession(ctx context.Context, issuer, providerSessio
 // a time, by the token store's clock, only those that began before, and what came
 // from them.
 func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer string, before time.Time) (int, error) {
-	return g.endSessionsOf(ctx, subject, issuer, func(row tokenstore.Session, _ identity.Claims) bool {
-		return before.IsZero() || beganAt(row).Before(before)
+	return g.endSessionsOf(ctx, subject, func(row tokenstore.Session, claims identity.Claims) bool {
+		return claims.Issuer == issuer && (before.IsZero() || beganAt(row).Before(before))
 	})
 }
 
-// endSessionsOf ends those of a subject's sessions that came from one provider and
-// that are chosen, and what came from them.
-func (g *Gateway) endSessionsOf(ctx context.Context, subject, issuer string, chosen func(tokenstore.Session, identity.Claims) bool) (int, error) {
+// endSessionsOf ends those of a subject's sessions that are chosen, and what came from
+// them.
+func (g *Gateway) endSessionsOf(ctx context.Context, subject string, chosen func(tokenstore.Session, identity.Claims) bool) (int, error) {
 	ended := 0
 	query := tokenstore.SessionQuery{Subject: subject, Limit: 500}
 	for {
@@ -149,7 +149,7 @@ func (g *Gateway) endSessionsOf(ctx context.Context, subject, issuer string, cho
 			if errors.Is(err, session.ErrUnavailable) {
 				return ended, err
 			}
-			if err != nil || claims.Issuer != issuer || !chosen(row, claims) {
+			if err != nil || !chosen(row, claims) {
 				continue
 			}
 			if err := g.endSignIn(ctx, row.ID); err != nil {

@@ -25,8 +25,8 @@ func (g *Gateway) homeDelegations(r *web.Request, at web.Issuer, who *identity.I
 	for _, row := range rows {
 		said[delegationID(row.ClientID, row.Provider)] = row
 	}
-	// Looked up only where a policy is to be judged.
-	live := sync.OnceValues(func() ([]*identity.Identity, error) { return g.liveIdentities(r.Context(), who.Subject) })
+	// Looked up only where there is something to be judged.
+	seenNow := sync.OnceValues(func() (seen, error) { return g.seenOf(r.Context(), who.Subject) })
 	for _, clientID := range slices.Sorted(maps.Keys(g.Clients)) {
 		c := g.Clients[clientID]
 		for _, name := range c.MayActFor {
@@ -40,12 +40,17 @@ func (g *Gateway) homeDelegations(r *web.Request, at web.Issuer, who *identity.I
 			shown := page.Delegation{
 				ID: id, Client: g.siteTitle(at, clientID), Provider: further.Title(), Allowed: !row.AllowedAt.IsZero(), Since: row.AllowedAt, LastUsed: row.UsedAt,
 			}
-			if !shown.Allowed && row.ForbiddenAt.IsZero() && c.ActPolicy != nil {
-				ids, err := live()
+			byPolicy := !shown.Allowed && row.ForbiddenAt.IsZero() && c.ActPolicy != nil
+			if shown.Allowed || byPolicy {
+				now, err := seenNow()
 				if err != nil {
 					return err
 				}
-				shown.ByPolicy, shown.Allowed = true, g.actsAs(r.Context(), c, ids, row) != nil
+				acts := g.actsAs(r.Context(), c, now, row) != nil
+				if shown.ByPolicy = byPolicy; byPolicy {
+					shown.Allowed = acts
+				}
+				shown.Barred = !acts
 			}
 			p.Delegations = append(p.Delegations, shown)
 		}
@@ -55,7 +60,7 @@ func (g *Gateway) homeDelegations(r *web.Request, at web.Issuer, who *identity.I
 	for _, id := range slices.Sorted(maps.Keys(said)) {
 		if row := said[id]; !row.AllowedAt.IsZero() {
 			p.Delegations = append(p.Delegations, page.Delegation{
-				ID: id, Client: g.siteTitle(at, row.ClientID), Provider: g.answers.ProviderTitle(g.providerNamed(row.Provider)), Allowed: true, Since: row.AllowedAt, LastUsed: row.UsedAt,
+				ID: id, Client: g.siteTitle(at, row.ClientID), Provider: g.answers.ProviderTitle(g.providerNamed(row.Provider)), Allowed: true, Barred: true, Since: row.AllowedAt, LastUsed: row.UsedAt,
 			})
 		}
 	}
@@ -84,7 +89,7 @@ func (g *Gateway) delegateOwn(ctx context.Context, who *identity.Identity, named
 	row, name := tokenstore.Delegation{Subject: who.Subject, ClientID: clientID, Provider: issuer}, "delegation_forbidden"
 	if allow {
 		row.AllowedAt, name = g.Now(), "delegation_allowed"
-		row.Claims = g.Keyring.Seal(delegationLabel, delegationPlace(who.Subject, clientID, issuer), marshal(who.Claims))
+		row.Claims = g.sealDelegation(row, lastSeen{who.Claims, row.AllowedAt})
 	} else {
 		row.ForbiddenAt = g.Now()
 	}

@@ -3,6 +3,7 @@ package flows
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,13 +60,26 @@ func (g *Gateway) grantExchange(ctx context.Context, req *endpointRequest) (*tok
 	if err != nil {
 		return nil, g.noProviderToken(ctx, req, who, p, err)
 	}
-	if away {
-		if err := g.recordAway(ctx, by.row); err != nil {
-			return nil, err
-		}
+	if err := g.stillWanted(ctx, req, by, p); err != nil {
+		return nil, err
 	}
 	g.delivered(ctx, req.client, who, p, access.Scope, away)
 	return g.exchanged(access), nil
+}
+
+// stillWanted looks again at what the exchange was allowed by: the provider may have
+// been asked for seconds, and what has ended meanwhile lets nothing out any more.
+func (g *Gateway) stillWanted(ctx context.Context, req *endpointRequest, by delegated, p provider.Provider) error {
+	if by.row.Subject == "" {
+		_, err := g.exchangeSubject(ctx, req, p)
+		return err
+	}
+	wanted, err := g.stillActs(ctx, by.row)
+	if err != nil || wanted {
+		return err
+	}
+	g.logNotActing(ctx, req.client, p, slog.String("subject", by.row.Subject), "forbidden, unlinked or suspended while the token was had")
+	return errNoDelegation(p)
 }
 
 // checkExchange refuses what is not an exchange of an access token, or of a person's

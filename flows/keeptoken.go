@@ -2,10 +2,12 @@ package flows
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // keepToken puts the token that a provider gave at a sign-in into the vault, if
@@ -28,5 +30,25 @@ func (g *Gateway) keepToken(ctx context.Context, who *identity.Identity, token *
 	defer cancel()
 	if _, err := g.Vault.Put(ctx, who.Subject, who.Provider, *token); err != nil {
 		g.Logger.WarnContext(ctx, "the provider's token could not be kept", "provider", who.Provider, "user", who.User, "error", err)
+		return
+	}
+	g.checkLinked(ctx, who)
+}
+
+// checkLinked removes the token again if the account was unlinked meanwhile: an unlink
+// removes what it finds once the account has gone, and so one of the two sees it.
+func (g *Gateway) checkLinked(ctx context.Context, who *identity.Identity) {
+	owner, err := g.Store.FindSubject(ctx, tokenstore.Identity{Issuer: who.Issuer, Subject: who.ID})
+	if err == nil && owner.ID == who.Subject {
+		return
+	}
+	if err == nil || errors.Is(err, tokenstore.ErrNotFound) {
+		if err = g.finishUnlink(ctx, who.Subject); errors.Is(err, tokenstore.ErrNotFound) {
+			return
+		}
+	}
+	if err != nil {
+		g.Logger.WarnContext(ctx, "whether an account was unlinked during a sign-in could not be told; if it was, unlink it again",
+			"provider", who.Provider, "user", who.User, "subject", who.Subject, "error", err)
 	}
 }

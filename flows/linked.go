@@ -76,17 +76,11 @@ func (g *Gateway) finishLink(w http.ResponseWriter, r *web.Request, at web.Issue
 // provider: there is one token of it. Errors: tokenstore.ErrExists if it belongs to
 // another subject, tokenstore.ErrNotFound if there is no such subject.
 func (g *Gateway) Link(ctx context.Context, subject string, p provider.Provider, externalID string) error {
-	linked, err := g.Store.Identities(ctx, subject)
-	if err != nil {
-		return err
+	err := g.Store.Link(ctx, subject, tokenstore.Identity{Issuer: p.Issuer(), Subject: externalID})
+	if errors.Is(err, tokenstore.ErrConflict) {
+		return errLinkTaken
 	}
-	added := tokenstore.Identity{Issuer: p.Issuer(), Subject: externalID}
-	for _, has := range linked {
-		if has.Issuer == added.Issuer && has != added {
-			return errLinkTaken
-		}
-	}
-	return g.Store.Link(ctx, subject, added)
+	return err
 }
 
 // linkFault says why nothing was linked, and leads back.

@@ -35,6 +35,7 @@ type oauthApp struct {
 	token     string // in place of a fresh one
 	scope     string // of its tokens; "": repo
 	asked     string // the scope that it was last asked for
+	name      string // of the person
 	emails    string // what it says of addresses, in JSON; "": nothing
 	revoked   map[string]bool
 }
@@ -70,7 +71,7 @@ func (h *oauthApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, `{"message":"Bad credentials"}`)
 			return
 		}
-		_, _ = io.WriteString(w, `{"id":7,"login":"octo","type":"User"}`)
+		fmt.Fprintf(w, `{"id":7,"login":"octo","type":"User","name":%q}`, h.name)
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -18,7 +17,8 @@ import (
 
 // Unlink takes an identity from a subject, never the last one (tokenstore.ErrConflict).
 // Its token is removed and revoked at the provider, and the sessions that came from it
-// end. tokenstore.ErrNotFound if the subject has none such.
+// end. tokenstore.ErrNotFound if the subject has none such, and nothing of one is left:
+// an unlink that failed half-way is finished by another.
 func (g *Gateway) Unlink(ctx context.Context, subject string, id tokenstore.Identity) error {
 	ctx, cancel := web.Detached(ctx)
 	defer cancel()
@@ -26,31 +26,94 @@ func (g *Gateway) Unlink(ctx context.Context, subject string, id tokenstore.Iden
 	if err != nil {
 		return err
 	}
-	switch has := len(linked); {
+	switch {
 	case !hasIdentity(linked, id):
-		return tokenstore.ErrNotFound
-	case has == 1:
+		return g.finishUnlink(ctx, subject)
+	case len(linked) == 1:
 		return tokenstore.ErrConflict
 	}
-	// The token first: an identity that has gone is not to be unlinked again, and its
-	// token would stay.
-	if g.Vault != nil {
-		if _, err := g.RemoveProviderTokens(ctx, g.Vault, vault.Query{Subject: subject, Provider: id.Issuer}); err != nil {
-			return err
-		}
+	// The token first: it must not be used once the person thinks that it has gone.
+	if err := g.forgetAccount(ctx, subject, id.Issuer); err != nil {
+		return err
 	}
 	if err := g.Store.Unlink(ctx, subject, id); err != nil {
 		return err
 	}
-	// What was allowed with this account is not for the next one. What was forbidden stays
-	// forbidden, whatever a policy says when an account is linked again.
-	if err := g.Store.DeleteDelegations(ctx, subject, id.Issuer); err != nil {
-		return err
-	}
 	g.Logger.InfoContext(ctx, "identity unlinked", "issuer", id.Issuer, "subject", subject)
 	g.Events(ctx, "identity_unlinked", slog.String("provider", g.providerNamed(id.Issuer)), slog.String("subject", subject))
-	_, err = g.endProviderSessions(ctx, subject, id.Issuer, time.Time{})
+	// Who signed in by it at that moment may have brought a token.
+	if err := g.finishUnlink(ctx, subject); !errors.Is(err, tokenstore.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// forgetAccount removes the token of a subject's account, and what was allowed with it:
+// that is not for the next one. What was forbidden stays forbidden, whatever a policy
+// says when an account is linked again.
+func (g *Gateway) forgetAccount(ctx context.Context, subject, issuer string) error {
+	if g.Vault != nil {
+		if _, err := g.RemoveProviderTokens(ctx, g.Vault, vault.Query{Subject: subject, Provider: issuer}); err != nil {
+			return err
+		}
+	}
+	return g.Store.DeleteDelegations(ctx, subject, issuer)
+}
+
+// finishUnlink removes what is left of accounts that are linked to a subject no more, and
+// ends the sessions that came from them. tokenstore.ErrNotFound if nothing was left.
+func (g *Gateway) finishUnlink(ctx context.Context, subject string) error {
+	linked, err := g.Store.Identities(ctx, subject)
+	if err != nil {
+		return err
+	}
+	gone, err := g.leftOf(ctx, subject, linked)
+	if err != nil {
+		return err
+	}
+	for issuer := range gone {
+		if err := g.forgetAccount(ctx, subject, issuer); err != nil {
+			return err
+		}
+	}
+	ended, err := g.endSessionsOf(ctx, subject, func(_ tokenstore.Session, claims identity.Claims) bool {
+		return !hasIdentity(linked, tokenstore.Identity{Issuer: claims.Issuer, Subject: claims.ID})
+	})
+	if err == nil && ended == 0 && len(gone) == 0 {
+		return tokenstore.ErrNotFound
+	}
 	return err
+}
+
+// leftOf are the issuers of which a subject has a token or has allowed something, and no
+// account.
+func (g *Gateway) leftOf(ctx context.Context, subject string, linked []tokenstore.Identity) (map[string]bool, error) {
+	gone := make(map[string]bool)
+	note := func(issuer string) {
+		if !slices.ContainsFunc(linked, func(id tokenstore.Identity) bool { return id.Issuer == issuer }) {
+			gone[issuer] = true
+		}
+	}
+	said, err := g.Store.Delegations(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range said {
+		if row.ForbiddenAt.IsZero() {
+			note(row.Provider)
+		}
+	}
+	if g.Vault == nil {
+		return gone, nil
+	}
+	tokens, err := g.Vault.List(ctx, vault.Query{Subject: subject, Limit: tokenstore.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tokens.Tokens {
+		note(t.Provider)
+	}
+	return gone, nil
 }
 
 func hasIdentity(list []tokenstore.Identity, id tokenstore.Identity) bool {
@@ -104,7 +167,10 @@ func (g *Gateway) unlinkOwn(r *web.Request, who *identity.Identity, named string
 			return g.Unlink(r.Context(), who.Subject, id)
 		}
 	}
-	return tokenstore.ErrNotFound
+	// One that has gone may not have gone to the end.
+	ctx, cancel := web.Detached(r.Context())
+	defer cancel()
+	return g.finishUnlink(ctx, who.Subject)
 }
 
 // Suspend keeps a subject out, or lets it in again. All nodes refuse its sessions and

@@ -21,6 +21,9 @@ type Delegation struct {
 	Claims []byte
 	// UsedAt is when the client last had a token by it; zero: never.
 	UsedAt time.Time
+	// Linked: an identity at the provider belongs to the subject. Set by
+	// [Delegations.Delegation] only.
+	Linked bool
 }
 
 // Validate refuses a delegation that no store may accept.
@@ -57,8 +60,14 @@ type Delegations interface {
 	// Delegations lists a subject's, by client and provider.
 	Delegations(ctx context.Context, subject string) ([]Delegation, error)
 	// UseDelegation records that the client has a token by it now, by the store's
-	// clock.
-	UseDelegation(ctx context.Context, subject, clientID, provider string) error
+	// clock, and who the subject is now, if Claims are given. ErrConflict if the subject
+	// has said something else since d was read, or no identity at the provider belongs to
+	// them any more; ErrNotFound if there is no such subject, ErrSuspended if it is
+	// suspended. Nothing is recorded then.
+	UseDelegation(ctx context.Context, d Delegation) error
+	// SetDelegationClaims records who the subject is now, if they have said nothing else
+	// since d was read; else nothing, which is no error.
+	SetDelegationClaims(ctx context.Context, d Delegation) error
 	// DeleteDelegations forgets a subject's delegations for a provider. What the subject
 	// has forbidden stays, so that no policy allows it anew. None is no error.
 	DeleteDelegations(ctx context.Context, subject, provider string) error

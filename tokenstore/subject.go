@@ -98,7 +98,9 @@ type Subjects interface {
 	// Identities lists the identities of a subject, oldest first.
 	Identities(ctx context.Context, subject string) ([]Identity, error)
 	// Link adds an identity to a subject. ErrExists when it belongs to
-	// another subject; linking it twice to the same one is no error.
+	// another subject; ErrConflict when the subject has another one of the same issuer,
+	// however many are linked at once; ErrNotFound when there is no such subject.
+	// Linking it twice to the same one is no error.
 	Link(ctx context.Context, subject string, id Identity) error
 	// Unlink removes an identity, or ErrNotFound; ErrConflict if it is the subject's
 	// last one, however many are unlinked at once.

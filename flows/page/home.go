@@ -71,7 +71,9 @@ type Delegation struct {
 	Allowed  bool
 	// ByPolicy: a policy of the administrator decides, which allows it now if Allowed
 	// and may later if not. The person can forbid it in either case.
-	ByPolicy        bool
+	ByPolicy bool
+	// Barred: the rules keep the client from it now, whatever the person said.
+	Barred          bool
 	Since, LastUsed time.Time
 }
 
@@ -84,6 +86,7 @@ type homeView struct {
 type delegationView struct {
 	ID, Client, Provider string
 	Allowed, ByPolicy    bool
+	Barred               bool
 	Since, LastUsed      moment
 }
 
@@ -142,7 +145,7 @@ func (p Home) bounded(now func() time.Time) homeView {
 		}
 		v.Delegations = append(v.Delegations, delegationView{
 			ID: entered(d.ID, maxDelegation), Client: line(d.Client, maxName), Provider: line(d.Provider, maxName),
-			Allowed: d.Allowed, ByPolicy: d.ByPolicy, Since: momentOf(d.Since, now), LastUsed: momentOf(d.LastUsed, now),
+			Allowed: d.Allowed, ByPolicy: d.ByPolicy, Barred: d.Barred, Since: momentOf(d.Since, now), LastUsed: momentOf(d.LastUsed, now),
 		})
 	}
 	for _, s := range p.Sessions {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -44,36 +45,46 @@ func (s *Store) Identities(ctx context.Context, subject string) ([]tokenstore.Id
 const (
 	insertLink = `
 		INSERT INTO identity (issuer, external, sub)
-		SELECT $1, $2, id FROM subject WHERE id = $3
+		SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM identity WHERE sub = $3 AND issuer = $1)
 		ON CONFLICT (issuer, external) DO NOTHING`
-	selectLink = `
-		SELECT EXISTS (SELECT FROM subject WHERE id = $3),
-			(SELECT sub FROM identity WHERE issuer = $1 AND external = $2) IS NOT DISTINCT FROM $3`
+	selectOwner = `SELECT sub FROM identity WHERE issuer = $1 AND external = $2`
+	// Who links or unlinks another one of the same subject waits, and then sees what
+	// has become of this one.
+	lockSubject = `SELECT FROM subject WHERE id = $1 FOR UPDATE`
 )
 
 // Link adds an identity to a subject. [tokenstore.ErrExists] when it belongs
-// to another subject, [tokenstore.ErrNotFound] when there is no such subject.
+// to another subject, [tokenstore.ErrConflict] when the subject has another one of the
+// issuer, [tokenstore.ErrNotFound] when there is no such subject.
 func (s *Store) Link(ctx context.Context, subject string, id tokenstore.Identity) error {
 	if err := cmp.Or(tokenstore.ValidateSubject(subject), id.Validate()); err != nil {
 		return wrap("linking identity", err)
 	}
 	return wrap("linking identity", s.try(ctx, repeatable, func(ctx context.Context) error {
-		tag, err := s.pool.Exec(ctx, insertLink, id.Issuer, id.Subject, subject)
-		if err != nil || tag.RowsAffected() == 1 {
-			return err
-		}
-		var known, same bool
-		if err := s.pool.QueryRow(ctx, selectLink, id.Issuer, id.Subject, subject).Scan(&known, &same); err != nil {
-			return err
-		}
-		switch {
-		case !known:
-			return tokenstore.ErrNotFound
-		case !same:
-			return tokenstore.ErrExists
-		}
-		return nil
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return link(ctx, tx, subject, id) })
 	}))
+}
+
+func link(ctx context.Context, tx pgx.Tx, subject string, id tokenstore.Identity) error {
+	tag, err := tx.Exec(ctx, lockSubject, subject)
+	if err := affected(tag, err, tokenstore.ErrNotFound); err != nil {
+		return err
+	}
+	tag, err = tx.Exec(ctx, insertLink, id.Issuer, id.Subject, subject)
+	if err != nil || tag.RowsAffected() == 1 {
+		return err
+	}
+	var owner string
+	err = tx.QueryRow(ctx, selectOwner, id.Issuer, id.Subject).Scan(&owner)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return tokenstore.ErrConflict
+	case err != nil:
+		return err
+	case owner != subject:
+		return tokenstore.ErrExists
+	}
+	return nil
 }
 
 // Unlink removes an identity of a subject, or answers
@@ -84,9 +95,7 @@ func (s *Store) Unlink(ctx context.Context, subject string, id tokenstore.Identi
 	}
 	return wrap("unlinking identity", s.try(ctx, once, func(ctx context.Context) error {
 		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			// Who unlinks another one of the same subject waits, and then sees that
-			// this one has gone.
-			if _, err := tx.Exec(ctx, `SELECT FROM subject WHERE id = $1 FOR UPDATE`, subject); err != nil {
+			if _, err := tx.Exec(ctx, lockSubject, subject); err != nil {
 				return err
 			}
 			var has, others bool

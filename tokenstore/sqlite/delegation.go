@@ -8,6 +8,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
+// The subject's state comes with it.
+const selectDelegation = `
+	SELECT s.suspended_at IS NOT NULL, EXISTS (SELECT 1 FROM identity WHERE subject = s.id AND issuer = ?),
+		d.allowed_at, d.forbidden_at, d.claims, d.used_at
+	FROM subject s LEFT JOIN delegation d ON d.subject = s.id AND d.client_id = ? AND d.provider = ?
+	WHERE s.id = ?`
+
 // SetDelegation records what the subject says now about a client.
 func (s *Store) SetDelegation(ctx context.Context, d tokenstore.Delegation) error {
 	if err := d.Validate(); err != nil {
@@ -41,15 +48,12 @@ func (s *Store) delegation(ctx context.Context, subject, clientID, provider stri
 	return one(ctx, q, func(row scanner) (tokenstore.Delegation, error) {
 		var suspended bool
 		d := tokenstore.Delegation{Subject: subject, ClientID: clientID, Provider: provider}
-		err := scanWhen(row, &d, &suspended)
+		err := scanWhen(row, &d, &suspended, &d.Linked)
 		if err == nil && suspended {
 			return tokenstore.Delegation{}, tokenstore.ErrSuspended
 		}
 		return d, err
-	}, `
-		SELECT s.suspended_at IS NOT NULL, d.allowed_at, d.forbidden_at, d.claims, d.used_at
-		FROM subject s LEFT JOIN delegation d ON d.subject = s.id AND d.client_id = ? AND d.provider = ?
-		WHERE s.id = ?`, clientID, provider, subject)
+	}, selectDelegation, provider, clientID, provider, subject)
 }
 
 // scanWhen reads a delegation's further columns, behind those that go first.
@@ -83,15 +87,44 @@ func (s *Store) delegations(ctx context.Context, subject string) ([]tokenstore.D
 }
 
 // UseDelegation records that the client has a token by it now.
-func (s *Store) UseDelegation(ctx context.Context, subject, clientID, provider string) error {
-	if err := tokenstore.ValidateDelegation(subject, clientID, provider); err != nil {
+// [tokenstore.ErrConflict] if the subject has said something else since it was read.
+func (s *Store) UseDelegation(ctx context.Context, d tokenstore.Delegation) error {
+	if err := d.Validate(); err != nil {
 		return wrap("using delegation", err)
 	}
 	return wrap("using delegation", s.write(ctx, func(t *tx) error {
-		_, err := t.exec(ctx, `
+		var now tokenstore.Delegation
+		var suspended, linked bool
+		_, err := one(ctx, t, func(row scanner) (tokenstore.Delegation, error) {
+			return now, scanWhen(row, &now, &suspended, &linked)
+		}, selectDelegation, d.Provider, d.ClientID, d.Provider, d.Subject)
+		switch {
+		case err != nil:
+			return err
+		case suspended:
+			return tokenstore.ErrSuspended
+		case !linked, !now.ForbiddenAt.IsZero(), !now.AllowedAt.Equal(d.AllowedAt):
+			return tokenstore.ErrConflict
+		}
+		_, err = t.exec(ctx, `
 			INSERT INTO delegation (subject, client_id, provider, used_at) VALUES (?, ?, ?, ?)
 			ON CONFLICT (subject, client_id, provider) DO UPDATE SET used_at = excluded.used_at`,
-			subject, clientID, provider, t.now.UnixMicro())
+			d.Subject, d.ClientID, d.Provider, t.now.UnixMicro())
+		return err
+	}))
+}
+
+// SetDelegationClaims records who the subject is now, unless they have said something
+// else since it was read.
+func (s *Store) SetDelegationClaims(ctx context.Context, d tokenstore.Delegation) error {
+	if err := d.Validate(); err != nil {
+		return wrap("recording delegation's claims", err)
+	}
+	return wrap("recording delegation's claims", s.write(ctx, func(t *tx) error {
+		_, err := t.exec(ctx, `
+			UPDATE delegation SET claims = ?
+			WHERE subject = ? AND client_id = ? AND provider = ? AND allowed_at = ? AND forbidden_at IS NULL`,
+			d.Claims, d.Subject, d.ClientID, d.Provider, micros(d.AllowedAt))
 		return err
 	}))
 }

@@ -55,7 +55,8 @@ func (s *Store) identities(ctx context.Context, subject string) ([]tokenstore.Id
 }
 
 // Link adds an identity to a subject. [tokenstore.ErrExists] when it belongs
-// to another subject, [tokenstore.ErrNotFound] when there is no such subject.
+// to another subject, [tokenstore.ErrConflict] when the subject has another one of the
+// issuer, [tokenstore.ErrNotFound] when there is no such subject.
 func (s *Store) Link(ctx context.Context, subject string, id tokenstore.Identity) error {
 	if err := cmp.Or(tokenstore.ValidateSubject(subject), id.Validate()); err != nil {
 		return wrap("linking identity", err)
@@ -67,7 +68,13 @@ func (s *Store) Link(ctx context.Context, subject string, id tokenstore.Identity
 		owner, err := one(ctx, t, scanSubject, selectIdentity, id.Issuer, id.Subject)
 		switch {
 		case errors.Is(err, tokenstore.ErrNotFound):
-			_, err = t.exec(ctx, insertIdentity, id.Issuer, id.Subject, subject)
+			n, err := t.exec(ctx, `
+				INSERT INTO identity (issuer, external, subject)
+				SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM identity WHERE subject = ?3 AND issuer = ?1)`,
+				id.Issuer, id.Subject, subject)
+			if err == nil && n == 0 {
+				return tokenstore.ErrConflict
+			}
 			return err
 		case err != nil:
 			return err

@@ -110,7 +110,12 @@ func (e *env) withText(bad string) map[string]func() error {
 		"Delegation":        func() error { _, err := e.Delegation(e.ctx, bad, "x", "x"); return err },
 		"Delegation client": func() error { _, err := e.Delegation(e.ctx, "sub-ann", bad, "x"); return err },
 		"Delegations":       func() error { _, err := e.Delegations(e.ctx, bad); return err },
-		"UseDelegation":     func() error { return e.UseDelegation(e.ctx, "sub-ann", "x", bad) },
+		"UseDelegation": func() error {
+			return e.UseDelegation(e.ctx, tokenstore.Delegation{Subject: "sub-ann", ClientID: "x", Provider: bad})
+		},
+		"SetDelegationClaims": func() error {
+			return e.SetDelegationClaims(e.ctx, tokenstore.Delegation{Subject: bad, ClientID: "x", Provider: "x"})
+		},
 		"DeleteDelegations": func() error { return e.DeleteDelegations(e.ctx, "sub-ann", bad) },
 		"SetConsent scope": func() error {
 			return e.SetConsent(e.ctx, tokenstore.Consent{Subject: "sub-ann", ClientID: "app", Scope: []string{"openid", bad}})

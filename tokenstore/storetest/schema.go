@@ -101,9 +101,14 @@ func (e *env) calls(ctx context.Context) map[string]func() error {
 		"SetDelegation": func() error {
 			return e.SetDelegation(ctx, tokenstore.Delegation{Subject: "a", ClientID: "c", Provider: "p"})
 		},
-		"Delegation":        func() error { _, err := e.Delegation(ctx, "a", "c", "p"); return err },
-		"Delegations":       func() error { _, err := e.Delegations(ctx, "a"); return err },
-		"UseDelegation":     func() error { return e.UseDelegation(ctx, "a", "c", "p") },
+		"Delegation":  func() error { _, err := e.Delegation(ctx, "a", "c", "p"); return err },
+		"Delegations": func() error { _, err := e.Delegations(ctx, "a"); return err },
+		"UseDelegation": func() error {
+			return e.UseDelegation(ctx, tokenstore.Delegation{Subject: "a", ClientID: "c", Provider: "p"})
+		},
+		"SetDelegationClaims": func() error {
+			return e.SetDelegationClaims(ctx, tokenstore.Delegation{Subject: "a", ClientID: "c", Provider: "p"})
+		},
 		"DeleteDelegations": func() error { return e.DeleteDelegations(ctx, "a", "p") },
 
 		"CreateSession": func() error { _, err := e.CreateSession(ctx, n); return err },

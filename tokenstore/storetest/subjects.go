@@ -11,6 +11,7 @@ var subjectTests = []test{
 	{name: "suspended and lifted", run: testSuspend},
 	{name: "a suspended subject's sessions", run: testSuspendedSessions},
 	{name: "linked to two subjects at once", run: testLinkRace, races: true},
+	{name: "links of one issuer at once", run: testLinkOneOfAnIssuer, races: true},
 }
 
 func testFindSubject(e *env) {
@@ -66,6 +67,33 @@ func testLinkTaken(e *env) {
 	e.want("Link to nobody", e.Link(e.ctx, "nobody", identity("new")), tokenstore.ErrNotFound)
 	_, err = e.FindSubject(e.ctx, identity("new"))
 	e.want("FindSubject after a refused Link", err, tokenstore.ErrNotFound)
+	e.want("Link of another one of the issuer", e.Link(e.ctx, ann, identity("new")), tokenstore.ErrConflict)
+	e.ok(e.Link(e.ctx, ann, identity("ann")))
+}
+
+// However many of one issuer are linked at once, a subject has one: there is one token
+// of it.
+func testLinkOneOfAnIssuer(e *env) {
+	for round := range e.rounds(50, 10) {
+		ann := e.subject(named("ann", round))
+		errs := make([]error, 3)
+		inStep(len(errs), func(i int) {
+			errs[i] = e.node(i).Link(e.ctx, ann, tokenstore.Identity{Issuer: "https://other.example", Subject: named(named("ann", round), i)})
+		})
+		got, err := e.Identities(e.ctx, ann)
+		e.ok(err)
+		if len(got) != 2 {
+			e.Fatalf("round %d: %v are linked: %v", round, got, errs)
+		}
+		refused := 0
+		for _, err := range errs {
+			if err != nil {
+				e.want("losing Link", err, tokenstore.ErrConflict)
+				refused++
+			}
+		}
+		e.same("refused", refused, len(errs)-1)
+	}
 }
 
 func testUnlink(e *env) {
@@ -165,7 +193,7 @@ func testSuspendedSessions(e *env) {
 func testLinkRace(e *env) {
 	for round := range e.rounds(50, 10) {
 		owners := []string{e.subject(named("a", round)), e.subject(named("b", round))}
-		link := identity(named("link", round))
+		link := tokenstore.Identity{Issuer: "https://other.example", Subject: named("link", round)}
 		errs := make([]error, len(owners))
 		inStep(len(owners), func(i int) { errs[i] = e.node(i).Link(e.ctx, owners[i], link) })
 		won := -1
