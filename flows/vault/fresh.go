@@ -39,13 +39,19 @@ func (v *Vault) Fresh(ctx context.Context, subject, providerName string, minLeft
 	if err != nil {
 		return Access{}, err
 	}
-	for range rounds {
+	former := ""
+	for end, round := time.Now().Add(v.LeaseWait), 0; round < rounds; {
 		t, err := v.open(row)
 		if err != nil {
 			return Access{}, err
 		}
 		if v.isFresh(s, t, minLeft) {
 			return t.access(), nil
+		}
+		// What other nodes have beside it is not what is waited for.
+		if round == 0 || t.AccessToken != former || time.Now().After(end) {
+			former = t.AccessToken
+			round++
 		}
 		if err := v.refusal(s, t); err != nil {
 			return v.older(t, err)

@@ -101,7 +101,7 @@ func (v *Vault) narrow(ctx context.Context, s *source, subject string, want Want
 	if err != nil {
 		return Access{}, err
 	}
-	for range 2 * rounds {
+	for range rounds {
 		t, err := v.open(row)
 		if err != nil {
 			return Access{}, err
@@ -153,6 +153,8 @@ func (v *Vault) flyNarrow(ctx context.Context, s *source, row tokenstore.Provide
 		switch {
 		case errors.Is(err, provider.ErrGrant):
 			return askPlainly(ctx, s, t, err)
+		case err != nil && fresh.RefreshToken == "" && !errors.Is(err, provider.ErrNotSpent):
+			return outOfDoubt(ctx, s, t, err)
 		case err != nil:
 			return onlyRotated(fresh), err
 		case !outbound.IsBearer(fresh.TokenType):
@@ -160,7 +162,38 @@ func (v *Vault) flyNarrow(ctx context.Context, s *source, row tokenstore.Provide
 		}
 		return reply{token: &fresh, want: &want}, nil
 	}
-	return v.fly(ctx, "narrow:"+want.key()+":"+flightKey(row), s, row, asking{ask: ask, purpose: purposeKey(row, want)})
+	key := "narrow:" + want.key() + ":" + flightKey(row)
+	return v.inFlight(ctx, key, func(ctx context.Context) (outcome, error) {
+		now, done, err := v.turns.take(ctx, v, row)
+		if err != nil {
+			return outcome{}, err
+		}
+		defer done()
+		if now.Version != row.Version {
+			t, err := v.open(now)
+			held, known := v.narrowedOf(t, want)
+			if err != nil || known && held.isFresh(v.Now()) || covers(t, s, want) != nil || v.refusal(s, t) != nil {
+				return outcome{row: now}, nil // there is nothing to ask for any more
+			}
+		}
+		return v.refresh(ctx, s, now, asking{ask: ask, purpose: purposeKey(row, want)})
+	})
+}
+
+// outOfDoubt asks for the row's own token where a request for less had no end that tells
+// whether the refresh token was spent. A client chooses what less it asks for; the row is
+// not to stay in doubt for that, since nobody's session ends then when the provider
+// refuses the grant.
+func outOfDoubt(ctx context.Context, s *source, t Token, cause error) (reply, error) {
+	if ctx.Err() != nil {
+		return reply{}, cause
+	}
+	own, err := askForToken(ctx, s, t)
+	own.doubt = true
+	if isFinal(err) {
+		return own, err
+	}
+	return own, cause
 }
 
 // askPlainly finds out whether a provider that answers invalid_grant to a request for less
@@ -215,24 +248,39 @@ func (v *Vault) sealNarrowed(row tokenstore.ProviderToken, list []narrowed) []by
 	if err != nil {
 		return nil // they are had anew
 	}
-	sealed := v.Keyring.Seal(sealLabel, place(row, narrowedColumn), plain)
-	if len(sealed) > tokenstore.MaxNarrowed {
-		return nil
-	}
-	return sealed
+	return v.Keyring.Seal(sealLabel, place(row, narrowedColumn), plain)
 }
 
-// withNarrowed is a row with the token that was refreshed down for a purpose, and what
-// the provider rotated for it. The row's own access token stays as it is.
-func (v *Vault) withNarrowed(row tokenstore.ProviderToken, t Token, want Want, fresh provider.Token, refresh string) tokenstore.ProviderToken {
-	now := v.Now()
+// sealWith seals what a row has with one more, for which the first of them make room.
+func (v *Vault) sealWith(row tokenstore.ProviderToken, list []narrowed, made narrowed) []byte {
+	for {
+		sealed := v.sealNarrowed(row, append(slices.Clone(list), made))
+		switch {
+		case len(sealed) <= tokenstore.MaxNarrowed:
+			return sealed
+		case len(list) == 0:
+			return nil // it is had anew each time
+		}
+		list = list[1:]
+	}
+}
+
+// narrowedFor is what a provider gave for a purpose.
+func (v *Vault) narrowedFor(want Want, fresh provider.Token) narrowed {
 	made := narrowed{
 		Scope: want.scope(), Resource: want.Resource, Granted: fresh.Scope, AccessToken: fresh.AccessToken, TokenType: fresh.TokenType,
-		IssuedAt: now, ExpiresAt: accessExpiry(fresh.ExpiresAt, fresh.AccessToken),
+		IssuedAt: v.Now(), ExpiresAt: accessExpiry(fresh.ExpiresAt, fresh.AccessToken),
 	}
 	if made.Granted == "" {
 		made.Granted = want.scope() // RFC 6749, section 5.1: as it was asked for
 	}
+	return made
+}
+
+// withNarrowed is a row with the token that was refreshed down for a purpose, and what
+// the provider rotated for it. The row's own access token stays as it is.
+func (v *Vault) withNarrowed(row tokenstore.ProviderToken, t Token, made narrowed, fresh provider.Token, refresh string) tokenstore.ProviderToken {
+	now := v.Now()
 	list := slices.DeleteFunc(v.openNarrowed(row), func(n narrowed) bool {
 		return n.isExpired(now) || n.Scope == made.Scope && n.Resource == made.Resource
 	})
@@ -240,13 +288,12 @@ func (v *Vault) withNarrowed(row tokenstore.ProviderToken, t Token, want Want, f
 		slices.SortFunc(list, func(a, b narrowed) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 		list = list[len(list)-maxNarrowed+1:]
 	}
-	list = append(list, made)
 	until := v.refreshExpiry(fresh.RefreshExpiresAt, refresh)
 	if refresh != t.RefreshToken || !fresh.RefreshExpiresAt.IsZero() || until.After(row.RefreshExpiresAt) {
 		row.RefreshExpiresAt = until
 	}
 	row.NeedsReauth = false
 	row = v.seal(row, t.AccessToken, refresh)
-	row.Narrowed = v.sealNarrowed(row, list)
+	row.Narrowed = v.sealWith(row, list, made)
 	return row
 }

@@ -34,7 +34,12 @@ type op struct {
 	forOne  string                                  // the resource that it issues tokens for
 	less    *refusal                                // how requests for a resource or scopes are refused
 	scopes  []string                                // the scopes that were asked for, one by refresh
+	// resources are what was asked for, one by refresh.
+	resources []string
 }
+
+// everything is what an op issues tokens for that knows every resource.
+const everything = "*"
 
 // refusal is an answer to a refresh that leaves the token alone.
 type refusal struct {
@@ -159,12 +164,13 @@ func (o *op) token(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": "invalid_grant"})
 		return
 	}
-	if resource := r.PostFormValue("resource"); resource != "" && (resource != o.forOne || r.PostFormValue("audience") != resource) {
+	if resource := r.PostFormValue("resource"); resource != "" && (o.forOne != everything && resource != o.forOne || r.PostFormValue("audience") != resource) {
 		w.WriteHeader(http.StatusBadRequest)
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": "invalid_target"})
 		return
 	}
 	o.scopes = append(o.scopes, r.PostFormValue("scope"))
+	o.resources = append(o.resources, r.PostFormValue("resource"))
 	access, refresh := o.issue()
 	answer := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3600, "refresh_token": refresh}
 	if scope := r.PostFormValue("scope"); scope != "" {

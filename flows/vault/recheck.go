@@ -76,6 +76,7 @@ func (v *Vault) recheck(ctx context.Context, subject, providerName string, was i
 	if err != nil {
 		return identity.Claims{}, err
 	}
+	defer v.turns.first(row)()
 	for range rounds {
 		t, err := v.open(row)
 		if err != nil {

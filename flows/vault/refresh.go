@@ -37,6 +37,8 @@ type reply struct {
 	// want is what the token is for; nil: it is the row's own.
 	want   *Want
 	claims *identity.Claims // of a recheck
+	// doubt: the refresh token may have been spent before this.
+	doubt bool
 }
 
 func (r reply) isUsable() bool { return r.token != nil && r.token.AccessToken != "" }
@@ -73,15 +75,20 @@ func askForToken(ctx context.Context, s *source, t Token) (reply, error) {
 // seen this version of the row and found it wanting, there is one refresh. It
 // belongs to none of them: who gives up waiting fails alone.
 func (v *Vault) renew(ctx context.Context, s *source, row tokenstore.ProviderToken) (outcome, error) {
+	defer v.turns.first(row)()
 	return v.fly(ctx, flightKey(row), s, row, asking{ask: askForToken})
 }
 
 func (v *Vault) fly(ctx context.Context, key string, s *source, row tokenstore.ProviderToken, ask asking) (outcome, error) {
+	return v.inFlight(ctx, key, func(ctx context.Context) (outcome, error) { return v.refresh(ctx, s, row, ask) })
+}
+
+// inFlight does f once for all who want it by the same key.
+func (v *Vault) inFlight(ctx context.Context, key string, f func(ctx context.Context) (outcome, error)) (outcome, error) {
 	flight := v.flights.DoChan(key, func() (any, error) {
 		v.running.begin()
 		defer v.running.end()
-		ctx := context.WithoutCancel(ctx)
-		return v.refresh(ctx, s, row, ask)
+		return f(context.WithoutCancel(ctx))
 	})
 	select {
 	case r := <-flight:
@@ -127,6 +134,7 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 	got, err := ask.ask(waiting, s, t)
 	cancel()
 	pause := v.settle(s, row, ask, got, err, spends)
+	doubt = doubt || got.doubt
 	switch {
 	case isFinal(err):
 		return v.refused(ctx, s, leased, t, doubt && !errors.Is(err, provider.ErrGone), err)
@@ -140,6 +148,9 @@ func (v *Vault) refresh(ctx context.Context, s *source, row tokenstore.ProviderT
 		saved.claims = got.claims
 		if ask.purpose != "" && got.want == nil {
 			v.Forget(row.Subject) // some providers end the former access token at once
+		}
+		if got.doubt {
+			err = &UnavailableError{RetryAfter: pause, Err: err}
 		}
 		return saved, errors.Join(err, failure)
 	}

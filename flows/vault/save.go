@@ -50,8 +50,9 @@ func (v *Vault) save(ctx context.Context, s *source, row tokenstore.ProviderToke
 		}
 	}
 	if w.beside {
+		made := v.narrowedFor(*want, fresh)
 		w.build = func(row tokenstore.ProviderToken, t Token) tokenstore.ProviderToken {
-			return v.withNarrowed(row, t, *want, fresh, w.refresh)
+			return v.withNarrowed(row, t, made, fresh, w.refresh)
 		}
 	}
 	w.next = w.build(row, t)
@@ -60,8 +61,7 @@ func (v *Vault) save(ctx context.Context, s *source, row tokenstore.ProviderToke
 		lifetime: w.next.GetExpiresIn(),
 	}}
 	if w.beside {
-		made, _ := v.narrowedOf(Token{ProviderToken: w.next}, *want)
-		w.got.access = made.access()
+		w.got.access = v.narrowedFor(*want, fresh).access()
 	}
 	waiting, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()

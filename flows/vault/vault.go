@@ -96,6 +96,7 @@ type Vault struct {
 	flights  singleflight.Group
 	held     held
 	running  running
+	turns    turns
 	counters counters
 	laterFor time.Duration
 }
