@@ -15,7 +15,9 @@ func TestMain(m *testing.M) {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	_ = os.RemoveAll(modulesFolder())
+	os.Exit(status)
 }
 
 // soak skips what takes long, but for make soak.

@@ -27,8 +27,14 @@ type world struct {
 	site string // its origin
 }
 
-// start runs a gateway whose guard has the given options.
+// start runs a gateway with an application behind a guard that has the given options.
 func start(t *testing.T, application string, options ...string) *world {
+	t.Helper()
+	return startSite(t, application, "gatehouse {\n\t\t"+strings.Join(options, "\n\t\t")+"\n\t}")
+}
+
+// startSite runs a gateway with an application behind the given directives.
+func startSite(t *testing.T, application, guard string) *world {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), bcrypt.MinCost)
 	if err != nil {
@@ -56,12 +62,10 @@ func start(t *testing.T, application string, options ...string) *world {
 	}
 }
 %[1]s {
-	gatehouse {
-		%[4]s
-	}
+	%[4]s
 	reverse_proxy %[5]s
 }
-`, w.site, hash, secret, strings.Join(options, "\n\t\t"), strings.TrimPrefix(application, "http://"))})
+`, w.site, hash, secret, guard, strings.TrimPrefix(application, "http://"))})
 	return w
 }
 
