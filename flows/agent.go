@@ -94,7 +94,7 @@ func documentHost(id string) string {
 // cannotSettle answers a request of a client that cannot be made sure of.
 func (g *Gateway) cannotSettle(w http.ResponseWriter, r *web.Request, a authRequest, fault *authorizeFault) {
 	reference := g.newReference()
-	g.logRefusal(r.Request, shortened(a.Client), fault.code, fault.description, reference, "redirect_uri", shortened(a.RedirectURI), "client_ip", r.ClientIP)
+	g.logRefusal(r.Request, levelOfError(fault.code, true), shortened(a.Client), fault.code, fault.description, reference, "redirect_uri", shortened(a.RedirectURI), "client_ip", r.ClientIP)
 	g.agentFault(w, r, fault.code, fault.description, reference)
 }
 

@@ -69,7 +69,7 @@ func (g *Gateway) cannotServe(ctx context.Context, err error) {
 func (g *Gateway) writeOAuthError(w http.ResponseWriter, r *http.Request, err error) {
 	e := *g.oauthErrorOf(r, err)
 	reference := g.newReference()
-	g.logRefusal(r, claimedClient(r), e.Code, cause(r.Context(), err), reference)
+	g.logRefusal(r, levelOfError(e.Code, false), claimedClient(r), e.Code, cause(r.Context(), err), reference)
 	e.Description = withReference(e.Description, reference)
 	h := w.Header()
 	if e.Status == http.StatusUnauthorized {

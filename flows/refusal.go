@@ -11,22 +11,25 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
-// quiet are the errors that clients meet in their ordinary course: a device that
-// polls, a page that asks silently.
-var quiet = []string{ //nolint:gochecknoglobals // a constant list
-	"authorization_pending", "slow_down", "login_required", "consent_required", "interaction_required",
+// levelOfError is that of the line about an error: the ones that clients meet in their
+// ordinary course are for debugging. Those are a device that polls, and a page that asks
+// silently; a program that is told interaction_required at the token endpoint cannot go on.
+func levelOfError(code string, atPage bool) slog.Level {
+	switch code {
+	case "authorization_pending", "slow_down":
+		return slog.LevelDebug
+	case "login_required", "consent_required", "interaction_required":
+		if atPage {
+			return slog.LevelDebug
+		}
+	}
+	return slog.LevelInfo
 }
 
 // logRefusal writes the line by which an operator finds out why a client was refused:
 // who, what and why, with the reference that the client was told. The errors hold no
 // secret: the stores and the cache never see one.
-func (g *Gateway) logRefusal(r *http.Request, clientID, code, reason, reference string, more ...any) {
-	level := slog.LevelInfo
-	for _, known := range quiet {
-		if code == known {
-			level = slog.LevelDebug
-		}
-	}
+func (g *Gateway) logRefusal(r *http.Request, level slog.Level, clientID, code, reason, reference string, more ...any) {
 	attributes := append([]any{"client_id", clientID, "error", code, "reason", reason, "reference", reference, "endpoint", r.URL.Path, "cure", cureOfError(code)}, more...)
 	g.Logger.Log(r.Context(), level, "a client was refused", attributes...)
 }
@@ -71,6 +74,9 @@ func claimedClient(r *http.Request) string {
 	if id == "" {
 		id, _, _ = client.ParseBasic(r.Header.Get("Authorization"))
 	}
+	if id == "" {
+		id = client.AssertedID(r.PostForm.Get("client_assertion"))
+	}
 	return shortened(id)
 }
 
@@ -79,7 +85,7 @@ func claimedClient(r *http.Request) string {
 // it: else we would lead people there at anybody's request (RFC 9700, section 4.11.2).
 func (g *Gateway) refuseClient(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest, code, description string) {
 	reference := g.newReference()
-	g.logRefusal(r.Request, a.Client, code, description, reference, "redirect_uri", a.RedirectURI, "client_ip", r.ClientIP)
+	g.logRefusal(r.Request, levelOfError(code, true), a.Client, code, description, reference, "redirect_uri", a.RedirectURI, "client_ip", r.ClientIP)
 	if g.isSelfRegistered(a.Client) {
 		g.agentFault(w, r, code, description, reference)
 		return
@@ -92,7 +98,7 @@ func (g *Gateway) refuseClient(w http.ResponseWriter, r *web.Request, at web.Iss
 func (g *Gateway) refuseByPerson(w http.ResponseWriter, r *web.Request, at web.Issuer, a authRequest) {
 	const code, description = "access_denied", "the person refused"
 	reference := g.newReference()
-	g.logRefusal(r.Request, a.Client, code, description, reference, "redirect_uri", a.RedirectURI, "client_ip", r.ClientIP)
+	g.logRefusal(r.Request, levelOfError(code, true), a.Client, code, description, reference, "redirect_uri", a.RedirectURI, "client_ip", r.ClientIP)
 	g.toClient(w, r, at, a, g.errorAnswer(at, a, code, withReference(description, reference)))
 }
 

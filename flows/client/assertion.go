@@ -26,6 +26,8 @@ const (
 	// arrives. Some libraries always make it an hour. Longer ones would have to
 	// be remembered longer, and are worth more to whoever finds one in a log.
 	maxAssertionLife = time.Hour
+	// maxAssertion is the longest assertion that is read, in bytes.
+	maxAssertion = 8192
 	// clockSkew is how far a client's clock may be from ours.
 	clockSkew = 30 * time.Second
 )
@@ -88,9 +90,22 @@ func (a *Authenticator) withAssertion(ctx context.Context, form url.Values) (*Cl
 	return s.client, nil
 }
 
+// AssertedID is the client that an assertion names, "" if it can name none. Nothing of it
+// has been verified: it is for a log line about a refusal.
+func AssertedID(assertion string) string {
+	var claims jwt.RegisteredClaims
+	if len(assertion) > maxAssertion {
+		return ""
+	}
+	if _, _, err := jwt.NewParser().ParseUnverified(assertion, &claims); err != nil {
+		return ""
+	}
+	return claims.Subject
+}
+
 // parseAssertion checks an assertion's form, signature and times.
 func (a *Authenticator) parseAssertion(raw string) (*assertion, error) {
-	if len(raw) > 8192 {
+	if len(raw) > maxAssertion {
 		return nil, ErrClient
 	}
 	s := &assertion{raw: raw}
