@@ -100,12 +100,12 @@ integration: ## The built gateway with real browsers, providers, Postgres and Re
 	@cd integration && ../$(STEP) "integration tests" ../$(INMEMORY) go test -timeout 15m -run '$(RUN)' $(INTEGRATION)
 
 .PHONY: soak
-soak: ## What takes long: fuzzing for SOAKTIME (2m) each, SOAKKILLS (50) kills, applications, upgrades; three hours at most
+soak: ## What takes long: fuzzing for SOAKTIME (2m) each, SOAKKILLS (50) kills, providers, applications, upgrades; three hours at most
 	@rm -f $(BIN)/steps.log
 	@$(STEP) "fuzz targets, $(SOAKTIME) each" env LONGTIME=$(SOAKTIME) .ci/fuzz $(SOAKTIME) $(TAGS) $(FUZZPKGS) ./caddymodule/...
-	@cd integration && GATEHOUSE_TEST_KILLS=$(SOAKKILLS) ../$(STEP) "crash tests, $(SOAKKILLS) kills each" go test -count 1 -v -timeout 80m ./crash
+	@cd integration && GATEHOUSE_TEST_SOAK=1 GATEHOUSE_TEST_KILLS=$(SOAKKILLS) ../$(STEP) "crash tests, $(SOAKKILLS) kills each" go test -count 1 -v -timeout 80m ./crash
 	@.ci/needs soak
-	@cd integration && GATEHOUSE_TEST_SOAK=1 ../$(STEP) "applications behind the guard" go test -count 1 -v -timeout 30m ./applications
+	@cd integration && GATEHOUSE_TEST_SOAK=1 ../$(STEP) "all providers and applications" go test -count 1 -v -timeout 30m ./presets ./applications
 	@cd integration && ../$(STEP) "upgrades, ten times" go test -count 10 -timeout 30m ./upgrade
 	@$(STEP) --summary
 

@@ -58,7 +58,7 @@ const jupyterPage = `
 // on: she finds it as it was. Jupyter's own token and its XSRF cookie count behind the
 // guard as they do without it, and programs send the former as Authorization: token.
 func TestJupyter(t *testing.T) {
-	soak(t)
+	gateway.Soak(t)
 	w := start(t, jupyter(t), "app_credentials bearer")
 	b := newTab(t)
 	home := w.site + "/?token=" + jupyterToken

@@ -20,14 +20,6 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// soak skips what takes long, but for make soak.
-func soak(t *testing.T) {
-	t.Helper()
-	if os.Getenv("GATEHOUSE_TEST_SOAK") == "" {
-		t.Skip("make soak runs it")
-	}
-}
-
 // needs skips a test on a machine that lacks a program, but not where the whole suite is
 // to run.
 func needs(t *testing.T, program, install string) string {

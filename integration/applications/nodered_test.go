@@ -38,7 +38,7 @@ const flow = `[{"id": "1", "type": "tab", "label": %q}, {"id": "2", "type": "deb
 // ends with her session, and connects again by itself once she has signed in in another
 // tab. A program deploys with an access token, and so does Node-RED's own command ask.
 func TestNodeRED(t *testing.T) {
-	soak(t)
+	gateway.Soak(t)
 	w := start(t, nodered(t))
 	token := w.token(t)
 	deploy := func(token, label string) int {

@@ -35,6 +35,7 @@ scrape_configs:
 // TestPrometheus scrapes an application through its guard, by a token in a file and by
 // one that Prometheus gets itself.
 func TestPrometheus(t *testing.T) {
+	gateway.Soak(t)
 	program := needs(t, "prometheus", "prometheus")
 	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, "scraped{by=%q} 1\n", r.Header.Get("Remote-User"))

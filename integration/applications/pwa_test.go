@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/gatehouse-auth/gatehouse/integration/gateway"
 )
 
 // pwa builds the application of js/pwa, and serves it.
@@ -44,7 +46,7 @@ const (
 // worker leaves our own addresses alone, and signing out has the browser forget what the
 // application kept.
 func TestPWA(t *testing.T) {
-	soak(t)
+	gateway.Soak(t)
 	w := start(t, pwa(t), "clear_site_data")
 	b := newTab(t)
 	b.signIn(w.site + "/")
@@ -71,7 +73,7 @@ func TestPWA(t *testing.T) {
 // TestPWA_Plain: without the deny list the worker shows its shell at our own addresses,
 // and still people come to the sign-in after their session's end.
 func TestPWA_Plain(t *testing.T) {
-	soak(t)
+	gateway.Soak(t)
 	w := start(t, pwa(t, "PLAIN=1"))
 	b := newTab(t)
 	b.signIn(w.site + "/")

@@ -91,6 +91,7 @@ func TestRadicale(t *testing.T) {
 // TestRadicale_ItsOwnPasswords: Radicale checks its own users' passwords, behind a guard
 // that lets these through.
 func TestRadicale_ItsOwnPasswords(t *testing.T) {
+	gateway.Soak(t)
 	w := start(t, radicale(t, "htpasswd"), "app_credentials basic")
 	for password, want := range map[string]int{"builder": http.StatusCreated, "wrong": http.StatusUnauthorized} {
 		if status, header := caldav(t, "MKCALENDAR", w.site+"/bob/"+password+"/", "bob", password, ""); status != want {

@@ -35,6 +35,7 @@ func image(t *testing.T, folder string) {
 // TestRegistry pushes an image and looks at it, with Debian's docker-registry and skopeo,
 // which sends nothing before it is asked for Basic credentials.
 func TestRegistry(t *testing.T) {
+	gateway.Soak(t)
 	program, skopeo := needs(t, "docker-registry", "docker-registry"), needs(t, "skopeo", "skopeo")
 	folder, port := t.TempDir(), gateway.FreePort(t)
 	config := write(t, filepath.Join(folder, "config.yml"), fmt.Sprintf("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: 127.0.0.1:%d\n", filepath.Join(folder, "data"), port))

@@ -61,7 +61,7 @@ func csrf(t *testing.T, b *browser.Browser, site string) string {
 // and alice's browser with her session and Syncthing's own cookie. What her page waits for
 // ends with the session.
 func TestSyncthing(t *testing.T) {
-	soak(t)
+	gateway.Soak(t)
 	w := start(t, syncthing(t), "app_credentials header X-API-Key")
 	cli := func(key string) (string, error) {
 		command := exec.Command(needs(t, "syncthing", "syncthing"), "cli", //nolint:gosec // of the test's own making

@@ -43,7 +43,7 @@ func (w *world) remote(t *testing.T, user, password string) (string, error) {
 // asked for Basic credentials, and alice's browser her session. The application has its
 // own protection from forged requests, which answers 409.
 func TestTransmission(t *testing.T) {
-	soak(t)
+	gateway.Soak(t)
 	w := start(t, transmission(t, false), "basic_token")
 	token := w.token(t)
 	if output, err := w.remote(t, "robot", token); err != nil || !strings.Contains(output, "Sum:") {
@@ -78,7 +78,7 @@ func TestTransmission(t *testing.T) {
 // TestTransmission_ItsOwnPassword: transmission-remote sends what the daemon itself asks
 // for, which the guard lets through.
 func TestTransmission_ItsOwnPassword(t *testing.T) {
-	soak(t)
+	gateway.Soak(t)
 	w := start(t, transmission(t, true), "app_credentials basic")
 	if output, err := w.remote(t, "bob", "builder"); err != nil || !strings.Contains(output, "Sum:") {
 		t.Errorf("%v\n%s", err, output)

@@ -132,7 +132,7 @@ func (p *packages) login() {
 // TestVerdaccio: npm sends an access token as it sends any registry's token, and the
 // registry behind the guard trusts whoever comes.
 func TestVerdaccio(t *testing.T) {
-	soak(t)
+	gateway.Soak(t)
 	w := start(t, verdaccio(t, "$all"))
 	p := newPackages(t, w)
 	token := w.token(t)
@@ -154,7 +154,7 @@ func TestVerdaccio(t *testing.T) {
 // TestVerdaccio_ItsOwnUsers: npm signs in at the registry, where the guard leaves that
 // open, and sends the registry's token, which the guard lets through.
 func TestVerdaccio_ItsOwnUsers(t *testing.T) {
-	soak(t)
+	gateway.Soak(t)
 	w := startSite(t, verdaccio(t, "$authenticated"), "@signed not path /-/user/* /-/v1/login\n\tgatehouse @signed {\n\t\tapp_credentials bearer\n\t}")
 	p := newPackages(t, w)
 	if output, err := p.install(); err == nil || !strings.Contains(output, "E401") {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/cache/redis/redistest"
+	"github.com/gatehouse-auth/gatehouse/integration/gateway"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
 )
 
@@ -28,6 +29,7 @@ func TestGatewaysKilledUnderLoad(t *testing.T) {
 }
 
 func TestPostgresKilledUnderLoad(t *testing.T) {
+	gateway.Soak(t)
 	server := postgrestest.Start(t, postgrestest.Options{})
 	config := caddyfile(t, inside, secretA)
 	l := newLoad(t, startNodes(t, server.URL(t), redistest.URL(t), config, config))
@@ -60,6 +62,7 @@ func TestBothKilledUnderLoad(t *testing.T) {
 // TestRedisKilledUnderLoad has a Redis that syncs each write, as one is to be
 // run. What cannot be announced the other nodes learn when they ask the store.
 func TestRedisKilledUnderLoad(t *testing.T) {
+	gateway.Soak(t)
 	const interval = 2 * time.Second
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	config := caddyfile(t, inside, secretA, fmt.Sprintf("session {\nrevalidate %v\n}", interval))

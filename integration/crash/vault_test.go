@@ -3,7 +3,6 @@ package crash_test
 import (
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/integration/browser"
 	"github.com/gatehouse-auth/gatehouse/integration/faultproxy"
+	"github.com/gatehouse-auth/gatehouse/integration/gateway"
 	"github.com/gatehouse-auth/gatehouse/integration/openid"
 	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
 )
@@ -24,7 +24,7 @@ const stormLife = 8 * time.Second
 
 // soaks is the one number in make soak, and the other where every minute counts.
 func soaks(long, short int) int {
-	if os.Getenv(envKills) == "" {
+	if !gateway.Soaks() {
 		return short
 	}
 	return long
@@ -57,6 +57,7 @@ func TestVault_StormAtExpiry(t *testing.T) {
 // TestVault_ProviderIsSlowAndFails: a provider that answers 500 to every other refresh
 // and is slow costs nobody anything while the former token is still good.
 func TestVault_ProviderIsSlowAndFails(t *testing.T) {
+	gateway.Soak(t)
 	w := startVault(t)
 	w.sso.TokensLive(20 * time.Second) // refreshed from the tenth second on
 	cookies := w.signIn(0).Cookies(mail + "/")
@@ -211,6 +212,7 @@ func backFromProvider(b *browser.Browser, page *browser.Page) *browser.Page {
 // TestVault_KeyRotationUnderLoad changes the secret of three nodes, one after the other,
 // while people use their tokens and those are refreshed all the time.
 func TestVault_KeyRotationUnderLoad(t *testing.T) {
+	gateway.Soak(t)
 	w := startVault(t)
 	w.sso.TokensLive(4 * time.Second)
 	cookies := w.signIn(0).Cookies(mail + "/")
@@ -253,6 +255,7 @@ func TestVault_KeyRotationUnderLoad(t *testing.T) {
 // TestVault_Figures measures tokens that are fresh, on three nodes: those that a guarded
 // request passes on, and exchanges.
 func TestVault_Figures(t *testing.T) {
+	gateway.Soak(t)
 	w := startVault(t)
 	w.sso.TokensLive(time.Hour)
 	b := w.signIn(0)

@@ -77,6 +77,9 @@ func TestFaults(t *testing.T) {
 	for name := range faults(nil, nil) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name != "it is down" && name != "it redirects into the network" {
+				gateway.Soak(t)
+			}
 			tryFault(t, name)
 		})
 	}

@@ -155,6 +155,9 @@ func TestOptions(t *testing.T) {
 	for name := range options(nil, &stage{}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name != "own authority" && name != "private_key_jwt, par, parameters" {
+				gateway.Soak(t)
+			}
 			tryOption(t, name)
 		})
 	}

@@ -34,14 +34,20 @@ const (
 	site         = "http://app.localhost"
 )
 
-// TestPresets signs in with the Caddyfile of each provider's page.
+// TestPresets signs in with the Caddyfile of each provider's page, and in make soak with
+// each kind of account besides.
 func TestPresets(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range scenarios() {
-		seen[fmt.Sprint(s.page, " ", s.block)] = true
+		file := fmt.Sprint(s.page, " ", s.block)
+		first := !seen[file]
+		seen[file] = true
 		t.Run(s.page+"/"+s.name, func(t *testing.T) {
 			t.Parallel()
+			if !first {
+				gateway.Soak(t)
+			}
 			s.run(t)
 		})
 	}
