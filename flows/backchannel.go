@@ -5,11 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
@@ -86,7 +82,7 @@ func (g *Gateway) providerSignedOut(ctx context.Context, p provider.LogoutVerifi
 // or by the provider's session alone.
 func (g *Gateway) endSignedOut(ctx context.Context, issuer string, l provider.Logout) (int, error) {
 	if l.Subject == "" {
-		return g.endProviderSession(ctx, issuer, l.Session)
+		return g.signouts.EndProviderSession(ctx, issuer, l.Session)
 	}
 	subject, err := g.Store.FindSubject(ctx, tokenstore.Identity{Issuer: issuer, Subject: l.Subject})
 	if errors.Is(err, tokenstore.ErrNotFound) {
@@ -95,80 +91,10 @@ func (g *Gateway) endSignedOut(ctx context.Context, issuer string, l provider.Lo
 	if err != nil {
 		return 0, err
 	}
-	return g.endSessionsOf(ctx, subject.ID, func(row tokenstore.Session, claims identity.Claims) bool {
+	return g.signouts.EndOf(ctx, subject.ID, func(row tokenstore.Session, claims identity.Claims) bool {
 		// Offline access outlives the sign-in, here as at the provider (OpenID
 		// Connect Back-Channel Logout, section 2.7). It ends when the provider
 		// refuses the user or the refresh token.
-		return claims.Issuer == issuer && !isOffline(row) && (l.Session == "" || claims.ProviderSession == "" || claims.ProviderSession == l.Session)
+		return claims.Issuer == issuer && !session.IsOffline(row) && (l.Session == "" || claims.ProviderSession == "" || claims.ProviderSession == l.Session)
 	})
-}
-
-// isOffline reports whether a session is one of offline access, which outlives the
-// sign-in that it was obtained with.
-func isOffline(row tokenstore.Session) bool {
-	return row.Parent == uuid.Nil && slices.Contains(strings.Fields(row.Scope), "offline_access")
-}
-
-// endProviderSession ends the sign-ins that came from one session at a provider,
-// and what came from them.
-func (g *Gateway) endProviderSession(ctx context.Context, issuer, providerSession string) (int, error) {
-	ids, err := g.Sessions.OfProvider(ctx, issuer, providerSession)
-	if err != nil {
-		return 0, err
-	}
-	for i, id := range ids {
-		if err := g.endSignIn(ctx, id); err != nil {
-			return i, err
-		}
-	}
-	return len(ids), nil
-}
-
-// endProviderSessions ends a subject's sessions that came from one provider; with
-// a time, by the token store's clock, only those that began before, and what came
-// from them.
-func (g *Gateway) endProviderSessions(ctx context.Context, subject, issuer string, before time.Time) (int, error) {
-	return g.endSessionsOf(ctx, subject, func(row tokenstore.Session, claims identity.Claims) bool {
-		return claims.Issuer == issuer && (before.IsZero() || beganAt(row).Before(before))
-	})
-}
-
-// endSessionsOf ends those of a subject's sessions that are chosen, and what came from
-// them.
-func (g *Gateway) endSessionsOf(ctx context.Context, subject string, chosen func(tokenstore.Session, identity.Claims) bool) (int, error) {
-	ended := 0
-	query := tokenstore.SessionQuery{Subject: subject, Limit: 500}
-	for {
-		rows, err := g.Store.ListSessions(ctx, query)
-		if err != nil {
-			return ended, err
-		}
-		for _, row := range rows {
-			query.Before = row.ID
-			_, claims, err := g.Sessions.Lookup(ctx, row.ID)
-			if errors.Is(err, session.ErrUnavailable) {
-				return ended, err
-			}
-			if err != nil || !chosen(row, claims) {
-				continue
-			}
-			if err := g.endSignIn(ctx, row.ID); err != nil {
-				return ended, err
-			}
-			ended++
-		}
-		if len(rows) < query.Limit {
-			return ended, nil
-		}
-	}
-}
-
-// beganAt is when a session was created, by the store's clock. The id, which may
-// be that of the flow before it, is older; it is the best that is known of one
-// whose refresh token was rotated.
-func beganAt(row tokenstore.Session) time.Time {
-	if row.Generation > 0 {
-		return row.CreatedAt
-	}
-	return row.RotatedAt
 }

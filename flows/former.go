@@ -85,7 +85,7 @@ func (g *Gateway) endFormer(r *web.Request, f formerSignIn) error {
 	}
 	ctx, cancel := web.Detached(r.Context())
 	defer cancel()
-	if err := g.EndSession(ctx, f.session); err != nil {
+	if err := g.signouts.EndSession(ctx, f.session); err != nil {
 		return err
 	}
 	g.Logger.InfoContext(ctx, "signed out, since somebody else signed in", "user", f.claims.User, "session", f.session.String())

@@ -21,9 +21,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
+	"github.com/gatehouse-auth/gatehouse/flows/recheck"
 	"github.com/gatehouse-auth/gatehouse/flows/resource"
 	"github.com/gatehouse-auth/gatehouse/flows/scope"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
+	"github.com/gatehouse-auth/gatehouse/flows/signout"
 	"github.com/gatehouse-auth/gatehouse/flows/token"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
@@ -118,24 +120,24 @@ type Config struct {
 // and holds no state of its own but what it has verified before.
 type Gateway struct {
 	Config
-	portal     web.Issuer // zero without an issuer
-	sites      []web.OriginPattern
-	answers    *web.Answers
-	origins    client.Origins // of pages that may call the endpoints
-	open       []openResource // to clients that registered themselves
-	providers  map[string]provider.Provider
-	access     *accesstoken.Verifier
-	guard      *guard.Guard
-	checking   inFlight
-	starters   starters
-	refreshers refreshers
+	portal    web.Issuer // zero without an issuer
+	sites     []web.OriginPattern
+	answers   *web.Answers
+	origins   client.Origins // of pages that may call the endpoints
+	open      []openResource // to clients that registered themselves
+	providers map[string]provider.Provider
+	access    *accesstoken.Verifier
+	guard     *guard.Guard
+	checking  inFlight
+	starters  starters
 	// schemeWarnings are of browsers that use https where we see plain http.
 	schemeWarnings warnings
 	idTokens       idTokens
 	discovery      sync.Map // issuer and algorithms to metadata, serialised
 	drain          *outbox.Drain
 	codes          *authcode.Codes
-	owed           owedLogouts
+	signouts       *signout.Manager
+	recheck        *recheck.Worker // nil without a vault
 }
 
 // New checks a configuration. It does no I/O.
@@ -152,7 +154,7 @@ func New(c Config) (*Gateway, error) {
 		c.Lifetime = 30 * 24 * time.Hour
 	}
 	if c.Recheck == 0 {
-		c.Recheck = defaultRecheck
+		c.Recheck = recheck.DefaultInterval
 	}
 	if c.BodyTimeout == 0 {
 		c.BodyTimeout = defaultBodyTimeout
@@ -220,8 +222,16 @@ func New(c Config) (*Gateway, error) {
 		}),
 		Services: vault.NewServices(c.Now), Providers: g.providers, IsSelfRegistered: g.isSelfRegistered, Resources: c.Resources, Scopes: c.Scopes,
 	})
+	g.signouts = signout.New(signout.Config{
+		Clients: c.Clients, Keys: c.Keys, Portal: g.portal, Sessions: c.Sessions, Store: c.Store, Keyring: c.Keyring, HTTPClient: c.HTTPClient,
+		Logger: c.Logger, Now: c.Now, Random: c.Random, Kick: func() { g.drain.Kick() },
+	})
 	if g.Vault != nil {
-		g.Vault.Refused = g.providerRefusedToken
+		g.recheck = recheck.New(recheck.Config{
+			Interval: c.Recheck, Providers: c.Providers, Vault: c.Vault, Sessions: c.Sessions, SignOuts: g.signouts, Cache: c.Cache, Keyring: c.Keyring,
+			Logger: c.Logger, Now: c.Now, Admit: c.Admit, LogRuledOut: g.logRuledOut, KeepGroups: g.keepGroups, Events: c.Events,
+		})
+		g.Vault.Refused = g.recheck.Refused
 	}
 	if g.drain, err = g.newDrain(); err != nil {
 		return nil, err

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/authcode"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
@@ -16,7 +14,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/oautherror"
 	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
-	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 func init() {
@@ -200,13 +197,4 @@ func (g *Gateway) judgeNow(req *endpointRequest, h *authcode.Grant) error {
 		return invalidGrant()
 	}
 	return nil
-}
-
-// revoke ends one session and what came from it, and tells all nodes.
-func (g *Gateway) revoke(ctx context.Context, id uuid.UUID) error {
-	err := g.Sessions.Revoke(ctx, id)
-	if errors.Is(err, tokenstore.ErrNotFound) {
-		return nil
-	}
-	return err
 }

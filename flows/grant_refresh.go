@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/handle"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
+	"github.com/gatehouse-auth/gatehouse/flows/session"
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
@@ -75,7 +76,7 @@ func (g *Gateway) refreshed(ctx context.Context, req *endpointRequest, s tokenst
 	if !mayRefresh(c, s) {
 		return nil, invalidGrant()
 	}
-	if !isOffline(s) && s.Parent != uuid.Nil {
+	if !session.IsOffline(s) && s.Parent != uuid.Nil {
 		// It ends with the sign-in, which the refresh is a use of: neither goes idle
 		// without the other.
 		if _, err := g.Sessions.Live(ctx, s.Parent); err != nil {
@@ -107,8 +108,8 @@ func (g *Gateway) refreshed(ctx context.Context, req *endpointRequest, s tokenst
 		g.logRuledOut(ctx, "policy refuses a refresh", req.client.ID, id)
 		return nil, invalidGrant()
 	}
-	if g.Vault != nil && g.Vault.Rechecks(id.Issuer) {
-		g.refreshers.note(id, g.Now())
+	if g.recheck != nil {
+		g.recheck.Note(id)
 	}
 	return g.tokens(req.at, grantee{
 		client: req.client, subject: s.Subject, session: s.ID.String(), claims: claims, scope: scope,

@@ -161,9 +161,9 @@ func (g *Gateway) endOwn(r *web.Request, subject, raw string) error {
 		return tokenstore.ErrNotFound
 	}
 	if row.Parent == uuid.Nil {
-		return g.EndSession(r.Context(), row.ID)
+		return g.signouts.EndSession(r.Context(), row.ID)
 	}
-	return g.endOne(r.Context(), row)
+	return g.signouts.EndOne(r.Context(), row)
 }
 
 // withdraw takes a consent back and ends what the application got by it, though
@@ -178,19 +178,14 @@ func (g *Gateway) withdraw(ctx context.Context, subject, clientID string) error 
 		return missing
 	}
 	query := tokenstore.SessionQuery{Subject: subject, ClientID: clientID, Limit: 500}
-	for {
-		rows, err := g.Store.ListSessions(ctx, query)
+	for row, err := range tokenstore.EachSession(ctx, g.Store, query) {
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			query.Before, missing = row.ID, nil
-			if err := g.endOne(ctx, row); err != nil {
-				return err
-			}
-		}
-		if len(rows) < query.Limit {
-			return missing
+		missing = nil
+		if err := g.signouts.EndOne(ctx, row); err != nil {
+			return err
 		}
 	}
+	return missing
 }

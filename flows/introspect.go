@@ -174,7 +174,7 @@ func (g *Gateway) revokeToken(ctx context.Context, req *endpointRequest, raw str
 		case s.ClientID != req.client.ID:
 			return foreignToken()
 		}
-		return g.revoke(ctx, s.ID)
+		return g.signouts.Revoke(ctx, s.ID)
 	}
 	// Whether its session lives does not matter: one that is refused already may
 	// owe the store its revocation, or have been ended by a call that died before
@@ -188,7 +188,7 @@ func (g *Gateway) revokeToken(ctx context.Context, req *endpointRequest, raw str
 	case known.Claims.ClientID != req.client.ID:
 		return foreignToken()
 	case known.Session != uuid.Nil:
-		return g.revoke(ctx, known.Session)
+		return g.signouts.Revoke(ctx, known.Session)
 	}
 	return g.access.Revoke(ctx, known.Claims.ID, known.Claims.ExpiresAt.Time)
 }

@@ -136,7 +136,7 @@ func (g *Gateway) signOut(w http.ResponseWriter, r *web.Request, at web.Issuer, 
 	// into a promise that was not kept.
 	onward := g.providerSignOut(r, at, id, asked)
 	err := g.endNamed(r.Context(), named)
-	if ending := g.EndSession(r.Context(), id.SessionID); ending != nil {
+	if ending := g.signouts.EndSession(r.Context(), id.SessionID); ending != nil {
 		err = ending
 	}
 	if err != nil {

@@ -60,7 +60,7 @@ func (g *Gateway) endNamed(ctx context.Context, row *tokenstore.Session) error {
 	if row == nil || !row.RevokedAt.IsZero() {
 		return nil
 	}
-	return g.endOne(ctx, *row)
+	return g.signouts.EndOne(ctx, *row)
 }
 
 // acts reports whether a request is one that a person makes now. A browser that

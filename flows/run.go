@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
@@ -17,12 +19,12 @@ import (
 func (g *Gateway) Run(ctx context.Context) {
 	var work sync.WaitGroup
 	defer work.Wait()
-	g.Sessions.BeforePaying(g.tellOwed)
+	g.Sessions.BeforePaying(g.signouts.TellOwed)
 	work.Go(func() { g.drain.Run(ctx) })
 	work.Go(func() { g.adoptCredentials(ctx) })
 	if g.Vault != nil {
 		work.Go(func() { g.Vault.Run(ctx) })
-		work.Go(func() { g.recheckForEver(ctx) })
+		work.Go(func() { g.recheck.Run(ctx) })
 	}
 	if g.hasTokens() || g.Vault != nil {
 		work.Go(func() { g.listen(ctx) })
@@ -39,7 +41,7 @@ func (g *Gateway) Run(ctx context.Context) {
 func (g *Gateway) newDrain() (*outbox.Drain, error) {
 	handlers := make(map[tokenstore.OutboxKind]outbox.Handler)
 	if g.hasTokens() {
-		handlers[tokenstore.OutboxBackchannelLogout] = outbox.Handler{Handle: g.tell, Attempts: logoutAttempts}
+		handlers[tokenstore.OutboxBackchannelLogout] = g.signouts.Handler()
 	}
 	if g.Vault != nil {
 		handlers[tokenstore.OutboxProviderRevocation] = outbox.Handler{Handle: g.Vault.Revoke}
@@ -86,4 +88,14 @@ func (g *Gateway) WatchToken(id *identity.Identity, stop func()) (release func()
 		expires()
 		ends()
 	}
+}
+
+// EndSession is [signout.Manager.EndSession].
+func (g *Gateway) EndSession(ctx context.Context, id uuid.UUID) error {
+	return g.signouts.EndSession(ctx, id)
+}
+
+// EndSubject is [signout.Manager.EndSubject].
+func (g *Gateway) EndSubject(ctx context.Context, subject string) error {
+	return g.signouts.EndSubject(ctx, subject)
 }

@@ -76,7 +76,7 @@ func (g *Gateway) finishUnlink(ctx context.Context, subject string) error {
 			return err
 		}
 	}
-	ended, err := g.endSessionsOf(ctx, subject, func(_ tokenstore.Session, claims identity.Claims) bool {
+	ended, err := g.signouts.EndOf(ctx, subject, func(_ tokenstore.Session, claims identity.Claims) bool {
 		return !hasIdentity(linked, tokenstore.Identity{Issuer: claims.Issuer, Subject: claims.ID})
 	})
 	if err == nil && ended == 0 && len(gone) == 0 {

@@ -1,4 +1,4 @@
-package flows
+package recheck
 
 import (
 	"sync"
@@ -16,7 +16,7 @@ const maxRefreshers = 50_000
 // does nothing but refresh must not outlive its user there.
 type refreshers struct {
 	mu   sync.Mutex
-	last map[recheckKey]refresher
+	last map[person]refresher
 }
 
 type refresher struct {
@@ -24,15 +24,22 @@ type refresher struct {
 	at time.Time
 }
 
+// Note remembers that a client has refreshed a person's token.
+func (w *Worker) Note(id *identity.Identity) {
+	if w.Vault.Rechecks(id.Issuer) {
+		w.refreshers.note(id, w.Now())
+	}
+}
+
 func (r *refreshers) note(id *identity.Identity, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := recheckKey{id.Subject, id.Issuer}
+	key := person{id.Subject, id.Issuer}
 	if _, known := r.last[key]; !known && len(r.last) >= maxRefreshers {
 		return
 	}
 	if r.last == nil {
-		r.last = make(map[recheckKey]refresher)
+		r.last = make(map[person]refresher)
 	}
 	r.last[key] = refresher{id, now}
 }

@@ -82,29 +82,22 @@ func (m *Manager) AdoptCredentials(ctx context.Context, issuer string, ids []str
 
 func (m *Manager) adoptOf(ctx context.Context, issuer, id, subject string) (adopted int, err error) {
 	query := tokenstore.SessionQuery{Subject: subject, Limit: 500}
-	for {
-		rows, err := m.store.ListSessions(ctx, query)
-		m.heard(ctx, err)
+	for row, err := range m.each(ctx, query) {
 		if err != nil {
 			return adopted, err
 		}
-		for _, row := range rows {
-			query.Before = row.ID
-			signed, err := m.openClaims(row)
-			if err != nil || signed.Credential != "" || signed.Issuer != issuer || signed.ID != id {
-				continue
-			}
-			now, err := m.acceptable(signed)
-			if err != nil || now.Credential == "" {
-				continue
-			}
-			if err := m.addCredential(ctx, row, now.Credential); err != nil {
-				return adopted, err
-			}
-			adopted++
+		signed, err := m.openClaims(row)
+		if err != nil || signed.Credential != "" || signed.Issuer != issuer || signed.ID != id {
+			continue
 		}
-		if len(rows) < query.Limit {
-			return adopted, nil
+		now, err := m.acceptable(signed)
+		if err != nil || now.Credential == "" {
+			continue
 		}
+		if err := m.addCredential(ctx, row, now.Credential); err != nil {
+			return adopted, err
+		}
+		adopted++
 	}
+	return adopted, nil
 }

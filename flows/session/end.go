@@ -122,18 +122,13 @@ func (m *Manager) children(ctx context.Context, root uuid.UUID) ([]uuid.UUID, er
 	}
 	var ids []uuid.UUID
 	query := tokenstore.SessionQuery{Subject: row.Subject, All: true, Parent: root, Limit: childrenPage}
-	for {
-		rows, err := m.store.ListSessions(ctx, query)
+	for child, err := range tokenstore.EachSession(ctx, m.store, query) {
 		if err != nil {
 			return nil, err
 		}
-		for _, child := range rows {
-			ids, query.Before = append(ids, child.ID), child.ID
-		}
-		if len(rows) < query.Limit {
-			return ids, nil
-		}
+		ids = append(ids, child.ID)
 	}
+	return ids, nil
 }
 
 // root is the session to revoke for a sign-out of id.

@@ -22,18 +22,11 @@ func (m *Manager) OfProvider(ctx context.Context, issuer, providerSession string
 	query := tokenstore.SessionQuery{
 		ProviderSession: m.keys.MACs(providerSessionLabel, []byte(issuer), []byte(providerSession)), Limit: 500,
 	}
-	for {
-		rows, err := m.store.ListSessions(ctx, query)
-		m.heard(ctx, err)
+	for row, err := range m.each(ctx, query) {
 		if err != nil {
-			return ids, unavailable(err)
+			return ids, err
 		}
-		for _, row := range rows {
-			query.Before = row.ID
-			ids = append(ids, row.ID)
-		}
-		if len(rows) < query.Limit {
-			return ids, nil
-		}
+		ids = append(ids, row.ID)
 	}
+	return ids, nil
 }

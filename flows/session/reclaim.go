@@ -31,24 +31,16 @@ func (m *Manager) Used(within time.Duration) []*identity.Identity {
 func (m *Manager) Reclaim(ctx context.Context, subject string, now identity.Claims) (int, error) {
 	changed := 0
 	query := tokenstore.SessionQuery{Subject: subject, Limit: 500}
-	for {
-		rows, err := m.store.ListSessions(ctx, query)
-		m.heard(ctx, err)
+	for row, err := range m.each(ctx, query) {
 		if err != nil {
-			return changed, unavailable(err)
+			return changed, err
 		}
-		for _, row := range rows {
-			query.Before = row.ID
-			did, err := m.reclaimOne(ctx, row, now)
-			if err != nil {
-				return changed, err
-			}
-			if did {
-				changed++
-			}
+		did, err := m.reclaimOne(ctx, row, now)
+		if err != nil {
+			return changed, err
 		}
-		if len(rows) < query.Limit {
-			break
+		if did {
+			changed++
 		}
 	}
 	if changed > 0 {

@@ -129,22 +129,16 @@ func (m *Manager) signInsSince(ctx context.Context, row tokenstore.Session, firs
 	var all []tokenstore.Session
 	since := begun(first).Add(-flowLife)
 	query := tokenstore.SessionQuery{Subject: row.Subject, ClientID: row.ClientID, All: true, Limit: childrenPage}
-	for len(all) < maxSignIns {
-		rows, err := m.store.ListSessions(ctx, query) // the latest first
-		m.heard(ctx, err)
+	for r, err := range m.each(ctx, query) { // the latest first
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, err
 		}
-		for _, r := range rows {
-			if begun(r.ID).Before(since) {
-				return all, nil
-			}
-			all = append(all, r)
-		}
-		if len(rows) < query.Limit {
+		if begun(r.ID).Before(since) {
 			break
 		}
-		query.Before = rows[len(rows)-1].ID
+		if all = append(all, r); len(all) >= maxSignIns {
+			break
+		}
 	}
 	return all, nil
 }

@@ -1,4 +1,4 @@
-package flows
+package signout
 
 import (
 	"context"
@@ -59,52 +59,52 @@ func (o *owedLogouts) take(key string) (l owedLogout, ok bool) {
 // tellAndEnd queues what clients are to be told, and then ends the sessions: once
 // they have ended nobody finds out again who is to be told, and a crash in between
 // would be the last that is heard of it. key is what is signed out.
-func (g *Gateway) tellAndEnd(ctx context.Context, key string, tell telling, end func() error) error {
-	if !g.tellsClients() {
+func (m *Manager) tellAndEnd(ctx context.Context, key string, tell telling, end func() error) error {
+	if !m.tellsClients() {
 		return end()
 	}
-	untold := g.queue(ctx, tell, time.Time{})
+	untold := m.queue(ctx, tell, time.Time{})
 	if untold != nil {
-		g.owed.add(key, owedLogout{tell, g.Now().Add(-owedSkew)})
+		m.owed.add(key, owedLogout{tell, m.Now().Add(-owedSkew)})
 	}
 	if err := end(); err != nil {
 		return err
 	}
-	if l, owed := g.owed.take(key); owed && untold != nil {
+	if l, owed := m.owed.take(key); owed && untold != nil {
 		// The store answers again: who is to be told is found among what has just ended.
-		if untold = g.queue(ctx, l.tell, l.since); untold != nil {
-			g.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "session", key, "error", untold)
+		if untold = m.queue(ctx, l.tell, l.since); untold != nil {
+			m.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "session", key, "error", untold)
 		}
 	}
-	g.drain.Kick()
+	m.Kick()
 	return nil
 }
 
-func (g *Gateway) queue(ctx context.Context, tell telling, since time.Time) error {
+func (m *Manager) queue(ctx context.Context, tell telling, since time.Time) error {
 	entries, err := tell(ctx, since)
 	for _, e := range entries {
 		if err != nil {
 			break
 		}
-		err = g.Store.Enqueue(ctx, e)
+		err = m.Store.Enqueue(ctx, e)
 	}
 	return err
 }
 
-// tellOwed queues what clients are to be told of a sign-out that the token store is
+// TellOwed queues what clients are to be told of a sign-out that the token store is
 // about to take, if that could not be done at the time.
-func (g *Gateway) tellOwed(ctx context.Context, session uuid.UUID, subject string) {
+func (m *Manager) TellOwed(ctx context.Context, session uuid.UUID, subject string) {
 	key := subject
 	if key == "" {
 		key = session.String()
 	}
-	l, ok := g.owed.take(key)
+	l, ok := m.owed.take(key)
 	if !ok {
 		return
 	}
-	if err := g.queue(ctx, l.tell, l.since); err != nil {
-		g.owed.add(key, l)
+	if err := m.queue(ctx, l.tell, l.since); err != nil {
+		m.owed.add(key, l)
 		return
 	}
-	g.drain.Kick()
+	m.Kick()
 }
