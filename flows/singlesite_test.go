@@ -91,7 +91,7 @@ func TestSingleSite_HasThePersonsOwnPage(t *testing.T) {
 	w := newWorld(t, worldOptions{clients: oauthClients()})
 	home := w.siteURL("one") + "/.gatehouse/"
 	b := newBrowser(t)
-	b.get(home).want(http.StatusOK, "/.gatehouse/login") // nobody is here yet
+	b.get(home).want(http.StatusOK, "/.gatehouse/signin?request=") // nobody is here yet
 	b.get(w.siteURL("one")+"/").signIn("alice", "wonderland").want(http.StatusOK, "hello alice")
 	held := b.held()
 	got := w.codeAt(held, "one", "other")
