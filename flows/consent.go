@@ -2,7 +2,6 @@ package flows
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -93,17 +92,11 @@ func (g *Gateway) plainScope(scope string) string {
 		return "Use " + g.answers.ProviderTitle(name) + " in your name, with your access there"
 	}
 	if resource, ok := strings.CutPrefix(scope, resourceConsent); ok {
-		if u, err := url.Parse(resource); err == nil && u.Host != "" {
-			resource = u.Host + strings.TrimSuffix(u.Path, "/")
-		}
-		return "Act as you at " + resource
+		return "Act as you at " + plainResource(resource)
 	}
 	if token, ok := strings.CutPrefix(scope, tokenConsent); ok {
 		name, resource, _ := strings.Cut(token, " ")
-		if u, err := url.Parse(resource); err == nil && u.Host != "" {
-			resource = u.Host + strings.TrimSuffix(u.Path, "/")
-		}
-		return "Use " + g.answers.ProviderTitle(name) + " in your name through " + resource + ", with your access there"
+		return "Use " + g.answers.ProviderTitle(name) + " in your name through " + plainResource(resource) + ", with your access there"
 	}
 	if strings.HasPrefix(scope, documentConsent) {
 		return ""

@@ -69,15 +69,22 @@ func (g *Gateway) homePage(w http.ResponseWriter, r *web.Request, at web.Issuer,
 	renewed := make(map[uuid.UUID]bool)
 	for _, row := range rows {
 		renewed[g.Sessions.Renews(row)] = true
-		if renewed[row.ID] && row.ID != id.SessionID {
-			continue // one sign-in with a later one
+		if renewed[row.ID] && row.ID != id.SessionID || g.isSelfRegistered(row.ClientID) {
+			continue // one sign-in with a later one, or an agent's
 		}
 		p.Sessions = append(p.Sessions, page.Session{
 			ID: row.ID.String(), Site: g.siteTitle(at, row.ClientID), UserAgent: row.UserAgent, Since: row.CreatedAt,
 			LastSeen: row.SeenAt, Current: row.ID == id.SessionID,
 		})
 	}
+	if err := g.homeAgents(r.Context(), at, id.Subject, consents, &p); err != nil {
+		g.answers.Unavailable(w, r, err)
+		return
+	}
 	for _, consent := range consents {
+		if g.isSelfRegistered(consent.ClientID) {
+			continue
+		}
 		a := page.Application{ID: consent.ClientID, Title: g.siteTitle(at, consent.ClientID)}
 		for _, s := range consent.Scope {
 			a.Scopes = append(a.Scopes, g.plainScope(s))
@@ -107,6 +114,9 @@ func (g *Gateway) siteTitle(at web.Issuer, clientID string) string {
 	}
 	if c := g.Clients[clientID]; c != nil {
 		return c.Title
+	}
+	if g.isSelfRegistered(clientID) {
+		return g.agentTitle(at, clientID)
 	}
 	return clientID
 }
@@ -174,7 +184,7 @@ func (g *Gateway) withdraw(ctx context.Context, subject, clientID string) error 
 	ctx, cancel := web.Detached(ctx)
 	defer cancel()
 	missing := g.Store.DeleteConsent(ctx, subject, clientID)
-	if missing != nil && (!errors.Is(missing, tokenstore.ErrNotFound) || g.Clients[clientID] == nil) {
+	if missing != nil && (!errors.Is(missing, tokenstore.ErrNotFound) || g.Clients[clientID] == nil && !g.isSelfRegistered(clientID)) {
 		return missing
 	}
 	query := tokenstore.SessionQuery{Subject: subject, ClientID: clientID, Limit: 500}

@@ -10,6 +10,8 @@ type Home struct {
 	Sessions []Session
 	// Applications that the person allowed something. At most 40 are shown.
 	Applications []Application
+	// Agents that registered themselves, and that the person let in. At most 40 are shown.
+	Agents []Agent
 	// Identities by which the person can sign in, and Linkable providers that could
 	// be added. At most 40 are shown of each.
 	Identities []Identity
@@ -18,7 +20,7 @@ type Home struct {
 	// could. At most 40 are shown.
 	Delegations []Delegation
 	// Action is where the buttons post to: FieldIdentity is an identity's ID, FieldSession is a session's ID,
-	// FieldClient an application's, FieldAllow and FieldForbid a delegation's.
+	// FieldClient an application's or agent's, FieldAllow and FieldForbid a delegation's.
 	Action string
 	Fields []Field
 	// SignOutURL leads to the question whether to sign out; "" shows none.
@@ -52,6 +54,17 @@ type Application struct {
 	Scopes []string
 }
 
+// Agent is a program that registered itself, and that a person let in.
+type Agent struct {
+	// ID of the client.
+	ID string
+	// Name that it gave itself, and Host where its answers go.
+	Name, Host string
+	// Resources that it may call, in plain words.
+	Resources       []string
+	Since, LastUsed time.Time
+}
+
 // Identity is an account of a provider that a person can sign in with.
 type Identity struct {
 	ID       string
@@ -80,8 +93,18 @@ type Delegation struct {
 type homeView struct {
 	Home
 	Sessions    []sessionView
+	Agents      []agentView
 	Delegations []delegationView
 }
+
+type agentView struct {
+	ID, Name, Host  string
+	Resources       []string
+	Since, LastUsed moment
+}
+
+// maxAgent is the longest ID of an [Agent], which may hold its registration.
+const maxAgent = 1024
 
 type delegationView struct {
 	ID, Client, Provider string
@@ -139,6 +162,15 @@ func (p Home) bounded(now func() time.Time) homeView {
 	}
 	p.Linkable = links
 	v := homeView{Home: p}
+	for _, a := range p.Agents[:min(len(p.Agents), maxItems)] {
+		if len(a.ID) > maxAgent {
+			a.ID = "" // half an ID could name another
+		}
+		v.Agents = append(v.Agents, agentView{
+			ID: entered(a.ID, maxAgent), Name: line(a.Name, maxName), Host: line(a.Host, maxHost), Resources: lines(a.Resources, maxLine),
+			Since: momentOf(a.Since, now), LastUsed: momentOf(a.LastUsed, now),
+		})
+	}
 	for _, d := range p.Delegations[:min(len(p.Delegations), maxItems)] {
 		if len(d.ID) > maxDelegation {
 			d.ID = "" // half an ID could name another

@@ -13,3 +13,8 @@ func SetProxy(client *http.Client, proxy string) {
 	}
 	client.Transport.(cappedTransport).next.(*http.Transport).Proxy = http.ProxyURL(u)
 }
+
+// HasProxy reports whether a client asks somebody for a proxy.
+func HasProxy(client *http.Client) bool {
+	return client.Transport.(cappedTransport).next.(*http.Transport).Proxy != nil
+}

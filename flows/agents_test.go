@@ -1,0 +1,421 @@
+package flows_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/flows"
+	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/registration"
+)
+
+// letsIn has alice let a client in, who is signed in already if she was before, and
+// returns its tokens.
+func (a agents) letsIn(b *browser, id, redirectURI string) map[string]any {
+	a.t.Helper()
+	b.get(a.authorizeURL(id, redirectURI, nil))
+	if strings.Contains(b.body, `name="password"`) {
+		b.signIn("alice", "wonderland")
+	}
+	b.want(http.StatusOK, "asks for access")
+	status, tokens := a.redeems(id, redirectURI, a.answered(b, "approve").Get("code"))
+	if status != http.StatusOK {
+		a.t.Fatalf("tokens: %d %v", status, tokens)
+	}
+	return tokens
+}
+
+// sent opens an address and returns where the browser is sent from our pages, or nil.
+func (a agents) sent(b *browser, u string) *url.URL {
+	a.t.Helper()
+	held := b.held().get(u)
+	b.last, b.body = held.last, held.body
+	to, err := held.last.Location()
+	if err != nil {
+		return nil
+	}
+	return to
+}
+
+// The attack of a confused deputy: somebody lets one client in; an attacker registers
+// another with an address of their own, and has the victim's browser open a link. No
+// consent may count for the other (MCP, Security Best Practices: Confused Deputy Problem).
+func TestAgents_ConsentForOneServesNoOther(t *testing.T) {
+	inBothIssuers(t, func(t *testing.T, a agents) {
+		b := newBrowser(t)
+		good := a.registers(webAgent)
+		a.letsIn(b, good, "https://agent.test/callback")
+		if to := a.sent(b, a.authorizeURL(good, "https://agent.test/callback", nil)); to == nil || to.Query().Get("code") == "" {
+			t.Fatalf("who has consented is asked again: %s", b.body)
+		}
+		for name, metadata := range map[string]string{
+			"an attacker's":           `{"client_name":"Web agent","redirect_uris":["https://evil.test/callback"]}`,
+			"the same metadata":       webAgent,
+			"the good address beside": `{"client_name":"Web agent","redirect_uris":["https://agent.test/callback","https://evil.test/callback"]}`,
+		} {
+			evil := a.registers(metadata)
+			redirect := "https://evil.test/callback"
+			if name == "the same metadata" {
+				redirect = "https://agent.test/callback"
+			}
+			for _, more := range []url.Values{nil, {"prompt": {"none"}}, {"prompt": {"login"}, "max_age": {"0"}}} {
+				if to := a.sent(b, a.authorizeURL(evil, redirect, more)); to != nil && (to.Host == "evil.test" || to.Host == "agent.test") {
+					t.Errorf("%s, %v: the browser is sent to %s", name, more, to)
+				}
+			}
+			if to := a.sent(b, a.authorizeURL(good, "https://evil.test/callback", nil)); to != nil {
+				t.Errorf("the good client's id leads to %s", to)
+			}
+		}
+		// What was asked in one person's session is not answered in another's.
+		evil := a.registers(`{"client_name":"x","redirect_uris":["https://evil.test/callback"]}`)
+		b.get(a.authorizeURL(evil, "https://evil.test/callback", nil)).want(http.StatusOK, "asks for access")
+		attacker := newBrowser(t)
+		attacker.get(a.authorizeURL(evil, "https://evil.test/callback", nil))
+		attacker.signIn("bob", "builder").want(http.StatusOK, "asks for access")
+		mine := hidden.FindAllStringSubmatch(attacker.body, -1)
+		held := b.held()
+		held.last, held.body = b.last, strings.ReplaceAll(b.body, hidden.FindAllStringSubmatch(b.body, -1)[0][2], mine[0][2])
+		if held.submit(url.Values{"decision": {"approve"}}); held.last.Header.Get("Location") != "" {
+			t.Errorf("alice's answer to bob's question leads to %s", held.last.Header.Get("Location"))
+		}
+	})
+}
+
+// On this device anybody can listen where the client does, or claim its scheme: consent is
+// asked for each time, and names what is given away.
+func TestAgents_OnTheDeviceAreAskedForEachTime(t *testing.T) {
+	a := newAgents(t, false, nil)
+	b := newBrowser(t)
+	for metadata, redirect := range map[string]string{
+		nativeAgent: "http://127.0.0.1:5000/callback",
+		`{"client_name":"Editor","redirect_uris":["cursor://claude.ai/cb"]}`:   "cursor://claude.ai/cb",
+		`{"client_name":"Local","redirect_uris":["http://localhost:8400/cb"]}`: "http://localhost:8400/cb",
+	} {
+		id := a.registers(metadata)
+		for range 2 {
+			a.letsIn(b, id, redirect)
+			if !strings.Contains(b.body, "Any program there can pretend") {
+				t.Errorf("%s: the page warns of nothing:\n%s", redirect, b.body)
+			}
+			if strings.HasPrefix(redirect, "cursor") && !strings.Contains(b.body, "cursor://claude.ai") {
+				t.Errorf("the page takes an app's scheme for a host:\n%s", b.body)
+			}
+		}
+		if to := a.sent(b, a.authorizeURL(id, redirect, url.Values{"prompt": {"none"}})); to != nil {
+			t.Errorf("%s: without a question the browser is sent to %s", redirect, to)
+		}
+	}
+	if !strings.Contains(b.body, "interaction") && !strings.Contains(b.body, "asked") {
+		t.Errorf("the page does not say why:\n%s", b.body)
+	}
+}
+
+// The page names the provider's token that the client will act with, and a token that
+// comes to be passed on later is asked about anew.
+func TestAgents_ConsentNamesTheProvidersToken(t *testing.T) {
+	a := newAgents(t, false, func(r *flows.Registration) { r.Open[0].ProviderTokens = nil })
+	b := newBrowser(t)
+	id := a.registers(webAgent)
+	a.letsIn(b, id, "https://agent.test/callback")
+	if strings.Contains(b.body, "in your name through") {
+		t.Errorf("a token is named that nobody passes on:\n%s", b.body)
+	}
+	config := a.gateway.Config
+	config.Registration.Open = []flows.OpenResource{{Origin: a.siteURL("app"), Scopes: []string{"files:read", "files:write"}, ProviderTokens: []string{"local"}}}
+	var err error
+	if a.gateway, err = flows.New(config); err != nil {
+		t.Fatal(err)
+	}
+	b.get(a.authorizeURL(id, "https://agent.test/callback", nil)).want(http.StatusOK, "in your name through app.sites.test")
+}
+
+// An invalid request of a client that anybody can register leads nobody to its address:
+// the registration would make an open redirect of us (RFC 9700, section 4.11.2).
+func TestAgents_TheirInvalidRequestsGetOurPage(t *testing.T) {
+	inBothIssuers(t, func(t *testing.T, a agents) {
+		id := a.registers(webAgent)
+		b := newBrowser(t)
+		for name, more := range map[string]url.Values{
+			"another response type": {"response_type": {"token"}},
+			"no response type":      {"response_type": {""}},
+			"no PKCE":               {"code_challenge": {""}},
+			"plain PKCE":            {"code_challenge_method": {"plain"}},
+			"nobody is signed in":   {"prompt": {"none"}},
+			"a bad prompt":          {"prompt": {"none login"}},
+			"a bad scope":           {"scope": {"a\"b"}},
+			"the issuer":            {"resource": {a.issuer}},
+			"userinfo":              {"resource": {a.issuer + "/userinfo"}},
+			"another site":          {"resource": {a.siteURL("second")}},
+			"a path":                {"resource": {a.siteURL("app") + "/admin"}},
+			"a query":               {"resource": {a.siteURL("app") + "/?x"}},
+			"a stranger's":          {"resource": {"https://evil.test/"}},
+			"two resources":         {"resource": {a.siteURL("app"), a.siteURL("second")}},
+			"a request object":      {"request": {"x"}},
+			"another mode":          {"response_mode": {"form_post"}},
+			"twice":                 {"state": {"a", "b"}},
+			"too long a state":      {"state": {strings.Repeat("x", 5000)}},
+			"another address":       {"redirect_uri": {"https://agent.test/callback/../x"}},
+			"a fragment":            {"redirect_uri": {"https://agent.test/callback#x"}},
+		} {
+			if to := a.sent(b, a.authorizeURL(id, "https://agent.test/callback", more)); to != nil {
+				t.Errorf("%s: the browser is sent to %s", name, to)
+			}
+			if b.last.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s: %d", name, b.last.StatusCode)
+			}
+		}
+		// Who is asked and refuses has seen the address.
+		b.get(a.authorizeURL(id, "https://agent.test/callback", nil))
+		b.signIn("alice", "wonderland").want(http.StatusOK, "asks for access")
+		if answer := a.answered(b, "refuse"); answer.Get("error") != "access_denied" || answer.Get("iss") == "" {
+			t.Errorf("after a refusal: %v", answer)
+		}
+	})
+}
+
+// A client that registered itself has the code and refresh grants at what is open to it,
+// and nothing else of ours.
+func TestAgents_HaveNothingElse(t *testing.T) {
+	inBothIssuers(t, func(t *testing.T, a agents) {
+		b := newBrowser(t)
+		id := a.registers(webAgent)
+		tokens := a.letsIn(b, id, "https://agent.test/callback")
+		access, refresh := tokens["access_token"].(string), tokens["refresh_token"].(string)
+		form := func(endpoint string, values url.Values) (int, any) {
+			t.Helper()
+			values.Set("client_id", id)
+			status, answer := a.post(endpoint, "application/x-www-form-urlencoded", values.Encode())
+			return status, answer["error"]
+		}
+		for name, c := range map[string]struct {
+			endpoint string
+			values   url.Values
+			want     string
+		}{
+			"the device grant": {"device_authorization", url.Values{"scope": {"files:read"}}, "unauthorized_client"},
+			"a device code":    {"token", url.Values{"grant_type": {client.GrantDevice}, "device_code": {"x"}}, "unauthorized_client"},
+			"for itself":       {"token", url.Values{"grant_type": {client.GrantClientCredentials}}, "unauthorized_client"},
+			"a pushed request": {"par", url.Values{"response_type": {"code"}}, "unauthorized_client"},
+			"another resource": {"token", url.Values{"grant_type": {client.GrantRefresh}, "refresh_token": {refresh}, "resource": {a.issuer}}, "invalid_target"},
+			"a wider scope":    {"token", url.Values{"grant_type": {client.GrantRefresh}, "refresh_token": {refresh}, "scope": {"openid"}}, "invalid_scope"},
+			"introspection":    {"introspect", url.Values{"token": {access}}, "invalid_client"},
+		} {
+			if status, got := form(c.endpoint, c.values); got != c.want {
+				t.Errorf("%s: %d %v, want %s", name, status, got, c.want)
+			}
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.endpoint("userinfo"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+access)
+		if got := newBrowser(t).do(req).last.StatusCode; got == http.StatusOK {
+			t.Error("userinfo answers")
+		}
+		// What the configuration takes away is gone at the next refresh.
+		config := a.gateway.Config
+		config.Registration.Open = []flows.OpenResource{{Origin: a.siteURL("second")}}
+		if a.gateway, err = flows.New(config); err != nil {
+			t.Fatal(err)
+		}
+		if status, got := form("token", url.Values{"grant_type": {client.GrantRefresh}, "refresh_token": {refresh}}); status == http.StatusOK {
+			t.Errorf("a refresh for what is not open any more: %d %v", status, got)
+		}
+	})
+}
+
+// A person sees whom they let in, and ends it.
+func TestAgents_OnAPersonsOwnPage(t *testing.T) {
+	inBothIssuers(t, func(t *testing.T, a agents) {
+		b := newBrowser(t)
+		web, native := a.registers(webAgent), a.registers(nativeAgent)
+		first := a.letsIn(b, web, "https://agent.test/callback")
+		second := a.letsIn(b, native, "http://127.0.0.1:5000/callback")
+		home := a.endpoint("")
+		b.get(home).want(http.StatusOK, "Agents that you let in")
+		for _, said := range []string{"Web agent", "agent.test", "Agent", "127.0.0.1", "app.sites.test", "Last used"} {
+			if !strings.Contains(b.body, said) {
+				t.Errorf("the page does not say %q:\n%s", said, b.body)
+			}
+		}
+		if strings.Contains(b.body, "What you allowed") {
+			t.Errorf("an agent is among the applications:\n%s", b.body)
+		}
+		b.submit(url.Values{"client": {web}}).want(http.StatusOK, "Withdrawn from Web agent")
+		if a.calls("/", first["access_token"].(string)) != http.StatusUnauthorized {
+			t.Error("an agent that was ended calls on")
+		}
+		if a.calls("/", second["access_token"].(string)) != http.StatusOK {
+			t.Error("another was ended with it")
+		}
+		b.submit(url.Values{"client": {native}}).want(http.StatusOK, "Withdrawn from Agent")
+		if strings.Contains(b.body, "Agents that you let in") {
+			t.Errorf("an agent is still there:\n%s", b.body)
+		}
+		b.get(a.authorizeURL(web, "https://agent.test/callback", nil)).want(http.StatusOK, "asks for access")
+		b.get(home)
+		b.submit(url.Values{"client": {web}}).want(http.StatusOK, "ended already")
+	})
+}
+
+// publisher publishes metadata documents at agent.test.
+type publisher struct {
+	fetched  atomic.Int64
+	document atomic.Pointer[string]
+}
+
+const documentID = "https://agent.test/oauth/client.json"
+
+func newDocumented(t *testing.T, portal bool, hosts ...string) (agents, *publisher) {
+	t.Helper()
+	p := new(publisher)
+	p.says("https://agent.test/callback")
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		p.fetched.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "max-age=60")
+		_, _ = io.WriteString(w, *p.document.Load())
+	}))
+	t.Cleanup(server.Close)
+	var a agents
+	now := func() time.Time { return a.clock.now() }
+	a = newAgents(t, portal, func(r *flows.Registration) {
+		r.Dynamic = false
+		r.Documents = registration.NewDocuments(registration.DocumentsConfig{Hosts: hosts, Now: now, Client: &http.Client{
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the server is in this process
+				DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+					return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+				}},
+		}})
+	})
+	return a, p
+}
+
+func (p *publisher) says(uris ...string) {
+	s := fmt.Sprintf(`{"client_id":%q,"client_name":"Published agent","redirect_uris":["%s"],"grant_types":["authorization_code","refresh_token"],"token_endpoint_auth_method":"none","logo_uri":"http://10.0.0.1/logo"}`,
+		documentID, strings.Join(uris, `","`))
+	p.document.Store(&s)
+}
+
+// A client that has a document comes without registering; nothing is fetched for somebody
+// who has not signed in, and a consent holds for what the document said.
+func TestDocuments_FromNothingToACall(t *testing.T) {
+	for name, portal := range map[string]bool{"single site": false, "portal": true} {
+		t.Run(name, func(t *testing.T) {
+			a, p := newDocumented(t, portal)
+			b := newBrowser(t)
+			const redirect = "https://agent.test/callback"
+			b.get(a.authorizeURL(documentID, redirect, nil)).want(http.StatusOK, "agent.test")
+			if p.fetched.Load() != 0 {
+				t.Error("a stranger has us fetch a document")
+			}
+			b.signIn("alice", "wonderland").want(http.StatusOK, "asks for access")
+			for _, said := range []string{"Published agent", "It says who it is at <strong><bdi>agent.test", "sent to <strong><bdi>agent.test"} {
+				if !strings.Contains(b.body, said) {
+					t.Errorf("the consent page does not say %q:\n%s", said, b.body)
+				}
+			}
+			if strings.Contains(b.body, "logo") && strings.Contains(b.body, "10.0.0.1") {
+				t.Error("the page loads a logo")
+			}
+			status, tokens := a.redeems(documentID, redirect, a.answered(b, "approve").Get("code"))
+			if status != http.StatusOK || tokens["refresh_token"] == nil {
+				t.Fatalf("tokens: %d %v", status, tokens)
+			}
+			if got := a.calls("/", tokens["access_token"].(string)); got != http.StatusOK {
+				t.Errorf("a call is answered %d", got)
+			}
+			if status, again := a.post("token", "application/x-www-form-urlencoded", url.Values{
+				"grant_type": {"refresh_token"}, "client_id": {documentID}, "refresh_token": {tokens["refresh_token"].(string)},
+			}.Encode()); status != http.StatusOK {
+				t.Errorf("refresh: %d %v", status, again)
+			}
+			if p.fetched.Load() != 1 {
+				t.Errorf("the document was fetched %d times", p.fetched.Load())
+			}
+			if to := a.sent(b, a.authorizeURL(documentID, redirect, nil)); to == nil || to.Query().Get("code") == "" {
+				t.Errorf("who has consented is asked again:\n%s", b.body)
+			}
+			// It says something else now.
+			p.says(redirect, "https://elsewhere.test/callback")
+			a.clock.advance(2 * time.Minute)
+			b.get(a.authorizeURL(documentID, redirect, nil)).want(http.StatusOK, "asks for access")
+			a.answered(b, "approve")
+			if to := a.sent(b, a.authorizeURL(documentID, redirect, nil)); to == nil || to.Query().Get("code") == "" {
+				t.Errorf("who has consented to what it says now is asked again:\n%s", b.body)
+			}
+			b.get(a.endpoint("")).want(http.StatusOK, "Agents that you let in")
+			if strings.Contains(b.body, "document ") {
+				t.Errorf("the page names a digest:\n%s", b.body)
+			}
+		})
+	}
+}
+
+// What a document does not say is not believed, whoever asks, and is told on our page.
+func TestDocuments_AreHeldToWhatTheySay(t *testing.T) {
+	a, p := newDocumented(t, true, "agent.test")
+	b := newBrowser(t)
+	b.get(a.portalURL() + "/authorize?" + url.Values{"client_id": {"x"}}.Encode())
+	for name, c := range map[string]struct{ id, redirect string }{
+		"an address that is not in it": {documentID, "https://evil.test/callback"},
+		"a part of one":                {documentID, "https://agent.test/callback/x"},
+	} {
+		b = newBrowser(t)
+		b.get(a.authorizeURL(c.id, c.redirect, nil)).signIn("alice", "wonderland").want(http.StatusBadRequest, "can&#39;t be let in")
+		if host := b.last.Request.URL.Host; !strings.HasPrefix(host, "portal.test") {
+			t.Errorf("%s: the browser is at %s", name, host)
+		}
+	}
+	before := p.fetched.Load()
+	for name, c := range map[string]struct{ id, redirect string }{
+		"in capitals":      {"https://AGENT.test/oauth/client.json", "https://agent.test/callback"},
+		"a dot segment":    {"https://agent.test/oauth/./client.json", "https://agent.test/callback"},
+		"a hidden one":     {"https://agent.test/x/%2e%2e/oauth/client.json", "https://agent.test/callback"},
+		"another host":     {"https://other.test/client.json", "https://agent.test/callback"},
+		"a host inside":    {"https://169.254.169.254/latest/meta-data", "https://agent.test/callback"},
+		"a loopback":       {"https://[::1]/client.json", "https://agent.test/callback"},
+		"plain http":       {"http://agent.test/oauth/client.json", "https://agent.test/callback"},
+		"a fragment":       {documentID + "#x", "https://agent.test/callback"},
+		"a script":         {documentID, "javascript:alert(1)"},
+		"an own address":   {documentID, a.siteURL("app") + "/.gatehouse/callback"},
+		"the portal's own": {documentID, a.portalURL() + "/callback/local"},
+	} {
+		if to := a.sent(b, a.authorizeURL(c.id, c.redirect, nil)); to != nil {
+			t.Errorf("%s: the browser is sent to %s", name, to)
+		}
+		// Of a host that is listed, and in another spelling, the document says another id.
+		if b.last.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d\n%s", name, b.last.StatusCode, b.body)
+		}
+	}
+	if n := p.fetched.Load() - before; n > 1 {
+		t.Errorf("%d documents were fetched for them", n)
+	}
+}
+
+// A person who is signed in has us fetch no more than some.
+func TestDocuments_OnePersonIsBounded(t *testing.T) {
+	a, p := newDocumented(t, false)
+	b := newBrowser(t)
+	b.get(a.authorizeURL(documentID, "https://agent.test/callback", nil)).signIn("alice", "wonderland")
+	for n := range 100 {
+		b.get(a.authorizeURL(fmt.Sprintf("https://agent.test/%d", n), "https://agent.test/callback", nil))
+	}
+	if got := p.fetched.Load(); got != 60 {
+		t.Errorf("%d documents were fetched, want 60", got)
+	}
+	b.want(http.StatusServiceUnavailable, "try again in a few minutes")
+}
