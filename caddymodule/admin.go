@@ -29,6 +29,9 @@ func init() {
 //	GET  /gatehouse/sessions  the sessions of ?subject=, or ?all=true; ?before= and ?limit= page
 //	GET  /gatehouse/explain   which rules let ?user= in at ?url=, or keep them out
 //	POST /gatehouse/revoke    ends ?session= with the sign-in that it came from, or all of ?subject=; 404 when unknown
+//	GET  /gatehouse/agents    the clients that registered themselves and that ?subject= let in, or ?all=true those that have
+//	                          sessions
+//	POST /gatehouse/end-agent ends ?client_id= for ?subject=, or with ?all=true for everybody; 404 where there is nothing to end
 //	POST /gatehouse/rotate-keys  publishes new signing keys; with ?lost_secret=true replaces those that no configured secret opens
 //	GET  /gatehouse/tokens    the provider tokens that are kept, never their values: of ?subject=, ?provider=, ?client_id=,
 //	                          ?expired_before= (RFC 3339), ?revoked=true|false, or ?all=true; ?after_subject=, ?after_issuer=
@@ -51,6 +54,8 @@ func (*Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "/gatehouse/health", Handler: adminHandler(http.MethodGet, (*App).adminHealth)},
 		{Pattern: "/gatehouse/sessions", Handler: adminHandler(http.MethodGet, (*App).adminSessions)},
+		{Pattern: "/gatehouse/agents", Handler: adminHandler(http.MethodGet, (*App).adminAgents)},
+		{Pattern: "/gatehouse/end-agent", Handler: adminHandler(http.MethodPost, (*App).adminEndAgent)},
 		{Pattern: "/gatehouse/explain", Handler: adminHandler(http.MethodGet, (*App).adminExplain)},
 		{Pattern: "/gatehouse/revoke", Handler: adminHandler(http.MethodPost, (*App).adminRevoke)},
 		{Pattern: "/gatehouse/rotate-keys", Handler: adminHandler(http.MethodPost, (*App).adminRotateKeys)},

@@ -14,7 +14,7 @@ func init() {
 		Usage: "<verb>",
 		Short: "Looks after Gatehouse: its sessions, stores and providers",
 		Long: `
-Looks after Gatehouse. The verbs about sessions, subjects, tokens and keys, explain, and doctor
+Looks after Gatehouse. The verbs about sessions, agents, subjects, tokens and keys, explain, and doctor
 without --config, ask the running server by its admin API; migrate works on the stores of a
 configuration; client and pages need neither.`,
 		CobraFunc: func(cmd *cobra.Command) {
@@ -32,7 +32,7 @@ configuration; client and pages need neither.`,
 // Verbs are what the subcommand gatehouse can do. Gatehouse's own binary takes
 // them directly as well.
 func Verbs() []caddycmd.Command {
-	return []caddycmd.Command{clientVerb(), keysVerb(), doctorVerb(), explainVerb(), pagesVerb(), sessionsVerb(), subjectsVerb(), tokensVerb(), migrateVerb()}
+	return []caddycmd.Command{agentsVerb(), clientVerb(), keysVerb(), doctorVerb(), explainVerb(), pagesVerb(), sessionsVerb(), subjectsVerb(), tokensVerb(), migrateVerb()}
 }
 
 // group makes a command of its subcommands. To Cobra alone an unknown

@@ -129,8 +129,11 @@ func (g *Gateway) agentTitle(at web.Issuer, id string) string {
 	if r := registration.Open(g.Keyring, at.ID(), id, g.Now()); r != nil {
 		return agentName(r)
 	}
-	return "An application"
+	return unknownAgent
 }
+
+// unknownAgent is a client whose registration cannot be read any more.
+const unknownAgent = "An application"
 
 // agentName is the name that a client gave itself, or if none, where it is answered.
 func agentName(r *registration.Registration) string {

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,59 +29,116 @@ type Agent struct {
 	Sessions int
 }
 
-// Agents lists those that a subject let in, the last used first. at is the issuer that
-// they registered at; the zero one is the portal.
-func (g *Gateway) Agents(ctx context.Context, at web.Issuer, subject string) ([]Agent, error) {
-	if at.Origin == "" {
-		at = g.portal
+// Agents lists those that a subject let in, the last used first; of the empty subject
+// everybody's that have a session.
+func (g *Gateway) Agents(ctx context.Context, subject string) ([]Agent, error) {
+	if subject == "" {
+		l := agentList{gateway: g, issuers: g.agentIssuers()}
+		return l.sorted(l.addSessions(ctx, tokenstore.SessionQuery{All: true, Limit: 500}))
 	}
 	consents, err := g.Store.Consents(ctx, subject)
 	if err != nil {
 		return nil, err
 	}
-	return g.agentsOf(ctx, at, subject, consents)
+	return g.agentsOf(ctx, subject, consents, g.agentIssuers()...)
 }
 
-func (g *Gateway) agentsOf(ctx context.Context, at web.Issuer, subject string, consents []tokenstore.Consent) ([]Agent, error) {
-	var all []Agent
-	of := func(clientID string) *Agent {
-		for i := range all {
-			if all[i].ClientID == clientID {
-				return &all[i]
-			}
-		}
-		all = append(all, g.describe(at, Agent{Subject: subject, ClientID: clientID}))
-		return &all[len(all)-1]
+// agentIssuers are those at which clients may have registered themselves, as far as the
+// configuration knows their names.
+func (g *Gateway) agentIssuers() []web.Issuer {
+	if g.HasPortal() {
+		return []web.Issuer{g.portal}
 	}
+	var all []web.Issuer
+	for i := range g.open {
+		all = append(all, web.SiteIssuer(strings.TrimSuffix(g.open[i].Origin, "/"), ""))
+	}
+	return all
+}
+
+func (g *Gateway) agentsOf(ctx context.Context, subject string, consents []tokenstore.Consent, issuers ...web.Issuer) ([]Agent, error) {
+	l := agentList{gateway: g, issuers: issuers}
 	for _, consent := range consents {
 		if !g.isSelfRegistered(consent.ClientID) {
 			continue
 		}
-		a := of(consent.ClientID)
+		a := l.of(subject, consent.ClientID)
 		for _, s := range consent.Scope {
 			if resource, ok := strings.CutPrefix(s, resourceConsent); ok {
 				a.Resources = merged(a.Resources, []string{resource})
 			}
 		}
 	}
-	query := tokenstore.SessionQuery{Subject: subject, Limit: 500}
+	return l.sorted(l.addSessions(ctx, tokenstore.SessionQuery{Subject: subject, Limit: 500}))
+}
+
+// agentList gathers agents.
+type agentList struct {
+	gateway *Gateway
+	issuers []web.Issuer
+	all     []*Agent
+	by      map[[2]string]*Agent
+}
+
+// of is the agent of a subject and a client.
+func (l *agentList) of(subject, clientID string) *Agent {
+	key := [2]string{subject, clientID}
+	if a := l.by[key]; a != nil {
+		return a
+	}
+	if l.by == nil {
+		l.by = make(map[[2]string]*Agent)
+	}
+	a := &Agent{Subject: subject, ClientID: clientID}
+	l.describe(a)
+	l.by[key], l.all = a, append(l.all, a)
+	return a
+}
+
+// addSessions adds the live sessions of a listing.
+func (l *agentList) addSessions(ctx context.Context, query tokenstore.SessionQuery) error {
 	for {
-		rows, err := g.Store.ListSessions(ctx, query)
+		rows, err := l.gateway.Store.ListSessions(ctx, query)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for i := range rows {
 			query.Before = rows[i].ID
-			if g.isSelfRegistered(rows[i].ClientID) {
-				of(rows[i].ClientID).count(&rows[i])
+			if l.gateway.isSelfRegistered(rows[i].ClientID) && rows[i].Err() == nil {
+				l.of(rows[i].Subject, rows[i].ClientID).count(&rows[i])
 			}
 		}
 		if len(rows) < query.Limit {
-			break
+			return nil
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Agent) int { return b.LastUsed.Compare(a.LastUsed) })
-	return all, nil
+}
+
+func (l *agentList) sorted(err error) ([]Agent, error) {
+	if err != nil {
+		return nil, err
+	}
+	agents := make([]Agent, 0, len(l.all))
+	for _, a := range l.all {
+		agents = append(agents, *a)
+	}
+	slices.SortStableFunc(agents, func(a, b Agent) int { return b.LastUsed.Compare(a.LastUsed) })
+	return agents, nil
+}
+
+// describe says who a client is, as far as its id does: nothing is fetched for a list.
+func (l *agentList) describe(a *Agent) {
+	a.Name = unknownAgent
+	if registration.IsDocument(a.ClientID) {
+		a.Name, a.Host = documentHost(a.ClientID), documentHost(a.ClientID)
+		return
+	}
+	for _, at := range l.issuers {
+		if r := registration.Open(l.gateway.Keyring, at.ID(), a.ClientID, l.gateway.Now()); r != nil {
+			a.Name, a.Host = agentName(r), answerHost(r.RedirectURIs[0])
+			return
+		}
+	}
 }
 
 // count adds a session of the agent's.
@@ -97,24 +155,29 @@ func (a *Agent) count(row *tokenstore.Session) {
 	}
 }
 
-// describe says who a client is, as far as its id does: nothing is fetched for a list.
-func (g *Gateway) describe(at web.Issuer, a Agent) Agent {
-	a.Name = g.agentTitle(at, a.ClientID)
-	if registration.IsDocument(a.ClientID) {
-		a.Host = documentHost(a.ClientID)
-	} else if r := registration.Open(g.Keyring, at.ID(), a.ClientID, g.Now()); r != nil {
-		a.Host = answerHost(r.RedirectURIs[0])
-	}
-	return a
-}
-
 // EndAgent ends what a subject allowed a client that registered itself, and all that it
-// got by it. [tokenstore.ErrNotFound] if there was nothing.
+// got by it; of the empty subject, what everybody did who has a session of it.
+// [tokenstore.ErrNotFound] if there was nothing.
 func (g *Gateway) EndAgent(ctx context.Context, subject, clientID string) error {
 	if !g.isSelfRegistered(clientID) {
 		return tokenstore.ErrNotFound
 	}
-	return g.withdraw(ctx, subject, clientID)
+	if subject != "" {
+		return g.withdraw(ctx, subject, clientID)
+	}
+	l := agentList{gateway: g}
+	if err := l.addSessions(ctx, tokenstore.SessionQuery{All: true, ClientID: clientID, Limit: 500}); err != nil {
+		return err
+	}
+	if len(l.all) == 0 {
+		return tokenstore.ErrNotFound
+	}
+	for _, a := range l.all {
+		if err := g.withdraw(ctx, a.Subject, clientID); err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // homeAgents are the agents on a person's own page.
@@ -123,7 +186,7 @@ func (g *Gateway) homeAgents(ctx context.Context, at web.Issuer, subject string,
 	if !known && !g.registers(at) {
 		return nil
 	}
-	agents, err := g.agentsOf(ctx, at, subject, consents)
+	agents, err := g.agentsOf(ctx, subject, consents, at)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package flows_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/registration"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // letsIn has alice let a client in, who is signed in already if she was before, and
@@ -249,6 +251,13 @@ func TestAgents_OnAPersonsOwnPage(t *testing.T) {
 				t.Errorf("the page does not say %q:\n%s", said, b.body)
 			}
 		}
+		listed, err := a.gateway.Agents(t.Context(), "")
+		if err != nil || len(listed) != 2 || listed[0].Name != "Agent" || listed[1].Host != "agent.test" || listed[0].Sessions != 1 || fmt.Sprint(listed[0].Resources) == "[]" {
+			t.Fatalf("an administrator is told %+v %v", listed, err)
+		}
+		if own, err := a.gateway.Agents(t.Context(), listed[0].Subject); err != nil || len(own) != 2 {
+			t.Errorf("of the person an administrator is told %+v %v", own, err)
+		}
 		if strings.Contains(b.body, "What you allowed") {
 			t.Errorf("an agent is among the applications:\n%s", b.body)
 		}
@@ -259,7 +268,18 @@ func TestAgents_OnAPersonsOwnPage(t *testing.T) {
 		if a.calls("/", second["access_token"].(string)) != http.StatusOK {
 			t.Error("another was ended with it")
 		}
-		b.submit(url.Values{"client": {native}}).want(http.StatusOK, "Withdrawn from Agent")
+		if err := a.gateway.EndAgent(t.Context(), "", native); err != nil {
+			t.Fatal(err)
+		}
+		if a.calls("/", second["access_token"].(string)) != http.StatusUnauthorized {
+			t.Error("an agent that the administrator ended calls on")
+		}
+		for _, id := range []string{native, web, "app.sites.test", "unknown"} {
+			if err := a.gateway.EndAgent(t.Context(), "", id); !errors.Is(err, tokenstore.ErrNotFound) {
+				t.Errorf("ending %s: %v", id[:4], err)
+			}
+		}
+		b.get(home)
 		if strings.Contains(b.body, "Agents that you let in") {
 			t.Errorf("an agent is still there:\n%s", b.body)
 		}
