@@ -68,7 +68,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		},
 		{
 			from: []string{"flows/resource", "flows/scope"},
-			to:   []string{module + "flows/accesstoken", module + "flows/session", module + "flows/guard", module + "flows/vault", module + "flows/authcode"},
+			to:   []string{module + "flows/accesstoken", module + "flows/guard", module + "flows/vault", module + "flows/authcode"},
 			why:  "what resources and scopes are is asked by the guard and by the endpoints",
 		},
 		{
