@@ -54,6 +54,10 @@ func (g *Gateway) ServeSite(w http.ResponseWriter, r *web.Request) {
 		if web.Allowed(w, r, http.MethodGet, http.MethodHead) {
 			g.serveLogin(w, r)
 		}
+	case endpoint == "watch.js":
+		g.serveWatch(w, r)
+	case endpoint == "session":
+		g.serveSession(w, r)
 	case endpoint == "callback" && g.HasPortal():
 		if web.Allowed(w, r, http.MethodGet) {
 			g.serveHandover(w, r)
