@@ -52,10 +52,6 @@ func (g *Guard) provisionMatchers(ctx caddy.Context) error {
 	sets := make([]caddyhttp.MatcherSet, len(g.matchers))
 	copy(sets, g.matchers)
 	g.sights = sightsOf(raw, sets, &g.sight)
-	if g.sight.capitals {
-		ctx.Logger().Warn("the guard's matcher is case-sensitive and its pattern has capital letters: it does not match the path in lower case, " +
-			"which many servers treat as the same path; use the matcher \"path\", or begin the regular expression with (?i)")
-	}
 	return nil
 }
 

@@ -120,6 +120,7 @@ func (a *App) placeGuards() ([]site, error) {
 	if err := a.settleSites(); err != nil {
 		return nil, err
 	}
+	a.warnCapitals()
 	a.findPortal(portals)
 	a.learnNames()
 	a.logFaults()
