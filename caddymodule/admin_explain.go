@@ -37,6 +37,30 @@ type ExplainedPerson struct {
 	SignedInAt time.Time         `json:"signed_in_at,omitzero"`
 	Allowed    bool              `json:"allowed"`
 	Policies   []ExplainedPolicy `json:"policies"`
+	// Requirements are what the guards require beyond a sign-in. Whoever has not met them
+	// is asked again, and may meet them then.
+	Requirements []ExplainedRequirement `json:"requirements,omitempty"`
+	// Tokens are the providers whose own tokens the guards take.
+	Tokens []ExplainedTokens `json:"tokens,omitempty"`
+}
+
+// ExplainedRequirement is what a guard requires of a person.
+type ExplainedRequirement struct {
+	Where   string `json:"where"`
+	Require string `json:"require"`
+	// Missing is what the person has not proved; "" if nothing.
+	Missing string `json:"missing,omitempty"`
+	// Scopes that an access token must have, too.
+	Scopes []string `json:"scopes,omitempty"`
+}
+
+// ExplainedTokens is whether a guard takes the tokens of a provider.
+type ExplainedTokens struct {
+	Where    string   `json:"where"`
+	Provider string   `json:"provider"`
+	Audience []string `json:"audience,omitempty"`
+	// Missing is why a token of the person's own provider opens nothing; "" if one does.
+	Missing string `json:"missing,omitempty"`
 }
 
 // ExplainedPolicy is how one policy judges a person.
@@ -70,7 +94,7 @@ func (a *App) adminExplain(w http.ResponseWriter, r *http.Request) error {
 		return a.adminError("looking for a user", err)
 	}
 	if len(people) == 0 {
-		return notFound(fmt.Errorf("nobody called %q is signed in, and no local user is: what a provider says of somebody is known from the sign-in", user))
+		return notFound(fmt.Errorf("nobody called %q is signed in, and no local user is: what a provider says of somebody is known from the sign-in%s", user, tokensHint(guards)))
 	}
 	answer := Explanation{URL: u.String()}
 	for _, p := range people {
@@ -158,16 +182,17 @@ func (a *App) explain(p person, guards []*Guard, u *url.URL) ExplainedPerson {
 	}
 	for _, g := range guards {
 		a.explainGuard(g, u, &answer, judge)
+		if where, covers := a.place(g, u); covers {
+			answer.require(where, g, &p.claims)
+			a.explainTokens(&answer, where, g)
+		}
 	}
 	return answer
 }
 
 func (a *App) explainGuard(g *Guard, u *url.URL, answer *ExplainedPerson, judge func(ExplainedPolicy, *policy.Policy)) {
-	where := "a guard of " + hostName(u.Host)
-	switch covers, err := a.covers(g, u); {
-	case err != nil:
-		where += ", whose matcher cannot be judged by a URL alone"
-	case !covers:
+	where, covers := a.place(g, u)
+	if !covers {
 		return
 	}
 	policies := g.rehearsed
@@ -182,6 +207,17 @@ func (a *App) explainGuard(g *Guard, u *url.URL, answer *ExplainedPerson, judge 
 	if len(policies) == 0 {
 		answer.Policies = append(answer.Policies, ExplainedPolicy{Where: where, Allowed: true, Decision: "allowed: it has no rules, and everybody who is signed in may enter"})
 	}
+}
+
+// place is what a guard is called, and whether a request for a URL must sign in there, as
+// far as that can be told.
+func (a *App) place(g *Guard, u *url.URL) (where string, covers bool) {
+	where = "a guard of " + hostName(u.Host)
+	covers, err := a.covers(g, u)
+	if err != nil {
+		return where + ", whose matcher cannot be judged by a URL alone", true
+	}
+	return where, covers
 }
 
 // covers reports whether a GET request for a URL must sign in at a guard.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -68,6 +70,9 @@ func printPerson(w io.Writer, p ExplainedPerson, address string) error {
 	if p.Allowed {
 		verdict = "allowed"
 	}
+	if p.Allowed && slices.ContainsFunc(p.Requirements, func(q ExplainedRequirement) bool { return q.Missing != "" }) {
+		verdict = "allowed once they have proved more"
+	}
 	if !p.SignedInAt.IsZero() {
 		known = "signed in " + p.SignedInAt.Local().Format(time.DateTime)
 	}
@@ -94,6 +99,34 @@ func printPerson(w io.Writer, p ExplainedPerson, address string) error {
 			if _, err := fmt.Fprintf(w, "    %s\n      %s\n", rule.Rule, line); err != nil {
 				return err
 			}
+		}
+	}
+	return printBeyondRules(w, p)
+}
+
+// printBeyondRules prints what is required beside the rules, and whose tokens are taken.
+func printBeyondRules(w io.Writer, p ExplainedPerson) error {
+	for _, q := range p.Requirements {
+		state := "met"
+		if q.Missing != "" {
+			state = "not met, they are asked again: " + headerValue(q.Missing)
+		}
+		if _, err := fmt.Fprintf(w, "  %s requires %s: %s\n", q.Where, q.Require, state); err != nil {
+			return err
+		}
+		if len(q.Scopes) > 0 {
+			if _, err := fmt.Fprintf(w, "    an access token needs the scope %s; a person who signed in at the site does not\n", strings.Join(q.Scopes, " ")); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range p.Tokens {
+		state := "accepted for the audience " + strings.Join(t.Audience, " or ")
+		if t.Missing != "" {
+			state = "not accepted: " + t.Missing
+		}
+		if _, err := fmt.Fprintf(w, "  %s: tokens of provider %s are %s\n", t.Where, t.Provider, state); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 )
@@ -55,6 +56,44 @@ func TestExplain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The command says what somebody still has to prove, and whose tokens open the place.
+func TestExplain_RequirementsAndTokens(t *testing.T) {
+	r := serve(t, aliceLocal+ssoWithClaims+"provider ci oidc https://ci.example.com {\n\taccept_tokens {\n\t\taudience https://app.example.com\n\t}\n}\n",
+		"http://app.example.com {\n\tgatehouse {\n\t\tallow anyone\n\t\taccept_tokens ci\n\t}\n\tgatehouse /admin/* {\n\t\tallow anyone\n\t\trequire acr gold\n\t\trequire max_age 10m\n\t\trequire scope a:b\n\t}\n\trespond here\n}")
+	r.signIn("app.example.com", raised("bronze", 0))
+	address := adminServer(t)
+	for _, tt := range []struct {
+		raised func(*identity.Claims)
+		path   string
+		want   []string
+		not    string
+	}{
+		{nil, "/", []string{"allowed at http", "tokens of provider ci are accepted for the audience https://app.example.com\n", "tokens of provider sso are not accepted: its block has no accept_tokens"}, "requires"},
+		{nil, "/admin/x", []string{"allowed once they have proved more at", "requires acr gold, max_age 10m0s, scope a:b: not met, they are asked again: acr is bronze\n", "an access token needs the scope a:b"}, ""},
+		{raised("gold", 11*time.Minute), "/admin/x", []string{"allowed once they have proved more at", "they authenticated 11m"}, "acr is"},
+		{raised("gold", time.Minute), "/admin/x", []string{"allowed at http", "requires acr gold, max_age 10m0s, scope a:b: met\n"}, "asked again"},
+	} {
+		if tt.raised != nil {
+			r.signIn("app.example.com", tt.raised)
+		}
+		out, _, err := command("explain", "--address", address, "-u", "bob@example.com", "http://app.example.com"+tt.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range tt.want {
+			if !strings.Contains(out, part) {
+				t.Errorf("%q is not in\n%s", part, out)
+			}
+		}
+		if tt.not != "" && strings.Contains(out, tt.not) {
+			t.Errorf("%q is in\n%s", tt.not, out)
+		}
+	}
+	if _, _, err := command("explain", "--address", address, "-u", "job", "http://app.example.com/"); err == nil || !strings.Contains(err.Error(), "what a token of ci says is known while it is used") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -179,6 +179,8 @@ type TokenAcceptor interface {
 	// in there.
 	AcceptsTokens() bool
 	OnlyTokens() bool
+	// TokenAudience is for whom such tokens must be, one of them.
+	TokenAudience() []string
 	// Issued reports whether a token is a JWT that says so. Nothing of it is believed
 	// yet.
 	Issued(token string) bool

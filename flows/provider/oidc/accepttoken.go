@@ -19,6 +19,14 @@ import (
 // AcceptsTokens reports whether tokens of the provider are taken.
 func (p *Provider) AcceptsTokens() bool { return p.config.Accept != nil }
 
+// TokenAudience is for whom tokens must be that are taken.
+func (p *Provider) TokenAudience() []string {
+	if p.config.Accept == nil {
+		return nil
+	}
+	return p.config.Accept.Audience
+}
+
 // OnlyTokens reports whether nobody signs in at the provider.
 func (p *Provider) OnlyTokens() bool { return p.config.tokensOnly() }
 
