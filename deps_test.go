@@ -57,9 +57,9 @@ func TestImportsRunOneWay(t *testing.T) {
 			why:  "the verifier of access tokens serves the guard and the endpoints",
 		},
 		{
-			from: []string{"flows/authcode", "flows/oautherror"},
-			to:   []string{module + "flows/guard", module + "flows/vault"},
-			why:  "codes and errors know neither guarded sites nor the vault",
+			from: []string{"flows/authcode", "flows/oautherror", "flows/signout"},
+			to:   []string{module + "flows/guard", module + "flows/vault", module + "flows/recheck"},
+			why:  "codes, errors and sign-outs know neither guarded sites nor the vault",
 		},
 		{
 			from: []string{"flows/client", "flows/foreign", "flows/stepup", "flows/sealed", "flows/policy"},

@@ -86,9 +86,11 @@ func TestRFC8628_Start(t *testing.T) {
 	}
 	var many []string
 	for i := range 8 {
-		many = append(many, w.siteURL("one")+"/"+strings.Repeat("\xff", 400)+string(rune('a'+i)))
+		many = append(many, w.siteURL("one")+"/"+strings.Repeat("&", 400)+string(rune('a'+i)))
 	}
-	w.call("device_authorization", with(form, set("resource", many...))).refused(t, "more than can be kept", http.StatusBadRequest, "invalid_request")
+	if got := w.call("device_authorization", with(form, set("resource", many...))); got.status != http.StatusOK {
+		t.Errorf("as much as can be asked for: %d %s", got.status, got.text)
+	}
 	w.call("device_authorization?client_id=cli", url.Values{}).refused(t, "in the URL", http.StatusBadRequest, "invalid_request")
 	if got := w.call("device_authorization", url.Values{}, basic("box")); got.status != http.StatusOK {
 		t.Errorf("with a secret: %d %s", got.status, got.text)
