@@ -20,8 +20,13 @@ FUZZPKGS ?= ./flows/... ./tokenstore/... ./cache/... ./cmd/gate
 # How long each fuzz target runs in make soak, and how often its crash tests kill.
 SOAKTIME ?= 2m
 SOAKKILLS ?= 50
-# How many rounds of one-second windows the benchmark takes.
+# How many rounds of one-second windows the benchmark takes; of bench-guard also how many
+# connections each target has, how many live sessions there are, and whether requests
+# have an access token: make bench-guard CONNECTIONS=512 SESSIONS=100000 TOKEN=true
 PAIRS ?= 40
+CONNECTIONS ?= 16
+SESSIONS ?= 1
+TOKEN ?= false
 # The store report's numbers of sessions and seconds for each figure, and how
 # long every Go benchmark runs. ROWS=10000,10000000 takes some twenty
 # minutes, most of it for filling the table.
@@ -117,8 +122,9 @@ flood: ## A million abandoned sign-ins for each cache, without the race detector
 bench: bench-guard bench-forward bench-refresh bench-store bench-all ## Measure everything (some minutes; an idle machine)
 
 .PHONY: bench-guard
-bench-guard: ## Measure a guarded request against a plain reverse_proxy, PAIRS=40 rounds
-	@cd integration && go test -run '^$$' -bench Guarded -benchtime $(PAIRS)x -timeout 30m ./bench
+bench-guard: ## Measure a guarded request against a plain reverse_proxy, PAIRS=40 rounds, and oauth2-proxy beside
+	@cd integration && ../$(INMEMORY) go test -run '^$$' -bench Guarded -benchtime $(PAIRS)x -timeout 30m ./bench \
+		-args -connections $(CONNECTIONS) -sessions $(SESSIONS) -token=$(TOKEN)
 
 .PHONY: bench-forward
 bench-forward: ## Measure nginx that asks the gateway against nginx that asks oauth2-proxy, where that is installed

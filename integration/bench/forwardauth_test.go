@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -19,12 +17,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/integration/openid"
 )
 
-// envOAuth2Proxy names the environment variable that says where oauth2-proxy is, if it
-// is not on the path:
-//
-//	GOBIN=… go install github.com/oauth2-proxy/oauth2-proxy/v7@latest
-const envOAuth2Proxy = "GATEHOUSE_TEST_OAUTH2_PROXY"
-
 // asked are the sites of one nginx: two that ask before each request, and one that asks
 // nobody.
 var asked = []string{"gatehouse", "oauth2-proxy", "plain"}
@@ -33,7 +25,7 @@ var asked = []string{"gatehouse", "oauth2-proxy", "plain"}
 type forwardAuth struct {
 	proxy, upstream string // host:port
 	gateway         *gateway.Node
-	other           *exec.Cmd
+	other           *oauth2Proxy
 }
 
 // BenchmarkForwardAuth measures nginx that asks the gateway by auth_request, as
@@ -47,7 +39,7 @@ func BenchmarkForwardAuth(b *testing.B) {
 	for _, name := range asked {
 		request := fmt.Sprintf("GET /reports?year=2026 HTTP/1.1\r\nHost: %s.localhost\r\n"+
 			"User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: text/html\r\nAccept-Language: en\r\nCookie: theme=dark; %s\r\n\r\n", name, cookies[name])
-		target, err := bench.Open(b.Context(), f.proxy, []byte(request), connections)
+		target, err := bench.Open(b.Context(), f.proxy, [][]byte{[]byte(request)}, *connectionsFlag)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -82,20 +74,16 @@ func BenchmarkForwardAuth(b *testing.B) {
 // pid is the process that is asked about a site; the gateway's where nobody is.
 func (f *forwardAuth) pid(site string) int {
 	if site == "oauth2-proxy" {
-		return f.other.Process.Pid
+		return f.other.command.Process.Pid
 	}
 	return f.gateway.PID()
 }
 
 func startForwardAuth(b *testing.B) *forwardAuth {
 	b.Helper()
-	program := os.Getenv(envOAuth2Proxy)
+	program := oauth2ProxyProgram()
 	if program == "" {
-		found, err := exec.LookPath("oauth2-proxy")
-		if err != nil {
-			b.Skip("there is no oauth2-proxy on the path, nor in " + envOAuth2Proxy)
-		}
-		program = found
+		b.Skip("there is no oauth2-proxy on the path, nor in " + envOAuth2Proxy)
 	}
 	upstream, err := bench.Upstream(b.Context())
 	if err != nil {
@@ -109,48 +97,9 @@ func startForwardAuth(b *testing.B) *forwardAuth {
 	f.gateway = gateway.Start(b, gateway.Options{Caddyfile: fmt.Sprintf("{\n\tservers {\n\t\ttrusted_proxies static 127.0.0.1/8\n\t}\n"+
 		"\tgatehouse {\n\t\tprovider local {\n\t\t\tuser alice %s {\n\t\t\t\temail alice@example.com\n\t\t\t\tgroups staff\n\t\t\t}\n\t\t}\n\t}\n}\n"+
 		"http:// {\n\tgatehouse_forward_auth {\n\t\tproxy nginx\n\t\thosts gatehouse.localhost\n\t}\n}\n", hash)})
-	other := fmt.Sprintf("127.0.0.1:%d", gateway.FreePort(b))
-	f.startOther(b, program, other)
-	f.startNginx(b, other)
+	f.other = startOAuth2Proxy(b, program, "static://202", "--reverse-proxy=true", "--trusted-proxy-ip=127.0.0.1", "--set-xauthrequest=true")
+	f.startNginx(b, f.other.address)
 	return f
-}
-
-// startOther starts oauth2-proxy with sessions in cookies, its default.
-func (f *forwardAuth) startOther(b *testing.B, program, address string) {
-	b.Helper()
-	const callback = "http://oauth2-proxy.localhost/oauth2/callback"
-	provider := openid.Start(b, callback)
-	f.other = exec.CommandContext(b.Context(), program, "--provider=oidc", "--oidc-issuer-url="+provider.Issuer, "--client-id="+openid.ClientID,
-		"--client-secret="+openid.ClientSecret, "--cookie-secret=0123456789abcdef0123456789abcdef", "--cookie-secure=false", "--email-domain=*",
-		"--insecure-oidc-allow-unverified-email", "--http-address="+address, "--reverse-proxy=true", "--trusted-proxy-ip=127.0.0.1", "--set-xauthrequest=true",
-		"--redirect-url="+callback, "--skip-provider-button=true", "--code-challenge-method=S256", "--upstream=static://202",
-		"--request-logging=false", "--auth-logging=false", "--standard-logging=false")
-	var said strings.Builder
-	f.other.Stdout, f.other.Stderr = &said, &said
-	if err := f.other.Start(); err != nil {
-		b.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { defer close(ended); _ = f.other.Wait() }()
-	b.Cleanup(func() {
-		_ = f.other.Process.Kill()
-		<-ended
-	})
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		resp, err := (&http.Client{Timeout: time.Minute}).Get("http://" + address + "/ping")
-		if err == nil {
-			_ = resp.Body.Close()
-			return
-		}
-		select {
-		case <-ended:
-			b.Fatalf("oauth2-proxy ended: %s", said.String())
-		default:
-		}
-		if time.Now().After(deadline) {
-			b.Fatalf("oauth2-proxy does not serve: %v", err)
-		}
-	}
 }
 
 // startNginx configures each site as the documentation of what it asks does.
@@ -222,9 +171,5 @@ func (f *forwardAuth) signIn(b *testing.B, site, secret string) string {
 	if page.Status != http.StatusOK || !strings.HasPrefix(page.Body, "ok") {
 		b.Fatalf("signing in at %s: status %d\n%s%s", site, page.Status, page.Path(), page.Text())
 	}
-	var pairs []string
-	for _, cookie := range person.Cookies(address) {
-		pairs = append(pairs, cookie.Name+"="+cookie.Value)
-	}
-	return strings.Join(pairs, "; ")
+	return cookieLine(person, address)
 }

@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-// Target is a server under load: one request, sent over and over on a fixed
-// number of connections that stay open.
+// Target is a server under load: requests that are sent in turns, over and over, on a
+// fixed number of connections that stay open.
 type Target struct {
-	request []byte
-	conns   []*client
+	requests [][]byte
+	next     atomic.Uint64
+	conns    []*client
 }
 
 type client struct {
@@ -27,8 +28,8 @@ type client struct {
 }
 
 // Open connects n times to address. Every answer must have status 200.
-func Open(ctx context.Context, address string, request []byte, n int) (*Target, error) {
-	t := &Target{request: request}
+func Open(ctx context.Context, address string, requests [][]byte, n int) (*Target, error) {
+	t := &Target{requests: requests}
 	var d net.Dialer
 	for range n {
 		conn, err := d.DialContext(ctx, "tcp", address)
@@ -43,16 +44,28 @@ func Open(ctx context.Context, address string, request []byte, n int) (*Target, 
 // Run sends requests for d on all connections and returns how many were
 // answered.
 func (t *Target) Run(d time.Duration) (int, error) {
+	deadline := time.Now().Add(d)
+	return t.run(func(uint64) bool { return time.Now().Before(deadline) })
+}
+
+// RunAll sends each request once.
+func (t *Target) RunAll() error {
+	t.next.Store(0)
+	_, err := t.run(func(sent uint64) bool { return sent < uint64(len(t.requests)) })
+	return err
+}
+
+// run sends requests as long as there is more to be done after so many.
+func (t *Target) run(more func(sent uint64) bool) (int, error) {
 	var (
 		answered atomic.Int64
 		failure  atomic.Pointer[error]
 		done     sync.WaitGroup
 	)
-	deadline := time.Now().Add(d)
 	for _, c := range t.conns {
 		done.Go(func() {
-			for time.Now().Before(deadline) {
-				if err := c.roundTrip(t.request); err != nil {
+			for sent := t.next.Add(1) - 1; more(sent); sent = t.next.Add(1) - 1 {
+				if err := c.roundTrip(t.requests[sent%uint64(len(t.requests))]); err != nil {
 					failure.Store(&err)
 					return
 				}
