@@ -120,6 +120,19 @@ func capitalized(text string) string {
 	return strings.TrimSuffix(text, ".") + "."
 }
 
+// agentPlace is where somebody signs in for a client that registered itself. The name that
+// it gave itself waits for the consent page, which says whose word that is.
+func (g *Gateway) agentPlace(at web.Issuer, id string) string {
+	if registration.IsDocument(id) {
+		return documentHost(id)
+	}
+	r := registration.Open(g.Keyring, at.ID(), id, g.Now())
+	if r == nil || r.IsNative() {
+		return "an application on your device"
+	}
+	return answerHost(r.RedirectURIs[0])
+}
+
 // agentTitle is what a client that registered itself is called in front of people. Its
 // name is its own word for itself.
 func (g *Gateway) agentTitle(at web.Issuer, id string) string {
@@ -156,15 +169,18 @@ func answerHost(redirectURI string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// documentConsent begins what stands for a metadata document among the scopes of a
-// consent, and tokenConsent for a provider's token that goes upstream at a resource.
+// What stands among the scopes of a consent: for a metadata document as it was read, for
+// where the answer goes, and for a provider's token that goes upstream at a resource.
 const (
 	documentConsent = "document "
+	answerConsent   = "answer "
 	tokenConsent    = "token "
 )
 
 // askedOf is asked, with what consent to a client that registered itself is for beside: the
-// document as it was read, and the tokens that it will act with.
+// document as it was read, the host that the page named, and the tokens that the client will
+// act with. A client can register several addresses, of which one is trusted and another
+// is a thief's.
 func (g *Gateway) askedOf(at web.Issuer, c *client.Client, a *authRequest) []string {
 	all := asked(at, c, a.Scope, a.Resource)
 	if !c.SelfRegistered {
@@ -177,6 +193,7 @@ func (g *Gateway) askedOf(at web.Issuer, c *client.Client, a *authRequest) []str
 			}
 		}
 	}
+	all = append(all, answerConsent+answerHost(a.RedirectURI))
 	if c.Document != "" {
 		all = append(all, documentConsent+c.Document)
 	}

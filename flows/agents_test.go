@@ -5,16 +5,19 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/flows/registration"
@@ -92,6 +95,76 @@ func TestAgents_ConsentForOneServesNoOther(t *testing.T) {
 			t.Errorf("alice's answer to bob's question leads to %s", held.last.Header.Get("Location"))
 		}
 	})
+}
+
+// A client can register the address of somebody whom people trust beside its own. Who has
+// consented to answers there is asked before one goes elsewhere, and the sign-in page
+// repeats no name that a stranger chose.
+func TestAgents_ConsentIsForTheHostThatWasNamed(t *testing.T) {
+	a := newAgents(t, true, nil)
+	b := newBrowser(t)
+	id := a.registers(`{"client_name":"Your bank","redirect_uris":["https://agent.test/callback","https://evil.test/callback"]}`)
+	b.get(a.authorizeURL(id, "https://agent.test/callback", nil)).want(http.StatusOK, "agent.test")
+	if strings.Contains(b.body, "Your bank") {
+		t.Errorf("the sign-in page says the client's own name:\n%s", b.body)
+	}
+	a.letsIn(b, id, "https://agent.test/callback")
+	if to := a.sent(b, a.authorizeURL(id, "https://agent.test/callback", nil)); to == nil || to.Query().Get("code") == "" {
+		t.Fatalf("who has consented is asked again:\n%s", b.body)
+	}
+	if to := a.sent(b, a.authorizeURL(id, "https://evil.test/callback", nil)); to != nil {
+		t.Errorf("without a question the browser is sent to %s", to)
+	}
+	b.want(http.StatusOK, "evil.test")
+	b.get(a.endpoint("")).want(http.StatusOK, "Agents that you let in")
+	if strings.Contains(b.body, "answer ") {
+		t.Errorf("the page shows what is no business of people:\n%s", b.body)
+	}
+}
+
+// flaky is a cache that cannot start a flow while it is told so.
+type flaky struct {
+	cache.Store
+	down *atomic.Bool
+}
+
+func (f flaky) StartFlow(ctx context.Context, n cache.NewFlow) error {
+	if f.down.Load() {
+		return cache.ErrUnavailable
+	}
+	return f.Store.StartFlow(ctx, n)
+}
+
+// Who has consented when a store failed is led on by a link. In another person's browser
+// the link is a question: else an attacker would consent for others.
+func TestAgents_TheLinkAfterAnOutageIsOnesOwn(t *testing.T) {
+	a := newAgents(t, true, nil)
+	var down atomic.Bool
+	config := a.gateway.Config
+	config.Cache = flaky{Store: config.Cache, down: &down}
+	var err error
+	if a.gateway, err = flows.New(config); err != nil {
+		t.Fatal(err)
+	}
+	id := a.registers(webAgent)
+	attacker := newBrowser(t)
+	attacker.get(a.authorizeURL(id, "https://agent.test/callback", nil)).signIn("bob", "builder").want(http.StatusOK, "asks for access")
+	down.Store(true)
+	attacker.submit(url.Values{"decision": {"approve"}}).want(http.StatusServiceUnavailable, "")
+	down.Store(false)
+	link := regexp.MustCompile(`href="([^"]*signin\?request=[^"]*)"`).FindStringSubmatch(attacker.body)
+	if link == nil {
+		t.Fatalf("no link leads on:\n%s", attacker.body)
+	}
+	retry := a.portalURL() + html.UnescapeString(link[1])
+	victim := newBrowser(t)
+	victim.get(a.endpoint("")).get(a.authorizeURL(id, "https://agent.test/callback", nil)).signIn("alice", "wonderland").want(http.StatusOK, "asks for access")
+	if to := a.sent(victim, retry); to != nil {
+		t.Errorf("another's browser is sent to %s", to)
+	}
+	if to := a.sent(attacker, retry); to == nil || to.Query().Get("code") == "" {
+		t.Errorf("who has consented is asked again:\n%s", attacker.body)
+	}
 }
 
 // On this device anybody can listen where the client does, or claim its scheme: consent is
@@ -368,10 +441,13 @@ func TestDocuments_FromNothingToACall(t *testing.T) {
 			if to := a.sent(b, a.authorizeURL(documentID, redirect, nil)); to == nil || to.Query().Get("code") == "" {
 				t.Errorf("who has consented is asked again:\n%s", b.body)
 			}
-			// It says something else now.
+			// It says something else now, and once more while the question is open.
 			p.says(redirect, "https://elsewhere.test/callback")
 			a.clock.advance(2 * time.Minute)
 			b.get(a.authorizeURL(documentID, redirect, nil)).want(http.StatusOK, "asks for access")
+			p.says(redirect, "https://nowhere.test/callback")
+			a.clock.advance(2 * time.Minute)
+			b.submit(url.Values{"decision": {"approve"}}).want(http.StatusOK, "asks for access")
 			a.answered(b, "approve")
 			if to := a.sent(b, a.authorizeURL(documentID, redirect, nil)); to == nil || to.Query().Get("code") == "" {
 				t.Errorf("who has consented to what it says now is asked again:\n%s", b.body)

@@ -65,6 +65,8 @@ type authRequest struct {
 	// Session that was asked for consent, and Consented, its answer.
 	Session   string `json:"e,omitempty"`
 	Consented bool   `json:"y,omitempty"`
+	// Document is the digest of the client's metadata document that was asked about.
+	Document string `json:"doc,omitempty"`
 	// Begun at, in seconds since 1970.
 	Begun int64 `json:"t"`
 }

@@ -16,7 +16,7 @@ import (
 
 // needsConsent reports whether the person has to be asked first.
 func (g *Gateway) needsConsent(r *web.Request, at web.Issuer, c *client.Client, a *authRequest, id *identity.Identity) (bool, error) {
-	if a.Consented {
+	if a.Consented && a.Session == id.SessionID.String() { // whose own answer it was
 		return false, nil
 	}
 	if a.asks("consent") {
@@ -42,7 +42,7 @@ func (g *Gateway) needsConsent(r *web.Request, at web.Issuer, c *client.Client, 
 
 // consentPage asks, in plain words.
 func (g *Gateway) consentPage(w http.ResponseWriter, r *web.Request, at web.Issuer, c *client.Client, a authRequest, id *identity.Identity) {
-	a.Session = id.SessionID.String()
+	a.Session, a.Document = id.SessionID.String(), c.Document
 	p := page.Consent{
 		Client: c.Title, ClientHost: answerHost(a.RedirectURI), User: id.User, Action: at.Path + "consent",
 		Fields: []page.Field{{Name: "request", Value: g.sealRequest(at, a)}, web.FormToken(g.Keyring, w, r.Request, at)},
@@ -98,7 +98,7 @@ func (g *Gateway) plainScope(scope string) string {
 		name, resource, _ := strings.Cut(token, " ")
 		return "Use " + g.answers.ProviderTitle(name) + " in your name through " + plainResource(resource) + ", with your access there"
 	}
-	if strings.HasPrefix(scope, documentConsent) {
+	if strings.HasPrefix(scope, documentConsent) || strings.HasPrefix(scope, answerConsent) {
 		return ""
 	}
 	switch scope {
@@ -143,6 +143,10 @@ func (g *Gateway) serveConsent(w http.ResponseWriter, r *web.Request, at web.Iss
 	c, fault := g.settle(r, at, c, &a, id)
 	if fault != nil {
 		g.cannotSettle(w, r, a, fault)
+		return
+	}
+	if a.Document != c.Document { // it has changed since it was read for the page
+		g.consentPage(w, r, at, c, a, id)
 		return
 	}
 	if !isAskedEachTime(c, &a) {

@@ -112,7 +112,7 @@ func (g *Gateway) nobodySignsIn(w http.ResponseWriter, r *web.Request) {
 // clientTitle is what a client is called in front of people, or a site.
 func (g *Gateway) clientTitle(at web.Issuer, id string) string {
 	if g.isSelfRegistered(id) {
-		return g.agentTitle(at, id)
+		return g.agentPlace(at, id)
 	}
 	if c := g.Clients[id]; c != nil && c.Title != "" {
 		return c.Title

@@ -26,11 +26,14 @@ type Registration struct {
 // ApplicationType is native where an answer goes to a program of the person's own
 // device, else web (OpenID Connect Registration, section 2).
 func (r *Registration) ApplicationType() string {
-	if slices.ContainsFunc(r.RedirectURIs, isNative) {
+	if r.IsNative() {
 		return typeNative
 	}
 	return typeWeb
 }
+
+// IsNative reports whether an answer may go to a program of the person's own device.
+func (r *Registration) IsNative() bool { return slices.ContainsFunc(r.RedirectURIs, isNative) }
 
 // Grants are the grant types that the client has.
 func (r *Registration) Grants() []string {
