@@ -58,13 +58,8 @@ build: ## Build bin/gatehouse and bin/gate (the first build takes minutes and pr
 test: ## Everything: install what is missing, lint, unit tests, fuzzing, integration
 	@rm -f $(BIN)/steps.log
 	@$(MAKE) needs lint unit
-	@$(MAKE) -j2 integration-flood fuzz # the former mostly waits, the latter is nice to it
+	@$(MAKE) -j2 integration fuzz # the former mostly waits, the latter is nice to it
 	@$(STEP) --summary
-
-.PHONY: integration-flood
-integration-flood:
-	@$(MAKE) integration
-	@$(MAKE) flood
 
 .PHONY: needs
 needs: ## Install what the tests need and this machine lacks
@@ -105,8 +100,9 @@ integration: ## The built gateway with real browsers, providers, Postgres and Re
 	@cd integration && ../$(STEP) "integration tests" ../$(INMEMORY) go test -timeout 15m -run '$(RUN)' $(INTEGRATION)
 
 .PHONY: soak
-soak: ## What takes long: fuzzing for SOAKTIME (2m) each, SOAKKILLS (50) kills, providers, applications, upgrades; three hours at most
+soak: ## What takes long: floods, fuzzing for SOAKTIME (2m) each, SOAKKILLS (50) kills, providers, applications, upgrades; three hours at most
 	@rm -f $(BIN)/steps.log
+	@$(MAKE) flood
 	@$(STEP) "fuzz targets, $(SOAKTIME) each" env LONGTIME=$(SOAKTIME) .ci/fuzz $(SOAKTIME) $(TAGS) $(FUZZPKGS) ./caddymodule/...
 	@cd integration && GATEHOUSE_TEST_SOAK=1 GATEHOUSE_TEST_KILLS=$(SOAKKILLS) ../$(STEP) "crash tests, $(SOAKKILLS) kills each" go test -count 1 -v -timeout 80m ./crash
 	@.ci/needs soak
