@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -184,6 +185,29 @@ func TestHeaders_Assertion(t *testing.T) {
 	open, _ := r.upstreamOf(t, get("http://app.example.com/open", cookie))
 	if open.Get("X-Assertion") != "" {
 		t.Error("somebody whom the guard did not let in is vouched for")
+	}
+}
+
+// An application that is promised an assertion gets no request without one, and nobody is
+// signed out while the keys are away.
+func TestHeaders_Assertion_WithoutKey(t *testing.T) {
+	r := serveHeaders(t, "", "headers {\n\tassertion X-Assertion\n}")
+	cookie := r.signIn("app.example.com", withClaims(nil))
+	var log strings.Builder
+	r.app.logger = slog.New(slog.NewTextHandler(&log, nil))
+	gateway := r.app.running(t.Context())
+	keys := gateway.Keys
+	gateway.Keys = nil
+	got := r.do(get("http://app.example.com/in/", cookie))
+	if got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") == "" || len(got.Result().Cookies()) > 0 || strings.Contains(got.Body.String(), "X-Forwarded") {
+		t.Errorf("%d %v %s", got.Code, got.Header(), got.Body)
+	}
+	if !strings.Contains(log.String(), "level=ERROR msg=\"an assertion cannot be signed\" host=app.example.com") {
+		t.Errorf("the log says %s", log.String())
+	}
+	gateway.Keys = keys
+	if got, code := r.upstreamOf(t, get("http://app.example.com/in/", cookie)); code != http.StatusOK || got.Get("X-Assertion") == "" {
+		t.Errorf("with the keys again: %d %v", code, got)
 	}
 }
 

@@ -8,8 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/stepup"
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
+	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres"
+	"github.com/gatehouse-auth/gatehouse/tokenstore/postgres/postgrestest"
 )
 
 // cookieAt is the browser's session cookie at a site.
@@ -42,11 +46,28 @@ func (w *world) wantChallenge(site string, params []string, headers ...string) s
 	return got
 }
 
+// onPostgres has a world keep what lasts in Postgres.
+func onPostgres(t *testing.T) func(tokenstore.Store, cache.Store) (tokenstore.Store, cache.Store) {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: postgrestest.URL(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	if err := store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return func(_ tokenstore.Store, short cache.Store) (tokenstore.Store, cache.Store) { return store, short }
+}
+
 // A place that wants a recent sign-in has the password asked again, and no other place
 // does. The new handle takes the old one's place: a stolen copy is raised by nothing.
 func TestStepUp_ByPassword(t *testing.T) {
-	for _, portal := range []bool{true, false} {
-		w := newWorld(t, worldOptions{portal: portal})
+	for name, o := range map[string]worldOptions{
+		"portal": {portal: true}, "single site": {}, "portal on Postgres": {portal: true, wrap: onPostgres(t)}, "single site on Postgres": {wrap: onPostgres(t)},
+	} {
+		w := newWorld(t, o)
+		t.Log(name)
 		w.require = &stepup.Requirement{MaxAge: 10 * time.Minute}
 		w.clock.hold(0)
 		one := w.siteURL("one")
