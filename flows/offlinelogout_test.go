@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gatehouse-auth/gatehouse/cache"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
@@ -336,6 +338,37 @@ func TestOfflineLogout_ToldWhenTheStoreAnswersAgain(t *testing.T) {
 	l.want(sidOf(t, offline), sidOf(t, bound))
 	if after := (app{t, w, "web", "web-secret-of-enough-length"}).post("token", refreshForm(offline.answer)); after.status != http.StatusOK {
 		t.Errorf("the refresh token is bad: %d %v", after.status, after.body)
+	}
+}
+
+// recovering is down for so many questions about a session.
+type recovering struct {
+	brokenStore
+	left *atomic.Int32
+}
+
+func (s recovering) Session(ctx context.Context, id uuid.UUID) (tokenstore.Session, error) {
+	if s.down.Load() && s.left.Add(-1) < 0 {
+		s.down.Store(false)
+	}
+	return s.brokenStore.Session(ctx, id)
+}
+
+// The store may answer again at any moment, such as just when it was asked in vain who is
+// to be told, and takes the sign-out: clients are told all the same.
+func TestOfflineLogout_ToldWheneverTheStoreAnswersAgain(t *testing.T) {
+	for questions := range int32(6) {
+		down, left := new(atomic.Bool), new(atomic.Int32)
+		w, l := listening(t, worldOptions{portal: true, clients: logoutClients(), wrap: func(s tokenstore.Store, c cache.Store) (tokenstore.Store, cache.Store) {
+			return recovering{brokenStore{downStore{s, down}}, left}, c
+		}})
+		b := w.signedInBrowser()
+		offline, bound := w.tokens(b, nil), w.tokens(b, set("scope", "openid"))
+		b.get(w.portalURL()+"/logout").want(http.StatusOK, "alice")
+		left.Store(questions)
+		down.Store(true)
+		b.submit(nil)
+		l.want(sidOf(t, offline), sidOf(t, bound))
 	}
 }
 

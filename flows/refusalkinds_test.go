@@ -203,8 +203,10 @@ func TestRefusals_OfEveryKindAreLogged(t *testing.T) {
 				w := portal(t, oauthClients())
 				code := w.code(w.signedInBrowser(), authorizeParams("web", webCallback, "openid"))
 				web := app{t, w, "web", webSecret}
-				web.post("token", redeem(code))
-				web.post("token", redeem(code)).says(t, "invalid_grant", "")
+				first := web.post("token", redeem(code))
+				wantEndedByReplay(t, "the client", func() answer { return web.post("token", redeem(code)) }, func() bool {
+					return web.post("introspect", url.Values{"token": {first.text("access_token")}}).body["active"] == true
+				})
 				return w
 			},
 			line: "authorization code was used twice", fields: []string{"client_id=web", "session="},

@@ -133,7 +133,7 @@ func TestGapWhileTheStoreIsDown(t *testing.T) {
 	n := w.node()
 	n.run()
 	revoked, live := n.signIn(), n.signIn()
-	n.store.cut.Store(true)
+	n.store.cutOff(t)
 	n.cache.lose()
 	n.is(revoked, nil, "cut off from both")
 	if err := w.node().End(t.Context(), revoked.Session.ID); err != nil {
@@ -153,8 +153,8 @@ func TestCutOff(t *testing.T) {
 	n := w.node()
 	n.run()
 	s := n.signIn()
+	n.store.cutOff(t)
 	n.cache.lose()
-	n.store.cut.Store(true)
 	if err := w.node().End(t.Context(), s.Session.ID); err != nil {
 		t.Fatal(err)
 	}

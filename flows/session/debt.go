@@ -73,9 +73,10 @@ func (m *Manager) payDebts(ctx context.Context) {
 }
 
 // BeforePaying has a function called with the session, or the subject, of each sign-out
-// that the token store could not take, before it is tried again: who is to be told of
-// it can be found out until it is stored.
-func (m *Manager) BeforePaying(f func(ctx context.Context, session uuid.UUID, subject string)) {
+// that the token store could not take, before it is tried again, to find out who is to
+// be told of it. If that fails, it is called again once the sign-out is stored, for as
+// long as it takes.
+func (m *Manager) BeforePaying(f func(ctx context.Context, session uuid.UUID, subject string) error) {
 	m.beforePaying.Store(&f)
 }
 
@@ -90,11 +91,8 @@ func (m *Manager) pay(ctx context.Context) {
 
 	var failed error
 	for d := range owed {
-		if before := m.beforePaying.Load(); failed == nil && before != nil && d.credential == "" {
-			(*before)(ctx, d.session, d.subject)
-		}
 		if failed == nil {
-			failed = m.payOne(ctx, d)
+			failed = m.tellAndPay(ctx, d)
 		}
 		if failed != nil {
 			m.debts.add(d)
@@ -106,6 +104,20 @@ func (m *Manager) pay(ctx context.Context) {
 	if len(untold.Sessions)+len(untold.Subjects) > 0 {
 		m.tell(ctx, untold)
 	}
+}
+
+// tellAndPay pays a debt. The token store may answer again between the two steps, and then
+// the first is to be done after the second.
+func (m *Manager) tellAndPay(ctx context.Context, d debt) error {
+	before := m.beforePaying.Load()
+	if before == nil || d.credential != "" {
+		return m.payOne(ctx, d)
+	}
+	untold := (*before)(ctx, d.session, d.subject)
+	if err := m.payOne(ctx, d); err != nil || untold == nil {
+		return err
+	}
+	return (*before)(ctx, d.session, d.subject)
 }
 
 func (m *Manager) payOne(ctx context.Context, d debt) error {

@@ -71,7 +71,7 @@ type Manager struct {
 	outage  outage
 	debts   debts
 	// beforePaying of [Manager.BeforePaying], or nil.
-	beforePaying atomic.Pointer[func(context.Context, uuid.UUID, string)]
+	beforePaying atomic.Pointer[func(context.Context, uuid.UUID, string) error]
 	kick         chan struct{}
 
 	sweepSize atomic.Int64 // of the next sweep's queries

@@ -171,6 +171,8 @@ func eventually(t testing.TB, what string, is func() bool) {
 type storeWire struct {
 	tokenstore.Store
 	cut atomic.Bool
+	// asking are the questions about sessions that are under way.
+	asking atomic.Int32
 
 	mu     sync.Mutex
 	calls  map[string]int
@@ -194,6 +196,14 @@ func (s *storeWire) enter(ctx context.Context, method string) error {
 		return errCut
 	}
 	return ctx.Err()
+}
+
+// cutOff cuts the wire, and waits for the answers that are on their way: a question of
+// before may be answered by what is stored only afterwards.
+func (s *storeWire) cutOff(t testing.TB) {
+	t.Helper()
+	s.cut.Store(true)
+	eventually(t, "no answer is on its way", func() bool { return s.asking.Load() == 0 })
 }
 
 func (s *storeWire) leave(method string) {
@@ -227,6 +237,8 @@ func (s *storeWire) total() (n int) {
 }
 
 func (s *storeWire) Session(ctx context.Context, id uuid.UUID) (tokenstore.Session, error) {
+	s.asking.Add(1)
+	defer s.asking.Add(-1)
 	if err := s.enter(ctx, "Session"); err != nil {
 		return tokenstore.Session{}, err
 	}
@@ -257,6 +269,8 @@ func (s *storeWire) ListSessions(ctx context.Context, q tokenstore.SessionQuery)
 }
 
 func (s *storeWire) Revalidate(ctx context.Context, ids, touch []uuid.UUID) ([]tokenstore.SessionState, time.Time, error) {
+	s.asking.Add(1)
+	defer s.asking.Add(-1)
 	if err := s.enter(ctx, "Revalidate"); err != nil {
 		return nil, time.Time{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatehouse-auth/gatehouse/flows/oautherror"
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
@@ -92,19 +93,26 @@ func (m *Manager) queue(ctx context.Context, tell telling, since time.Time) erro
 }
 
 // TellOwed queues what clients are to be told of a sign-out that the token store is
-// about to take, if that could not be done at the time.
-func (m *Manager) TellOwed(ctx context.Context, session uuid.UUID, subject string) {
+// about to take, or has just taken, if that could not be done at the time. An error
+// says that it is to be tried again.
+func (m *Manager) TellOwed(ctx context.Context, session uuid.UUID, subject string) error {
 	key := subject
 	if key == "" {
 		key = session.String()
 	}
 	l, ok := m.owed.take(key)
 	if !ok {
-		return
+		return nil
 	}
-	if err := m.queue(ctx, l.tell, l.since); err != nil {
+	err := m.queue(ctx, l.tell, l.since)
+	switch {
+	case err == nil:
+		m.Kick()
+	case oautherror.IsAway(err):
 		m.owed.add(key, l)
-		return
+		return err
+	default:
+		m.Logger.WarnContext(ctx, "clients will not be told of a sign-out", "session", key, "error", err)
 	}
-	m.Kick()
+	return nil
 }
