@@ -16,9 +16,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/web"
 )
 
-// linkFreshness is how old the sign-in may be of a person who links a provider: who
-// finds an open browser must not be able to add a way in of their own.
+// linkFreshness is how long ago a person who links a provider may have proved who they
+// are: who finds an open browser must not be able to add a way in of their own.
 const linkFreshness = guard.JustNow
+
+// askedAgain is the parameter of the page of somebody who comes back from signing in once
+// more for it.
+const askedAgain = "again"
 
 // linkRequest is about whom, and in which session, a provider is linked.
 type linkRequest struct {
@@ -33,6 +37,8 @@ type linkForm struct {
 	ReturnTo string `json:"r,omitempty"`
 	Session  string `json:"e"`
 	Begun    int64  `json:"t"`
+	// Again: the person has signed in once more for this.
+	Again bool `json:"a,omitempty"`
 }
 
 // serveLink is where a person who is signed in lets an identity at a further provider
@@ -53,7 +59,7 @@ func (g *Gateway) serveLink(w http.ResponseWriter, r *web.Request, at web.Issuer
 	}
 	form := linkForm{
 		Provider: query.Get("provider"), Scope: g.scopesAsked(query.Get("provider"), query.Get("scope")),
-		ReturnTo: g.linkReturn(at, query.Get("return_to")), Begun: g.Now().Unix(),
+		ReturnTo: g.linkReturn(at, query.Get("return_to")), Begun: g.Now().Unix(), Again: query.Get(askedAgain) == "1",
 	}
 	p, ok := g.providers[form.Provider].(provider.Redirect)
 	switch {
@@ -101,9 +107,8 @@ func (g *Gateway) beginLink(w http.ResponseWriter, r *web.Request, at web.Issuer
 		return
 	}
 	a := authRequest{Client: at.Host, ReturnTo: form.ReturnTo, ProviderScope: form.Scope, Begun: g.Now().Unix()}
-	if g.Now().Sub(guard.SignInBegan(id)) > linkFreshness {
-		a.ReturnTo, a.ProviderScope, a.Prompt, a.Own = web.LinkPath(at, form.Provider, form.Scope, form.ReturnTo), "", "login", true
-		g.offer(w, r, at, a, id.Provider)
+	if g.Now().Sub(g.provedAt(id)) > linkFreshness {
+		g.proveFirst(w, r, at, id, a, form)
 		return
 	}
 	if a.ReturnTo == "" {
@@ -112,6 +117,34 @@ func (g *Gateway) beginLink(w http.ResponseWriter, r *web.Request, at web.Issuer
 	a.Prompt, a.Own = "select_account", true
 	a.Link = &linkRequest{Subject: id.Subject, Session: id.SessionID.String()}
 	g.toProvider(w, r, at, a, p)
+}
+
+// provedAt is when a person proved who they are. A session says nothing of that: the
+// provider may have sent them back without a question. Where it does not tell (GitHub), the
+// age of the sign-in here is all that there is.
+func (g *Gateway) provedAt(id *identity.Identity) time.Time {
+	if at, ok := id.Proved(nil, g.Now()); ok && !at.IsZero() {
+		return at
+	}
+	return guard.SignInBegan(id)
+}
+
+// proveFirst has a person sign in once more, and leads back to the question. A provider
+// that has just been asked, and says that they proved it long ago, is not asked again.
+func (g *Gateway) proveFirst(w http.ResponseWriter, r *web.Request, at web.Issuer, id *identity.Identity, a authRequest, form linkForm) {
+	if form.Again && g.Now().Sub(guard.SignInBegan(id)) <= linkFreshness {
+		title := g.answers.ProviderTitle(id.Provider)
+		g.Logger.WarnContext(r.Context(), "an identity was not linked: the provider of the sign-in passes prompt=login over", "provider", id.Provider, "user", id.User)
+		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
+			Title:   "Please prove that it's you",
+			Message: "Connecting an account needs a sign-in of just now, and " + title + " let you in without asking. Sign out there, and then sign in here again. Nothing was connected.",
+			Detail:  unmet, User: id.User, RetryURL: web.LinkPath(at, form.Provider, form.Scope, form.ReturnTo), RetryLabel: "Try again",
+		})
+		return
+	}
+	a.ReturnTo = web.LinkPath(at, form.Provider, form.Scope, form.ReturnTo) + "&" + askedAgain + "=1"
+	a.ProviderScope, a.Prompt, a.Own = "", "login", true
+	g.offer(w, r, at, a, id.Provider)
 }
 
 // linkReturn is where a person comes back to who was sent here from a site: an address

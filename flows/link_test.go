@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/flows"
 	"github.com/gatehouse-auth/gatehouse/flows/client"
+	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
 	"github.com/gatehouse-auth/gatehouse/flows/provider/github"
 	"github.com/gatehouse-auth/gatehouse/flows/vault"
@@ -24,6 +26,12 @@ import (
 // newLinking is a world of people with passwords, whose sites pass on the tokens of
 // GitHub with the scope gist.
 func newLinking(t *testing.T, portal bool, clients ...*client.Client) hubbed {
+	t.Helper()
+	return newLinkingOf(t, portal, func(p provider.Provider) provider.Provider { return p }, clients...)
+}
+
+// newLinkingOf is newLinking whose passwords are checked by another provider.
+func newLinkingOf(t *testing.T, portal bool, wrap func(provider.Provider) provider.Provider, clients ...*client.Client) hubbed {
 	t.Helper()
 	h := &oauthApp{revoked: map[string]bool{}, scope: "repo"}
 	server := httptest.NewServer(h)
@@ -38,7 +46,7 @@ func newLinking(t *testing.T, portal bool, clients ...*client.Client) hubbed {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []provider.Provider{localProvider(t, now), p}
+		return []provider.Provider{wrap(localProvider(t, now)), p}
 	}})
 	w.passes = "github"
 	config := w.gateway.Config
@@ -187,6 +195,34 @@ func TestLink_NeedsAFreshSignIn(t *testing.T) {
 		b.signIn("alice", "wonderland").want(http.StatusOK, "You sign in at")
 		b.submit(nil).want(http.StatusOK, "hello alice at "+deepURL)
 	})
+}
+
+// longAgo is a provider where people proved who they are an hour ago, whatever it is
+// asked for.
+type longAgo struct{ provider.Password }
+
+func (p longAgo) Authenticate(ctx context.Context, username, password string) (identity.Claims, error) {
+	c, err := p.Password.Authenticate(ctx, username, password)
+	c.AuthTime = c.AuthTime.Add(-time.Hour)
+	return c, err
+}
+
+// A session of just now is no proof: its provider may have sent the person back without a
+// question (single sign-on), as it says by auth_time (OpenID Connect Core, section 2).
+func TestLink_NeedsAProofNotASession(t *testing.T) {
+	for _, portal := range []bool{false, true} {
+		w := newLinkingOf(t, portal, func(p provider.Provider) provider.Provider { return longAgo{p.(provider.Password)} })
+		b := w.arrives("alice", "wonderland")
+		w.links(b).want(http.StatusOK, `type="password"`)
+		b.signIn("alice", "wonderland").want(http.StatusOK, "You sign in at")
+		// There is no loop: who has just been asked is told.
+		b.submit(nil).want(http.StatusForbidden, "needs a sign-in of just now")
+		if w.hub.signIns != 0 {
+			t.Error("the link was begun")
+		}
+		b.follow("Try again").want(http.StatusOK, "You sign in at")
+		b.submit(nil).want(http.StatusOK, `type="password"`)
+	}
 }
 
 // No link leads to an address outside our own.

@@ -25,6 +25,8 @@ const (
 	stateDeadlock        = "40P01"
 	stateReadOnly        = "25006"
 	stateDuplicateTable  = "42P07"
+	// stateLockNotAvailable: lock_timeout has passed.
+	stateLockNotAvailable = "55P03"
 )
 
 // answers are the errors of the contract.

@@ -90,7 +90,7 @@ func (s *Store) withMaintenance(ctx context.Context, f func(*maintenance) error)
 	if !locked {
 		return errMaintained
 	}
-	if _, err := conn.Exec(ctx, fmt.Sprintf(`SET lock_timeout = %d`, s.lockTimeout.Milliseconds())); err != nil {
+	if err := setLockTimeoutOf(ctx, conn, s.lockTimeout); err != nil {
 		return err
 	}
 	err = f(&maintenance{store: s, conn: conn, report: &tokenstore.MaintenanceReport{}})
@@ -100,6 +100,12 @@ func (s *Store) withMaintenance(ctx context.Context, f func(*maintenance) error)
 	defer cancel()
 	_, unlocking := conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, maintenanceLock)
 	return errors.Join(err, unlocking)
+}
+
+// setLockTimeoutOf has the statements of a connection give up who wait for a table.
+func setLockTimeoutOf(ctx context.Context, conn *pgx.Conn, d time.Duration) error {
+	_, err := conn.Exec(ctx, fmt.Sprintf(`SET lock_timeout = %d`, d.Milliseconds()))
+	return err
 }
 
 func (m *maintenance) run(ctx context.Context, longest time.Duration) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -60,9 +61,32 @@ func (s *Store) migrate(ctx context.Context) error {
 	return err
 }
 
+// migratePatience is how long a migration is tried that waits for somebody else's
+// transaction, and migratePause how long nothing is asked for between two tries.
+const (
+	migratePatience = 5 * time.Minute
+	migratePause    = 500 * time.Millisecond
+)
+
 // migrateUp runs the migrations that are missing, one node at a time: the
-// others wait for the lock and then find nothing to do.
-func (s *Store) migrateUp(ctx context.Context) (err error) {
+// others wait for the lock and then find nothing to do. A statement that waits for a
+// table gives up soon, and is tried again: whoever wants that table waits behind it, and
+// that is every node that is running.
+func (s *Store) migrateUp(ctx context.Context) error {
+	for end := time.Now().Add(migratePatience); ; {
+		err := s.migrateOnce(ctx)
+		if sqlState(err) != stateLockNotAvailable || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(migratePause):
+		}
+	}
+}
+
+func (s *Store) migrateOnce(ctx context.Context) (err error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -71,7 +95,9 @@ func (s *Store) migrateUp(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	db := stdlib.OpenDB(*s.pool.Config().ConnConfig)
+	db := stdlib.OpenDB(*s.pool.Config().ConnConfig, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		return setLockTimeoutOf(ctx, conn, s.lockTimeout)
+	}))
 	defer func() { err = errors.Join(err, db.Close()) }()
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
 		goose.WithTableName(versionTable), goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
