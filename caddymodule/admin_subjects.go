@@ -18,6 +18,9 @@ type SubjectInfo struct {
 	CreatedAt   time.Time      `json:"created_at"`
 	SuspendedAt *time.Time     `json:"suspended_at,omitempty"`
 	Identities  []IdentityInfo `json:"identities"`
+	// Delegations are the clients that may act for it while it is away, and those that
+	// it has forbidden to.
+	Delegations []DelegationInfo `json:"delegations"`
 }
 
 // IdentityInfo is an identity at a provider.
@@ -25,6 +28,17 @@ type IdentityInfo struct {
 	Provider string `json:"provider,omitempty"` // "" if it is not configured any more
 	Issuer   string `json:"issuer"`
 	ID       string `json:"id"`
+}
+
+// DelegationInfo is what a subject has said of a client that acts for it while it is away.
+// Without either time, an administrator's policy decides, and the client has used that.
+type DelegationInfo struct {
+	ClientID    string     `json:"client_id"`
+	Provider    string     `json:"provider,omitempty"` // "" if it is not configured any more
+	Issuer      string     `json:"issuer"`
+	AllowedAt   *time.Time `json:"allowed_at,omitempty"`
+	ForbiddenAt *time.Time `json:"forbidden_at,omitempty"`
+	LastUsedAt  *time.Time `json:"last_used_at,omitempty"`
 }
 
 // adminSubject shows a subject.
@@ -41,17 +55,34 @@ func (a *App) adminSubject(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return a.adminError("reading a subject", err)
 	}
-	info := SubjectInfo{Subject: found.ID, CreatedAt: found.CreatedAt, SuspendedAt: unlessZero(found.SuspendedAt), Identities: []IdentityInfo{}}
+	said, err := a.shared.store.Delegations(r.Context(), subject[0])
+	if err != nil {
+		return a.adminError("reading a subject", err)
+	}
+	info := SubjectInfo{
+		Subject: found.ID, CreatedAt: found.CreatedAt, SuspendedAt: unlessZero(found.SuspendedAt),
+		Identities: []IdentityInfo{}, Delegations: []DelegationInfo{},
+	}
 	for _, id := range linked {
-		shown := IdentityInfo{Issuer: id.Issuer, ID: id.Subject}
-		for _, p := range a.providers {
-			if p.Issuer() == id.Issuer {
-				shown.Provider = p.Name()
-			}
-		}
-		info.Identities = append(info.Identities, shown)
+		info.Identities = append(info.Identities, IdentityInfo{Provider: a.providerOf(id.Issuer), Issuer: id.Issuer, ID: id.Subject})
+	}
+	for _, d := range said {
+		info.Delegations = append(info.Delegations, DelegationInfo{
+			ClientID: d.ClientID, Provider: a.providerOf(d.Provider), Issuer: d.Provider,
+			AllowedAt: unlessZero(d.AllowedAt), ForbiddenAt: unlessZero(d.ForbiddenAt), LastUsedAt: unlessZero(d.UsedAt),
+		})
 	}
 	return writeJSON(w, http.StatusOK, info)
+}
+
+// providerOf is the name of an issuer's provider, or "" if it is not configured any more.
+func (a *App) providerOf(issuer string) string {
+	for _, p := range a.providers {
+		if p.Issuer() == issuer {
+			return p.Name()
+		}
+	}
+	return ""
 }
 
 func (a *App) adminLink(w http.ResponseWriter, r *http.Request) error {

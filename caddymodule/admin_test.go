@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
 // admin calls one of the admin API's routes.
@@ -93,8 +95,20 @@ func TestAdmin_LinksUnlinksAndSuspends(t *testing.T) {
 		t.Fatalf("sessions: %v\n%s", err, stdout)
 	}
 	subject := listed.Sessions[0].Subject
+	for _, d := range []tokenstore.Delegation{
+		{ClientID: "pilots", Provider: "local", AllowedAt: time.Now()}, {ClientID: "nosy", Provider: "https://gone.test", ForbiddenAt: time.Now()},
+	} {
+		d.Subject = subject
+		if err := r.app.shared.store.SetDelegation(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, tt := range []struct{ args, says, fails string }{
 		{"show", "local", ""},
+		{"show", "WHILE AWAY", ""},
+		{"show", "https://gone.test  forbidden 20", ""},
+		{"show", "never", ""},
+		{"show --json", `"client_id":"pilots","provider":"local","issuer":"local","allowed_at":"20`, ""},
 		{"link --provider google --id 7", "Linked.", ""},
 		{"link --provider google --id 8", "", "another identity of that provider"},
 		{"link --provider gogle --id 7", "", "there is no such provider"},

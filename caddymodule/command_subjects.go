@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ func subjectFlag(cmd *cobra.Command) {
 }
 
 func subjectsShow() *cobra.Command {
-	cmd := &cobra.Command{Use: "show --subject <subject>", Short: "Shows a subject and its identities"}
+	cmd := &cobra.Command{Use: "show --subject <subject>", Short: "Shows a subject, its identities, and who may act for it while it is away"}
 	subjectFlag(cmd)
 	cmd.Flags().Bool("json", false, "Print JSON")
 	runs(cmd, cmdSubjectsShow)
@@ -118,11 +119,33 @@ func printSubject(w io.Writer, info SubjectInfo) error {
 		return err
 	}
 	for _, id := range info.Identities {
-		name := id.Provider
-		if name == "" {
-			name = id.Issuer
+		if _, err := fmt.Fprintf(table, "%s\t%s\n", headerValue(cmp.Or(id.Provider, id.Issuer)), headerValue(id.ID)); err != nil {
+			return err
 		}
-		if _, err := fmt.Fprintf(table, "%s\t%s\n", headerValue(name), headerValue(id.ID)); err != nil {
+	}
+	if err := table.Flush(); err != nil || len(info.Delegations) == 0 {
+		return err
+	}
+	return printDelegations(w, info.Delegations)
+}
+
+func printDelegations(w io.Writer, list []DelegationInfo) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := fmt.Fprintln(table, "\nCLIENT\tPROVIDER\tWHILE AWAY\tLAST USED"); err != nil {
+		return err
+	}
+	for _, d := range list {
+		says, used := "as the policy says", "never"
+		switch {
+		case d.ForbiddenAt != nil:
+			says = "forbidden " + d.ForbiddenAt.Local().Format(time.DateTime)
+		case d.AllowedAt != nil:
+			says = "allowed " + d.AllowedAt.Local().Format(time.DateTime)
+		}
+		if d.LastUsedAt != nil {
+			used = d.LastUsedAt.Local().Format(time.DateTime)
+		}
+		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", headerValue(d.ClientID), headerValue(cmp.Or(d.Provider, d.Issuer)), says, used); err != nil {
 			return err
 		}
 	}

@@ -121,7 +121,7 @@
 //				may_exchange             <provider…>    # people's access tokens of these, by token exchange (RFC 8693)
 //				may_act_for              <provider…> [policy <name>] # the same, of people who are away, if they or the policy allow it; needs jwks, without secret
 //			}
-//			link_by_email <provider…>                   # offers newcomers from these to link them to the account that has their verified address; default: none
+//			link_by_email <provider…>                   # asks newcomers with a verified address from these whether they have an account already; default: none
 //			gate_client  [on | off] {                   # the client of the command gate; default: on
 //				may_exchange <provider…>                # for gate token --provider; default: none
 //			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -101,10 +102,30 @@ func (g *Gateway) homePage(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		g.answers.Unavailable(w, r, err)
 		return
 	}
+	p.Applications, p.MoreApplications = listed(at, query, "applications", p.Applications)
+	p.Agents, p.MoreAgents = listed(at, query, "agents", p.Agents)
+	p.Identities, p.MoreIdentities = listed(at, query, "accounts", p.Identities)
+	p.Linkable, p.MoreLinkable = listed(at, query, "connect", p.Linkable)
+	p.Delegations, p.MoreDelegations = listed(at, query, "away", p.Delegations)
 	if len(rows) == homeSessions {
 		p.MoreURL = at.Path + "?" + url.Values{"before": {rows[len(rows)-1].ID.String()}}.Encode()
 	}
 	g.Pages.Home(w, r.Request, http.StatusOK, p)
+}
+
+// listed is what one page shows of a list, from where the query says on, and where the
+// rest is.
+func listed[T any](at web.Issuer, query url.Values, name string, list []T) ([]T, page.More) {
+	from, err := strconv.Atoi(query.Get(name))
+	if err != nil || from < 0 || from >= len(list) {
+		from = 0
+	}
+	rest := list[from:]
+	if len(rest) <= page.MaxListed {
+		return rest, page.More{}
+	}
+	next := url.Values{name: {strconv.Itoa(from + page.MaxListed)}}
+	return rest[:page.MaxListed], page.More{URL: at.Path + "?" + next.Encode(), Count: len(rest) - page.MaxListed}
 }
 
 // siteTitle is what people know a client by.

@@ -34,9 +34,12 @@ func (g *Gateway) noteAddress(r *web.Request, id *identity.Identity) {
 	}
 }
 
-// offerLink asks somebody who is new here, but whose verified address is not, whether the
-// account that has it is theirs. It reports whether it has asked. Nothing is decided by
-// the address: who says yes signs in to that account, and then at this provider again.
+// offerLink asks somebody who is new here, and has a verified address, whether they have
+// an account already. It reports whether it has asked. Nothing is decided by the address:
+// who says yes signs in to that account, and then at this provider again. Everybody is
+// asked the same, whether or not the address is known: what a provider takes for verified
+// is its own affair, and nobody is to find out by it who has an account here. Only the
+// event says so.
 func (g *Gateway) offerLink(w http.ResponseWriter, r *web.Request, at web.Issuer, flow providerFlow, key string, p provider.Redirect) bool {
 	claims := &flow.Verified.Claims
 	email := claims.VerifiedEmail()
@@ -55,20 +58,18 @@ func (g *Gateway) offerLink(w http.ResponseWriter, r *web.Request, at web.Issuer
 	case err != nil:
 		g.answers.Unfinished(w, r, err, g.retryURL(at, flow.Request))
 		return true
-	case !known:
-		return false
 	case !g.keepVerified(r.Context(), key, flow):
 		g.answers.Unavailable(w, r, errors.New("what the provider said could not be kept"))
 		return true
 	}
-	g.Events(r.Context(), "link_offered", slog.String("provider", p.Name()))
+	g.Events(r.Context(), "link_offered", slog.String("provider", p.Name()), slog.Bool("known", known))
 	returnTo := ""
 	if flow.Request.forSite() {
 		returnTo = flow.Request.ReturnTo
 	}
 	g.Pages.Known(w, r.Request, http.StatusOK, page.Known{
-		Provider: p.Title(), Address: claims.Email,
-		LinkURL: web.LinkPath(at, p.Name(), "", returnTo), NewURL: r.URI + "&" + url.Values{newAccount: {"1"}}.Encode(),
+		Provider: p.Title(),
+		LinkURL:  web.LinkPath(at, p.Name(), "", returnTo), NewURL: r.URI + "&" + url.Values{newAccount: {"1"}}.Encode(),
 	})
 	return true
 }

@@ -59,7 +59,7 @@ func (p SignedOut) bounded() SignedOut {
 }
 
 func (p Known) bounded() Known {
-	p.Provider, p.Address = line(p.Provider, maxName), line(p.Address, maxLine)
+	p.Provider = line(p.Provider, maxName)
 	p.LinkURL, p.NewURL = address(p.LinkURL), address(p.NewURL)
 	return p
 }

@@ -6,19 +6,22 @@ import "time"
 type Home struct {
 	// User who is signed in.
 	User string
-	// Sessions of theirs, the newest first. At most 40 are shown.
+	// Sessions of theirs, the newest first. At most [MaxListed] are shown.
 	Sessions []Session
-	// Applications that the person allowed something. At most 40 are shown.
+	// Applications that the person allowed something. At most [MaxListed] are shown.
 	Applications []Application
-	// Agents that registered themselves, and that the person let in. At most 40 are shown.
+	// Agents that registered themselves, and that the person let in. At most [MaxListed]
+	// are shown.
 	Agents []Agent
 	// Identities by which the person can sign in, and Linkable providers that could
-	// be added. At most 40 are shown of each.
+	// be added. At most [MaxListed] are shown of each.
 	Identities []Identity
 	Linkable   []ProviderLink
 	// Delegations are the programs that may act for the person while they are away, or
-	// could. At most 40 are shown.
+	// could. At most [MaxListed] are shown.
 	Delegations []Delegation
+	// What else there is of each.
+	MoreApplications, MoreAgents, MoreIdentities, MoreLinkable, MoreDelegations More
 	// Action is where the buttons post to: FieldIdentity is an identity's ID, FieldSession is a session's ID,
 	// FieldClient an application's or agent's, FieldAllow and FieldForbid a delegation's.
 	Action string
@@ -29,6 +32,17 @@ type Home struct {
 	MoreURL string
 	// Message is what just happened ("Signed out of app.example.com.").
 	Message string
+}
+
+// MaxListed is how many of a list are shown at most.
+const MaxListed = maxItems
+
+// More leads to the rest of a list.
+type More struct {
+	// URL of the page with it; "" shows nothing.
+	URL string
+	// Count is how many there are.
+	Count int
 }
 
 // Session is one place where a person is signed in.
@@ -129,6 +143,9 @@ func (p Home) bounded(now func() time.Time) homeView {
 	p.SignOutURL = address(p.SignOutURL)
 	p.MoreURL = address(p.MoreURL)
 	p.Message = line(p.Message, maxText)
+	for _, more := range []*More{&p.MoreApplications, &p.MoreAgents, &p.MoreIdentities, &p.MoreLinkable, &p.MoreDelegations} {
+		more.URL = address(more.URL)
+	}
 	if len(p.Sessions) > maxItems {
 		p.Sessions = p.Sessions[:maxItems]
 	}
@@ -141,11 +158,7 @@ func (p Home) bounded(now func() time.Time) homeView {
 			continue
 		}
 		a.ID, a.Title = entered(a.ID, maxLine), line(a.Title, maxName)
-		scopes := make([]string, 0, min(len(a.Scopes), maxItems))
-		for _, s := range a.Scopes[:min(len(a.Scopes), maxItems)] {
-			scopes = append(scopes, line(s, maxName))
-		}
-		a.Scopes = scopes
+		a.Scopes = lines(a.Scopes, maxName)
 		applications = append(applications, a)
 	}
 	p.Applications = applications

@@ -112,12 +112,11 @@ type Link struct {
 	Fields    []Field
 }
 
-// Known asks somebody who is new here whether the account that has their address is
-// theirs.
+// Known asks somebody who is new here whether they have an account already. It does not
+// say whether their address is known.
 type Known struct {
 	// Provider by which they came, as people know it.
 	Provider string
-	Address  string
 	// LinkURL leads to where the two are connected, NewURL to an account of their own.
 	LinkURL, NewURL string
 }

@@ -50,7 +50,7 @@ func every(t testing.TB, r *Renderer, method, text string, visit func(page strin
 			})
 		},
 		"known": func(w http.ResponseWriter, q *http.Request) {
-			r.Known(w, q, 200, Known{Provider: text, Address: text, LinkURL: text, NewURL: text})
+			r.Known(w, q, 200, Known{Provider: text, LinkURL: text, NewURL: text})
 		},
 		"formpost": func(w http.ResponseWriter, q *http.Request) {
 			r.FormPost(w, q, 200, FormPost{Site: text, URL: text, Answer: url.Values{text: {text}}})

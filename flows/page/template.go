@@ -157,7 +157,7 @@ func samples(full bool) map[name]any {
 		}.bounded(now),
 		deviceDone: DeviceDone{Client: text, Approved: true},
 		link:       Link{Provider: text, Site: site, User: user, Scopes: []string{text}, Action: url, CancelURL: url, Fields: fields},
-		known:      Known{Provider: text, Address: text, LinkURL: url, NewURL: url},
+		known:      Known{Provider: text, LinkURL: url, NewURL: url},
 		home: Home{
 			User: user, Message: text, Action: url, Fields: fields, SignOutURL: url, MoreURL: url,
 			Identities: []Identity{{ID: text, Provider: text, Removable: true}}, Linkable: []ProviderLink{{Name: text, URL: url}},

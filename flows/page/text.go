@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -70,14 +71,18 @@ func clip(s string, limit int) (string, bool) {
 }
 
 func lines(list []string, limit int) []string {
-	if len(list) > maxItems {
+	more := len(list) - maxItems
+	if more > 0 {
 		list = list[:maxItems]
 	}
-	out := make([]string, 0, len(list))
+	out := make([]string, 0, len(list)+1)
 	for _, s := range list {
 		if s = line(s, limit); s != "" {
 			out = append(out, s)
 		}
+	}
+	if more > 0 {
+		out = append(out, fmt.Sprintf("and %d more", more))
 	}
 	return out
 }
