@@ -18,8 +18,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokenstore"
 )
 
-// DefaultMaxEntries is how many sessions a node remembers by default.
-const DefaultMaxEntries = 100_000
+// DefaultMaxEntries is how many sessions a node remembers by default. They fall into
+// shards by chance, so it is half as much again as the hundred thousand that may be live
+// without any being loaded twice.
+const DefaultMaxEntries = 150_000
 
 // How long the store may take. Callers with less patience leave earlier.
 const (
