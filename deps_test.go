@@ -57,7 +57,7 @@ func TestImportsRunOneWay(t *testing.T) {
 			why:  "the verifier of access tokens serves the guard and the endpoints",
 		},
 		{
-			from: []string{"flows/authcode", "flows/oautherror", "flows/signout"},
+			from: []string{"flows/authcode", "flows/oautherror", "flows/signout", "flows/knownbrowser"},
 			to:   []string{module + "flows/guard", module + "flows/vault", module + "flows/recheck"},
 			why:  "codes, errors and sign-outs know neither guarded sites nor the vault",
 		},

@@ -169,7 +169,7 @@ func (g *Gateway) complete(w http.ResponseWriter, r *web.Request, at web.Issuer,
 		return
 	}
 	web.ClearPathCookie(w, at, try.cookie())
-	g.rememberOnce(w, r, at, started.Identity.Subject)
+	g.known.RememberOnce(w, r, at, started.Identity.Subject)
 	g.rememberChoice(w, r, at, flow.Provider)
 	g.keepToken(r.Context(), started.Identity, flow.Verified.Token)
 	if pending == uuid.Nil {

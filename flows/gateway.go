@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/flows/guard"
 	"github.com/gatehouse-auth/gatehouse/flows/identity"
 	"github.com/gatehouse-auth/gatehouse/flows/keyring"
+	"github.com/gatehouse-auth/gatehouse/flows/knownbrowser"
 	"github.com/gatehouse-auth/gatehouse/flows/outbox"
 	"github.com/gatehouse-auth/gatehouse/flows/page"
 	"github.com/gatehouse-auth/gatehouse/flows/provider"
@@ -130,6 +131,7 @@ type Gateway struct {
 	guard     *guard.Guard
 	checking  inFlight
 	starters  starters
+	known     knownbrowser.Browsers
 	// schemeWarnings are of browsers that use https where we see plain http.
 	schemeWarnings warnings
 	idTokens       idTokens
@@ -212,6 +214,7 @@ func New(c Config) (*Gateway, error) {
 	g.access = accesstoken.New(accesstoken.Config{
 		Keys: c.Keys, Sessions: c.Sessions, Store: c.Store, Cache: c.Cache, Logger: c.Logger, Now: c.Now, Portal: g.portal, Longest: longest,
 	})
+	g.known = knownbrowser.Browsers{Keyring: c.Keyring, Now: c.Now}
 	g.codes = authcode.New(authcode.Config{
 		Sessions: c.Sessions, Store: c.Store, Cache: c.Cache, Keyring: c.Keyring, Logger: c.Logger, Now: c.Now,
 	})

@@ -29,7 +29,7 @@ func (g *Gateway) handoverState(r *web.Request, at web.Issuer, try attempt, retu
 	return head, g.startFlowOf(r.Context(), cache.NewFlow{
 		Key: returnKey(try), State: cache.Pending, Value: g.Keyring.Seal(handoverLabel, handoverAAD(at, try), []byte(returnTo)),
 		Validity: web.FlowValidity, Owner: web.AddressKey(r.ClientIP),
-	}, g.knownPerson(r, at))
+	}, g.known.Person(r, at))
 }
 
 // notBegun answers a sign-in that could not be stored.

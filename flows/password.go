@@ -120,7 +120,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Is
 		g.signInFailed(w, r, at, a.Client, &claims, err)
 		return
 	}
-	g.remember(w, at, username, started.Identity.Subject)
+	g.known.Remember(w, at, username, started.Identity.Subject)
 	g.rememberChoice(w, r, at, local.Name())
 	g.carryOn(w, r, at, a, started, uuid.Nil)
 }
@@ -153,7 +153,7 @@ func (g *Gateway) passwordProvider() provider.Password {
 // signed in with before has a counter of its own, so that others' failures lock
 // out nobody.
 func (g *Gateway) failureCounts(r *web.Request, at web.Issuer, username string) []cache.Count {
-	if device := g.known(r, at, username); device != "" {
+	if device := g.known.Device(r, at, username); device != "" {
 		return []cache.Count{{
 			Key: g.counterKey("known", username, device), Limit: failuresPerAccount, Window: failureWindow,
 		}}

@@ -74,7 +74,7 @@ func (g *Gateway) toProvider(w http.ResponseWriter, r *web.Request, at web.Issue
 	err = g.startFlowOf(ctx, cache.NewFlow{
 		Key: key, State: cache.Pending, Value: sealed.Seal(g.Keyring, "flow", []byte(key), flow),
 		Validity: web.FlowValidity, Owner: web.AddressKey(r.ClientIP),
-	}, g.knownPerson(r, at))
+	}, g.known.Person(r, at))
 	if err != nil {
 		g.notBegun(w, r, err)
 		return
