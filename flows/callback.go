@@ -44,7 +44,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 		g.callbackWithoutAttempt(w, r, at, try)
 		return
 	case !ok:
-		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser.")
+		g.badCallback(w, r, at, "This sign-in was started in another browser.")
 		return
 	}
 	stored, err := g.Cache.Flow(ctx, flowKey(try))
@@ -68,7 +68,7 @@ func (g *Gateway) serveCallback(w http.ResponseWriter, r *web.Request, at web.Is
 	flow, err := g.openFlow(stored)
 	linking := flow.Request.Link != nil
 	if err != nil || !flow.isOf(name) {
-		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser.")
+		g.badCallback(w, r, at, "This sign-in was started in another browser.")
 		return
 	}
 	flow.Provider = name
@@ -380,12 +380,12 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *web.Request, at web.Issuer, a
 	g.Events(r.Context(), "login_failed", slog.String("provider", claims.Provider), slog.String("user", claims.User), slog.String("reason", "not_allowed"))
 	g.answers.LogUnread(r, "the provider's", &claims)
 	a.chooseAccount()
-	message := "You signed in, but this account is not among those that are let in here. Perhaps you have another one?" + g.answers.Unverified(&claims)
+	message := "You signed in, but this account isn't allowed in here. Try another account." + g.answers.Unverified(&claims)
 	if unread := g.answers.Unread(&claims); unread != "" {
 		message = "You signed in, but " + unread + ", and who is let in here may depend on that. Please tell whoever runs this site."
 	}
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
-		Title:   "This account may not enter",
+		Title:   "This account isn't allowed to sign in here",
 		Message: message,
 		Detail:  "access_denied", User: claims.User,
 		RetryURL: g.retryURLAs(at, a), RetryLabel: "Use another account",

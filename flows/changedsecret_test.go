@@ -67,7 +67,7 @@ func TestChangedSecret_Throttles(t *testing.T) {
 	b := newBrowser(t)
 	b.get(w.siteURL("app") + "/")
 	for range 10 {
-		b.signIn("alice", "wrong").want(http.StatusUnauthorized, "wrong")
+		b.signIn("alice", "wrong").want(http.StatusUnauthorized, "Incorrect")
 	}
 	w.changeSecret()
 	b.signIn("alice", "wonderland").want(http.StatusTooManyRequests, "Too many attempts")

@@ -103,7 +103,7 @@ func (g *Gateway) plainScope(scope string) string {
 	}
 	switch scope {
 	case "openid":
-		return "Know that it is you"
+		return "Confirm who you are"
 	case "profile":
 		return "See your name and user name"
 	case "email":

@@ -102,7 +102,7 @@ func (g *Gateway) callbackWithoutAttempt(w http.ResponseWriter, r *web.Request, 
 		g.leadOn(w, r, at, d.Request, id)
 		return
 	}
-	g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser.")
+	g.badCallback(w, r, at, "This sign-in was started in another browser.")
 }
 
 // leadOn does once more what a sign-in was for. A client that asked for a new sign-in
@@ -123,7 +123,7 @@ func (g *Gateway) withoutAttempt(w http.ResponseWriter, r *web.Request, at web.I
 	case age > web.FlowValidity:
 		g.badCallback(w, r, at, "This sign-in took longer than ten minutes and has expired.")
 	case age < -providerSkew, sendsOurCookies(r.Request):
-		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser, or to one that has ended.")
+		g.badCallback(w, r, at, "This sign-in was started in another browser, or it has ended.")
 	default:
 		g.noCookies(w, r, at)
 	}

@@ -82,7 +82,7 @@ func TestBack_LeadsOn(t *testing.T) {
 			// Nor is anybody blamed for cookies who has signed out since, or is late.
 			b.get(rp.siteURL("app") + "/.gatehouse/logout").submit(nil)
 			b.get(find(t, way, "/callback/outside"))
-			if b.last.StatusCode != http.StatusBadRequest || strings.Contains(b.body, "did not keep our cookie") {
+			if b.last.StatusCode != http.StatusBadRequest || strings.Contains(b.body, "Cookies are blocked") {
 				t.Errorf("after the sign-out: %d %s", b.last.StatusCode, b.body)
 			}
 			rp.clock.advance(time.Hour)
@@ -134,7 +134,7 @@ func TestBack_FormWithoutItsCookie(t *testing.T) {
 	b.get(w.siteURL("app")+"/.gatehouse/login?prompt=login").want(http.StatusOK, "password")
 	b.Jar.SetCookies(mustParse(t, w.siteURL("app")+"/.gatehouse/"), []*http.Cookie{{Name: "gatehouse-form", Path: "/.gatehouse/", MaxAge: -1}})
 	b.signIn("alice", "wonderland").want(http.StatusForbidden, "try again")
-	if strings.Contains(b.body, "did not keep our cookie") {
+	if strings.Contains(b.body, "Cookies are blocked") {
 		t.Error("cookies are blamed")
 	}
 	b.signIn("alice", "wonderland").want(http.StatusOK, "hello alice")

@@ -122,7 +122,7 @@ func (g *Gateway) signInFailed(w http.ResponseWriter, r *web.Request, at web.Iss
 		refused("this configuration has no such user, or the sign-in that this one came from has ended", "if a reload removed the user, add them again")
 		g.Events(r.Context(), "login_failed", slog.String("reason", "not_allowed"))
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
-			Title: "This account may not enter", Message: "You signed in, but this account is not let in here any more.", Detail: "access_denied",
+			Title: "This account isn't allowed to sign in here", Message: "You signed in, but this account is no longer allowed in here.", Detail: "access_denied",
 		})
 	default:
 		g.answers.Unavailable(w, r, err)

@@ -54,7 +54,7 @@ func TestFormPost(t *testing.T) {
 			if err != nil || to.Path != callback.Path || to.Query().Has("code") {
 				t.Fatalf("it goes on at %s (%v)", to, err)
 			}
-			newBrowser(t).get(to.String()).want(400, "did not keep our cookie") // somebody else's browser
+			newBrowser(t).get(to.String()).want(400, "Cookies are blocked") // somebody else's browser
 			b.get(to.String()).want(200, "hello alice@example.com at /secret")
 			b.get(to.String()).want(200, "hello alice@example.com at /secret") // once more
 		})

@@ -160,7 +160,7 @@ func (g *Gateway) serveHandover(w http.ResponseWriter, r *web.Request) {
 		g.withoutAttempt(w, r, at, try)
 		return
 	case fault != web.FormFine, g.age(try) > web.FlowValidity:
-		g.badCallback(w, r, at, "This answer belongs to no sign-in that was begun in this browser within the last ten minutes.")
+		g.badCallback(w, r, at, "This sign-in was started in another browser, or it has expired.")
 		return
 	case query.Get("iss") != g.portal.ID():
 		g.badCallback(w, r, at, "This answer does not come from our portal.")

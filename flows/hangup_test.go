@@ -120,7 +120,7 @@ func TestPassword_HangingUpIsCounted(t *testing.T) {
 		return []provider.Provider{slowPassword{localProvider(t, now).(provider.Password), client}}
 	}})
 	b := newBrowser(t)
-	b.get(w.siteURL("app")+"/").signIn("alice", "wrong").want(401, "wrong")
+	b.get(w.siteURL("app")+"/").signIn("alice", "wrong").want(401, "Incorrect")
 	guess := func(password string) said {
 		return client.submit(b, url.Values{"username": {"alice"}, "password": {password}})
 	}

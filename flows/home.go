@@ -149,7 +149,7 @@ func (g *Gateway) changeHome(w http.ResponseWriter, r *web.Request, at web.Issue
 		g.startOver(w, r, at, "the form is not of this browser, or of a page that is too old")
 		return
 	}
-	message := "Signed out there."
+	message := "That session has ended."
 	var err error
 	if named := r.PostForm.Get(page.FieldIdentity); named != "" {
 		message = "Disconnected."
@@ -161,7 +161,7 @@ func (g *Gateway) changeHome(w http.ResponseWriter, r *web.Request, at web.Issue
 		message = "Forbidden. It no longer gets your tokens."
 		err = g.delegateOwn(r.Context(), id, named, false)
 	} else if clientID := r.PostForm.Get(page.FieldClient); clientID != "" {
-		message = "Withdrawn from " + g.siteTitle(at, clientID) + "."
+		message = g.siteTitle(at, clientID) + " no longer has access."
 		err = g.withdraw(r.Context(), id.Subject, clientID)
 	} else {
 		err = g.endOwn(r, id.Subject, r.PostForm.Get(page.FieldSession))

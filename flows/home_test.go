@@ -25,7 +25,7 @@ func TestHome_ListsAndEndsOnesOwn(t *testing.T) {
 		t.Fatalf("%d %v", got.status, got.body)
 	}
 
-	b.get(w.portalURL()+"/").want(200, "two.sites.test").want(200, "What you allowed")
+	b.get(w.portalURL()+"/").want(200, "two.sites.test").want(200, "Apps with access")
 	home := *b
 	two := regexp.MustCompile(`(?s)two\.sites\.test.*?name="session" value="([^"]+)"`).FindStringSubmatch(b.body)
 	if two == nil {
@@ -38,11 +38,11 @@ func TestHome_ListsAndEndsOnesOwn(t *testing.T) {
 	b.get(w.siteURL("two")+"/").want(200, "hello alice")
 
 	b.last, b.body = home.last, home.body
-	b.submit(url.Values{"session": {two[1]}}).want(200, "Signed out there")
+	b.submit(url.Values{"session": {two[1]}}).want(200, "That session has ended")
 	if strings.Contains(b.body, "two.sites.test") {
 		t.Error("the ended session is still listed")
 	}
-	b.submit(url.Values{"client": {"other"}}).want(200, "Withdrawn")
+	b.submit(url.Values{"client": {"other"}}).want(200, "no longer has access")
 	if got := other.post("token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.text("refresh_token")}}); got.text("error") != "invalid_grant" {
 		t.Errorf("the application goes on: %v", got.body)
 	}
@@ -70,7 +70,7 @@ func TestHome_SaysWhatItDid(t *testing.T) {
 	} {
 		page := *b
 		page.submit(form)
-		if page.last.StatusCode != 200 || !strings.Contains(page.body, "not one of yours") || strings.Contains(page.body, "Signed out there") {
+		if page.last.StatusCode != 200 || !strings.Contains(page.body, "not one of yours") || strings.Contains(page.body, "That session has ended") {
 			t.Errorf("%s: %d %s", name, page.last.StatusCode, page.body)
 		}
 	}

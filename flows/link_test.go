@@ -171,7 +171,7 @@ func TestLink_IsBoundAndNeverTakes(t *testing.T) {
 			t.Fatalf("the way to GitHub is %q", held.last.Header.Get("Location"))
 		}
 		back := to.Query().Get("redirect_uri") + "?" + url.Values{"code": {"code"}, "state": {to.Query().Get("state")}}.Encode()
-		bob.get(back).want(http.StatusBadRequest, "belongs to no sign-in")
+		bob.get(back).want(http.StatusBadRequest, "started in another browser")
 		if _, err := w.store.FindSubject(t.Context(), tokenstore.Identity{Issuer: w.hub.url, Subject: "7"}); err == nil {
 			t.Fatal("the identity was linked")
 		}

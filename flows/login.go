@@ -175,7 +175,7 @@ func (g *Gateway) noCookies(w http.ResponseWriter, r *web.Request, at web.Issuer
 	g.Logger.InfoContext(r.Context(), "a browser that sends no cookie cannot sign in", "host", r.Host, "client_ip", r.ClientIP,
 		"cure", "if it is everybody: no proxy may drop Cookie or Set-Cookie")
 	g.Pages.Fault(w, r.Request, http.StatusBadRequest, page.Fault{
-		Title: "Your browser did not keep our cookie",
+		Title: "Cookies are blocked",
 		Message: "Signing in needs a cookie from " + web.HostName(at.Host) + ", and your browser did not send it back. " +
 			"Allow cookies for this site, and finish the sign-in in the browser that you began it in, within ten minutes.",
 		Detail: "cookie_missing", RetryURL: at.Beginning(), RetryLabel: "Start again",

@@ -46,7 +46,7 @@ func (g *Gateway) servePassword(w http.ResponseWriter, r *web.Request, at web.Is
 		return
 	case web.FormForeign:
 		g.logForm(r, "a sign-in was not tried", a.Client)
-		g.signInPage(w, r, at, a, http.StatusForbidden, "", "This form was not sent from this page. Please try again.")
+		g.signInPage(w, r, at, a, http.StatusForbidden, "", "We couldn't verify this form. Please try again.")
 		return
 	}
 	if r.PostForm.Has("address") {
@@ -93,7 +93,7 @@ func (g *Gateway) checkPassword(w http.ResponseWriter, r *web.Request, at web.Is
 			g.throttled(w, r, at, a, username, wait)
 			return
 		}
-		g.signInPage(w, r, at, a, http.StatusUnauthorized, username, "The user name or the password is wrong.")
+		g.signInPage(w, r, at, a, http.StatusUnauthorized, username, "Incorrect username or password.")
 		return
 	case errors.Is(err, provider.ErrBusy):
 		g.busy(w, r, at, a, username)

@@ -109,8 +109,8 @@ func TestProvider_CallbacksOfOthersAreRefused(t *testing.T) {
 		return changed.String()
 	}
 	held := b.held()
-	newBrowser(t).get(callback).want(400, "did not keep our cookie") // login CSRF
-	held.get(change(func(q url.Values) { q.Del("state") })).want(400, "no sign-in that was begun in this browser")
+	newBrowser(t).get(callback).want(400, "Cookies are blocked") // login CSRF
+	held.get(change(func(q url.Values) { q.Del("state") })).want(400, "started in another browser")
 	held.get(change(func(q url.Values) { q.Set("state", strings.Repeat("A", 43)) })).want(400, "expired")
 	held.get(change(func(q url.Values) { q.Add("code", "x") })).want(400, "ambiguous")
 	held.get(change(func(q url.Values) { q.Add("state", "x") })).want(400, "ambiguous")
@@ -151,7 +151,7 @@ func TestProvider_RefusalIsAPlainPage(t *testing.T) {
 func TestProvider_NotAdmitted(t *testing.T) {
 	_, rp := twoWorlds(t, func(c identity.Claims) bool { return c.VerifiedEmail() != "alice@example.com" })
 	b := newBrowser(t)
-	b.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(403, "not among those")
+	b.get(rp.siteURL("app")+"/").signIn("alice", "wonderland").want(403, "allowed in here")
 	b.get(rp.siteURL("app") + "/x")
 	if strings.Contains(b.body, "hello") {
 		t.Error("somebody who is not admitted came in")

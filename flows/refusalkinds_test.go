@@ -308,7 +308,7 @@ func TestRefusals_OfEveryKindAreLogged(t *testing.T) {
 			provoke: func(t *testing.T) *world {
 				_, rp := twoWorlds(t, nil)
 				b := newBrowser(t)
-				b.get(changedQuery(t, stopAtCallback(t, b, rp), func(q url.Values) { q.Del("state") })).want(http.StatusBadRequest, "no sign-in that was begun")
+				b.get(changedQuery(t, stopAtCallback(t, b, rp), func(q url.Values) { q.Del("state") })).want(http.StatusBadRequest, "started in another browser")
 				return rp
 			},
 			line: "callback refused", fields: []string{"reason=", "path=/.gatehouse/callback/outside", "client_ip="},

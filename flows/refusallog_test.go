@@ -37,7 +37,7 @@ func TestRefusals_AreLoggedForWhoCanMendThem(t *testing.T) {
 		"the provider's rules": {
 			options: worldOptions{admit: banned}, line: "sign-in not allowed",
 			provoke: func(w *world, b *browser) {
-				b.get(w.siteURL("one")+"/").signIn("bob", "builder").want(http.StatusForbidden, "may not enter")
+				b.get(w.siteURL("one")+"/").signIn("bob", "builder").want(http.StatusForbidden, "allowed to sign in here")
 			},
 			fields: []string{"user=bob", "provider=local", `rules="provider local"`, `rule="the rule of the test"`, "client_id=one.sites.test", "cure="},
 		},

@@ -103,7 +103,7 @@ func TestDevice_ResourcesAreShown(t *testing.T) {
 		"a site":     {"box", "Act as you at one.sites.test", []string{one}},
 		"any site":   {"cli", "Act as you at all sites", nil},
 		"our own":    {"cli", "Act as you at two.sites.test", []string{w.siteURL("two")}},
-		"the issuer": {"box", "Know that it is you", nil},
+		"the issuer": {"box", "Confirm who you are", nil},
 	} {
 		started := w.call("device_authorization", url.Values{"client_id": {c.client}, "scope": {"openid"}, "resource": c.resource})
 		b := newBrowser(t)

@@ -50,7 +50,7 @@ func TestSite_WrongPassword(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	b := newBrowser(t)
 	for _, user := range []string{"alice", "nobody"} {
-		b.get(w.siteURL("app")+"/").signIn(user, "wrong").want(401, "The user name or the password is wrong.")
+		b.get(w.siteURL("app")+"/").signIn(user, "wrong").want(401, "Incorrect username or password.")
 	}
 	b.signIn("bob", "builder").want(200, "hello bob")
 }
@@ -64,7 +64,7 @@ func TestSite_FailuresAreThrottledByAccountAndAddress(t *testing.T) {
 	b := newBrowser(t)
 	b.get(w.siteURL("app") + "/")
 	for range 10 {
-		b.signIn("alice", "wrong").want(401, "wrong")
+		b.signIn("alice", "wrong").want(401, "Incorrect")
 	}
 	b.signIn("alice", "wonderland").want(429, "Too many attempts")
 	if b.last.Header.Get("Retry-After") == "" {
@@ -74,7 +74,7 @@ func TestSite_FailuresAreThrottledByAccountAndAddress(t *testing.T) {
 	known.get(w.siteURL("app")+"/").signIn("alice", "wonderland").want(200, "hello alice")
 	// Twenty more, at any account, and the address is refused.
 	for i := range 20 {
-		b.signIn("user"+string(rune('a'+i)), "wrong").want(401, "wrong")
+		b.signIn("user"+string(rune('a'+i)), "wrong").want(401, "Incorrect")
 	}
 	b.signIn("bob", "builder").want(429, "Too many attempts")
 	w.clock.advance(11 * time.Minute)
@@ -85,12 +85,12 @@ func TestSite_FormsOfOthersAreRefused(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	b := newBrowser(t)
 	b.get(w.siteURL("app") + "/")
-	b.submit(url.Values{"username": {"alice"}, "password": {"wonderland"}, "form": {"AAAA"}}).want(403, "not sent from this page")
+	b.submit(url.Values{"username": {"alice"}, "password": {"wonderland"}, "form": {"AAAA"}}).want(403, "verify this form")
 	// A browser that keeps no cookie gets one page that says so.
 	lost := newBrowser(t)
 	lost.get(w.siteURL("app") + "/")
 	lost.Jar = nil
-	lost.signIn("alice", "wonderland").want(400, "did not keep our cookie")
+	lost.signIn("alice", "wonderland").want(400, "Cookies are blocked")
 }
 
 func TestSite_ReturnAddressStaysOnTheSite(t *testing.T) {
@@ -242,7 +242,7 @@ func TestPortal_CodeIsBoundToSiteAndBrowser(t *testing.T) {
 		t.Fatalf("unexpected hand-over: %s", callback)
 	}
 	// Another browser, and another site, can do nothing with it.
-	newBrowser(t).get(callback).want(400, "did not keep our cookie")
+	newBrowser(t).get(callback).want(400, "Cookies are blocked")
 	held.get(strings.Replace(callback, "//two.", "//three.", 1)).want(400, "cookie")
 	held.get(callback+"&code=x").want(400, "ambiguous")
 	held.get(callback+"&error=access_denied").want(400, "ambiguous")
@@ -346,9 +346,9 @@ func TestPortal_AnOutageAsksNobodyForAPassword(t *testing.T) {
 	for _, prompt := range []string{"", "none"} {
 		params := authorizeParams("one.sites.test", second.siteURL("one")+"/.gatehouse/callback", "openid")
 		params.Set("prompt", prompt)
-		other.held().get(second.portalURL()+"/authorize?"+params.Encode()).want(503, "not signed out")
+		other.held().get(second.portalURL()+"/authorize?"+params.Encode()).want(503, "you still are")
 	}
-	other.held().get(second.portalURL()+"/").want(503, "not signed out")
+	other.held().get(second.portalURL()+"/").want(503, "you still are")
 	if len(other.Jar.Cookies(there)) == 0 {
 		t.Error("an outage took the cookie away")
 	}

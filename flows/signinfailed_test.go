@@ -23,7 +23,7 @@ func TestSignIn_GoneMeanwhile(t *testing.T) {
 	w.sessions.Configure(session.Settings{Current: func(identity.Claims) (identity.Claims, error) {
 		return identity.Claims{}, provider.ErrGone
 	}})
-	b.signIn("alice", "wonderland").want(http.StatusForbidden, "not let in here any more")
+	b.signIn("alice", "wonderland").want(http.StatusForbidden, "no longer allowed in here")
 }
 
 // openFlows notes which flows were begun and neither finished nor forgotten.

@@ -67,7 +67,7 @@ func TestSingleSite_TellsItsClientsOfSignOuts(t *testing.T) {
 	if got := w.send(http.MethodGet, w.siteURL("one")+"/.gatehouse/.well-known/openid-configuration", ""); got.body["backchannel_logout_supported"] != true {
 		t.Error("it does not promise to tell")
 	}
-	b.get(w.siteURL("one")+"/.gatehouse/").submit(url.Values{"session": {id["sid"].(string)}}).want(http.StatusOK, "Signed out there")
+	b.get(w.siteURL("one")+"/.gatehouse/").submit(url.Values{"session": {id["sid"].(string)}}).want(http.StatusOK, "That session has ended")
 	_, again := claimsOf(t, w.codeAt(b, "one", "other").text("id_token")) // wants not to be told
 	b.get(w.siteURL("one")+"/.gatehouse/logout").submit(nil).want(http.StatusOK, "signed out")
 	select {
@@ -95,12 +95,12 @@ func TestSingleSite_HasThePersonsOwnPage(t *testing.T) {
 	b.get(w.siteURL("one")+"/").signIn("alice", "wonderland").want(http.StatusOK, "hello alice")
 	held := b.held()
 	got := w.codeAt(held, "one", "other")
-	b.get(home).want(http.StatusOK, "What you allowed").want(http.StatusOK, "this browser")
+	b.get(home).want(http.StatusOK, "Apps with access").want(http.StatusOK, "this browser")
 	page := *b
-	if got := foreignPost(t, b, home, url.Values{"client": {"other"}}); got.last.StatusCode == http.StatusOK && strings.Contains(got.body, "Withdrawn") {
+	if got := foreignPost(t, b, home, url.Values{"client": {"other"}}); got.last.StatusCode == http.StatusOK && strings.Contains(got.body, "no longer has access") {
 		t.Error("another site's form withdrew it")
 	}
-	page.submit(url.Values{"client": {"other"}}).want(http.StatusOK, "Withdrawn")
+	page.submit(url.Values{"client": {"other"}}).want(http.StatusOK, "no longer has access")
 	form := url.Values{"grant_type": {client.GrantRefresh}, "refresh_token": {got.text("refresh_token")}}
 	if got := w.postAt("one", "token", "other", form); got.text("error") != "invalid_grant" {
 		t.Errorf("the application goes on: %v", got.body)

@@ -48,7 +48,7 @@ func TestBackchannel_ClientsAreToldWhoeverEndsASession(t *testing.T) {
 			}
 		},
 		"that session, on one's own page": func(_ *testing.T, w *world, b *browser, row tokenstore.Session) {
-			b.get(w.portalURL()+"/").submit(url.Values{"session": {row.ID.String()}}).want(http.StatusOK, "Signed out there")
+			b.get(w.portalURL()+"/").submit(url.Values{"session": {row.ID.String()}}).want(http.StatusOK, "That session has ended")
 		},
 		"the consent, on one's own page": func(_ *testing.T, w *world, b *browser, _ tokenstore.Session) {
 			b.get(w.portalURL() + "/").submit(url.Values{"client": {"web"}})

@@ -21,7 +21,7 @@ func TestBackchannel_ToldOnceThoughAskedTwice(t *testing.T) {
 		},
 		"own page, twice": func(_ *testing.T, w *world, b *browser, row tokenstore.Session) {
 			p := b.get(w.portalURL() + "/")
-			p.submit(url.Values{"session": {row.ID.String()}}).want(http.StatusOK, "Signed out there")
+			p.submit(url.Values{"session": {row.ID.String()}}).want(http.StatusOK, "That session has ended")
 			p.submit(url.Values{"session": {row.ID.String()}})
 		},
 	} {

@@ -75,7 +75,7 @@ func (g *Gateway) serveVerification(w http.ResponseWriter, r *web.Request, at we
 	switch {
 	case r.Method == http.MethodPost && web.CheckForm(g.Keyring, r, at) != web.FormFine:
 		g.logForm(r, "a user code was not looked up", id.ClientID)
-		g.codePage(w, r, at, http.StatusForbidden, id, code, "This form was not sent from this page. Please try again.")
+		g.codePage(w, r, at, http.StatusForbidden, id, code, "We couldn't verify this form. Please try again.")
 		return
 	case r.Method != http.MethodPost && !ownDoing(r):
 		g.codePage(w, r, at, http.StatusOK, id, code, "") // any page's link could be a guess in their name

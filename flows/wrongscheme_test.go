@@ -36,7 +36,7 @@ func (w *world) byPlainHTTP(serve func(http.ResponseWriter, *web.Request), metho
 
 const schemeLog = "counts as plain http although the browser uses https"
 
-// A forgotten trusted_proxies ended every sign-in in "This form was not sent from
+// A forgotten trusted_proxies ended every sign-in in "verify this form from
 // this page", and nothing said why (authelia, oauth2-proxy: reverse proxy headers).
 func TestWrongScheme_ASiteSaysWhatIsForgotten(t *testing.T) {
 	w := newWorld(t, worldOptions{})

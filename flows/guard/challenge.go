@@ -87,7 +87,7 @@ func (g *Guard) notSaved(w http.ResponseWriter, r *web.Request) {
 	w.Header().Set("Refresh", "20; url="+to)
 	g.Pages.Fault(w, r.Request, http.StatusUnauthorized, page.Fault{
 		Title:    "Sign in first",
-		Message:  "What you sent was not saved, because you aren't signed in any more. Sign in, and send it again. You go to the sign-in by yourself in a moment.",
+		Message:  "What you sent was not saved, because you aren't signed in any more. Sign in, and send it again. You'll be taken to the sign-in page in a moment.",
 		RetryURL: to, RetryLabel: "Sign in",
 	})
 }

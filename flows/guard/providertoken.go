@@ -146,8 +146,8 @@ func (g *Guard) connectPage(w http.ResponseWriter, r *web.Request, id *identity.
 	title := g.Answers.ProviderTitle(want.provider)
 	g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 		Title: "Connect " + title,
-		Message: web.HostName(r.Host) + " works with your account of " + title + ", and may not use it yet, or not any more. " +
-			"Connect it once; then you come back here.",
+		Message: web.HostName(r.Host) + " needs access to your " + title + " account, which isn't connected, or no longer is. " +
+			"Connect it once, and you'll return here.",
 		Detail: "provider_not_linked", User: id.User,
 		RetryURL: g.linkURL(r, want, r.ReturnTo()), RetryLabel: "Connect " + title,
 	})

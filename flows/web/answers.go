@@ -26,7 +26,7 @@ func (a *Answers) Unavailable(w http.ResponseWriter, r *Request, err error) {
 	case CallerNavigation:
 		a.Pages.Fault(w, r.Request, http.StatusServiceUnavailable, page.Fault{
 			Title:      "Just a moment",
-			Message:    "Signing in is not possible right now. You are not signed out; please try again in a few seconds.",
+			Message:    "Part of this service can't be reached right now. If you were signed in, you still are. Please try again in a few seconds.",
 			Detail:     "temporarily_unavailable",
 			RetryURL:   r.ReturnTo(),
 			RetryLabel: "Try again",
@@ -65,7 +65,7 @@ func (a *Answers) AllowedForm(w http.ResponseWriter, r *Request, beginning strin
 	}
 	w.Header().Set("Allow", http.MethodPost)
 	a.Pages.Fault(w, r.Request, http.StatusMethodNotAllowed, page.Fault{
-		Title: "Please start again", Message: "This is the address of an answer, and the page that it belongs to is not open any more.",
+		Title: "Please start again", Message: "This page can't be opened directly. Start signing in again.",
 		Detail: "invalid_request", RetryURL: beginning, RetryLabel: "Start again",
 	})
 	return false
@@ -78,8 +78,8 @@ func (a *Answers) NotFound(w http.ResponseWriter, r *Request, at Issuer) {
 		return
 	}
 	a.Pages.Fault(w, r.Request, http.StatusNotFound, page.Fault{
-		Title: "There is nothing here", Message: "The address is not one of ours. Perhaps it was shortened on the way.",
-		Detail: "not_found", RetryURL: at.Beginning(), RetryLabel: "Go to the start",
+		Title: "Page not found", Message: "The link may be incomplete.",
+		Detail: "not_found", RetryURL: at.Beginning(), RetryLabel: "Go to the start page",
 	})
 }
 
