@@ -331,10 +331,10 @@ func TestAgents_OnAPersonsOwnPage(t *testing.T) {
 		if own, err := a.gateway.Agents(t.Context(), listed[0].Subject); err != nil || len(own) != 2 {
 			t.Errorf("of the person an administrator is told %+v %v", own, err)
 		}
-		if strings.Contains(b.body, "What you allowed") {
+		if strings.Contains(b.body, "Apps with access") {
 			t.Errorf("an agent is among the applications:\n%s", b.body)
 		}
-		b.submit(url.Values{"client": {web}}).want(http.StatusOK, "Withdrawn from Web agent")
+		b.submit(url.Values{"client": {web}}).want(http.StatusOK, "Web agent no longer has access")
 		if a.calls("/", first["access_token"].(string)) != http.StatusUnauthorized {
 			t.Error("an agent that was ended calls on")
 		}
