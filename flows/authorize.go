@@ -279,6 +279,8 @@ func (g *Gateway) authorized(w http.ResponseWriter, r *web.Request, at web.Issue
 		refusal = &authorizeFault{code: "access_denied", description: "this account may not use the application"}
 	case a.Hint != "" && a.Hint != id.Subject:
 		refusal = &authorizeFault{code: "login_required", description: "somebody else is signed in"}
+	case !a.Consented && g.connects(w, r, at, a, id, pending):
+		return
 	default:
 		var err error
 		if needed, err = g.needsConsent(r, at, c, &a, id); err != nil {

@@ -60,6 +60,9 @@ type authRequest struct {
 	sealedStep string
 	// Link that the sign-in at the provider is for; nil: it signs in.
 	Link *linkRequest `json:"link,omitempty"`
+	// Connected are the providers that the person was led to for their tokens, for the
+	// sake of the resource.
+	Connected []string `json:"cn,omitempty"`
 	// Device is the user code that is to be confirmed after the sign-in.
 	Device string `json:"d,omitempty"`
 	// Session that was asked for consent, and Consented, its answer.

@@ -35,8 +35,10 @@ type linkForm struct {
 	Provider string `json:"p"`
 	Scope    string `json:"o,omitempty"`
 	ReturnTo string `json:"r,omitempty"`
-	Session  string `json:"e"`
-	Begun    int64  `json:"t"`
+	// Site that it is for, where ReturnTo does not say it.
+	Site    string `json:"w,omitempty"`
+	Session string `json:"e"`
+	Begun   int64  `json:"t"`
 	// Again: the person has signed in once more for this.
 	Again bool `json:"a,omitempty"`
 }
@@ -83,6 +85,9 @@ func (g *Gateway) linkPage(w http.ResponseWriter, r *web.Request, at web.Issuer,
 	}
 	if u, err := url.Parse(form.ReturnTo); err == nil && u.Host != "" {
 		shown.Site = u.Hostname()
+	}
+	if continues(at, form.ReturnTo) {
+		shown.Site, shown.CancelURL = form.Site, form.ReturnTo
 	}
 	g.Pages.Link(w, r.Request, http.StatusOK, shown)
 }
@@ -133,13 +138,20 @@ func (g *Gateway) provedAt(id *identity.Identity) time.Time {
 // that has just been asked, and says that they proved it long ago, is not asked again.
 func (g *Gateway) proveFirst(w http.ResponseWriter, r *web.Request, at web.Issuer, id *identity.Identity, a authRequest, form linkForm) {
 	if form.Again && g.Now().Sub(guard.SignInBegan(id)) <= linkFreshness {
-		title := g.answers.ProviderTitle(id.Provider)
+		title, retry := g.answers.ProviderTitle(id.Provider), web.LinkPath(at, form.Provider, form.Scope, form.ReturnTo)
+		if continues(at, form.ReturnTo) {
+			retry = form.ReturnTo
+		}
 		g.Logger.WarnContext(r.Context(), "an identity was not linked: the provider of the sign-in passes prompt=login over", "provider", id.Provider, "user", id.User)
 		g.Pages.Fault(w, r.Request, http.StatusForbidden, page.Fault{
 			Title:   "Please prove that it's you",
 			Message: "Connecting an account needs a sign-in of just now, and " + title + " let you in without asking. Sign out there, and then sign in here again. Nothing was connected.",
-			Detail:  unmet, User: id.User, RetryURL: web.LinkPath(at, form.Provider, form.Scope, form.ReturnTo), RetryLabel: "Try again",
+			Detail:  unmet, User: id.User, RetryURL: retry, RetryLabel: "Try again",
 		})
+		return
+	}
+	if continues(at, form.ReturnTo) {
+		g.signInAgainToConnect(w, r, at, form, id)
 		return
 	}
 	a.ReturnTo = web.LinkPath(at, form.Provider, form.Scope, form.ReturnTo) + "&" + askedAgain + "=1"

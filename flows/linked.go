@@ -91,10 +91,14 @@ func (g *Gateway) linkFault(w http.ResponseWriter, r *web.Request, at web.Issuer
 	}
 	g.Logger.InfoContext(r.Context(), "an identity was not linked", "provider", strings.TrimPrefix(flow.Provider, linkFlow("")), "user", user, "client_id", flow.Request.Client, "reason", detail, "message", message)
 	g.Events(r.Context(), "identity_link_failed", slog.String("provider", flow.Provider), slog.String("reason", detail))
-	g.Pages.Fault(w, r.Request, status, page.Fault{
+	fault := page.Fault{
 		Title: g.answers.ProviderTitle(flow.Provider) + " was not connected", Message: message, Detail: detail,
 		RetryURL: at.Path, RetryLabel: "Go to your own page",
-	})
+	}
+	if continues(at, flow.Request.ReturnTo) {
+		fault.RetryURL, fault.RetryLabel = flow.Request.ReturnTo, "Go back to the application"
+	}
+	g.Pages.Fault(w, r.Request, status, fault)
 }
 
 // linkRefused ends a link that the provider, or the person there, did not allow.
