@@ -108,6 +108,9 @@ func TestRFC8693_NarrowsOverHTTP(t *testing.T) {
 	// What was refused has cost the grant nothing, and what expires is had anew.
 	op.clock.advance(30 * time.Minute)
 	rp.clock.advance(30 * time.Minute)
+	if got := asks(nil); got.status != http.StatusBadRequest || got.text("error") != "invalid_request" || got.body["access_token"] != nil {
+		t.Errorf("an expired subject token: %d %v", got.status, got.body)
+	}
 	own = hubbed{world: rp}.accessTokenOf(b, a, "https://job.test/cb", "openid", nil)
 	if got := asks(url.Values{"scope": {"openid email"}}); got.status != http.StatusOK || got.text("access_token") == email.text("access_token") {
 		t.Errorf("an expired one: %d %v", got.status, got.body)

@@ -359,6 +359,16 @@ func TestProviderToken_TheOperatorListsAndRemoves(t *testing.T) {
 	}
 	wantStatus(t, b.Fetch(http.MethodGet, ssoSite+"/api"), http.StatusForbidden)
 	await(t, 30*time.Second, "the second revocation at the provider", func() bool { return s.provider.Requests("/revoke") > revocations })
+
+	// All of a provider's.
+	revocations = s.provider.Requests("/revoke")
+	b = newBrowser(t, s.node)
+	signInAtProvider(t, b, ssoSite+"/", "alice")
+	if said := s.node.Verb(t, "tokens", "remove", "--provider", "sso"); !strings.Contains(said, page.Tokens[0].Subject) {
+		t.Errorf("gatehouse tokens remove --provider says:\n%s", said)
+	}
+	wantStatus(t, b.Fetch(http.MethodGet, ssoSite+"/api"), http.StatusForbidden)
+	await(t, 30*time.Second, "the third revocation at the provider", func() bool { return s.provider.Requests("/revoke") > revocations })
 	if answer, err := s.node.Admin(t, http.MethodPost, "/gatehouse/remove-tokens?all=true", "application/x-www-form-urlencoded", "token=x"); err == nil {
 		t.Errorf("a value and a condition are answered with %s", answer)
 	}
