@@ -104,16 +104,22 @@ func printAgents(w io.Writer, agents []AgentInfo) error {
 		if a.LastUsed != nil {
 			used = a.LastUsed.Local().Format(time.DateTime)
 		}
-		id := headerValue(a.ClientID)
-		if len(id) > 40 {
-			id = id[:40] + "…"
-		}
 		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", headerValue(a.Name), headerValue(a.Host), headerValue(a.Subject),
-			headerValue(strings.Join(a.Resources, " ")), a.Sessions, used, id); err != nil {
+			headerValue(strings.Join(a.Resources, " ")), a.Sessions, used, shortID(a.ClientID)); err != nil {
 			return err
 		}
 	}
 	return table.Flush()
+}
+
+// shortID is a client's id in a table: one that holds a registration is long.
+func shortID(id string) string {
+	const most = 40
+	id = headerValue(id)
+	if len(id) > most {
+		return id[:most] + "…"
+	}
+	return id
 }
 
 func cmdAgentsEnd(cmd *cobra.Command, fl caddycmd.Flags) error {

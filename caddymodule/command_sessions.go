@@ -166,7 +166,7 @@ func printSessions(w io.Writer, sessions []SessionInfo) error {
 		}
 		// %q-like safety: a user name is somebody else's word on this terminal.
 		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, headerValue(s.User), headerValue(s.Subject),
-			headerValue(s.ClientID), s.Provider, s.SeenAt.Local().Format(time.DateTime), ends); err != nil {
+			shortID(s.ClientID), s.Provider, s.SeenAt.Local().Format(time.DateTime), ends); err != nil {
 			return err
 		}
 	}

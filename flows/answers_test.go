@@ -143,6 +143,7 @@ var (
 	ages         = regexp.MustCompile(`>(just now|[^<]* ago)</time>`)
 	dates        = regexp.MustCompile(`\b\d{1,2} (January|February|March|April|May|June|July|August|September|October|November|December)\b`)
 	moments      = regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z| UTC)?|\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT`)
+	digests      = regexp.MustCompile(`sha256-[A-Za-z0-9+/]{43}=`)
 	runs         = regexp.MustCompile(`[A-Za-z0-9_-]{16,}`)
 	words        = regexp.MustCompile(`^([A-Z]?[a-z]{2,15}|[A-Z]+)([-_]([A-Z]?[a-z]{1,15}|[A-Z]+))*$`)
 	userCodes    = regexp.MustCompile(`\b[B-DF-HJ-NP-TV-XZ]{4}-?[B-DF-HJ-NP-TV-XZ]{4}\b`)
@@ -162,6 +163,7 @@ func withoutChance(s string) string {
 	s = moments.ReplaceAllString(s, "TIME")
 	s = dates.ReplaceAllString(s, "DATE")
 	s = ages.ReplaceAllString(s, ">AGE</time>")
+	s = digests.ReplaceAllString(s, "RANDOM=")
 	s = runs.ReplaceAllStringFunc(s, func(run string) string {
 		if words.MatchString(run) {
 			return run
