@@ -18,9 +18,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	for _, name := range []string{"js", "suite"} {
-		_ = os.RemoveAll(modulesFolder(name))
-	}
+	_ = os.RemoveAll(modulesFolder())
 	os.Exit(code)
 }
 
@@ -34,19 +32,11 @@ func missing(t *testing.T, what string) {
 	t.Skip(what)
 }
 
-// soak skips what takes long, but in make soak.
-func soak(t *testing.T) {
-	t.Helper()
-	if os.Getenv("GATEHOUSE_TEST_SOAK") == "" {
-		t.Skip("it takes long: make soak")
-	}
-}
+var installing sync.Mutex //nolint:gochecknoglobals // the folder is the process's
 
-var installing sync.Mutex //nolint:gochecknoglobals // the folders are the process's
-
-// modules installs a folder and what it imports, once, and returns where; TestMain removes
-// it.
-func modules(t *testing.T, name string) string {
+// modules installs the clients in js and what they import, once, and returns where;
+// TestMain removes it.
+func modules(t *testing.T) string {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -55,11 +45,11 @@ func modules(t *testing.T, name string) string {
 	}
 	installing.Lock()
 	defer installing.Unlock()
-	folder := modulesFolder(name)
+	folder := modulesFolder()
 	if _, err := os.Stat(folder); err == nil {
 		return folder
 	}
-	if err := os.CopyFS(folder, os.DirFS(name)); err != nil {
+	if err := os.CopyFS(folder, os.DirFS("js")); err != nil {
 		t.Fatal(err)
 	}
 	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--no-progress", "--ignore-scripts", "--prefer-offline")
@@ -72,6 +62,6 @@ func modules(t *testing.T, name string) string {
 }
 
 // modulesFolder is this process's.
-func modulesFolder(name string) string {
-	return filepath.Join(os.TempDir(), fmt.Sprintf("mcp-%s-%d", name, os.Getpid()))
+func modulesFolder() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("mcp-js-%d", os.Getpid()))
 }

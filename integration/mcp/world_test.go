@@ -29,7 +29,7 @@ type world struct {
 
 func start(t *testing.T) *world {
 	t.Helper()
-	w := &world{folder: modules(t, "js")}
+	w := &world{folder: modules(t)}
 	text, err := os.ReadFile(filepath.Join("..", "..", "caddyfiles", "mcp.Caddyfile"))
 	if err != nil {
 		t.Fatal(err)
