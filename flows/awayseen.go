@@ -43,18 +43,29 @@ type seen struct {
 	last map[tokenstore.Identity]lastSeen
 }
 
-// seenOf looks at a person's newest sessions. An account that is linked no more says
-// nothing of them.
+// seenOf looks at a person's newest live sessions, and where no account has one, at the
+// newest of all: many that have ended must not hide one that lives. An account that is
+// linked no more says nothing of them.
 func (g *Gateway) seenOf(ctx context.Context, subject string) (seen, error) {
 	s := seen{last: make(map[tokenstore.Identity]lastSeen)}
 	var err error
 	if s.linked, err = g.Store.Identities(ctx, subject); err != nil {
 		return s, err
 	}
-	rows, err := g.Store.ListSessions(ctx, tokenstore.SessionQuery{Subject: subject, All: true, Limit: awaySessions})
-	if err != nil {
-		return s, err
+	for _, all := range []bool{false, true} {
+		rows, err := g.Store.ListSessions(ctx, tokenstore.SessionQuery{Subject: subject, All: all, Limit: awaySessions})
+		if err != nil {
+			return s, err
+		}
+		g.addSeen(&s, rows)
+		if len(s.live) > 0 {
+			break
+		}
 	}
+	return s, nil
+}
+
+func (g *Gateway) addSeen(s *seen, rows []tokenstore.Session) {
 	for _, row := range rows {
 		claims, err := g.Sessions.Claims(row)
 		was := lastSeen{claims, row.CreatedAt}
@@ -71,7 +82,6 @@ func (g *Gateway) seenOf(ctx context.Context, subject string) (seen, error) {
 			s.last[was.account()] = was
 		}
 	}
-	return s, nil
 }
 
 // actsAs is the person as whom the client may act: as a live session of theirs has them

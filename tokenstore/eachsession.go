@@ -1,6 +1,7 @@
 package tokenstore
 
 import (
+	"cmp"
 	"context"
 	"iter"
 )
@@ -11,8 +12,9 @@ type SessionLister interface {
 }
 
 // EachSession goes through all sessions that a query selects, newest first, in pages of
-// q.Limit. It ends with the first error, which comes without a session.
+// q.Limit, or of DefaultPage. It ends with the first error, which comes without a session.
 func EachSession(ctx context.Context, from SessionLister, q SessionQuery) iter.Seq2[Session, error] {
+	q.Limit = cmp.Or(q.Limit, DefaultPage)
 	return func(yield func(Session, error) bool) {
 		for {
 			rows, err := from.ListSessions(ctx, q)

@@ -81,6 +81,7 @@ func TestLocalhost_AnyPort(t *testing.T) {
 func TestIsAssured(t *testing.T) {
 	for uri, want := range map[string][2]bool{ // of a public client, of a confidential one
 		"https://app.test/cb": {true, true}, "http://app.test/cb": {true, true}, "http://127.0.0.1:4711/cb": {false, true}, "http://[::1]/cb": {false, true},
+		"http://localhost:/cb": {false, true}, "https://localhost/cb": {false, true}, "https://127.0.0.2/cb": {false, true}, "https://LOCALHOST./cb": {false, true},
 		"http://localhost:1/cb": {false, true}, "com.example.app:/cb": {false, false}, "cursor://app.test/cb": {false, false},
 	} {
 		if public, confidential := (&Client{Public: true}).IsAssured(uri), new(Client).IsAssured(uri); public != want[0] || confidential != want[1] {

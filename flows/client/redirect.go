@@ -30,9 +30,19 @@ func (c *Client) allows(registered []string, uri string) bool {
 // and listen on a loopback address, where only a secret tells them apart (RFC 8252,
 // section 8.6).
 func (c *Client) IsAssured(redirectURI string) bool {
-	_, _, loopback := cutLoopback(redirectURI)
-	_, _, localhost := cutLocalhost(redirectURI)
-	return isWeb(redirectURI) && (!c.Public || !loopback && !localhost)
+	return isWeb(redirectURI) && (!c.Public || !ownDevice(redirectURI))
+}
+
+// ownDevice reports whether a URI leads to the person's own device, by whatever scheme
+// and port, as browsers read it.
+func ownDevice(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return true
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (addr.IsLoopback() || addr.IsUnspecified())
 }
 
 // isWeb reports whether a URI is one of http or https, in which a form can be posted.

@@ -27,6 +27,10 @@ func CheckRedirectURI(uri string) error {
 		return invalidRedirect("redirect_uri %q must have no fragment, wildcard or quote (RFC 6749, section 3.1.2)", uri)
 	case u.User != nil:
 		return invalidRedirect("redirect_uri %q must have no user", uri)
+	case strings.HasSuffix(u.Host, ":"):
+		return invalidRedirect("redirect_uri %q has an empty port", uri)
+	case hasDotSegment(u.Path):
+		return invalidRedirect("redirect_uri %q must have no . or .. in its path: browsers go elsewhere", uri)
 	}
 	switch u.Scheme {
 	case "https":
@@ -44,6 +48,12 @@ func CheckRedirectURI(uri string) error {
 		return invalidRedirect("redirect_uri %q: that scheme is no app's own", uri)
 	}
 	return nil
+}
+
+// hasDotSegment reports whether a path, decoded, has a segment that browsers resolve
+// (WHATWG URL, section 4.4): what is written is not where they go.
+func hasDotSegment(path string) bool {
+	return slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "." || s == ".." })
 }
 
 // printable is all of printable ASCII but the space.
