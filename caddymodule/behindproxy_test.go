@@ -280,7 +280,10 @@ func TestGuard_OnlyAKnownPortIsCached(t *testing.T) {
 			}
 			rec := r.do(req)
 			kept := rec.Header().Get("Cache-Control")
-			if rec.Code != http.StatusOK || strings.Contains(kept, "public") != test.public || !test.public && kept != "no-store" {
+			// This one names itself as it was asked for (RFC 9728, section 3.3), and caches know
+			// a host with its scheme's port by both spellings.
+			public := test.public && (path != documents[0] || !strings.Contains(test.host, ":"))
+			if rec.Code != http.StatusOK || strings.Contains(kept, "public") != public || !public && kept != "no-store" {
 				t.Errorf("%s%s by %q: %d, Cache-Control %q", test.host, path, test.proto, rec.Code, kept)
 			}
 		}

@@ -75,8 +75,7 @@ func (g *Gateway) readDocument(r *web.Request, c *client.Client, id *identity.Id
 // documentFault is what is wrong with a document, for a page. What the network says of
 // addresses that somebody else chose stays in the log.
 func documentFault(err error) string {
-	var fault *registration.Error
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*registration.Error](err); ok {
 		return fault.Description
 	}
 	return "it can't be fetched"

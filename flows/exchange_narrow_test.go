@@ -2,6 +2,7 @@ package flows_test
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -63,9 +64,7 @@ func TestRFC8693_NarrowsOverHTTP(t *testing.T) {
 	own := hubbed{world: rp}.accessTokenOf(b, a, "https://job.test/cb", "openid", nil)
 	asks := func(more url.Values) answer {
 		form := exchange(own)
-		for name, values := range more {
-			form[name] = values
-		}
+		maps.Copy(form, more)
 		return a.send(form)
 	}
 	stored := kept(t, rp.gateway.Vault)

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,10 +65,8 @@ func (g *Gateway) register(r *web.Request, at web.Issuer) (*registered, error) {
 	if err != nil {
 		return nil, registrationError(err)
 	}
-	for _, uri := range said.RedirectURIs {
-		if g.isOwnAddress(uri) {
-			return nil, invalid("invalid_redirect_uri", "a redirect_uri is an address of this server")
-		}
+	if slices.ContainsFunc(said.RedirectURIs, g.isOwnAddress) {
+		return nil, invalid("invalid_redirect_uri", "a redirect_uri is an address of this server")
 	}
 	id, err := registration.Seal(g.Keyring, at.ID(), said)
 	if err != nil {
@@ -96,8 +95,7 @@ func registrationBody(r *web.Request) ([]byte, error) {
 }
 
 func registrationError(err error) error {
-	var fault *registration.Error
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*registration.Error](err); ok {
 		return invalid(fault.Code.Error(), fault.Description)
 	}
 	return err

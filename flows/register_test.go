@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -89,9 +90,7 @@ func (a agents) authorizeURL(id, redirectURI string, more url.Values) string {
 		"code_challenge": {client.ChallengeS256(agentVerifier)}, "code_challenge_method": {"S256"},
 		"resource": {a.siteURL("app") + "/"},
 	}
-	for name, values := range more {
-		query[name] = values
-	}
+	maps.Copy(query, more)
 	return a.endpoint("authorize") + "?" + query.Encode()
 }
 

@@ -96,9 +96,17 @@ func TestFoot(t *testing.T) {
 		}
 	})
 	for _, o := range []Options{
-		{Contact: "javascript:alert(1)"}, {Contact: "tel:+1"}, {Contact: "nobody"}, {Contact: "https:"}, {Contact: strings.Repeat("a", 1<<20) + "@example.com"},
-		{Links: []FootLink{{"Terms", "javascript:alert(1)"}}}, {Links: []FootLink{{"", "https://www.example.com"}}},
-		{Links: []FootLink{{"Terms", "/terms"}}}, {Links: make([]FootLink, MaxLinks+1)}, {Lang: "no language"}, {CSS: strings.Repeat(" ", MaxCSS+1)},
+		{Contact: "javascript:alert(1)"},
+		{Contact: "tel:+1"},
+		{Contact: "nobody"},
+		{Contact: "https:"},
+		{Contact: strings.Repeat("a", 1<<20) + "@example.com"},
+		{Links: []FootLink{{"Terms", "javascript:alert(1)"}}},
+		{Links: []FootLink{{"", "https://www.example.com"}}},
+		{Links: []FootLink{{"Terms", "/terms"}}},
+		{Links: make([]FootLink, MaxLinks+1)},
+		{Lang: "no language"},
+		{CSS: strings.Repeat(" ", MaxCSS+1)},
 	} {
 		if _, err := New(o); !errors.Is(err, ErrTemplate) || len(err.Error()) > 1000 {
 			t.Errorf("%.80v: %v", o, err)

@@ -85,8 +85,7 @@ func FuzzParseDocument(f *testing.F) {
 		}
 		r, err := registration.ParseDocument(id, raw)
 		if err != nil {
-			var fault *registration.Error
-			if !errors.As(err, &fault) {
+			if _, ok := errors.AsType[*registration.Error](err); !ok {
 				t.Fatalf("an error without a code: %v", err)
 			}
 			return

@@ -39,8 +39,10 @@ func (v *Vault) Fresh(ctx context.Context, subject, providerName string, minLeft
 	if err != nil {
 		return Access{}, err
 	}
+	waiting, cancel := context.WithTimeout(ctx, v.LeaseWait)
+	defer cancel()
 	former := ""
-	for end, round := time.Now().Add(v.LeaseWait), 0; round < rounds; {
+	for round := 0; round < rounds; {
 		t, err := v.open(row)
 		if err != nil {
 			return Access{}, err
@@ -49,7 +51,7 @@ func (v *Vault) Fresh(ctx context.Context, subject, providerName string, minLeft
 			return t.access(), nil
 		}
 		// What other nodes have beside it is not what is waited for.
-		if round == 0 || t.AccessToken != former || time.Now().After(end) {
+		if round == 0 || t.AccessToken != former || waiting.Err() != nil {
 			former = t.AccessToken
 			round++
 		}

@@ -97,10 +97,10 @@ func TestJupyter(t *testing.T) {
 		_ = resp.Body.Close()
 		return resp
 	}
-	if resp := program(jupyterToken); resp.StatusCode != http.StatusOK {
+	if resp := program(jupyterToken); resp.StatusCode != http.StatusOK { //nolint:bodyclose // program closes it
 		t.Errorf("a program with Jupyter's token: %s", resp.Status)
 	}
-	if resp := program("wrong"); resp.StatusCode != http.StatusForbidden || !strings.HasPrefix(resp.Header.Get("Server"), "TornadoServer") {
+	if resp := program("wrong"); resp.StatusCode != http.StatusForbidden || !strings.HasPrefix(resp.Header.Get("Server"), "TornadoServer") { //nolint:bodyclose // as above
 		t.Errorf("a program with another token: %s %v", resp.Status, resp.Header)
 	}
 

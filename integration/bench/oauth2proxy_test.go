@@ -45,10 +45,12 @@ func startOAuth2Proxy(b *testing.B, program, upstream string, args ...string) *o
 	const callback = "http://oauth2-proxy.localhost/oauth2/callback"
 	provider := openid.Start(b, callback)
 	o := &oauth2Proxy{address: fmt.Sprintf("127.0.0.1:%d", gateway.FreePort(b))}
-	o.command = exec.CommandContext(b.Context(), program, append([]string{"--provider=oidc", "--oidc-issuer-url=" + provider.Issuer, "--client-id=" + openid.ClientID,
+	o.command = exec.CommandContext(b.Context(), program, append([]string{
+		"--provider=oidc", "--oidc-issuer-url=" + provider.Issuer, "--client-id=" + openid.ClientID,
 		"--client-secret=" + openid.ClientSecret, "--cookie-secret=0123456789abcdef0123456789abcdef", "--cookie-secure=false", "--email-domain=*",
 		"--insecure-oidc-allow-unverified-email", "--http-address=" + o.address, "--redirect-url=" + callback, "--skip-provider-button=true",
-		"--code-challenge-method=S256", "--upstream=" + upstream, "--request-logging=false", "--auth-logging=false", "--standard-logging=false"}, args...)...)
+		"--code-challenge-method=S256", "--upstream=" + upstream, "--request-logging=false", "--auth-logging=false", "--standard-logging=false",
+	}, args...)...)
 	var said strings.Builder
 	o.command.Stdout, o.command.Stderr = &said, &said
 	if err := o.command.Start(); err != nil {

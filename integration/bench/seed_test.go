@@ -100,7 +100,7 @@ func (g *guardBench) token(b *testing.B) string {
 	r.Host = "guarded.localhost"
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth("robot", robotSecret)
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := (&http.Client{Timeout: 30 * time.Second}).Do(r)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func (w *world) post(t *testing.T, token, session, message string) *http.Respons
 			req.Header.Set(name, value)
 		}
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := new(http.Client).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,13 +55,13 @@ func (w *world) post(t *testing.T, token, session, message string) *http.Respons
 // revokes the person's sessions in between: the stream ends with them, and no later
 // request passes.
 func (w *world) stream(t *testing.T, token string) {
-	begun := w.post(t, token, "", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`)
+	begun := w.post(t, token, "", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`) //nolint:bodyclose // post closes it
 	session := begun.Header.Get("Mcp-Session-Id")
 	if begun.StatusCode != http.StatusOK || session == "" {
 		t.Fatalf("initialize is answered with %d, session %q", begun.StatusCode, session)
 	}
-	_ = w.post(t, token, session, `{"jsonrpc":"2.0","method":"notifications/initialized"}`)
-	resp := w.post(t, token, session, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"start-notification-stream","arguments":{"interval":100,"count":0}}}`)
+	_ = w.post(t, token, session, `{"jsonrpc":"2.0","method":"notifications/initialized"}`)                                                                                  //nolint:bodyclose // post closes it
+	resp := w.post(t, token, session, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"start-notification-stream","arguments":{"interval":100,"count":0}}}`) //nolint:bodyclose // post closes it
 	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 		t.Fatalf("the call is answered with %d %s", resp.StatusCode, resp.Header.Get("Content-Type"))
 	}
@@ -82,7 +82,7 @@ func (w *world) stream(t *testing.T, token string) {
 	case <-time.After(20 * time.Second): // the server's calls never end
 		t.Error("the stream goes on after the revocation")
 	}
-	if again := w.post(t, token, session, `{"jsonrpc":"2.0","id":3,"method":"tools/list"}`); again.StatusCode != http.StatusUnauthorized {
+	if again := w.post(t, token, session, `{"jsonrpc":"2.0","id":3,"method":"tools/list"}`); again.StatusCode != http.StatusUnauthorized { //nolint:bodyclose // post closes it
 		t.Errorf("after the revocation a request is answered with %d", again.StatusCode)
 	}
 }

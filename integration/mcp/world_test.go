@@ -62,8 +62,9 @@ func start(t *testing.T) *world {
 // awaitServer waits until something answers.
 func awaitServer(t *testing.T, address string) {
 	t.Helper()
+	client := &http.Client{Timeout: 10 * time.Second}
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		resp, err := http.Get(address)
+		resp, err := client.Get(address)
 		if err == nil {
 			_ = resp.Body.Close()
 			return
