@@ -172,12 +172,13 @@ func TestAgents_TheLinkAfterAnOutageIsOnesOwn(t *testing.T) {
 func TestAgents_OnTheDeviceAreAskedForEachTime(t *testing.T) {
 	a := newAgents(t, false, nil)
 	b := newBrowser(t)
-	for metadata, redirect := range map[string]string{
-		nativeAgent: "http://127.0.0.1:5000/callback",
-		`{"client_name":"Editor","redirect_uris":["cursor://claude.ai/cb"]}`:   "cursor://claude.ai/cb",
-		`{"client_name":"Local","redirect_uris":["http://localhost:8400/cb"]}`: "http://localhost:8400/cb",
+	for _, c := range []struct{ metadata, redirect string }{ // in this order: the first one signs in
+		{nativeAgent, "http://127.0.0.1:5000/callback"},
+		{`{"client_name":"Editor","redirect_uris":["cursor://claude.ai/cb"]}`, "cursor://claude.ai/cb"},
+		{`{"client_name":"Local","redirect_uris":["http://localhost:8400/cb"]}`, "http://localhost:8400/cb"},
 	} {
-		id := a.registers(metadata)
+		redirect := c.redirect
+		id := a.registers(c.metadata)
 		for range 2 {
 			a.letsIn(b, id, redirect)
 			if !strings.Contains(b.body, "Any program there can pretend") {

@@ -63,7 +63,8 @@ func TestObtain_LeavesTheRowsOwnItsTurn(t *testing.T) {
 		b.ok(<-own)
 		wg.Wait()
 		b.op.do(func(o *op) {
-			if at := slices.Index(o.resources, ""); at != 1 {
+			// Between two tries for the lease another one may slip in.
+			if at := slices.Index(o.resources, ""); at < 1 || at > 2 {
 				b.Errorf("the row's own is number %d of %d", at+1, len(o.resources))
 			}
 		})
