@@ -14,21 +14,19 @@ import (
 	"github.com/gatehouse-auth/gatehouse/integration/chromium"
 )
 
-// servePage serves the page, and returns its origin.
-func servePage(t *testing.T, library string) string {
+// servePage serves a page's files, and at paths that end in a slash folders, and returns
+// its origin.
+func servePage(t *testing.T, files map[string]string) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/", "/callback", "/silent", "/goodbye":
-			http.ServeFile(w, r, "page/oidc-client-ts.html")
-		case "/page.js":
-			http.ServeFile(w, r, "page/page.js")
-		case "/oidc-client-ts.js":
-			http.ServeFile(w, r, library)
-		default:
-			http.NotFound(w, r)
+	mux := http.NewServeMux()
+	for path, file := range files {
+		if strings.HasSuffix(path, "/") {
+			mux.Handle(path, http.StripPrefix(path, http.FileServer(http.Dir(file))))
+			continue
 		}
-	}))
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
+	}
+	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return "http://localhost" + server.URL[strings.LastIndexByte(server.URL, ':'):]
 }
@@ -74,8 +72,12 @@ type renewal struct {
 // the query or a fragment and tokens bound by DPoP or not, and signs out; then a silent
 // renewal finds nobody.
 func TestPage(t *testing.T) {
-	library := filepath.Join(modules(t), "node_modules", "oidc-client-ts", "dist", "browser", "oidc-client-ts.js")
-	page := servePage(t, library)
+	const html = "page/oidc-client-ts.html"
+	page := servePage(t, map[string]string{
+		"/{$}": html, "/callback": html, "/silent": html, "/goodbye": html,
+		"/page.js":           "page/page.js",
+		"/oidc-client-ts.js": filepath.Join(modules(t), "node_modules", "oidc-client-ts", "dist", "browser", "oidc-client-ts.js"),
+	})
 	w := start(t, `client page {
 		public
 		redirect_uri http://localhost/callback http://localhost/silent
