@@ -21,11 +21,13 @@ type Identifier struct {
 }
 
 // ParseIdentifier reads the URL of a resource, in any spelling of it. What has a query,
-// a fragment, a user, or a path that servers read in different ways is [ErrIdentifier].
+// a fragment, a user, an encoded host, or a path that servers read in different ways is [ErrIdentifier].
 func ParseIdentifier(s string) (Identifier, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil:
+		return Identifier{}, ErrIdentifier
+	case strings.Trim(u.Host, hostBytes) != "":
 		return Identifier{}, ErrIdentifier
 	case strings.ContainsAny(s, "?#"):
 		return Identifier{}, ErrIdentifier
@@ -35,6 +37,10 @@ func ParseIdentifier(s string) (Identifier, error) {
 	host := web.CanonicalHost(u.Scheme, strings.TrimSuffix(u.Host, ":"))
 	return Identifier{Origin: u.Scheme + "://" + host, Path: strings.TrimSuffix(u.Path, "/")}, nil
 }
+
+// hostBytes are those of a name, an address and a port. Percent-encoded ones have no single
+// spelling, and sites have none.
+const hostBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]"
 
 // String is the canonical spelling.
 func (i Identifier) String() string { return i.Origin + i.Path }
